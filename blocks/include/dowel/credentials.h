@@ -1,0 +1,92 @@
+/* dowel/credentials.h: credential blocks and what they can do.
+ *
+ * Connectors hand `dowel_gcp_authorize` or `dowel_aws_authorize` to their dowel_http_service. */
+#ifndef DOWEL_CREDENTIALS_H
+#define DOWEL_CREDENTIALS_H
+
+#include <dowel/http.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Google ---- */
+
+/* Block type "gcp-credentials". With no field: what Google's libraries would find (Application Default Credentials, AIP-4110). */
+typedef struct dowel_gcp_credentials {
+    json_t *service_account_info;     /* the key file's content (secret) */
+    const char *service_account_file; /* path of a credentials file of any type that Google's libraries read */
+    const char *token;                /* an access token as it is (secret) */
+    bool anonymous;                   /* send none: for stand-in servers and public data */
+    const char *project;              /* project id; found in the file or the environment when not set */
+    const char *quota_project;        /* whom to bill: X-Goog-User-Project */
+    const char *subject;              /* user to act for (domain-wide delegation) */
+    const char *const *scopes;        /* default: https://www.googleapis.com/auth/cloud-platform */
+    const char *token_uri;            /* overrides the file's token endpoint */
+} dowel_gcp_credentials;
+
+DOWEL_API extern const dowel_block_type dowel_gcp_credentials_type;
+
+/* dowel_http_service.authorize with `context` a dowel_block * of gcp-credentials, or NULL for the default credentials. Sets
+ * Authorization and X-Goog-User-Project. Never sends a token over plain http to a host that is not loopback. */
+DOWEL_API int dowel_gcp_authorize(dowel *d, dowel_http_request *request, void *context, bool again, dowel_error *err);
+/* An access token, from the cache or new. Newly allocated: overwrite it before free(). *expires (may be NULL): µs since the
+ * epoch, 0 unknown. *token is NULL for anonymous credentials. */
+DOWEL_API int dowel_gcp_token(dowel *d, dowel_block *credentials, bool again, char **token, int64_t *expires,
+                              dowel_error *err);
+/* The project to use: `given` when not NULL, the block's, the key file's, GOOGLE_CLOUD_PROJECT, or an error that says how to set
+ * it. Newly allocated. */
+DOWEL_API int dowel_gcp_project(dowel *d, dowel_block *credentials, const char *given, char **project,
+                                dowel_error *err);
+/* Fills code, reason and message from Google's JSON error shape (AIP-193): for dowel_http_service.explain. */
+DOWEL_API void dowel_gcp_explain(const dowel_http_response *response, dowel_error *err);
+
+/* ---- Amazon ---- */
+
+/* Block type "aws-credentials". With no field: what Amazon's SDKs would find (SDKs and Tools reference guide). */
+typedef struct dowel_aws_credentials {
+    const char *access_key_id;
+    const char *secret_access_key; /* secret */
+    const char *session_token;     /* secret */
+    const char *profile;           /* of the shared credentials and config files */
+    const char *region;
+    const char *endpoint; /* for every service, unless a block that uses these credentials has its own */
+    bool anonymous;       /* do not sign: public buckets */
+} dowel_aws_credentials;
+
+DOWEL_API extern const dowel_block_type dowel_aws_credentials_type;
+
+/* Keys as they are used. */
+typedef struct dowel_aws_keys {
+    char *access_key_id, *secret_access_key, *session_token; /* owned; session_token may be NULL */
+    int64_t expires;                                         /* µs since the epoch; 0: never */
+    bool anonymous;
+} dowel_aws_keys;
+
+DOWEL_API int dowel_aws_get_keys(dowel *d, dowel_block *credentials, bool again, dowel_aws_keys *keys,
+                                 dowel_error *err);
+DOWEL_API void dowel_aws_keys_clear(dowel_aws_keys *keys); /* cleanses, frees, zeroes */
+
+/* The region: `given` when not NULL, the block's, AWS_REGION, AWS_DEFAULT_REGION, the profile's; an error when none. Newly
+ * allocated. */
+DOWEL_API int dowel_aws_region(dowel *d, dowel_block *credentials, const char *given, char **region, dowel_error *err);
+/* The endpoint that was configured for a service ("s3", "lambda", "sts"): `given`, AWS_ENDPOINT_URL_<SERVICE>, AWS_ENDPOINT_URL, the
+ * block's, the profile's; *endpoint NULL when none. Newly allocated. */
+DOWEL_API int dowel_aws_endpoint(dowel *d, dowel_block *credentials, const char *service, const char *given,
+                                 char **endpoint, dowel_error *err);
+
+/* The context of dowel_aws_authorize. */
+typedef struct dowel_aws_signing {
+    dowel_block *credentials; /* NULL: the default chain */
+    const char *region;
+    const char *service;
+} dowel_aws_signing;
+
+/* Signs with SigV4 (Authorization header). S3: double encoding off, path not normalised, X-Amz-Content-Sha256 set (the request's own value of
+ * that header wins: "UNSIGNED-PAYLOAD"). */
+DOWEL_API int dowel_aws_authorize(dowel *d, dowel_http_request *request, void *context, bool again, dowel_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

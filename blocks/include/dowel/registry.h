@@ -1,0 +1,43 @@
+/* dowel/registry.h: where blocks live. A reference is "type/name", such as "gcs-bucket/results".
+ *
+ * Secrets of a saved block are sealed (AES-256-GCM); they leave the registry only inside a loaded block. All functions may be
+ * called from any thread and from many processes at once. */
+#ifndef DOWEL_REGISTRY_H
+#define DOWEL_REGISTRY_H
+
+#include <dowel/runtime.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The descriptor of what this module brings: gcp-credentials, aws-credentials, secret, local-file-system, and the registry. */
+DOWEL_API extern const dowel_connector dowel_blocks_connector;
+
+typedef enum dowel_save_mode {
+    DOWEL_SAVE_NEW = 0,   /* EXISTS when the name is taken */
+    DOWEL_SAVE_OVERWRITE, /* replaces, or creates */
+} dowel_save_mode;
+
+/* Validates the document against the type, checks that blocks it refers to exist and make no cycle, seals, stores. `document`
+ * is borrowed. Nothing is changed on failure. *revision (may be NULL): 1 for a new block, one more with each overwrite. */
+DOWEL_API int dowel_block_save(dowel *d, const char *reference, const json_t *document, dowel_save_mode mode,
+                               int64_t *revision, dowel_error *err);
+/* The same from a filled-in struct of the type: `dowel_block_save_struct(d, "gcs-bucket/data", &b, sizeof b, ...)`. */
+DOWEL_API int dowel_block_save_struct(dowel *d, const char *reference, const void *data, size_t size,
+                                      dowel_save_mode mode, int64_t *revision, dowel_error *err);
+/* Loads with everything it refers to. The caller ends it with dowel_block_free. */
+DOWEL_API int dowel_block_load(dowel *d, const char *reference, dowel_block **block, dowel_error *err);
+/* The stored block as JSON: type, name, revision, version, created, updated, source, document (secrets masked, or shown when
+ * asked; DOWEL_SECRETS_MASKED needs no key). New reference. */
+DOWEL_API int dowel_block_show(dowel *d, const char *reference, dowel_secrets secrets, json_t **shown,
+                               dowel_error *err);
+/* An array of {type, name, revision, updated, source}; `type` NULL: all. New reference. */
+DOWEL_API int dowel_block_list(dowel *d, const char *type, json_t **blocks, dowel_error *err);
+/* NOT_FOUND when there is none; CONFLICT when another block refers to it and `force` is false. */
+DOWEL_API int dowel_block_delete(dowel *d, const char *reference, bool force, dowel_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,5 @@
+#include <dowel/dowel.h>
+
+int main(void) {
+    return 0;
+}

@@ -1,0 +1,144 @@
+/* What went wrong, in one struct that needs no freeing. */
+#include <dowel/error.h>
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    int code;
+    const char *name;
+    int exit_status;
+} codes[] = {
+    {DOWEL_OK, "ok", 0},
+    {DOWEL_E_INVALID, "invalid", 2},
+    {DOWEL_E_NOT_FOUND, "not_found", 3},
+    {DOWEL_E_EXISTS, "exists", 7},
+    {DOWEL_E_CREDENTIALS, "credentials", 4},
+    {DOWEL_E_PERMISSION, "permission", 4},
+    {DOWEL_E_NETWORK, "network", 5},
+    {DOWEL_E_TIMEOUT, "timeout", 5},
+    {DOWEL_E_CANCELLED, "cancelled", 130},
+    {DOWEL_E_UNAVAILABLE, "unavailable", 5},
+    {DOWEL_E_REMOTE, "remote", 6},
+    {DOWEL_E_REFUSED, "refused", 1},
+    {DOWEL_E_CONFLICT, "conflict", 7},
+    {DOWEL_E_PROTOCOL, "protocol", 1},
+    {DOWEL_E_CORRUPT, "corrupt", 1},
+    {DOWEL_E_IO, "io", 1},
+    {DOWEL_E_DATABASE, "database", 1},
+    {DOWEL_E_KEY, "key", 4},
+    {DOWEL_E_DEPENDENCY, "dependency", 1},
+    {DOWEL_E_NO_MEMORY, "no_memory", 1},
+    {DOWEL_E_INTERNAL, "internal", 1},
+};
+
+int dowel_fail(dowel_error *err, int code, const char *format, ...) {
+    if (!err) return code;
+    /* Arguments may point into *err itself (a message wrapped in a longer one), so format first, clear later. */
+    char message[sizeof err->message];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    memset(err, 0, sizeof *err);
+    err->code = code;
+    memcpy(err->message, message, sizeof message);
+    return code;
+}
+
+int dowel_error_prefix(dowel_error *err, const char *format, ...) {
+    if (!err) return DOWEL_E_INTERNAL;
+    char message[sizeof err->message];
+    va_list args;
+    va_start(args, format);
+    int used = vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    if (used < 0) return err->code;
+    if ((size_t)used < sizeof message) snprintf(message + used, sizeof message - (size_t)used, "%s", err->message);
+    memcpy(err->message, message, sizeof message);
+    return err->code;
+}
+
+void dowel_error_hint(dowel_error *err, const char *format, ...) {
+    if (!err) return;
+    char hint[sizeof err->hint];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(hint, sizeof hint, format, args);
+    va_end(args);
+    memcpy(err->hint, hint, sizeof hint);
+}
+
+const char *dowel_code_name(int code) {
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+        if (codes[i].code == code) return codes[i].name;
+    return "unknown";
+}
+
+int dowel_exit_status(int code) {
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+        if (codes[i].code == code) return codes[i].exit_status;
+    return 1;
+}
+
+int dowel_error_print(const dowel_error *err) {
+    if (!err) return 1;
+    fprintf(stderr, "dowel: %s\n", err->message);
+    if (*err->detail) fprintf(stderr, "%s%s", err->detail, err->detail[strlen(err->detail) - 1] == '\n' ? "" : "\n");
+    if (*err->hint) fprintf(stderr, "hint: %s\n", err->hint);
+    return dowel_exit_status(err->code);
+}
+
+/* The text members, by the names they have in JSON. */
+static const struct {
+    const char *name;
+    size_t offset, size;
+} texts[] = {
+    {"message", offsetof(dowel_error, message), sizeof((dowel_error *)0)->message},
+    {"hint", offsetof(dowel_error, hint), sizeof((dowel_error *)0)->hint},
+    {"reason", offsetof(dowel_error, reason), sizeof((dowel_error *)0)->reason},
+    {"request_id", offsetof(dowel_error, request_id), sizeof((dowel_error *)0)->request_id},
+    {"subject", offsetof(dowel_error, subject), sizeof((dowel_error *)0)->subject},
+    {"detail", offsetof(dowel_error, detail), sizeof((dowel_error *)0)->detail},
+};
+
+json_t *dowel_error_json(const dowel_error *err) {
+    json_t *object = json_object();
+    if (!object) return NULL;
+    int rc = json_object_set_new(object, "code", json_string(dowel_code_name(err->code)));
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        const char *text = (const char *)err + texts[i].offset;
+        if (!*text) continue;
+        /* A message cut in the middle of a UTF-8 sequence is not valid JSON text: cut it further until it is. */
+        size_t length = strlen(text);
+        json_t *value = NULL;
+        for (int cut = 0; !value && cut < 4 && length >= (size_t)cut; cut++)
+            value = json_stringn(text, length - (size_t)cut);
+        rc |= json_object_set_new(object, texts[i].name, value ? value : json_string("(not UTF-8)"));
+    }
+    if (err->http_status) rc |= json_object_set_new(object, "http_status", json_integer(err->http_status));
+    rc |= json_object_set_new(object, "retryable", json_boolean(err->retryable));
+    if (err->retry_after > 0) rc |= json_object_set_new(object, "retry_after", json_real(err->retry_after));
+    if (rc) {
+        json_decref(object);
+        return NULL;
+    }
+    return object;
+}
+
+void dowel_error_from_json(dowel_error *err, const json_t *document) {
+    if (!err) return;
+    memset(err, 0, sizeof *err);
+    err->code = DOWEL_E_INTERNAL;
+    const char *name = json_string_value(json_object_get(document, "code"));
+    for (size_t i = 0; name && i < sizeof codes / sizeof codes[0]; i++)
+        if (!strcmp(codes[i].name, name)) err->code = codes[i].code;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        const char *text = json_string_value(json_object_get(document, texts[i].name));
+        if (text) snprintf((char *)err + texts[i].offset, texts[i].size, "%s", text);
+    }
+    err->http_status = (int)json_integer_value(json_object_get(document, "http_status"));
+    err->retryable = json_is_true(json_object_get(document, "retryable"));
+    err->retry_after = json_number_value(json_object_get(document, "retry_after"));
+}

@@ -1,0 +1,64 @@
+/* dowel/block.h: what a block is. Where blocks are kept is dowel/registry.h.
+ *
+ * A block is a named, typed configuration in memory: its type's struct, decoded and immutable. Blocks are reference counted;
+ * every function here may be called from any thread. */
+#ifndef DOWEL_BLOCK_H
+#define DOWEL_BLOCK_H
+
+#include <dowel/fields.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct dowel dowel; /* dowel/runtime.h */
+
+/* What a block that can keep bytes offers: results of tasks are persisted through it. Keys are relative paths with `/`. */
+typedef struct dowel_storage {
+    int (*put)(dowel *d, dowel_block *block, const char *key, const void *data, size_t size, dowel_error *err);
+    /* *data is malloc'd (never NULL on success) and the caller's. */
+    int (*get)(dowel *d, dowel_block *block, const char *key, void **data, size_t *size, dowel_error *err);
+} dowel_storage;
+
+/* One block type. Static and constant: a connector points to it for ever. */
+typedef struct dowel_block_type {
+    size_t size;      /* sizeof(dowel_block_type) */
+    const char *name; /* "gcs-bucket": [a-z0-9-], 1-63 */
+    const char *doc;  /* one sentence */
+    const dowel_table *table;
+    int version;                  /* of the document's shape; starts at 1 */
+    const dowel_storage *storage; /* NULL: cannot keep bytes */
+} dowel_block_type;
+
+/* Makes a block from a document. `name` NULL: an anonymous (inline) block. The caller ends it with dowel_block_free. */
+DOWEL_API int dowel_block_new(const dowel_block_type *type, const char *name, const json_t *document,
+                              const dowel_resolver *resolver, dowel_block **block, dowel_error *err);
+
+/* The same from a filled-in struct of the type's table. */
+DOWEL_API int dowel_block_from(const dowel_block_type *type, const char *name, const void *data, size_t size,
+                               dowel_block **block, dowel_error *err);
+
+DOWEL_API dowel_block *dowel_block_retain(dowel_block *block);
+DOWEL_API void dowel_block_free(dowel_block *block);
+
+DOWEL_API const dowel_block_type *dowel_block_type_of(const dowel_block *block);
+/* "type/name", or "type (inline)" for an anonymous block: what messages call it. Borrowed. */
+DOWEL_API const char *dowel_block_reference(const dowel_block *block);
+/* The name alone; NULL for an anonymous block. Borrowed. */
+DOWEL_API const char *dowel_block_name(const dowel_block *block);
+/* The struct of the block's type. Borrowed; lives as long as the block. */
+DOWEL_API const void *dowel_block_data(const dowel_block *block);
+/* The struct when the block is of `type`, else NULL. */
+DOWEL_API const void *dowel_block_data_as(const dowel_block *block, const dowel_block_type *type);
+/* The document; nested blocks as references. New reference. */
+DOWEL_API json_t *dowel_block_document(const dowel_block *block, dowel_secrets secrets);
+
+/* Something computed from the block that should live as long as it (a token cache). Created at most once per block and key,
+ * whichever thread asks first; `make` may fail by returning NULL. `key` is compared by address. */
+DOWEL_API void *dowel_block_attach(dowel_block *block, const void *key, void *(*make)(dowel_block *block),
+                                   void (*end)(void *value));
+
+#ifdef __cplusplus
+}
+#endif
+#endif

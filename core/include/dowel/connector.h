@@ -1,0 +1,62 @@
+/* dowel/connector.h: what a connector hands to dowel: block types and tasks in one static descriptor. */
+#ifndef DOWEL_CONNECTOR_H
+#define DOWEL_CONNECTOR_H
+
+#include <dowel/block.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DOWEL_ABI 1
+
+/* How often and how a task is tried. Zero members mean "as the task's own policy says", and there: no retries, no delay, no
+ * timeout. The same struct is a task's own policy and a call's override of it. */
+typedef struct dowel_policy {
+    int64_t retries;    /* attempts after the first */
+    double retry_delay; /* seconds before each retry */
+    const char *const
+        *retry_delays;   /* durations, one per retry, the last repeats; wins over retry_delay. NULL-terminated */
+    int retry_backoff;   /* enum: 0 fixed, 1 exponential (retry_delay doubles each time) */
+    double retry_jitter; /* 0..1: each delay is stretched by a random share up to this much */
+    double timeout;      /* seconds for each attempt */
+    bool persist_result; /* keep the result in result_storage */
+    dowel_block *result_storage; /* a block whose type has storage */
+} dowel_policy;
+
+DOWEL_API extern const dowel_table dowel_policy_table; /* the command's and flow files' names for the members */
+
+typedef struct dowel_task {
+    size_t size;               /* sizeof(dowel_task) */
+    const char *name;          /* "gcs.upload": connector, dot, verb; a program's own tasks may leave out the dot */
+    const char *doc;           /* one sentence */
+    const dowel_table *args;   /* NULL: takes none */
+    const dowel_table *result; /* what the result object looks like, for docs and schemas; NULL: free form */
+    /* The body. Runs on any thread, on several at once. `d` is scoped to this run: its calls become children of the run, and
+     * dowel_sleep, dowel_cancelled and HTTP obey the run's deadline. *result is a new reference (NULL on entry; leaving it so
+     * means JSON null). */
+    int (*run)(dowel *d, const void *args, json_t **result, dowel_error *err);
+    dowel_policy policy;
+    const char *example; /* arguments for `dowel call NAME`, such as "--bucket gcs-bucket/data --file a.csv" */
+    void *context;       /* the program's own; dowel_task_context returns it */
+    /* A task whose result should go to the screen in another way than as JSON: the column and row arrays of a table. */
+    const char *table_rows; /* member of the result that holds an array of row objects; NULL: none */
+} dowel_task;
+
+typedef struct dowel_connector {
+    uint32_t abi;     /* DOWEL_ABI */
+    size_t size;      /* sizeof(dowel_connector) */
+    const char *name; /* "gcs" */
+    const char *version;
+    const char *doc;                            /* one sentence */
+    const dowel_block_type *const *block_types; /* NULL-terminated; may be NULL */
+    const dowel_task *const *tasks;             /* NULL-terminated; may be NULL */
+    /* Called once by dowel_open, and once by dowel_close for a handle whose open succeeded. May be NULL. */
+    int (*open)(dowel *d, dowel_error *err);
+    void (*close)(dowel *d);
+} dowel_connector;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,63 @@
+/* dowel/database.h: the one way to the registry and history database. For modules of dowel, not for programs.
+ *
+ * Statements use $1, $2 ... and SQL that SQLite and PostgreSQL both understand. A connection is used by one thread at a time:
+ * borrow one with dowel_database_acquire, give it back soon. */
+#ifndef DOWEL_DATABASE_H
+#define DOWEL_DATABASE_H
+
+#include <dowel/runtime.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct dowel_db dowel_db;
+typedef struct dowel_rows dowel_rows;
+
+/* A parameter of a statement. */
+typedef struct dowel_value {
+    enum { DOWEL_V_NULL = 0, DOWEL_V_TEXT, DOWEL_V_INT, DOWEL_V_DOUBLE, DOWEL_V_BLOB } kind;
+    const char *text;
+    int64_t integer;
+    double real;
+    dowel_bytes blob;
+} dowel_value;
+#define DOWEL_TEXT(t) ((dowel_value){.kind = (t) ? DOWEL_V_TEXT : DOWEL_V_NULL, .text = (t)})
+#define DOWEL_INTEGER(i) ((dowel_value){.kind = DOWEL_V_INT, .integer = (i)})
+#define DOWEL_REAL(r) ((dowel_value){.kind = DOWEL_V_DOUBLE, .real = (r)})
+#define DOWEL_BLOB(d, n) ((dowel_value){.kind = (d) ? DOWEL_V_BLOB : DOWEL_V_NULL, .blob = {(d), (n)}})
+#define DOWEL_VALUES(...)                                                                                              \
+    ((const dowel_value[]){__VA_ARGS__}), sizeof((const dowel_value[]){__VA_ARGS__}) / sizeof(dowel_value)
+
+/* Borrows a connection of the handle's pool; opens the database on the first call (and makes its folder, 0700, and file, 0600). */
+DOWEL_API int dowel_database_acquire(dowel *d, dowel_db **db, dowel_error *err);
+DOWEL_API void dowel_database_release(dowel *d, dowel_db *db);
+/* The URL in use without any password, for messages. Borrowed. */
+DOWEL_API const char *dowel_database_url(dowel *d);
+
+/* Brings a component's tables to the newest version: step n is SQL (several statements) that leads from version n to n + 1.
+ * In one transaction; safe when several processes do it at once; remembered per connection pool, so calling it is cheap. */
+DOWEL_API int dowel_db_migrate(dowel_db *db, const char *component, const char *const *steps, dowel_error *err);
+
+/* Runs a statement without rows; *changed (may be NULL) receives the number of rows changed. */
+DOWEL_API int dowel_db_exec(dowel_db *db, const char *sql, const dowel_value *values, size_t count, int64_t *changed,
+                            dowel_error *err);
+/* Runs a query; dowel_rows_next is 1 at a row, 0 at the end, negative on failure. */
+DOWEL_API int dowel_db_query(dowel_db *db, const char *sql, const dowel_value *values, size_t count, dowel_rows **rows,
+                             dowel_error *err);
+DOWEL_API int dowel_rows_next(dowel_rows *rows, dowel_error *err);
+DOWEL_API const char *dowel_rows_text(dowel_rows *rows, int column); /* NULL for SQL NULL; borrowed until next */
+DOWEL_API int64_t dowel_rows_int(dowel_rows *rows, int column);
+DOWEL_API double dowel_rows_double(dowel_rows *rows, int column);
+DOWEL_API dowel_bytes dowel_rows_blob(dowel_rows *rows, int column);
+DOWEL_API void dowel_rows_free(dowel_rows *rows);
+
+/* A write transaction: takes the write lock at once, so that it cannot deadlock with another. */
+DOWEL_API int dowel_db_begin(dowel_db *db, dowel_error *err);
+DOWEL_API int dowel_db_commit(dowel_db *db, dowel_error *err);
+DOWEL_API void dowel_db_rollback(dowel_db *db);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

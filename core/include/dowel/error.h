@@ -1,0 +1,94 @@
+/* dowel/error.h: how every dowel function says what went wrong.
+ *
+ * A function that can fail returns 0 on success and a negative `dowel_code` on failure, and then fills
+ * the `dowel_error` that its last argument points to (NULL is allowed everywhere and means "only the code").
+ * On success the error is left untouched; it needs no initialisation and no freeing, and may live on the stack.
+ * Nothing here keeps global state, prints (except `dowel_error_print`), or aborts. No field ever holds a secret. */
+#ifndef DOWEL_ERROR_H
+#define DOWEL_ERROR_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define DOWEL_API __attribute__((visibility("default")))
+#define DOWEL_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#else
+#define DOWEL_API
+#define DOWEL_PRINTF(fmt, args)
+#endif
+
+/* What kind of failure it was. The numbers are part of the ABI and never change meaning. */
+enum dowel_code {
+    DOWEL_OK = 0,
+    DOWEL_E_INVALID = -1,     /* bad input: a field, a name, a document; nothing was changed */
+    DOWEL_E_NOT_FOUND = -2,   /* no such block, task, run, bucket, object, table, function or job */
+    DOWEL_E_EXISTS = -3,      /* it is there already and overwriting was not asked for */
+    DOWEL_E_CREDENTIALS = -4, /* no usable credentials could be made from what was given */
+    DOWEL_E_PERMISSION = -5,  /* the provider refused who we are (401) or what we may do (403) */
+    DOWEL_E_NETWORK = -6,     /* no connection, or it broke */
+    DOWEL_E_TIMEOUT = -7,     /* a deadline passed */
+    DOWEL_E_CANCELLED = -8,   /* somebody cancelled the call */
+    DOWEL_E_UNAVAILABLE = -9, /* the provider answered 429 or 5xx until retries ran out */
+    DOWEL_E_REMOTE = -10,     /* remote work was accepted, ran and failed: a job, a query, a function */
+    DOWEL_E_REFUSED = -11,    /* the provider refused the request as such (other 4xx) */
+    DOWEL_E_CONFLICT = -12,   /* a precondition did not hold, or a concurrent change won */
+    DOWEL_E_PROTOCOL = -13,   /* the provider's answer made no sense */
+    DOWEL_E_CORRUPT = -14,    /* bytes do not match their checksum; a file or document is damaged */
+    DOWEL_E_IO = -15,         /* a local file could not be read or written */
+    DOWEL_E_DATABASE = -16,   /* the registry or history database failed */
+    DOWEL_E_KEY = -17,        /* no sealing key, or not the key that sealed the document */
+    DOWEL_E_DEPENDENCY = -18, /* not run, because something that it depends on failed */
+    DOWEL_E_NO_MEMORY = -19,
+    DOWEL_E_INTERNAL = -20, /* a defect in dowel or in a connector */
+};
+
+typedef struct dowel_error {
+    int code;             /* enum dowel_code */
+    int http_status;      /* of the answer that caused it; 0 when no answer came */
+    bool retryable;       /* the same call may succeed later */
+    double retry_after;   /* seconds the provider asked us to wait; 0 when it did not say */
+    char message[1024];   /* one line: what failed, on what, and what the provider said */
+    char hint[512];       /* one line: what to do next; may be empty */
+    char reason[128];     /* the provider's own error code or type, such as "NoSuchBucket" */
+    char request_id[128]; /* the provider's request id */
+    char subject[256];    /* the block, task or field it came from, such as "gcs.upload" */
+    char detail[2048];    /* several lines where there are any: a remote trace; may be empty */
+} dowel_error;
+
+/* Fills `err` afresh (every other member zero) and returns `code`, so that `return dowel_fail(...)` is a whole
+ * error path. A message that does not fit is cut. Thread-safe; `err` may be NULL. */
+DOWEL_API int dowel_fail(dowel_error *err, int code, const char *format, ...) DOWEL_PRINTF(3, 4);
+
+/* Puts text in front of the message ("block gcs-bucket/results: ..."); keeps everything else. Returns err->code
+ * (DOWEL_E_INTERNAL when `err` is NULL). */
+DOWEL_API int dowel_error_prefix(dowel_error *err, const char *format, ...) DOWEL_PRINTF(2, 3);
+
+/* Replaces the hint: one sentence that says what to do next. */
+DOWEL_API void dowel_error_hint(dowel_error *err, const char *format, ...) DOWEL_PRINTF(2, 3);
+
+/* The code's name for machines, such as "not_found". Never NULL. */
+DOWEL_API const char *dowel_code_name(int code);
+
+/* The exit status that the `dowel` command uses for a code: 0 ok, 2 bad input, 3 not found, 4 credentials or permission,
+ * 5 network, unavailable or timeout, 6 remote work failed, 7 conflict or exists, 130 cancelled, 1 everything else. */
+DOWEL_API int dowel_exit_status(int code);
+
+/* Writes "dowel: MESSAGE", the detail and the hint to stderr and returns dowel_exit_status(err->code). */
+DOWEL_API int dowel_error_print(const dowel_error *err);
+
+/* A new reference to an object with code, message and every other member that is set; NULL when out of memory. */
+DOWEL_API json_t *dowel_error_json(const dowel_error *err);
+
+/* The reverse of dowel_error_json, for errors read back from the history. */
+DOWEL_API void dowel_error_from_json(dowel_error *err, const json_t *document);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

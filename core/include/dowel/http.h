@@ -1,0 +1,170 @@
+/* dowel/http.h: one place builds, sends, retries and logs requests.
+ *
+ * A connector describes its service once (a `dowel_http_service`: who signs, what is retried, how errors read), makes a request, and
+ * sends it. Sending blocks, obeys the run's deadline and cancellation, retries as the service's table says, and fills the error
+ * from the provider's answer. A request belongs to one thread. Setters remember the first failure (out of memory, bad header),
+ * and sending reports it, so that building needs no checks. */
+#ifndef DOWEL_HTTP_H
+#define DOWEL_HTTP_H
+
+#include <dowel/runtime.h>
+#include <dowel/stream.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct dowel_http_request dowel_http_request;
+typedef struct dowel_http_response dowel_http_response;
+
+typedef struct dowel_header {
+    const char *name;
+    const char *value;
+} dowel_header;
+
+/* ---- what a service is ---- */
+
+/* One row of a retry table. Network failures before a request was sent are always retried; later ones when the request is
+ * idempotent. */
+typedef struct dowel_retry_rule {
+    int status;         /* 0 ends the table */
+    const char *reason; /* the provider's code; NULL: any */
+    bool always;        /* even when the request is not idempotent: the provider says that it did nothing */
+} dowel_retry_rule;
+
+typedef struct dowel_http_service {
+    const char *name; /* what messages call it: "Google Cloud Storage" */
+    const dowel_retry_rule *retry;
+    int max_attempts;     /* 0: 5 */
+    double backoff;       /* seconds: the n-th wait is random between 0 and backoff * 2^n (full jitter). 0: 1 */
+    double backoff_limit; /* seconds: 0: 32 */
+    /* Adds credentials to a request; called before every attempt (signatures carry the time). `again` after a 401: what was
+     * cached is to be fetched anew. */
+    int (*authorize)(dowel *d, dowel_http_request *request, void *context, bool again, dowel_error *err);
+    /* Fills code, reason, message, retryable from an answer that is not a success. `err` arrives filled with a general message
+     * that it may keep. May be NULL. */
+    void (*explain)(const dowel_http_response *response, dowel_error *err);
+} dowel_http_service;
+
+/* ---- requests ---- */
+
+/* `base` is scheme://host[:port][/path]. `service` is borrowed until the request is freed; `context` goes to its authorize. NULL
+ * when out of memory (sending NULL fails with NO_MEMORY). */
+DOWEL_API dowel_http_request *dowel_http_new(const dowel_http_service *service, void *context, const char *method,
+                                             const char *base);
+/* Appends path segments, each percent-encoded (RFC 3986 unreserved characters stay; `/` becomes %2F). Ends with NULL. */
+DOWEL_API void dowel_http_path(dowel_http_request *request, ...) __attribute__((sentinel));
+/* Appends "/" and text in which `/` separates segments: for S3 keys. */
+DOWEL_API void dowel_http_path_slashes(dowel_http_request *request, const char *text);
+/* Appends text that is encoded already, as it is: ":run". */
+DOWEL_API void dowel_http_path_raw(dowel_http_request *request, const char *text);
+/* Appends name=value, both encoded; value NULL: the parameter is left out. */
+DOWEL_API void dowel_http_query(dowel_http_request *request, const char *name, const char *value);
+DOWEL_API void dowel_http_query_int(dowel_http_request *request, const char *name, int64_t value);
+/* Sets or replaces a header (names compare without case); value NULL removes it. Values of Authorization, X-Amz-Security-Token
+ * and of names added by dowel_http_secret_header are masked in logs and cleansed. */
+DOWEL_API void dowel_http_header(dowel_http_request *request, const char *name, const char *value);
+DOWEL_API void dowel_http_secret_header(dowel_http_request *request, const char *name, const char *value);
+/* The body. JSON is encoded at once (borrowed reference) with Content-Type application/json; a source is borrowed, read when
+ * sent, rewound for a retry (a source that cannot be read twice makes the request unrepeatable once a byte was read). */
+DOWEL_API void dowel_http_json(dowel_http_request *request, const json_t *document);
+DOWEL_API void dowel_http_body(dowel_http_request *request, const void *data, size_t size); /* copied */
+DOWEL_API void dowel_http_source(dowel_http_request *request, dowel_source *source);
+/* A 2xx body goes to the sink (borrowed) as it arrives. When it breaks midway and the sink can restart, it is restarted; else
+ * the request continues with `Range: bytes=N-` and `If-Match` on the ETag that it saw, and fails if the object changed. */
+DOWEL_API void dowel_http_sink(dowel_http_request *request, dowel_sink *sink);
+/* Sees every piece of a 2xx body that went to the sink; `restart` is called when it begins anew. For checksums, progress. */
+DOWEL_API void dowel_http_digest(dowel_http_request *request, dowel_digest *digest);
+/* GET, HEAD, PUT, DELETE and OPTIONS are idempotent unless told otherwise; POST and PATCH are not. */
+DOWEL_API void dowel_http_idempotent(dowel_http_request *request, bool idempotent);
+/* A status outside 2xx that is a success here (308, 404). May be called several times. */
+DOWEL_API void dowel_http_accept(dowel_http_request *request, int status);
+/* The URL itself is a secret (an upload session): logs and errors show scheme and host only. */
+DOWEL_API void dowel_http_secret_url(dowel_http_request *request);
+/* Query and body hold secrets (token exchange): logs show neither. */
+DOWEL_API void dowel_http_secret_body(dowel_http_request *request);
+/* Seconds for the whole answer; 0: none but the run's deadline. Lost connections are noticed anyway (low-speed limit). */
+DOWEL_API void dowel_http_timeout(dowel_http_request *request, double seconds);
+/* For a wait that is long by design (a synchronous invocation): no low-speed limit. */
+DOWEL_API void dowel_http_patient(dowel_http_request *request);
+/* Progress of the body (upload) or the answer (download) is reported with dowel_progress; `offset` and `total` place it in the
+ * whole transfer. */
+DOWEL_API void dowel_http_progress(dowel_http_request *request, int64_t offset, int64_t total);
+DOWEL_API void dowel_http_free(dowel_http_request *request);
+
+/* For authorize functions. */
+DOWEL_API const char *dowel_http_method(const dowel_http_request *request);
+/* The whole URL as it goes on the wire, path and query encoded. Borrowed until the next change. */
+DOWEL_API const char *dowel_http_url(dowel_http_request *request);
+DOWEL_API const char *dowel_http_get_header(const dowel_http_request *request, const char *name);
+DOWEL_API const dowel_header *dowel_http_headers(const dowel_http_request *request); /* ended by {NULL, NULL} */
+/* The body as memory; {NULL, 0} when it is a source or there is none. */
+DOWEL_API dowel_bytes dowel_http_body_bytes(const dowel_http_request *request);
+DOWEL_API dowel_source *dowel_http_body_source(const dowel_http_request *request); /* NULL when it is memory */
+
+/* ---- sending ---- */
+
+/* On success *response (may be NULL) is the answer, freed by the caller. On failure it is NULL and err is filled:
+ * message, HTTP status, reason, request id, retryable. The request may be sent again. */
+DOWEL_API int dowel_http_send(dowel *d, dowel_http_request *request, dowel_http_response **response, dowel_error *err);
+
+DOWEL_API int dowel_http_status(const dowel_http_response *response);
+DOWEL_API const char *dowel_http_response_header(const dowel_http_response *response, const char *name);
+/* The n-th header; {NULL, NULL} past the last. */
+DOWEL_API dowel_header dowel_http_response_header_at(const dowel_http_response *response, size_t n);
+/* The body in memory (empty when it went to a sink), always followed by a NUL that does not count. */
+DOWEL_API dowel_bytes dowel_http_response_body(const dowel_http_response *response);
+/* The body as JSON; PROTOCOL when it is none. New reference. */
+DOWEL_API int dowel_http_response_json(const dowel_http_response *response, json_t **document, dowel_error *err);
+DOWEL_API void dowel_http_response_free(dowel_http_response *response);
+/* Sends, expects JSON, frees both request and response: most calls of a REST API. An empty 2xx body gives NULL. */
+DOWEL_API int dowel_http_fetch_json(dowel *d, dowel_http_request *request, json_t **document, dowel_error *err);
+
+/* ---- the transport under it ---- */
+
+/* One request on its way, as the transport sees it. */
+typedef struct dowel_exchange {
+    const char *method;
+    const char *url;
+    const dowel_header *headers; /* ended by {NULL, NULL} */
+    dowel_bytes body;
+    dowel_source *source; /* wins over body */
+    int64_t source_size;  /* -1: chunked */
+    double timeout;       /* seconds, 0: none */
+    bool patient;
+    /* Filled by the transport. `sent`: some byte of the request may have reached the server. */
+    bool sent;
+    int status;
+    /* Called by the transport: for each header, then each piece of the body. Nonzero stops the exchange. */
+    int (*on_header)(struct dowel_exchange *exchange, const char *name, const char *value);
+    int (*on_body)(struct dowel_exchange *exchange, const void *data, size_t size);
+    /* Asked several times a second; nonzero stops the exchange. */
+    int (*on_tick)(struct dowel_exchange *exchange, int64_t uploaded);
+    void *context;
+} dowel_exchange;
+
+/* libcurl in production, a recorder or replayer in tests. perform returns 0 when an answer arrived whole (any status), else fills
+ * err with NETWORK, TIMEOUT, CANCELLED (a callback stopped it) or IO (the source failed). Called from many threads. */
+typedef struct dowel_transport {
+    int (*perform)(struct dowel_transport *transport, dowel *d, dowel_exchange *exchange, dowel_error *err);
+    void (*close)(struct dowel_transport *transport);
+} dowel_transport;
+
+DOWEL_API int dowel_transport_curl(dowel_transport **transport, dowel_error *err);
+/* Answers from a recording: a JSON array of {"request": {method, uri, headers, body}, "response": {status, headers, body}} in
+ * order; a request that differs from the recorded one (listed headers only) fails and says how. */
+DOWEL_API int dowel_transport_replay(const json_t *recording, dowel_transport **transport, dowel_error *err);
+/* How many recorded requests were not asked for. */
+DOWEL_API size_t dowel_transport_replay_left(dowel_transport *transport);
+/* Passes on to `under` (borrowed) and writes down what went by, secrets masked. */
+DOWEL_API int dowel_transport_record(dowel_transport *under, dowel_transport **transport, dowel_error *err);
+DOWEL_API json_t *dowel_transport_recording(dowel_transport *transport); /* new reference */
+DOWEL_API void dowel_transport_close(dowel_transport *transport);
+
+/* Percent-encodes; keeps unreserved characters and those in `keep` (may be NULL). Newly allocated. */
+DOWEL_API char *dowel_percent_encode(const char *text, const char *keep);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

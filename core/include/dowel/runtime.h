@@ -1,0 +1,166 @@
+/* dowel/runtime.h: the handle, tasks, futures, flows and their recorded runs.
+ *
+ * Every task runs in one way, whoever asks (C, the command, a flow): arguments are copied and validated by the table, a run is
+ * recorded, the body is attempted as the policy says, the outcome is recorded, the result is persisted where asked. */
+#ifndef DOWEL_RUNTIME_H
+#define DOWEL_RUNTIME_H
+
+#include <dowel/connector.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- the handle ---- */
+
+typedef enum dowel_log_level { DOWEL_LOG_DEBUG, DOWEL_LOG_INFO, DOWEL_LOG_WARNING, DOWEL_LOG_ERROR } dowel_log_level;
+
+struct dowel_transport; /* dowel/http.h */
+
+typedef struct dowel_options {
+    size_t size; /* sizeof(dowel_options) */
+    /* "sqlite:PATH", "memory:". NULL: DOWEL_DATABASE_URL, else sqlite:$XDG_DATA_HOME/dowel/dowel.db. Opened on first use. */
+    const char *database_url;
+    const dowel_connector *const *connectors; /* NULL-terminated list, copied; descriptors borrowed */
+    int workers;                              /* threads for submitted tasks; 0: 8 or DOWEL_WORKERS */
+    struct dowel_transport *transport;        /* NULL: libcurl. Borrowed */
+    /* Where log lines go; NULL: stderr, from DOWEL_LOG (debug, info, warning, error; default warning) upwards. Lines never
+     * hold secrets. Called from any thread, one call at a time. */
+    void (*log)(void *context, dowel_log_level level, const char *line);
+    void *log_context;
+    bool no_history; /* record no runs */
+} dowel_options;
+
+/* Opens a handle with exactly these connectors. Most programs call dowel_open (dowel/dowel.h), which has all built-in ones.
+ * Cheap: no file is opened, no thread started before it is needed. Any thread may use the handle. */
+DOWEL_API int dowel_open_with(dowel **d, const dowel_options *options, dowel_error *err);
+
+/* Cancels what still runs, waits for it, frees everything. Futures must have been freed. NULL is allowed. */
+DOWEL_API void dowel_close(dowel *d);
+
+DOWEL_API void dowel_log(dowel *d, dowel_log_level level, const char *format, ...) DOWEL_PRINTF(3, 4);
+/* True when lines of this level go anywhere: lets callers skip work. */
+DOWEL_API bool dowel_log_enabled(const dowel *d, dowel_log_level level);
+
+/* State of an upper layer that lives as long as the handle; made on first request, ended by dowel_close in reverse order of
+ * making. `key` is compared by address. NULL when `make` failed. */
+DOWEL_API void *dowel_attach(dowel *d, const void *key, void *(*make)(dowel *d), void (*end)(void *value));
+
+/* ---- what is registered ---- */
+
+/* Adds a program's own task or block type; the descriptor is borrowed until dowel_close. EXISTS when the name is taken. */
+DOWEL_API int dowel_register_task(dowel *d, const dowel_task *task, dowel_error *err);
+DOWEL_API int dowel_register_block_type(dowel *d, const dowel_block_type *type, dowel_error *err);
+/* NOT_FOUND carries a suggestion. */
+DOWEL_API int dowel_find_task(dowel *d, const char *name, const dowel_task **task, dowel_error *err);
+DOWEL_API int dowel_find_block_type(dowel *d, const char *name, const dowel_block_type **type, dowel_error *err);
+/* The n-th in order of registration; NULL past the last. */
+DOWEL_API const dowel_task *dowel_task_at(dowel *d, size_t n);
+DOWEL_API const dowel_block_type *dowel_block_type_at(dowel *d, size_t n);
+
+/* How documents' block references are followed; the registry sets it when it opens. Until then, references by name fail and
+ * inline documents (with "$type" where a field accepts several types) work. */
+DOWEL_API void dowel_set_resolver(dowel *d, const dowel_resolver *resolver);
+DOWEL_API const dowel_resolver *dowel_get_resolver(dowel *d);
+
+/* ---- calling ---- */
+
+typedef struct dowel_future dowel_future;
+
+/* Fills the argument `field` from the result of `future` when that has completed. */
+typedef struct dowel_binding {
+    const char *field;
+    dowel_future *future;
+    const char *member; /* of the result object; NULL: the whole result */
+} dowel_binding;
+
+typedef struct dowel_call_options {
+    size_t size;                   /* sizeof(dowel_call_options) */
+    dowel_policy policy;           /* members that are not zero win over the task's own */
+    const dowel_binding *bindings; /* ended by {NULL}; for dowel_submit */
+    dowel_future *const *wait_for; /* NULL-terminated; for dowel_submit: start only after these completed */
+    const char *run_name;          /* what the history calls the run; NULL: the task's name */
+    char *run_id;                  /* NULL, or room for DOWEL_RUN_ID_SIZE: receives the run's id */
+    /* Called from the task's thread as work gets done; total -1: unknown. */
+    void (*progress)(void *context, int64_t done, int64_t total);
+    void *progress_context;
+    bool (*cancelled)(void *context); /* asked now and then; true cancels the run */
+    void *cancelled_context;
+} dowel_call_options;
+
+#define DOWEL_RUN_ID_SIZE 37 /* a UUID (version 7: sorts by time) with its NUL */
+
+/* Runs a task in this thread and waits. `args` points to the struct of the task's table, `size` is its sizeof in the caller.
+ * `options` and `result` may be NULL. *result is a new reference. */
+DOWEL_API int dowel_call(dowel *d, const char *task, const void *args, size_t size, const dowel_call_options *options,
+                         json_t **result, dowel_error *err);
+/* The same with arguments as a JSON object (borrowed). */
+DOWEL_API int dowel_call_json(dowel *d, const char *task, const json_t *args, const dowel_call_options *options,
+                              json_t **result, dowel_error *err);
+
+/* Hands a task to the worker threads. Arguments are copied before it returns (memory behind POINTER members is not). Fails at
+ * once on bad arguments. The caller frees the future. */
+DOWEL_API int dowel_submit(dowel *d, const char *task, const void *args, size_t size, const dowel_call_options *options,
+                           dowel_future **future, dowel_error *err);
+
+/* Waits for the end and gives the task's outcome; may be called any number of times, from any thread. Called on a worker thread
+ * it runs queued work meanwhile, so tasks may wait for tasks. *result is a new reference. A future whose dependency failed
+ * ends with DOWEL_E_DEPENDENCY. */
+DOWEL_API int dowel_wait(dowel_future *future, json_t **result, dowel_error *err);
+DOWEL_API bool dowel_done(dowel_future *future);
+/* Becomes readable when the future ends (poll(2), any event loop). Owned by the future. -1 when none could be made. */
+DOWEL_API int dowel_future_fd(dowel_future *future);
+DOWEL_API void dowel_future_cancel(dowel_future *future);
+DOWEL_API const char *dowel_future_run_id(const dowel_future *future);
+/* Lets go of the future; the task goes on. NULL is allowed. */
+DOWEL_API void dowel_future_free(dowel_future *future);
+
+/* ---- inside a task or flow body ---- */
+
+/* Waits, but wakes at cancellation or when the deadline passes (and then fails with CANCELLED or TIMEOUT). */
+DOWEL_API int dowel_sleep(dowel *d, double seconds, dowel_error *err);
+/* 0, or CANCELLED or TIMEOUT filled into err: call it in long loops. */
+DOWEL_API int dowel_check(dowel *d, dowel_error *err);
+/* Seconds until the deadline; a negative number when there is none. 0 when it has passed. */
+DOWEL_API double dowel_time_left(const dowel *d);
+DOWEL_API void dowel_progress(dowel *d, int64_t done, int64_t total);
+DOWEL_API int dowel_attempt(const dowel *d);        /* 1 for the first; 0 outside a run */
+DOWEL_API const char *dowel_run_id(const dowel *d); /* "" outside a run */
+DOWEL_API void *dowel_task_context(const dowel *d);
+/* Writes a remote handle (job id, execution, upload session) to the run's record before it returns. Later attempts and a resumed
+ * run find it with dowel_recall (malloc'd text, or NULL). Handles that let their holder act (a session URL) are `secret`. */
+DOWEL_API int dowel_remember(dowel *d, const char *name, const char *value, bool secret, dowel_error *err);
+DOWEL_API char *dowel_recall(dowel *d, const char *name);
+
+/* ---- flows ---- */
+
+/* A flow is a task whose body submits other tasks; only its place in the history differs. */
+typedef struct dowel_task dowel_flow;
+
+/* Runs a flow in this thread. Every future that the body submitted has ended when it returns. The flow fails when its body
+ * fails, or when a submitted task failed and the body never asked for that future's outcome. */
+DOWEL_API int dowel_flow_run(dowel *d, const dowel_flow *flow, const void *args, size_t size,
+                             const dowel_call_options *options, json_t **result, dowel_error *err);
+
+/* ---- history ---- */
+
+typedef struct dowel_runs_query {
+    size_t size;
+    int64_t limit;      /* 0: 50 */
+    const char *state;  /* NULL: any. pending running retrying completed failed cancelled crashed */
+    const char *task;   /* NULL: any */
+    const char *parent; /* run id: its children; NULL: any */
+} dowel_runs_query;
+
+/* Newest first: an array of run objects: id, kind (task, flow), name, task, parent, state, attempts, created, started, ended
+ * (RFC 3339), duration (seconds), error (dowel_error_json). New reference. */
+DOWEL_API int dowel_runs_list(dowel *d, const dowel_runs_query *query, json_t **runs, dowel_error *err);
+/* One run with its masked arguments, remote handles, children, log lines. `id` may be any unique part (at least 4 characters). */
+DOWEL_API int dowel_runs_show(dowel *d, const char *id, json_t **run, dowel_error *err);
+/* Reads a persisted result back from its storage. */
+DOWEL_API int dowel_runs_result(dowel *d, const char *id, json_t **result, dowel_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

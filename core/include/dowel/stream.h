@@ -1,0 +1,94 @@
+/* dowel/stream.h: bytes that flow: sources that are read, sinks that are written.
+ *
+ * A source or sink is used by one thread at a time. */
+#ifndef DOWEL_STREAM_H
+#define DOWEL_STREAM_H
+
+#include <dowel/fields.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- sources ---- */
+
+typedef struct dowel_source dowel_source;
+
+/* What a program fills in to bring its own bytes. */
+typedef struct dowel_source_ops {
+    /* Reads up to `size` bytes; *got 0 is the end. */
+    int (*read)(void *context, void *buffer, size_t size, size_t *got, dowel_error *err);
+    /* Goes to `offset` from the start; NULL: cannot be read twice. */
+    int (*seek)(void *context, int64_t offset, dowel_error *err);
+    void (*close)(void *context);
+} dowel_source_ops;
+
+/* `size` -1: not known. `ops` must outlive the source. On failure to allocate returns NULL and does not close `context`. */
+DOWEL_API dowel_source *dowel_source_new(const dowel_source_ops *ops, void *context, int64_t size);
+/* Borrows the memory: it must outlive the source. */
+DOWEL_API dowel_source *dowel_source_memory(const void *data, size_t size);
+/* `path` "-" is standard input (unknown size, not seekable unless it is a regular file). */
+DOWEL_API int dowel_source_file(const char *path, dowel_source **source, dowel_error *err);
+DOWEL_API void dowel_source_close(dowel_source *source);
+
+DOWEL_API int64_t dowel_source_size(const dowel_source *source); /* -1: unknown */
+DOWEL_API bool dowel_source_can_seek(const dowel_source *source);
+/* Restricts reading to [offset, offset + size): part of an upload. Seeks at once. Seeks are then relative to `offset`.
+ * size -1: to the end. */
+DOWEL_API int dowel_source_window(dowel_source *source, int64_t offset, int64_t size, dowel_error *err);
+DOWEL_API int dowel_source_read(dowel_source *source, void *buffer, size_t size, size_t *got, dowel_error *err);
+DOWEL_API int dowel_source_rewind(dowel_source *source, dowel_error *err);
+
+/* ---- sinks ---- */
+
+typedef struct dowel_sink dowel_sink;
+
+typedef struct dowel_sink_ops {
+    int (*write)(void *context, const void *data, size_t size, dowel_error *err);
+    /* Forgets what was written, to start again; NULL: cannot. */
+    int (*restart)(void *context, dowel_error *err);
+    /* Everything arrived and was verified: make it last. */
+    int (*commit)(void *context, dowel_error *err);
+    /* Called last, after commit or instead of it: without a commit, nothing may remain. */
+    void (*close)(void *context);
+} dowel_sink_ops;
+
+DOWEL_API dowel_sink *dowel_sink_new(const dowel_sink_ops *ops, void *context);
+/* Writes to a temporary file beside `path`; commit flushes it to disk (fsync) and renames it; close without commit removes
+ * it. "-" is standard output, which cannot restart. */
+DOWEL_API int dowel_sink_file(const char *path, dowel_sink **sink, dowel_error *err);
+/* Collects in memory up to `limit` bytes (0: no limit). */
+DOWEL_API dowel_sink *dowel_sink_memory(size_t limit);
+/* What a memory sink holds; borrowed until the next write or close. */
+DOWEL_API dowel_bytes dowel_sink_bytes(const dowel_sink *sink);
+DOWEL_API int dowel_sink_write(dowel_sink *sink, const void *data, size_t size, dowel_error *err);
+DOWEL_API bool dowel_sink_can_restart(const dowel_sink *sink);
+DOWEL_API int dowel_sink_restart(dowel_sink *sink, dowel_error *err);
+DOWEL_API int64_t dowel_sink_written(const dowel_sink *sink); /* since the start or the last restart */
+DOWEL_API int dowel_sink_commit(dowel_sink *sink, dowel_error *err);
+DOWEL_API void dowel_sink_close(dowel_sink *sink);
+
+/* ---- checksums ---- */
+
+typedef enum dowel_digest_kind { DOWEL_CRC32C, DOWEL_MD5, DOWEL_SHA256 } dowel_digest_kind;
+typedef struct dowel_digest dowel_digest;
+#define DOWEL_DIGEST_MAX 32
+
+DOWEL_API dowel_digest *dowel_digest_new(dowel_digest_kind kind); /* NULL: out of memory */
+DOWEL_API void dowel_digest_update(dowel_digest *digest, const void *data, size_t size);
+/* Big-endian bytes; returns how many. The digest may not be updated afterwards. */
+DOWEL_API size_t dowel_digest_end(dowel_digest *digest, unsigned char out[DOWEL_DIGEST_MAX]);
+DOWEL_API void dowel_digest_reset(dowel_digest *digest);
+DOWEL_API void dowel_digest_free(dowel_digest *digest);
+/* NUL-terminated, newly allocated; NULL when out of memory. */
+DOWEL_API char *dowel_base64(const void *data, size_t size);
+DOWEL_API char *dowel_base64url(const void *data, size_t size); /* no padding */
+DOWEL_API char *dowel_hex(const void *data, size_t size);
+/* Standard alphabet, padding required; *data malloc'd. Returns DOWEL_E_INVALID on bad text. */
+DOWEL_API int dowel_base64_decode(const char *text, void **data, size_t *size);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
