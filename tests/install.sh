@@ -1,0 +1,123 @@
+#!/bin/sh
+# Installs what building and testing need: sh tests/install.sh PART ...
+#   build      compilers and libraries, from the system's packages (needs root or sudo only where something is missing)
+#   checks     what CI adds: clang, its formatter and linter, sanitizer runtimes, cmocka, valgrind
+#   servers    the stand-in servers: a virtual environment and an npm folder under build/
+#   testbench  Google's storage testbench, where its source lies beside the project
+# Every part is kept under build/ and made anew only when its pinned list changes.
+set -eu
+cd "$(dirname "$0")/.."
+root=$PWD
+mkdir -p build
+
+say() { printf '== %s\n' "$*" >&2; }
+
+packages() {
+    missing=
+    for package in "$@"; do
+        dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing="$missing $package"
+    done
+    [ -z "$missing" ] && return 0
+    say "installing$missing"
+    sudo=
+    if [ "$(id -u)" != 0 ]; then
+        command -v sudo >/dev/null || { say "run as root or install sudo: these packages are missing:$missing"; exit 1; }
+        sudo=sudo
+    fi
+    $sudo apt-get update -qq >build/apt.log 2>&1 || { cat build/apt.log >&2; exit 1; }
+    # shellcheck disable=SC2086
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >>build/apt.log 2>&1 ||
+        { tail -n 30 build/apt.log >&2; exit 1; }
+}
+
+# unchanged NAME FILE ...: whether the files are those that NAME was last made from.
+unchanged() {
+    name=$1
+    shift
+    cat "$@" | sha256sum >"build/$name.wanted"
+    cmp -s "build/$name.wanted" "build/$name.made"
+}
+
+made() { mv "build/$1.wanted" "build/$1.made"; }
+
+# Python 3.11 or newer, as the pinned packages need: the system's where there is one.
+python() {
+    for candidate in python3.11 python3; do
+        if command -v "$candidate" >/dev/null &&
+            "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            echo "$candidate"
+            return
+        fi
+    done
+    packages python3 python3-venv
+    echo python3
+}
+
+environment() { # environment NAME REQUIREMENTS [MORE ...]
+    folder=$1
+    shift
+    rm -rf "build/$folder"
+    "$(python)" -m venv "build/$folder"
+    "build/$folder/bin/pip" install -q --disable-pip-version-check "$@" >build/pip.log 2>&1 || { tail -n 30 build/pip.log >&2; exit 1; }
+}
+
+for part in "$@"; do
+    case $part in
+    build)
+        packages ca-certificates cmake gcc libc6-dev libcurl4-openssl-dev libexpat1-dev libjansson-dev libjwt-dev libsqlite3-dev libssl-dev \
+            ninja-build pkg-config
+        ;;
+    checks)
+        packages clang clang-format clang-tidy curl git libclang-rt-14-dev libcmocka-dev valgrind
+        ;;
+    servers)
+        if ! unchanged venv tests/servers/requirements.txt; then
+            say "installing the stand-in servers (Python)"
+            environment venv -r tests/servers/requirements.txt
+            made venv
+        fi
+        command -v node >/dev/null || packages nodejs
+        if ! unchanged npm tests/servers/npm/package.json tests/servers/npm/package-lock.json; then
+            command -v npm >/dev/null || packages npm
+            say "installing the stand-in server for Lambda (Node)"
+            rm -rf build/npm
+            mkdir -p build/npm
+            cp tests/servers/npm/package.json tests/servers/npm/package-lock.json build/npm/
+            (cd build/npm && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) >build/npm.log 2>&1 ||
+                { tail -n 30 build/npm.log >&2; exit 1; }
+            made npm
+        fi
+        # Real data for the example: the airports table that this package ships, unpacked, not installed.
+        if [ ! -s build/data/airports.csv ]; then
+            mkdir -p build/data
+            build/venv/bin/pip download -q --disable-pip-version-check --no-deps -d build/data vega_datasets==0.9.0
+            build/venv/bin/python3 - <<'PYTHON'
+import glob, zipfile
+with zipfile.ZipFile(glob.glob("build/data/vega_datasets-0.9.0*.whl")[0]) as wheel:
+    data = wheel.read("vega_datasets/_data/airports.csv")
+with open("build/data/airports.csv", "wb") as out:
+    out.write(data)
+PYTHON
+        fi
+        ;;
+    testbench)
+        source=${DOWEL_TESTBENCH:-$root/../shared/storage-testbench}
+        if [ ! -d "$source" ]; then
+            say "no storage testbench at $source: its tests will be skipped"
+        elif ! unchanged venv-testbench tests/servers/requirements-testbench.txt; then
+            say "installing the storage testbench"
+            # Built from a copy: the source may be read-only.
+            rm -rf build/testbench-source
+            cp -r "$source" build/testbench-source
+            chmod -R u+w build/testbench-source
+            environment venv-testbench -r tests/servers/requirements-testbench.txt
+            build/venv-testbench/bin/pip install -q --disable-pip-version-check --no-deps build/testbench-source
+            made venv-testbench
+        fi
+        ;;
+    *)
+        say "no such part: $part"
+        exit 2
+        ;;
+    esac
+done
