@@ -1,0 +1,29 @@
+/* What the files about fields share. */
+#ifndef DOWEL_FIELDS_PRIVATE_H
+#define DOWEL_FIELDS_PRIVATE_H
+
+#include "arena.h"
+
+#include <dowel/block.h>
+
+#define DOWEL_MASK "********"
+
+struct dowel_record {
+    dowel_arena arena;
+    const dowel_table *table;
+    void *data;
+};
+
+/* Bytes of a member of that kind. */
+size_t dowel_kind_size(dowel_kind kind);
+bool dowel_member_is_zero(const dowel_field *field, const void *member);
+
+/* Fills zero members from their defaults and checks what the table demands. `path` is "" at the top, "a.b." further down. */
+int dowel_fields_finish(const dowel_table *table, const char *root, const char *path, void *data, dowel_arena *arena,
+                        bool refs_unresolved, const json_t *given, dowel_error *err);
+
+int dowel_fields_decode_into(const dowel_table *table, const char *root, const char *path, const json_t *document,
+                             const dowel_resolver *resolver, int depth, dowel_arena *arena, void *data,
+                             dowel_error *err);
+
+#endif

@@ -1,0 +1,514 @@
+/* From JSON to a struct, by its table. */
+#include "fields.h"
+
+#include <dowel/stream.h>
+
+#include <inttypes.h>
+#include <math.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_DEPTH 16
+
+typedef struct decoding {
+    const dowel_table *table;
+    const char *root, *path;
+    const dowel_resolver *resolver;
+    int depth;
+    dowel_arena *arena;
+    dowel_error *err;
+} decoding;
+
+static const char *type_name(const json_t *value) {
+    switch (json_typeof(value)) {
+    case JSON_OBJECT: return "an object";
+    case JSON_ARRAY: return "an array";
+    case JSON_STRING: return "text";
+    case JSON_INTEGER:
+    case JSON_REAL: return "a number";
+    case JSON_TRUE:
+    case JSON_FALSE: return "true or false";
+    default: return "null";
+    }
+}
+
+static int no_memory(dowel_error *err) {
+    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+}
+
+static int wrong_value(const decoding *at, const dowel_field *field, const char *expected, const json_t *value) {
+    const char *text = json_string_value(value);
+    if (text && !(field->flags & DOWEL_SECRET) && strlen(text) <= 60)
+        return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": expected %s, got \"%s\"", at->root, at->path,
+                          field->name, expected, text);
+    return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": expected %s, got %s", at->root, at->path,
+                      field->name, expected, type_name(value));
+}
+
+/* Text without a NUL in it, copied. */
+static int decode_text(const decoding *at, const dowel_field *field, const json_t *value, const char **out) {
+    if (!json_is_string(value)) return wrong_value(at, field, "text", value);
+    size_t length = json_string_length(value);
+    if (strlen(json_string_value(value)) != length)
+        return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": text with a NUL character", at->root, at->path,
+                          field->name);
+    *out = dowel_arena_text(at->arena, json_string_value(value), length);
+    return *out ? 0 : no_memory(at->err);
+}
+
+static int check_range(const decoding *at, const dowel_field *field, double value) {
+    if ((field->minimum != 0 || field->maximum != 0) &&
+        (value < field->minimum || (field->maximum > field->minimum && value > field->maximum)))
+        return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": %g is not between %g and %g", at->root,
+                          at->path, field->name, value, field->minimum, field->maximum);
+    return 0;
+}
+
+static int decode_integer(const decoding *at, const dowel_field *field, const json_t *value, int64_t *out) {
+    if (field->kind == DOWEL_SIZE && json_is_string(value)) {
+        if (dowel_parse_size(json_string_value(value), out))
+            return wrong_value(at, field, "a size such as 64MiB", value);
+    } else if (field->kind == DOWEL_TIME) {
+        if (!json_is_string(value) || dowel_parse_time(json_string_value(value), out))
+            return wrong_value(at, field, "a time such as 2026-01-31T12:00:00Z", value);
+        return 0;
+    } else if (json_is_integer(value)) {
+        *out = json_integer_value(value);
+    } else if (json_is_real(value) && json_real_value(value) == floor(json_real_value(value)) &&
+               fabs(json_real_value(value)) < 9e15) {
+        *out = (int64_t)json_real_value(value);
+    } else {
+        return wrong_value(at, field, "a whole number", value);
+    }
+    if (field->kind == DOWEL_SIZE && *out < 0) return wrong_value(at, field, "a size that is not negative", value);
+    return check_range(at, field, (double)*out);
+}
+
+static int decode_real(const decoding *at, const dowel_field *field, const json_t *value, double *out) {
+    if (field->kind == DOWEL_DURATION && json_is_string(value)) {
+        if (dowel_parse_duration(json_string_value(value), out))
+            return wrong_value(at, field, "a duration such as 90s or 1h30m", value);
+    } else if (json_is_number(value)) {
+        *out = json_number_value(value);
+    } else {
+        return wrong_value(at, field, field->kind == DOWEL_DURATION ? "a duration such as 90s" : "a number", value);
+    }
+    if (field->kind == DOWEL_DURATION && *out < 0)
+        return wrong_value(at, field, "a duration that is not negative", value);
+    return check_range(at, field, *out);
+}
+
+static int decode_enum(const decoding *at, const dowel_field *field, const json_t *value, int *out) {
+    const char *text = json_string_value(value);
+    for (int i = 0; text && field->values[i]; i++) {
+        if (!strcmp(field->values[i], text)) {
+            *out = i;
+            return 0;
+        }
+    }
+    char *expected = dowel_field_kind_name(field);
+    if (!expected) return no_memory(at->err);
+    int rc = wrong_value(at, field, expected, value);
+    const char *near = text ? dowel_nearest(text, field->values) : NULL;
+    if (near) dowel_error_hint(at->err, "did you mean \"%s\"?", near);
+    free(expected);
+    return rc;
+}
+
+static int decode_bytes(const decoding *at, const dowel_field *field, const json_t *value, dowel_bytes *out) {
+    void *data;
+    size_t size;
+    if (!json_is_string(value) || dowel_base64_decode(json_string_value(value), &data, &size))
+        return wrong_value(at, field, "base64 text", json_is_string(value) ? json_null() : value);
+    out->data = dowel_arena_copy(at->arena, data, size);
+    out->size = size;
+    OPENSSL_cleanse(data, size);
+    free(data);
+    return out->data ? 0 : no_memory(at->err);
+}
+
+static int decode_list(const decoding *at, const dowel_field *field, const json_t *value, const char *const **out) {
+    if (!json_is_array(value)) return wrong_value(at, field, "an array of texts", value);
+    size_t count = json_array_size(value);
+    const char **items = dowel_arena_alloc(at->arena, (count + 1) * sizeof *items);
+    if (!items) return no_memory(at->err);
+    for (size_t i = 0; i < count; i++) {
+        int rc = decode_text(at, field, json_array_get(value, i), &items[i]);
+        if (rc) return rc;
+    }
+    *out = items;
+    return 0;
+}
+
+static int decode_map(const decoding *at, const dowel_field *field, const json_t *value, const dowel_pair **out) {
+    if (!json_is_object(value)) return wrong_value(at, field, "an object of texts", value);
+    dowel_pair *pairs = dowel_arena_alloc(at->arena, (json_object_size(value) + 1) * sizeof *pairs);
+    if (!pairs) return no_memory(at->err);
+    *out = pairs;
+    const char *key;
+    json_t *member;
+    json_object_foreach((json_t *)value, key, member) {
+        pairs->name = dowel_arena_text(at->arena, key, strlen(key));
+        if (!pairs->name) return no_memory(at->err);
+        int rc = decode_text(at, field, member, &pairs->value);
+        if (rc) return rc;
+        pairs++;
+    }
+    return 0;
+}
+
+static int decode_nested(const decoding *at, const dowel_field *field, const json_t *value, const char *path,
+                         const void **out) {
+    if (!json_is_object(value)) return wrong_value(at, field, "an object", value);
+    void *data = dowel_arena_alloc(at->arena, field->table->size);
+    if (!data) return no_memory(at->err);
+    *out = data;
+    return dowel_fields_decode_into(field->table, at->root, path, value, at->resolver, at->depth + 1, at->arena, data,
+                                    at->err);
+}
+
+static int decode_tables(const decoding *at, const dowel_field *field, const json_t *value, const void ***out) {
+    if (!json_is_array(value)) return wrong_value(at, field, "an array of objects", value);
+    size_t count = json_array_size(value);
+    const void **items = dowel_arena_alloc(at->arena, (count + 1) * sizeof *items);
+    if (!items) return no_memory(at->err);
+    *out = items;
+    for (size_t i = 0; i < count; i++) {
+        char path[512];
+        snprintf(path, sizeof path, "%s%s[%zu].", at->path, field->name, i);
+        int rc = decode_nested(at, field, json_array_get(value, i), path, &items[i]);
+        if (rc) return rc;
+    }
+    return 0;
+}
+
+static void end_json(void *value) {
+    json_decref(value);
+}
+
+static void end_block(void *value) {
+    dowel_block_free(value);
+}
+
+static int decode_block(const decoding *at, const dowel_field *field, const json_t *value, dowel_block **out) {
+    const char *reference = json_string_value(value);
+    if (json_is_object(value) && json_object_get(value, "$block")) {
+        reference = json_string_value(json_object_get(value, "$block"));
+        if (!reference || json_object_size(value) != 1)
+            return wrong_value(at, field, "{\"$block\": \"type/name\"}", value);
+    }
+    if (!reference && !json_is_object(value))
+        return wrong_value(at, field, "a block (\"type/name\" or an object)", value);
+    if (reference && !strchr(reference, '/')) return wrong_value(at, field, "a block as \"type/name\"", value);
+    if (!at->resolver) return 0;
+    dowel_block *block = NULL;
+    int rc = reference ? at->resolver->by_name(at->resolver->context, reference, field->blocks, &block, at->err)
+                       : at->resolver->by_document(at->resolver->context, value, field->blocks, &block, at->err);
+    if (rc) {
+        dowel_error_prefix(at->err, "%s: field \"%s%s\": ", at->root, at->path, field->name);
+        return rc;
+    }
+    if (dowel_arena_defer(at->arena, end_block, block)) return no_memory(at->err);
+    *out = block;
+    return 0;
+}
+
+static int decode_member(const decoding *at, const dowel_field *field, const json_t *value, void *member) {
+    switch (field->kind) {
+    case DOWEL_STRING:
+    case DOWEL_PATH: return decode_text(at, field, value, (const char **)member);
+    case DOWEL_BOOL:
+        if (!json_is_boolean(value)) return wrong_value(at, field, "true or false", value);
+        *(bool *)member = json_is_true(value);
+        return 0;
+    case DOWEL_INT:
+    case DOWEL_SIZE:
+    case DOWEL_TIME: return decode_integer(at, field, value, member);
+    case DOWEL_FLOAT:
+    case DOWEL_DURATION: return decode_real(at, field, value, member);
+    case DOWEL_ENUM: return decode_enum(at, field, value, member);
+    case DOWEL_BYTES: return decode_bytes(at, field, value, member);
+    case DOWEL_LIST: return decode_list(at, field, value, (const char *const **)member);
+    case DOWEL_MAP: return decode_map(at, field, value, (const dowel_pair **)member);
+    case DOWEL_TABLE: {
+        char path[512];
+        snprintf(path, sizeof path, "%s%s.", at->path, field->name);
+        return decode_nested(at, field, value, path, (const void **)member);
+    }
+    case DOWEL_TABLES: return decode_tables(at, field, value, (const void ***)member);
+    case DOWEL_JSON: {
+        json_t *copy = json_deep_copy(value);
+        if (!copy || dowel_arena_defer(at->arena, end_json, copy)) return no_memory(at->err);
+        *(json_t **)member = copy;
+        return 0;
+    }
+    case DOWEL_BLOCK: return decode_block(at, field, value, (dowel_block **)member);
+    default:
+        return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\" can only be given in C", at->root, at->path,
+                          field->name);
+    }
+}
+
+static int unknown_field(const decoding *at, const char *key) {
+    size_t count = 0;
+    while (at->table->fields[count].name) count++;
+    const char **names = calloc(count + 1, sizeof *names);
+    if (!names) return no_memory(at->err);
+    for (size_t i = 0; i < count; i++) names[i] = at->table->fields[i].name;
+    const char *near = dowel_nearest(key, names);
+    int rc = dowel_fail(at->err, DOWEL_E_INVALID, "%s: unknown field \"%s%s\"%s%s%s", at->root, at->path, key,
+                        near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+    free(names);
+    return rc;
+}
+
+int dowel_fields_decode_into(const dowel_table *table, const char *root, const char *path, const json_t *document,
+                             const dowel_resolver *resolver, int depth, dowel_arena *arena, void *data,
+                             dowel_error *err) {
+    decoding at = {table, root, path, resolver, depth, arena, err};
+    if (depth > MAX_DEPTH) return dowel_fail(err, DOWEL_E_INVALID, "%s: field \"%s\": nested too deeply", root, path);
+    if (!json_is_object(document))
+        return dowel_fail(err, DOWEL_E_INVALID, "%s: expected an object, got %s", root, type_name(document));
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)document, key, value) {
+        const dowel_field *field = table->fields;
+        while (field->name && strcmp(field->name, key)) field++;
+        if (!field->name) return unknown_field(&at, key);
+        if (json_is_null(value) && field->kind != DOWEL_JSON) continue;
+        int rc = decode_member(&at, field, value, (char *)data + field->offset);
+        if (rc) return rc;
+    }
+    return dowel_fields_finish(table, root, path, data, arena, !resolver, document, err);
+}
+
+size_t dowel_kind_size(dowel_kind kind) {
+    switch (kind) {
+    case DOWEL_BOOL: return sizeof(bool);
+    case DOWEL_INT:
+    case DOWEL_SIZE:
+    case DOWEL_TIME: return sizeof(int64_t);
+    case DOWEL_FLOAT:
+    case DOWEL_DURATION: return sizeof(double);
+    case DOWEL_ENUM: return sizeof(int);
+    case DOWEL_BYTES: return sizeof(dowel_bytes);
+    default: return sizeof(void *);
+    }
+}
+
+bool dowel_member_is_zero(const dowel_field *field, const void *member) {
+    static const unsigned char zeros[sizeof(dowel_bytes)];
+    if (field->kind == DOWEL_BYTES) return !((const dowel_bytes *)member)->data;
+    return !memcmp(member, zeros, dowel_kind_size(field->kind));
+}
+
+static bool is_empty(const dowel_field *field, const void *member) {
+    switch (field->kind) {
+    case DOWEL_STRING:
+    case DOWEL_PATH: return !**(const char *const *)member;
+    case DOWEL_LIST: return !**(const char *const *const *)member;
+    default: return false;
+    }
+}
+
+int dowel_fields_finish(const dowel_table *table, const char *root, const char *path, void *data, dowel_arena *arena,
+                        bool refs_unresolved, const json_t *given, dowel_error *err) {
+    decoding at = {table, root, path, NULL, 0, arena, err};
+    for (const dowel_field *field = table->fields; field->name; field++) {
+        void *member = (char *)data + field->offset;
+        bool zero = dowel_member_is_zero(field, member);
+        /* What a document says stands, a zero too: only what was not said has a default. */
+        const json_t *said = given ? json_object_get(given, field->name) : NULL;
+        bool absent = zero && (!said || json_is_null(said));
+        if (absent && field->fallback) {
+            json_t *object = json_object();
+            int rc = object ? dowel_field_parse(table, field, field->fallback, object, err) : no_memory(err);
+            if (!rc) rc = decode_member(&at, field, json_object_get(object, field->name), member);
+            json_decref(object);
+            if (rc) return rc;
+            continue;
+        }
+        if (field->flags & DOWEL_REQUIRED && (absent || (!zero && is_empty(field, member))))
+            return dowel_fail(err, DOWEL_E_INVALID, "%s: field \"%s%s\" is required", root, path, field->name);
+    }
+    if (table->check && !refs_unresolved) {
+        int rc = table->check(data, err);
+        if (rc) {
+            dowel_error_prefix(err, "%s: ", root);
+            return rc;
+        }
+    }
+    return 0;
+}
+
+static int new_record(const dowel_table *table, dowel_record **record, dowel_error *err) {
+    dowel_record *made = calloc(1, sizeof *made);
+    if (made) made->data = dowel_arena_alloc(&made->arena, table->size ? table->size : 1);
+    if (!made || !made->data) {
+        free(made);
+        return no_memory(err);
+    }
+    made->table = table;
+    *record = made;
+    return 0;
+}
+
+int dowel_record_decode(const dowel_table *table, const json_t *document, const dowel_resolver *resolver,
+                        dowel_record **record, dowel_error *err) {
+    dowel_record *made;
+    int rc = new_record(table, &made, err);
+    if (rc) return rc;
+    rc = dowel_fields_decode_into(table, table->name, "", document, resolver, 0, &made->arena, made->data, err);
+    if (rc)
+        dowel_record_free(made);
+    else
+        *record = made;
+    return rc;
+}
+
+/* ---- from a C caller's struct ---- */
+
+static int copy_struct(const dowel_table *table, const char *root, const char *path, const void *from, size_t size,
+                       int depth, dowel_arena *arena, void *to, dowel_error *err);
+
+static int copy_member(const decoding *at, const dowel_field *field, const void *from, void *to) {
+    dowel_arena *arena = at->arena;
+    char path[512];
+    switch (field->kind) {
+    case DOWEL_STRING:
+    case DOWEL_PATH: {
+        const char *text = *(const char *const *)from;
+        *(const char **)to = dowel_arena_text(arena, text, strlen(text));
+        return *(const char **)to ? 0 : no_memory(at->err);
+    }
+    case DOWEL_BYTES: {
+        const dowel_bytes *bytes = from;
+        dowel_bytes *copy = to;
+        copy->data = dowel_arena_copy(arena, bytes->data, bytes->size);
+        copy->size = bytes->size;
+        return copy->data ? 0 : no_memory(at->err);
+    }
+    case DOWEL_LIST: {
+        const char *const *list = *(const char *const *const *)from;
+        size_t count = 0;
+        while (list[count]) count++;
+        const char **copy = dowel_arena_alloc(arena, (count + 1) * sizeof *copy);
+        if (!copy) return no_memory(at->err);
+        for (size_t i = 0; i < count; i++)
+            if (!(copy[i] = dowel_arena_text(arena, list[i], strlen(list[i])))) return no_memory(at->err);
+        *(const char *const **)to = copy;
+        return 0;
+    }
+    case DOWEL_MAP: {
+        const dowel_pair *pairs = *(const dowel_pair *const *)from;
+        size_t count = 0;
+        while (pairs[count].name) count++;
+        dowel_pair *copy = dowel_arena_alloc(arena, (count + 1) * sizeof *copy);
+        if (!copy) return no_memory(at->err);
+        for (size_t i = 0; i < count; i++) {
+            const char *value = pairs[i].value ? pairs[i].value : "";
+            copy[i].name = dowel_arena_text(arena, pairs[i].name, strlen(pairs[i].name));
+            copy[i].value = dowel_arena_text(arena, value, strlen(value));
+            if (!copy[i].name || !copy[i].value) return no_memory(at->err);
+        }
+        *(const dowel_pair **)to = copy;
+        return 0;
+    }
+    case DOWEL_TABLE: {
+        void *copy = dowel_arena_alloc(arena, field->table->size);
+        if (!copy) return no_memory(at->err);
+        *(void **)to = copy;
+        snprintf(path, sizeof path, "%s%s.", at->path, field->name);
+        return copy_struct(field->table, at->root, path, *(const void *const *)from, field->table->size, at->depth + 1,
+                           arena, copy, at->err);
+    }
+    case DOWEL_TABLES: {
+        const void *const *items = *(const void *const *const *)from;
+        size_t count = 0;
+        while (items[count]) count++;
+        void **copies = dowel_arena_alloc(arena, (count + 1) * sizeof *copies);
+        if (!copies) return no_memory(at->err);
+        *(void ***)to = copies;
+        for (size_t i = 0; i < count; i++) {
+            if (!(copies[i] = dowel_arena_alloc(arena, field->table->size))) return no_memory(at->err);
+            snprintf(path, sizeof path, "%s%s[%zu].", at->path, field->name, i);
+            int rc = copy_struct(field->table, at->root, path, items[i], field->table->size, at->depth + 1, arena,
+                                 copies[i], at->err);
+            if (rc) return rc;
+        }
+        return 0;
+    }
+    case DOWEL_JSON: {
+        json_t *copy = json_deep_copy(*(json_t *const *)from);
+        if (!copy || dowel_arena_defer(arena, end_json, copy)) return no_memory(at->err);
+        *(json_t **)to = copy;
+        return 0;
+    }
+    case DOWEL_BLOCK: {
+        dowel_block *block = dowel_block_retain(*(dowel_block *const *)from);
+        const char *type = dowel_block_type_of(block)->name, *accepted = field->blocks;
+        size_t length = strlen(type);
+        bool fits = !accepted;
+        while (accepted && !fits) {
+            fits = !strncmp(accepted, type, length) && (!accepted[length] || accepted[length] == '|');
+            accepted = strchr(accepted, '|');
+            if (accepted) accepted++;
+        }
+        if (dowel_arena_defer(arena, end_block, block)) return no_memory(at->err);
+        if (!fits)
+            return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": expected a block of type %s, got %s",
+                              at->root, at->path, field->name, field->blocks, dowel_block_reference(block));
+        *(dowel_block **)to = block;
+        return 0;
+    }
+    default: {
+        memcpy(to, from, dowel_kind_size(field->kind));
+        double value = field->kind == DOWEL_INT || field->kind == DOWEL_SIZE         ? (double)*(const int64_t *)from
+                       : field->kind == DOWEL_FLOAT || field->kind == DOWEL_DURATION ? *(const double *)from
+                                                                                     : 0;
+        if ((field->kind == DOWEL_SIZE || field->kind == DOWEL_DURATION) && value < 0)
+            return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": %g is negative", at->root, at->path,
+                              field->name, value);
+        return value != 0 ? check_range(at, field, value) : 0;
+    }
+    }
+}
+
+static int copy_struct(const dowel_table *table, const char *root, const char *path, const void *from, size_t size,
+                       int depth, dowel_arena *arena, void *to, dowel_error *err) {
+    decoding at = {table, root, path, NULL, depth, arena, err};
+    if (depth > MAX_DEPTH) return dowel_fail(err, DOWEL_E_INVALID, "%s: field \"%s\": nested too deeply", root, path);
+    for (const dowel_field *field = table->fields; field->name; field++) {
+        const void *member = (const char *)from + field->offset;
+        /* Members that an older caller's struct does not have keep their zero. */
+        if (field->offset + dowel_kind_size(field->kind) > size || dowel_member_is_zero(field, member)) continue;
+        int rc = copy_member(&at, field, member, (char *)to + field->offset);
+        if (rc) return rc;
+    }
+    return dowel_fields_finish(table, root, path, to, arena, false, NULL, err);
+}
+
+int dowel_record_copy(const dowel_table *table, const void *data, size_t size, dowel_record **record,
+                      dowel_error *err) {
+    dowel_record *made;
+    int rc = new_record(table, &made, err);
+    if (rc) return rc;
+    rc = copy_struct(table, table->name, "", data, data ? size : 0, 0, &made->arena, made->data, err);
+    if (rc)
+        dowel_record_free(made);
+    else
+        *record = made;
+    return rc;
+}
+
+const void *dowel_record_data(const dowel_record *record) {
+    return record->data;
+}
+
+void dowel_record_free(dowel_record *record) {
+    if (!record) return;
+    dowel_arena_clear(&record->arena);
+    free(record);
+}

@@ -1,0 +1,318 @@
+/* Fields as text: durations, sizes, times, and values from a command line. */
+#include <dowel/fields.h>
+#include <dowel/stream.h>
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* A decimal number without sign, exponent, hexadecimal, or anything a locale could change. */
+static const char *read_number(const char *text, double *number) {
+    double value = 0, scale = 1;
+    const char *p = text;
+    while (isdigit((unsigned char)*p)) value = value * 10 + (*p++ - '0');
+    if (p == text) return NULL;
+    if (*p == '.') {
+        if (!isdigit((unsigned char)*++p)) return NULL;
+        while (isdigit((unsigned char)*p)) value += (*p++ - '0') * (scale /= 10);
+    }
+    *number = value;
+    return p;
+}
+
+int dowel_parse_duration(const char *text, double *seconds) {
+    static const struct {
+        const char *unit;
+        double seconds;
+    } units[] = {{"ms", 1e-3}, {"us", 1e-6}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}};
+    double total = 0;
+    const char *p = text;
+    if (!*p) return DOWEL_E_INVALID;
+    while (*p) {
+        double number;
+        const char *rest = read_number(p, &number);
+        if (!rest) return DOWEL_E_INVALID;
+        if (!*rest && p == text) { /* a bare number is seconds */
+            total = number;
+            break;
+        }
+        size_t i, count = sizeof units / sizeof units[0];
+        for (i = 0; i < count; i++) {
+            size_t length = strlen(units[i].unit);
+            if (!strncmp(rest, units[i].unit, length) && !isalpha((unsigned char)rest[length])) {
+                total += number * units[i].seconds;
+                p = rest + length;
+                break;
+            }
+        }
+        if (i == count) return DOWEL_E_INVALID;
+    }
+    *seconds = total;
+    return 0;
+}
+
+int dowel_parse_size(const char *text, int64_t *bytes) {
+    double number, unit = 1;
+    const char *p = read_number(text, &number);
+    if (!p) return DOWEL_E_INVALID;
+    if (*p && *p != 'B') {
+        static const char prefixes[] = "KMGTP";
+        const char *prefix = strchr(prefixes, toupper((unsigned char)*p));
+        if (!prefix) return DOWEL_E_INVALID;
+        double base = p[1] == 'i' ? 1024 : 1000;
+        for (const char *q = prefixes; q <= prefix; q++) unit *= base;
+        p += p[1] == 'i' ? 2 : 1;
+    }
+    if (*p == 'B') p++;
+    double value = number * unit;
+    if (*p || value >= 9.2e18 || value != floor(value)) return DOWEL_E_INVALID;
+    *bytes = (int64_t)value;
+    return 0;
+}
+
+/* Days since 1970-01-01 of a proleptic Gregorian date. */
+static int64_t days_from_civil(int64_t year, int month, int day) {
+    year -= month <= 2;
+    int64_t era = (year >= 0 ? year : year - 399) / 400;
+    int64_t year_of_era = year - era * 400;
+    int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
+}
+
+int dowel_parse_time(const char *text, int64_t *microseconds) {
+    int year, month, day, hour, minute, second, used = 0;
+    static const int days[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    if (strlen(text) < 20 || !isdigit((unsigned char)*text) ||
+        sscanf(text, "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%2d%n", &year, &month, &day, &hour, &minute, &second, &used) != 6 ||
+        used != 19)
+        return DOWEL_E_INVALID;
+    if (month < 1 || month > 12 || day < 1 || day > days[month - 1] || hour < 0 || hour > 23 || minute < 0 ||
+        minute > 59 || second < 0 || second > 60)
+        return DOWEL_E_INVALID;
+    if (month == 2 && day == 29 && (year % 4 || (!(year % 100) && year % 400))) return DOWEL_E_INVALID;
+    const char *p = text + used;
+    int64_t fraction = 0;
+    if (*p == '.') {
+        int digits = 0;
+        for (p++; isdigit((unsigned char)*p); p++)
+            if (digits++ < 6) fraction = fraction * 10 + (*p - '0');
+        if (!digits) return DOWEL_E_INVALID;
+        for (; digits < 6; digits++) fraction *= 10;
+    }
+    int64_t offset = 0;
+    if (*p == 'Z' || *p == 'z') {
+        p++;
+    } else {
+        int oh, om, got = 0;
+        if ((*p != '+' && *p != '-') || sscanf(p + 1, "%2d:%2d%n", &oh, &om, &got) != 2 || got != 5 || oh > 23 ||
+            om > 59)
+            return DOWEL_E_INVALID;
+        offset = (oh * 60 + om) * (*p == '-' ? -60 : 60);
+        p += 1 + got;
+    }
+    if (*p) return DOWEL_E_INVALID;
+    int64_t seconds = days_from_civil(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset;
+    *microseconds = seconds * 1000000 + fraction;
+    return 0;
+}
+
+void dowel_format_time(int64_t microseconds, char text[DOWEL_TIME_TEXT_SIZE]) {
+    int64_t seconds = microseconds / 1000000, fraction = microseconds % 1000000;
+    if (fraction < 0) {
+        fraction += 1000000;
+        seconds--;
+    }
+    time_t when = (time_t)seconds;
+    struct tm tm;
+    gmtime_r(&when, &tm);
+    size_t used = strftime(text, DOWEL_TIME_TEXT_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
+    if (fraction)
+        snprintf(text + used, DOWEL_TIME_TEXT_SIZE - used, ".%06" PRId64 "Z", fraction);
+    else
+        snprintf(text + used, DOWEL_TIME_TEXT_SIZE - used, "Z");
+}
+
+char *dowel_field_kind_name(const dowel_field *field) {
+    static const char *const names[] = {
+        [DOWEL_STRING] = "text",    [DOWEL_BOOL] = "true|false",   [DOWEL_INT] = "number",
+        [DOWEL_FLOAT] = "number",   [DOWEL_DURATION] = "duration", [DOWEL_SIZE] = "size",
+        [DOWEL_TIME] = "time",      [DOWEL_PATH] = "path",         [DOWEL_BYTES] = "bytes",
+        [DOWEL_LIST] = "text ...",  [DOWEL_MAP] = "key=value ...", [DOWEL_TABLE] = "object",
+        [DOWEL_TABLES] = "objects", [DOWEL_JSON] = "JSON",         [DOWEL_POINTER] = "pointer"};
+    if (field->kind == DOWEL_ENUM) {
+        size_t length = 1;
+        for (const char *const *v = field->values; *v; v++) length += strlen(*v) + 1;
+        char *name = calloc(1, length);
+        for (const char *const *v = field->values; name && *v; v++) {
+            if (v != field->values) strcat(name, "|");
+            strcat(name, *v);
+        }
+        return name;
+    }
+    if (field->kind == DOWEL_BLOCK) return strdup(field->blocks ? field->blocks : "block");
+    return strdup(names[field->kind]);
+}
+
+const dowel_field *dowel_field_find(const dowel_table *table, const char *name) {
+    for (const dowel_field *f = table->fields; f->name; f++) {
+        const char *a = f->name, *b = name;
+        while (*a && (*a == *b || (*a == '_' && *b == '-') || (*a == '-' && *b == '_'))) a++, b++;
+        if (!*a && !*b) return f;
+    }
+    return NULL;
+}
+
+static int wrong(dowel_error *err, const dowel_table *table, const dowel_field *field, const char *expected,
+                 const char *text) {
+    if (field->flags & DOWEL_SECRET || strlen(text) > 60)
+        return dowel_fail(err, DOWEL_E_INVALID, "%s: field \"%s\": expected %s", table->name, field->name, expected);
+    return dowel_fail(err, DOWEL_E_INVALID, "%s: field \"%s\": expected %s, got \"%s\"", table->name, field->name,
+                      expected, text);
+}
+
+/* Everything that `path` ("-": standard input) holds. */
+static int read_all(const dowel_table *table, const dowel_field *field, const char *path, dowel_sink *into,
+                    dowel_error *err) {
+    dowel_source *source;
+    int rc = dowel_source_file(path, &source, err);
+    char buffer[16384];
+    size_t got = 1;
+    while (!rc && got) {
+        rc = dowel_source_read(source, buffer, sizeof buffer, &got, err);
+        if (!rc && got) rc = dowel_sink_write(into, buffer, got, err);
+    }
+    if (rc)
+        dowel_error_prefix(err, "%s: field \"%s\": ", table->name, field->name);
+    else
+        dowel_source_close(source);
+    return rc;
+}
+
+static int add_value(json_t *object, const dowel_field *field, json_t *value, dowel_error *err) {
+    if (!value) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (json_object_set_new(object, field->name, value)) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    return 0;
+}
+
+static int parse_json_text(const dowel_table *table, const dowel_field *field, const char *text, size_t size,
+                           json_t *object, dowel_error *err) {
+    json_t *value;
+    char origin[160];
+    snprintf(origin, sizeof origin, "%s: field \"%s\"", table->name, field->name);
+    int rc = dowel_json_parse(text, size, origin, &value, err);
+    return rc ? rc : add_value(object, field, value, err);
+}
+
+/* A container that flags add to one by one, or that one flag gives whole as JSON. */
+static int parse_collection(const dowel_table *table, const dowel_field *field, const char *text, json_t *object,
+                            dowel_error *err) {
+    bool map = field->kind == DOWEL_MAP;
+    if (*text == (map ? '{' : '[')) return parse_json_text(table, field, text, strlen(text), object, err);
+    json_t *held = json_object_get(object, field->name);
+    if (!held) {
+        int rc = add_value(object, field, map ? json_object() : json_array(), err);
+        if (rc) return rc;
+        held = json_object_get(object, field->name);
+    }
+    if (!map) {
+        if (json_array_append_new(held, json_string(text))) return wrong(err, table, field, "UTF-8 text", "");
+        return 0;
+    }
+    const char *equals = strchr(text, '=');
+    if (!equals || equals == text) return wrong(err, table, field, "key=value", text);
+    char *key = strndup(text, (size_t)(equals - text));
+    json_t *value = key ? json_string(equals + 1) : NULL;
+    int rc = value && !json_object_set_new(held, key, value) ? 0 : wrong(err, table, field, "UTF-8 text", "");
+    free(key);
+    return rc;
+}
+
+int dowel_field_parse(const dowel_table *table, const dowel_field *field, const char *text, json_t *object,
+                      dowel_error *err) {
+    char *end;
+    double seconds;
+    int64_t number;
+    bool from_file = (*text == '@' && text[1]) || !strcmp(text, "-");
+    bool json_kind = field->kind == DOWEL_JSON || field->kind == DOWEL_TABLE || field->kind == DOWEL_TABLES;
+    if (from_file && (field->kind == DOWEL_BYTES || field->flags & (DOWEL_MULTILINE | DOWEL_SECRET) || json_kind)) {
+        dowel_sink *sink = dowel_sink_memory(64u << 20);
+        if (!sink) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        int rc = read_all(table, field, *text == '@' ? text + 1 : text, sink, err);
+        dowel_bytes bytes = dowel_sink_bytes(sink);
+        if (rc) {
+        } else if (field->kind == DOWEL_BYTES) {
+            char *encoded = dowel_base64(bytes.data, bytes.size);
+            rc = add_value(object, field, encoded ? json_string(encoded) : NULL, err);
+            free(encoded);
+        } else if (json_kind) {
+            rc = parse_json_text(table, field, bytes.data, bytes.size, object, err);
+        } else {
+            const char *data = bytes.data;
+            size_t size = bytes.size;
+            /* A secret's last newline comes from the editor or echo, not from the secret. */
+            if (field->flags & DOWEL_SECRET && !(field->flags & DOWEL_MULTILINE) && size && data[size - 1] == '\n')
+                size--;
+            json_t *value = json_stringn(size ? data : "", size);
+            rc = value ? add_value(object, field, value, err) : wrong(err, table, field, "UTF-8 text", "");
+        }
+        dowel_sink_close(sink);
+        return rc;
+    }
+    switch (field->kind) {
+    case DOWEL_BOOL: {
+        static const char *const yes[] = {"true", "yes", "1", "on"}, *const no[] = {"false", "no", "0", "off"};
+        for (size_t i = 0; i < 4; i++) {
+            if (!strcmp(text, yes[i])) return add_value(object, field, json_true(), err);
+            if (!strcmp(text, no[i])) return add_value(object, field, json_false(), err);
+        }
+        return wrong(err, table, field, "true or false", text);
+    }
+    case DOWEL_INT:
+        errno = 0;
+        number = strtoll(text, &end, 10);
+        if (errno || end == text || *end || isspace((unsigned char)*text))
+            return wrong(err, table, field, "a whole number", text);
+        return add_value(object, field, json_integer(number), err);
+    case DOWEL_FLOAT:
+        seconds = strtod(text, &end);
+        if (end == text || *end || !isfinite(seconds)) return wrong(err, table, field, "a number", text);
+        return add_value(object, field, json_real(seconds), err);
+    case DOWEL_DURATION:
+        if (dowel_parse_duration(text, &seconds))
+            return wrong(err, table, field, "a duration such as 90s or 1h30m", text);
+        return add_value(object, field, json_real(seconds), err);
+    case DOWEL_SIZE:
+        if (dowel_parse_size(text, &number)) return wrong(err, table, field, "a size such as 64MiB", text);
+        return add_value(object, field, json_integer(number), err);
+    case DOWEL_BYTES: {
+        char *encoded = dowel_base64(text, strlen(text));
+        int rc = add_value(object, field, encoded ? json_string(encoded) : NULL, err);
+        free(encoded);
+        return rc;
+    }
+    case DOWEL_LIST:
+    case DOWEL_MAP: return parse_collection(table, field, text, object, err);
+    case DOWEL_TABLE:
+    case DOWEL_TABLES:
+    case DOWEL_JSON: return parse_json_text(table, field, text, strlen(text), object, err);
+    case DOWEL_BLOCK: {
+        if (*text == '{') return parse_json_text(table, field, text, strlen(text), object, err);
+        /* A name alone is enough where only one type fits. */
+        bool named = !strchr(text, '/') && field->blocks && !strchr(field->blocks, '|');
+        json_t *reference =
+            json_pack("{s:o}", "$block", named ? json_sprintf("%s/%s", field->blocks, text) : json_string(text));
+        return reference ? add_value(object, field, reference, err) : wrong(err, table, field, "type/name", "");
+    }
+    case DOWEL_POINTER:
+        return dowel_fail(err, DOWEL_E_INVALID, "%s: field \"%s\" can only be given in C", table->name, field->name);
+    default: {
+        json_t *value = json_string(text);
+        return value ? add_value(object, field, value, err) : wrong(err, table, field, "UTF-8 text", "");
+    }
+    }
+}
