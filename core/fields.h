@@ -26,4 +26,11 @@ int dowel_fields_decode_into(const dowel_table *table, const char *root, const c
                              const dowel_resolver *resolver, int depth, dowel_arena *arena, void *data,
                              dowel_error *err);
 
+/* Copies a struct some of whose members (the names in `expected`) come later, with dowel_record_complete. */
+int dowel_record_copy_expecting(const dowel_table *table, const void *data, size_t size, const json_t *expected,
+                                dowel_record **record, dowel_error *err);
+/* A new record from a partial one and the members that it lacked. */
+int dowel_record_complete(const dowel_record *partial, const json_t *members, const dowel_resolver *resolver,
+                          dowel_record **record, dowel_error *err);
+
 #endif

@@ -371,7 +371,7 @@ int dowel_record_decode(const dowel_table *table, const json_t *document, const 
 /* ---- from a C caller's struct ---- */
 
 static int copy_struct(const dowel_table *table, const char *root, const char *path, const void *from, size_t size,
-                       int depth, dowel_arena *arena, void *to, dowel_error *err);
+                       int depth, dowel_arena *arena, void *to, const json_t *given, dowel_error *err);
 
 static int copy_member(const decoding *at, const dowel_field *field, const void *from, void *to) {
     dowel_arena *arena = at->arena;
@@ -422,7 +422,7 @@ static int copy_member(const decoding *at, const dowel_field *field, const void 
         *(void **)to = copy;
         snprintf(path, sizeof path, "%s%s.", at->path, field->name);
         return copy_struct(field->table, at->root, path, *(const void *const *)from, field->table->size, at->depth + 1,
-                           arena, copy, at->err);
+                           arena, copy, NULL, at->err);
     }
     case DOWEL_TABLES: {
         const void *const *items = *(const void *const *const *)from;
@@ -435,7 +435,7 @@ static int copy_member(const decoding *at, const dowel_field *field, const void 
             if (!(copies[i] = dowel_arena_alloc(arena, field->table->size))) return no_memory(at->err);
             snprintf(path, sizeof path, "%s%s[%zu].", at->path, field->name, i);
             int rc = copy_struct(field->table, at->root, path, items[i], field->table->size, at->depth + 1, arena,
-                                 copies[i], at->err);
+                                 copies[i], NULL, at->err);
             if (rc) return rc;
         }
         return 0;
@@ -477,7 +477,7 @@ static int copy_member(const decoding *at, const dowel_field *field, const void 
 }
 
 static int copy_struct(const dowel_table *table, const char *root, const char *path, const void *from, size_t size,
-                       int depth, dowel_arena *arena, void *to, dowel_error *err) {
+                       int depth, dowel_arena *arena, void *to, const json_t *given, dowel_error *err) {
     decoding at = {table, root, path, NULL, depth, arena, err};
     if (depth > MAX_DEPTH) return dowel_fail(err, DOWEL_E_INVALID, "%s: field \"%s\": nested too deeply", root, path);
     for (const dowel_field *field = table->fields; field->name; field++) {
@@ -487,7 +487,7 @@ static int copy_struct(const dowel_table *table, const char *root, const char *p
         int rc = copy_member(&at, field, member, (char *)to + field->offset);
         if (rc) return rc;
     }
-    return dowel_fields_finish(table, root, path, to, arena, false, NULL, err);
+    return dowel_fields_finish(table, root, path, to, arena, given != NULL, given, err);
 }
 
 int dowel_record_copy(const dowel_table *table, const void *data, size_t size, dowel_record **record,
@@ -495,7 +495,43 @@ int dowel_record_copy(const dowel_table *table, const void *data, size_t size, d
     dowel_record *made;
     int rc = new_record(table, &made, err);
     if (rc) return rc;
-    rc = copy_struct(table, table->name, "", data, data ? size : 0, 0, &made->arena, made->data, err);
+    rc = copy_struct(table, table->name, "", data, data ? size : 0, 0, &made->arena, made->data, NULL, err);
+    if (rc)
+        dowel_record_free(made);
+    else
+        *record = made;
+    return rc;
+}
+
+int dowel_record_copy_expecting(const dowel_table *table, const void *data, size_t size, const json_t *expected,
+                                dowel_record **record, dowel_error *err) {
+    dowel_record *made;
+    int rc = new_record(table, &made, err);
+    if (rc) return rc;
+    rc = copy_struct(table, table->name, "", data, data ? size : 0, 0, &made->arena, made->data, expected, err);
+    if (rc)
+        dowel_record_free(made);
+    else
+        *record = made;
+    return rc;
+}
+
+int dowel_record_complete(const dowel_record *partial, const json_t *members, const dowel_resolver *resolver,
+                          dowel_record **record, dowel_error *err) {
+    const dowel_table *table = partial->table;
+    dowel_record *made;
+    int rc = new_record(table, &made, err);
+    if (rc) return rc;
+    decoding at = {table, table->name, "", resolver, 0, &made->arena, err};
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)members, key, value) {
+        const dowel_field *field = dowel_field_find(table, key);
+        if (!rc)
+            rc = field ? decode_member(&at, field, value, (char *)made->data + field->offset) : unknown_field(&at, key);
+    }
+    if (!rc)
+        rc = copy_struct(table, table->name, "", partial->data, table->size, 0, &made->arena, made->data, NULL, err);
     if (rc)
         dowel_record_free(made);
     else

@@ -22,10 +22,10 @@ typedef struct dowel_value {
     double real;
     dowel_bytes blob;
 } dowel_value;
-#define DOWEL_TEXT(t) ((dowel_value){.kind = (t) ? DOWEL_V_TEXT : DOWEL_V_NULL, .text = (t)})
+#define DOWEL_TEXT(t) ((dowel_value){.kind = DOWEL_V_TEXT, .text = (t)}) /* NULL: SQL NULL */
 #define DOWEL_INTEGER(i) ((dowel_value){.kind = DOWEL_V_INT, .integer = (i)})
 #define DOWEL_REAL(r) ((dowel_value){.kind = DOWEL_V_DOUBLE, .real = (r)})
-#define DOWEL_BLOB(d, n) ((dowel_value){.kind = (d) ? DOWEL_V_BLOB : DOWEL_V_NULL, .blob = {(d), (n)}})
+#define DOWEL_BLOB(d, n) ((dowel_value){.kind = DOWEL_V_BLOB, .blob = {(d), (n)}})
 #define DOWEL_VALUES(...)                                                                                              \
     ((const dowel_value[]){__VA_ARGS__}), sizeof((const dowel_value[]){__VA_ARGS__}) / sizeof(dowel_value)
 

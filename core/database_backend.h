@@ -1,0 +1,39 @@
+/* What a database behind dowel/database.h brings. */
+#ifndef DOWEL_DATABASE_BACKEND_H
+#define DOWEL_DATABASE_BACKEND_H
+
+#include <dowel/database.h>
+
+#include <stdatomic.h>
+
+#define DOWEL_COMPONENTS 8
+
+typedef struct dowel_db_backend {
+    int (*exec)(dowel_db *db, const char *sql, const dowel_value *values, size_t count, int64_t *changed,
+                dowel_error *err);
+    int (*script)(dowel_db *db, const char *sql, dowel_error *err); /* several statements, no values */
+    int (*query)(dowel_db *db, const char *sql, const dowel_value *values, size_t count, dowel_rows **rows,
+                 dowel_error *err);
+    int (*begin)(dowel_db *db, dowel_error *err);
+    void (*close)(dowel_db *db);
+    int (*next)(dowel_rows *rows, dowel_error *err);
+    const char *(*text)(dowel_rows *rows, int column);
+    int64_t (*integer)(dowel_rows *rows, int column);
+    double (*real)(dowel_rows *rows, int column);
+    dowel_bytes (*blob)(dowel_rows *rows, int column);
+    void (*end)(dowel_rows *rows);
+} dowel_db_backend;
+
+/* First member of every backend's connection and rows. */
+struct dowel_db {
+    const dowel_db_backend *backend;
+    atomic_uintptr_t *migrated; /* the pool's memory of migrations that are up to date */
+    dowel_db *next;             /* in the pool */
+};
+struct dowel_rows {
+    const dowel_db_backend *backend;
+};
+
+int dowel_sqlite_open(const char *path, bool memory, dowel_db **db, dowel_error *err);
+
+#endif

@@ -1,0 +1,36 @@
+/* Futures from the inside. */
+#ifndef DOWEL_FUTURE_H
+#define DOWEL_FUTURE_H
+
+#include "pool.h"
+#include "run.h"
+
+typedef enum future_state { FUTURE_WAITING, FUTURE_QUEUED, FUTURE_RUNNING, FUTURE_DONE } future_state;
+
+struct dowel_future {
+    atomic_int references;
+    dowel_pool *pool;
+    dowel_run *run;
+    future_state state;
+    bool observed; /* somebody asked for the outcome */
+    int rc;
+    json_t *result;
+    dowel_error error;
+    int fd[2];
+    dowel_binding *bindings;   /* their futures retained */
+    dowel_future **upstream;   /* NULL-terminated, retained: wait_for and bindings */
+    size_t unfinished;         /* of upstream */
+    dowel_future **dependents; /* retained while waiting */
+    size_t dependent_count;
+    dowel_future *next;       /* in the queue */
+    dowel_future *next_child; /* of the flow */
+};
+
+/* Takes the run. */
+int dowel_future_start(dowel_run *run, const dowel_call_options *options, dowel_future **future, dowel_error *err);
+/* Runs a future that was taken off the queue. */
+void dowel_future_run(dowel_future *future);
+/* Ends what a flow's body submitted: waits for all, and fails the flow for failures that nobody looked at. */
+int dowel_flow_settle(dowel_run *run, int rc, dowel_error *err);
+
+#endif

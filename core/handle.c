@@ -1,0 +1,243 @@
+/* The handle: options, what is registered, what upper layers attach to it. */
+#include "handle.h"
+
+#include "pool.h"
+
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+int64_t dowel_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+double dowel_clock(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+/* RFC 9562, version 7: 48 bits of milliseconds, then noise; the first 12 bits of that count microseconds, so that ids made in one
+ * millisecond still sort. */
+void dowel_new_run_id(char id[DOWEL_RUN_ID_SIZE]) {
+    unsigned char noise[8];
+    RAND_bytes(noise, sizeof noise);
+    int64_t now = dowel_now(), ms = now / 1000;
+    unsigned fraction = (unsigned)(now % 1000) * 4096 / 1000;
+    char text[64];
+    unsigned variant = (((unsigned)noise[0] << 8 | noise[1]) & 0x3fffu) | 0x8000u;
+    snprintf(text, sizeof text, "%08llx-%04llx-7%03x-%04x-%02x%02x%02x%02x%02x%02x",
+             (unsigned long long)(ms >> 16) & 0xffffffff, (unsigned long long)(ms & 0xffff), fraction & 0xfff, variant,
+             noise[2], noise[3], noise[4], noise[5], noise[6], noise[7]);
+    memcpy(id, text, DOWEL_RUN_ID_SIZE - 1);
+    id[DOWEL_RUN_ID_SIZE - 1] = 0;
+}
+
+struct dowel_transport *dowel_option_transport(const dowel *d) {
+    return d->core->options.transport;
+}
+
+static int grow(void **list, size_t count, size_t size, dowel_error *err) {
+    void *grown = realloc(*list, (count + 1) * size);
+    if (!grown) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    *list = grown;
+    return 0;
+}
+
+int dowel_register_task(dowel *d, const dowel_task *task, dowel_error *err) {
+    dowel_core *core = d->core;
+    if (task->size < offsetof(dowel_task, run) + sizeof task->run || !task->name || !task->run)
+        return dowel_fail(err, DOWEL_E_INVALID, "a task descriptor without size, name or body");
+    pthread_mutex_lock(&core->lock);
+    int rc = 0;
+    for (size_t i = 0; i < core->task_count && !rc; i++)
+        if (!strcmp(core->tasks[i]->name, task->name))
+            rc = core->tasks[i] == task ? 1
+                                        : dowel_fail(err, DOWEL_E_EXISTS, "task %s is registered already", task->name);
+    if (!rc) rc = grow((void **)&core->tasks, core->task_count, sizeof *core->tasks, err);
+    if (!rc) core->tasks[core->task_count++] = task;
+    pthread_mutex_unlock(&core->lock);
+    return rc < 0 ? rc : 0;
+}
+
+int dowel_register_block_type(dowel *d, const dowel_block_type *type, dowel_error *err) {
+    dowel_core *core = d->core;
+    if (!type->name || !type->table) return dowel_fail(err, DOWEL_E_INVALID, "a block type without name or table");
+    pthread_mutex_lock(&core->lock);
+    int rc = 0;
+    for (size_t i = 0; i < core->type_count && !rc; i++)
+        if (!strcmp(core->types[i]->name, type->name))
+            rc = core->types[i] == type
+                     ? 1
+                     : dowel_fail(err, DOWEL_E_EXISTS, "block type %s is registered already", type->name);
+    if (!rc) rc = grow((void **)&core->types, core->type_count, sizeof *core->types, err);
+    if (!rc) core->types[core->type_count++] = type;
+    pthread_mutex_unlock(&core->lock);
+    return rc < 0 ? rc : 0;
+}
+
+const dowel_task *dowel_task_at(dowel *d, size_t n) {
+    pthread_mutex_lock(&d->core->lock);
+    const dowel_task *task = n < d->core->task_count ? d->core->tasks[n] : NULL;
+    pthread_mutex_unlock(&d->core->lock);
+    return task;
+}
+
+const dowel_block_type *dowel_block_type_at(dowel *d, size_t n) {
+    pthread_mutex_lock(&d->core->lock);
+    const dowel_block_type *type = n < d->core->type_count ? d->core->types[n] : NULL;
+    pthread_mutex_unlock(&d->core->lock);
+    return type;
+}
+
+/* NOT_FOUND with the nearest of the names. */
+static int not_found(dowel_error *err, const char *what, const char *name, const char **names, const char *list) {
+    const char *near = names ? dowel_nearest(name, names) : NULL;
+    dowel_fail(err, DOWEL_E_NOT_FOUND, "no %s \"%.100s\"%s%s%s", what, name, near ? "; did you mean \"" : "",
+               near ? near : "", near ? "\"?" : "");
+    if (!near) dowel_error_hint(err, "`%s` shows what there is", list);
+    free((void *)names);
+    return DOWEL_E_NOT_FOUND;
+}
+
+int dowel_find_task(dowel *d, const char *name, const dowel_task **task, dowel_error *err) {
+    const dowel_task *t;
+    size_t n = 0;
+    for (; (t = dowel_task_at(d, n)); n++) {
+        if (strcmp(t->name, name)) continue;
+        *task = t;
+        return 0;
+    }
+    const char **names = calloc(n + 1, sizeof *names);
+    for (size_t i = 0; names && i < n; i++) names[i] = dowel_task_at(d, i)->name;
+    return not_found(err, "task", name, names, "dowel task list");
+}
+
+int dowel_find_block_type(dowel *d, const char *name, const dowel_block_type **type, dowel_error *err) {
+    const dowel_block_type *t;
+    size_t n = 0;
+    for (; (t = dowel_block_type_at(d, n)); n++) {
+        if (strcmp(t->name, name)) continue;
+        *type = t;
+        return 0;
+    }
+    const char **names = calloc(n + 1, sizeof *names);
+    for (size_t i = 0; names && i < n; i++) names[i] = dowel_block_type_at(d, i)->name;
+    return not_found(err, "block type", name, names, "dowel block types");
+}
+
+void dowel_set_resolver(dowel *d, const dowel_resolver *resolver) {
+    d->core->resolver = *resolver;
+    d->core->has_resolver = true;
+}
+
+const dowel_resolver *dowel_get_resolver(dowel *d) {
+    return d->core->has_resolver ? &d->core->resolver : NULL;
+}
+
+void *dowel_attach(dowel *d, const void *key, void *(*make)(dowel *d), void (*end)(void *value)) {
+    dowel_core *core = d->core;
+    pthread_mutex_lock(&core->attach_lock);
+    dowel_attachment *a = core->attachments;
+    while (a && a->key != key) a = a->next;
+    if (!a) {
+        void *value = make(&core->top);
+        a = value ? calloc(1, sizeof *a) : NULL;
+        if (a) {
+            *a = (dowel_attachment){core->attachments, key, value, end};
+            core->attachments = a;
+        } else if (value && end) {
+            end(value);
+        }
+    }
+    void *value = a ? a->value : NULL;
+    pthread_mutex_unlock(&core->attach_lock);
+    return value;
+}
+
+static int open_connector(dowel *d, const dowel_connector *connector, dowel_error *err) {
+    if (connector->abi != DOWEL_ABI)
+        return dowel_fail(err, DOWEL_E_INVALID, "connector %s was built for ABI %u, this is %d", connector->name,
+                          connector->abi, DOWEL_ABI);
+    int rc = 0;
+    for (const dowel_block_type *const *type = connector->block_types; type && *type && !rc; type++)
+        rc = dowel_register_block_type(d, *type, err);
+    for (const dowel_task *const *task = connector->tasks; task && *task && !rc; task++)
+        rc = dowel_register_task(d, *task, err);
+    if (!rc && connector->open) rc = connector->open(d, err);
+    if (rc) dowel_error_prefix(err, "connector %s: ", connector->name);
+    return rc;
+}
+
+static int log_level(void) {
+    static const char *const names[] = {"debug", "info", "warning", "error"};
+    const char *wanted = getenv("DOWEL_LOG");
+    for (int i = 0; wanted && i < 4; i++)
+        if (!strcmp(wanted, names[i])) return i;
+    return DOWEL_LOG_WARNING;
+}
+
+int dowel_open_with(dowel **d, const dowel_options *options, dowel_error *err) {
+    dowel_core *core = calloc(1, sizeof *core);
+    if (!core) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    core->top.core = core;
+    if (options)
+        memcpy(&core->options, options,
+               options->size && options->size < sizeof *options ? options->size : sizeof *options);
+    core->log_level = log_level();
+    pthread_mutex_init(&core->lock, NULL);
+    pthread_mutex_init(&core->log_lock, NULL);
+    pthread_mutex_init(&core->database_lock, NULL);
+    pthread_mutexattr_t recursive;
+    pthread_mutexattr_init(&recursive);
+    pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&core->attach_lock, &recursive);
+    pthread_mutexattr_destroy(&recursive);
+
+    int rc = 0;
+    if (core->options.database_url && !(core->database_url = strdup(core->options.database_url)))
+        rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    const dowel_connector *const *list = core->options.connectors;
+    while (list && list[core->connector_count]) core->connector_count++;
+    core->connectors = calloc(core->connector_count + 1, sizeof *core->connectors);
+    if (!core->connectors) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    for (size_t i = 0; i < core->connector_count && !rc; i++) {
+        core->connectors[i] = list[i];
+        rc = open_connector(&core->top, list[i], err);
+        if (!rc) core->connectors_open++;
+    }
+    core->options.connectors = NULL;
+    if (rc)
+        dowel_close(&core->top);
+    else
+        *d = &core->top;
+    return rc;
+}
+
+void dowel_close(dowel *d) {
+    if (!d) return;
+    dowel_core *core = d->core;
+    atomic_store(&core->closing, true);
+    dowel_pool_close(core);
+    while (core->connectors_open--)
+        if (core->connectors[core->connectors_open]->close) core->connectors[core->connectors_open]->close(d);
+    for (dowel_attachment *a = core->attachments, *next; a; a = next) {
+        next = a->next;
+        if (a->end) a->end(a->value);
+        free(a);
+    }
+    dowel_database_close(core);
+    pthread_mutex_destroy(&core->lock);
+    pthread_mutex_destroy(&core->log_lock);
+    pthread_mutex_destroy(&core->database_lock);
+    pthread_mutex_destroy(&core->attach_lock);
+    free(core->database_url);
+    free(core->connectors);
+    free(core->tasks);
+    free(core->types);
+    free(core);
+}

@@ -1,0 +1,67 @@
+/* The handle from the inside. */
+#ifndef DOWEL_HANDLE_H
+#define DOWEL_HANDLE_H
+
+#include "fields.h"
+
+#include <dowel/database.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+typedef struct dowel_core dowel_core;
+typedef struct dowel_run dowel_run;
+
+/* What programs hold: the shared part, and the run that it is scoped to. */
+struct dowel {
+    dowel_core *core;
+    dowel_run *run; /* NULL outside a run */
+};
+
+typedef struct dowel_attachment {
+    struct dowel_attachment *next;
+    const void *key;
+    void *value;
+    void (*end)(void *);
+} dowel_attachment;
+
+struct dowel_core {
+    dowel top;
+    dowel_options options;
+    char *database_url;
+    const dowel_connector **connectors;
+    size_t connector_count, connectors_open;
+    const dowel_task **tasks;
+    const dowel_block_type **types;
+    size_t task_count, type_count;
+    dowel_resolver resolver;
+    bool has_resolver;
+    int log_level;
+    atomic_bool closing;
+
+    pthread_mutex_t lock;        /* guards the registration tables and attachments */
+    pthread_mutex_t attach_lock; /* recursive: held while an attachment is made */
+    dowel_attachment *attachments;
+
+    pthread_mutex_t log_lock;
+
+    pthread_mutex_t database_lock;
+    dowel_db *idle;
+    char *database_path; /* as shown; set by the first acquire */
+    atomic_uintptr_t migrated[8];
+    dowel_db *memory_keeper; /* keeps a memory: database alive */
+    bool history_warned;
+
+    struct dowel_pool *pool; /* made by the first submit */
+};
+
+struct dowel_transport *dowel_option_transport(const dowel *d);
+void dowel_database_close(dowel_core *core);
+
+/* Microseconds since the epoch, and seconds of a clock that never jumps. */
+int64_t dowel_now(void);
+double dowel_clock(void);
+
+void dowel_new_run_id(char id[DOWEL_RUN_ID_SIZE]);
+
+#endif

@@ -1,0 +1,123 @@
+/* Writes what happens to runs into the database. Failing to is warned of once and never fails the run. */
+#include "history.h"
+
+#include "process.h"
+
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const migrations[] = {
+    "CREATE TABLE runs (id TEXT PRIMARY KEY, parent TEXT, kind TEXT NOT NULL, task TEXT NOT NULL, name TEXT NOT NULL,"
+    " state TEXT NOT NULL, attempts BIGINT NOT NULL, created BIGINT NOT NULL, started BIGINT, ended BIGINT, args TEXT, "
+    "error TEXT,"
+    " storage TEXT, storage_key TEXT, process TEXT NOT NULL);"
+    "CREATE INDEX runs_by_time ON runs (created);"
+    "CREATE INDEX runs_by_parent ON runs (parent);"
+    "CREATE TABLE run_handles (run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE, name TEXT NOT NULL, value "
+    "TEXT NOT NULL,"
+    " secret BIGINT NOT NULL, PRIMARY KEY (run, name));"
+    "CREATE TABLE run_logs (run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE, at BIGINT NOT NULL, level TEXT "
+    "NOT NULL,"
+    " line TEXT NOT NULL);"
+    "CREATE INDEX run_logs_by_run ON run_logs (run, at);",
+    NULL};
+
+int dowel_history_acquire(dowel *d, dowel_db **db, dowel_error *err) {
+    int rc = dowel_database_acquire(d, db, err);
+    if (rc) return rc;
+    rc = dowel_db_migrate(*db, "runs", migrations, err);
+    if (rc) dowel_database_release(d, *db);
+    return rc;
+}
+
+static void write_row(dowel_run *run, const char *sql, const dowel_value *values, size_t count) {
+    dowel_core *core = run->scope.core;
+    if (core->options.no_history) return;
+    dowel_db *db;
+    dowel_error err;
+    int rc = dowel_history_acquire(&core->top, &db, &err);
+    if (!rc) {
+        rc = dowel_db_exec(db, sql, values, count, NULL, &err);
+        dowel_database_release(&core->top, db);
+    }
+    if (!rc) return;
+    pthread_mutex_lock(&core->lock);
+    bool first = !core->history_warned;
+    core->history_warned = true;
+    pthread_mutex_unlock(&core->lock);
+    if (first) dowel_log(&core->top, DOWEL_LOG_WARNING, "history is not recorded: %s", err.message);
+}
+
+void dowel_history_start(dowel_run *run, const char *state) {
+    if (run->scope.core->options.no_history) return;
+    json_t *args =
+        dowel_fields_encode(run->task->args ? run->task->args : &(dowel_table){"task", 0, &(dowel_field){0}, NULL},
+                            dowel_record_data(run->args), DOWEL_SECRETS_MASKED);
+    char *text = args ? json_dumps(args, JSON_COMPACT) : NULL;
+    json_decref(args);
+    char process[DOWEL_PROCESS_SIZE];
+    dowel_process_name(process);
+    int64_t now = dowel_now();
+    /* Large inputs (data given inline) would make the history larger than the data. */
+    const char *kept = text && strlen(text) > 65536 ? "{\"...\": \"too large to keep\"}" : text;
+    write_row(run,
+              "INSERT INTO runs (id, parent, kind, task, name, state, attempts, created, started, args, process) "
+              "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+              DOWEL_VALUES(DOWEL_TEXT(run->id), DOWEL_TEXT(run->parent ? run->parent->id : NULL),
+                           DOWEL_TEXT(run->flow ? "flow" : "task"), DOWEL_TEXT(run->task->name), DOWEL_TEXT(run->name),
+                           DOWEL_TEXT(state), DOWEL_INTEGER(run->attempt), DOWEL_INTEGER(now), DOWEL_INTEGER(now),
+                           DOWEL_TEXT(kept), DOWEL_TEXT(process)));
+    free(text);
+}
+
+void dowel_history_state(dowel_run *run, const char *state) {
+    write_row(run, "UPDATE runs SET state = $1, attempts = $2 WHERE id = $3",
+              DOWEL_VALUES(DOWEL_TEXT(state), DOWEL_INTEGER(run->attempt), DOWEL_TEXT(run->id)));
+}
+
+void dowel_history_end(dowel_run *run, const char *state, const dowel_error *err, const char *storage,
+                       const char *key) {
+    json_t *error = err ? dowel_error_json(err) : NULL;
+    char *text = error ? json_dumps(error, JSON_COMPACT) : NULL;
+    json_decref(error);
+    write_row(run,
+              "UPDATE runs SET state = $1, attempts = $2, ended = $3, error = $4, storage = $5, storage_key = $6 WHERE "
+              "id = $7",
+              DOWEL_VALUES(DOWEL_TEXT(state), DOWEL_INTEGER(run->attempt), DOWEL_INTEGER(dowel_now()), DOWEL_TEXT(text),
+                           DOWEL_TEXT(storage), DOWEL_TEXT(key), DOWEL_TEXT(run->id)));
+    free(text);
+}
+
+void dowel_history_log(dowel_run *run, const char *level, const char *line) {
+    write_row(run, "INSERT INTO run_logs (run, at, level, line) VALUES ($1, $2, $3, $4)",
+              DOWEL_VALUES(DOWEL_TEXT(run->id), DOWEL_INTEGER(dowel_now()), DOWEL_TEXT(level), DOWEL_TEXT(line)));
+}
+
+int dowel_remember(dowel *d, const char *name, const char *value, bool secret, dowel_error *err) {
+    if (!d->run || d->core->options.no_history) return 0;
+    dowel_db *db;
+    int rc = dowel_history_acquire(d, &db, err);
+    if (rc) return rc;
+    rc = dowel_db_exec(db,
+                       "INSERT INTO run_handles (run, name, value, secret) VALUES ($1, $2, $3, $4) "
+                       "ON CONFLICT (run, name) DO UPDATE SET value = excluded.value, secret = excluded.secret",
+                       DOWEL_VALUES(DOWEL_TEXT(d->run->id), DOWEL_TEXT(name), DOWEL_TEXT(value), DOWEL_INTEGER(secret)),
+                       NULL, err);
+    dowel_database_release(d, db);
+    return rc;
+}
+
+char *dowel_recall(dowel *d, const char *name) {
+    dowel_db *db;
+    dowel_rows *rows;
+    char *value = NULL;
+    if (!d->run || d->core->options.no_history || dowel_history_acquire(d, &db, NULL)) return NULL;
+    if (!dowel_db_query(db, "SELECT value FROM run_handles WHERE run = $1 AND name = $2",
+                        DOWEL_VALUES(DOWEL_TEXT(d->run->id), DOWEL_TEXT(name)), &rows, NULL)) {
+        if (dowel_rows_next(rows, NULL) == 1 && dowel_rows_text(rows, 0)) value = strdup(dowel_rows_text(rows, 0));
+        dowel_rows_free(rows);
+    }
+    dowel_database_release(d, db);
+    return value;
+}

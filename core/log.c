@@ -1,0 +1,32 @@
+/* Log lines: to the program's function or standard error, and into the history of the run that they belong to. */
+#include "run.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+bool dowel_log_enabled(const dowel *d, dowel_log_level level) {
+    return (int)level >= d->core->log_level || d->core->options.log;
+}
+
+void dowel_log(dowel *d, dowel_log_level level, const char *format, ...) {
+    static const char *const names[] = {"debug", "info", "warning", "error"};
+    bool recorded = d->run && level >= DOWEL_LOG_INFO;
+    if (!dowel_log_enabled(d, level) && !recorded) return;
+    char line[2048];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    if (dowel_log_enabled(d, level)) {
+        pthread_mutex_lock(&d->core->log_lock);
+        if (d->core->options.log) {
+            d->core->options.log(d->core->options.log_context, level, line);
+        } else {
+            char when[DOWEL_TIME_TEXT_SIZE];
+            dowel_format_time(dowel_now(), when);
+            fprintf(stderr, "%s %s %s\n", when, names[level], line);
+        }
+        pthread_mutex_unlock(&d->core->log_lock);
+    }
+    if (recorded) dowel_history_log(d->run, names[level], line);
+}

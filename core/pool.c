@@ -1,0 +1,110 @@
+/* The worker threads of a handle: started when there is work, at most as many as asked for. */
+#include "pool.h"
+
+#include "future.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+static void *make_pool(dowel *d) {
+    dowel_pool *pool = calloc(1, sizeof *pool);
+    const char *wanted = getenv("DOWEL_WORKERS");
+    if (!pool) return NULL;
+    pool->core = d->core;
+    pool->limit = d->core->options.workers > 0 ? d->core->options.workers
+                  : wanted && atoi(wanted) > 0 ? atoi(wanted)
+                                               : 8;
+    pool->threads = calloc((size_t)pool->limit, sizeof *pool->threads);
+    if (!pool->threads) {
+        free(pool);
+        return NULL;
+    }
+    pthread_mutex_init(&pool->lock, NULL);
+    pthread_cond_init(&pool->changed, NULL);
+    return pool;
+}
+
+dowel_pool *dowel_pool_of(dowel_core *core) {
+    pthread_mutex_lock(&core->lock);
+    if (!core->pool) core->pool = make_pool(&core->top);
+    dowel_pool *pool = core->pool;
+    pthread_mutex_unlock(&core->lock);
+    return pool;
+}
+
+static void *work(void *context) {
+    dowel_pool *pool = context;
+    pthread_mutex_lock(&pool->lock);
+    for (;;) {
+        dowel_future *future = dowel_pool_take(pool, NULL);
+        if (future) {
+            pthread_mutex_unlock(&pool->lock);
+            dowel_future_run(future);
+            pthread_mutex_lock(&pool->lock);
+        } else if (pool->closing) {
+            break;
+        } else {
+            pool->idle++;
+            pthread_cond_wait(&pool->changed, &pool->lock);
+            pool->idle--;
+        }
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return NULL;
+}
+
+void dowel_pool_push(dowel_pool *pool, dowel_future *future) {
+    future->state = FUTURE_QUEUED;
+    future->next = NULL;
+    if (pool->last)
+        pool->last->next = future;
+    else
+        pool->first = future;
+    pool->last = future;
+    if (!pool->idle && pool->count < pool->limit) {
+        /* The program's signals belong to its own threads. */
+        sigset_t all, before;
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+        if (!pthread_create(&pool->threads[pool->count], NULL, work, pool)) pool->count++;
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+    }
+    pthread_cond_broadcast(&pool->changed);
+}
+
+dowel_future *dowel_pool_take(dowel_pool *pool, dowel_future *wanted) {
+    dowel_future *before = NULL, *future = pool->first;
+    while (wanted && future && future != wanted) {
+        before = future;
+        future = future->next;
+    }
+    if (!future) return NULL;
+    if (before)
+        before->next = future->next;
+    else
+        pool->first = future->next;
+    if (pool->last == future) pool->last = before;
+    future->state = FUTURE_RUNNING;
+    return future;
+}
+
+bool dowel_pool_is_worker(const dowel_pool *pool) {
+    for (int i = 0; i < pool->count; i++)
+        if (pthread_equal(pool->threads[i], pthread_self())) return true;
+    return false;
+}
+
+void dowel_pool_close(dowel_core *core) {
+    dowel_pool *pool = core->pool;
+    if (!pool) return;
+    pthread_mutex_lock(&pool->lock);
+    pool->closing = true;
+    pthread_cond_broadcast(&pool->changed);
+    pthread_mutex_unlock(&pool->lock);
+    for (int i = 0; i < pool->count; i++) pthread_join(pool->threads[i], NULL);
+    pthread_cond_destroy(&pool->changed);
+    pthread_mutex_destroy(&pool->lock);
+    free(pool->threads);
+    free(pool);
+    core->pool = NULL;
+}

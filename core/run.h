@@ -1,0 +1,52 @@
+/* A run from the inside: one task or flow on its way. */
+#ifndef DOWEL_RUN_H
+#define DOWEL_RUN_H
+
+#include "handle.h"
+
+struct dowel_run {
+    dowel scope; /* what the body gets */
+    atomic_int references;
+    dowel_run *parent; /* retained */
+    const dowel_task *task;
+    bool flow;
+    dowel_record *args;
+    dowel_policy policy; /* merged */
+    const char *const *delays;
+    char id[DOWEL_RUN_ID_SIZE];
+    char *name;
+    int attempt;
+    double deadline; /* of dowel_clock; 0 none */
+    atomic_bool cancelled;
+    dowel_call_options options;    /* callbacks only */
+    struct dowel_future *children; /* of a flow: every future submitted in it; guarded by the pool's lock */
+    atomic_int events;             /* of the history written so far */
+};
+
+/* A run with its merged policy; takes the record. Children inherit persistence. */
+int dowel_run_new(dowel *d, const dowel_task *task, bool flow, dowel_record *args, const dowel_call_options *options,
+                  dowel_run **run, dowel_error *err);
+dowel_run *dowel_run_retain(dowel_run *run);
+void dowel_run_release(dowel_run *run);
+
+/* Attempts the body as the policy says, with history. */
+int dowel_run_execute(dowel_run *run, json_t **result, dowel_error *err);
+/* Records a run that never started. */
+void dowel_run_failed_early(dowel_run *run, const dowel_error *err);
+bool dowel_run_is_cancelled(const dowel_run *run);
+
+/* Policy (policy.c) */
+double dowel_policy_delay(const dowel_policy *policy, int retry);
+dowel_policy dowel_policy_merge(const dowel_policy *own, const dowel_policy *over, const dowel_policy *inherited);
+int dowel_policy_check(const dowel_policy *policy, dowel_error *err);
+
+/* History (history.c): failures are warned of once and never fail the run. */
+void dowel_history_start(dowel_run *run, const char *state);
+void dowel_history_state(dowel_run *run, const char *state);
+void dowel_history_end(dowel_run *run, const char *state, const dowel_error *err, const char *storage, const char *key);
+void dowel_history_log(dowel_run *run, const char *level, const char *line);
+
+/* Persisted results (persist.c) */
+int dowel_persist(dowel_run *run, const json_t *result, char **storage, char **key, dowel_error *err);
+
+#endif

@@ -1,0 +1,224 @@
+/* Bytes that are written: a file that appears whole or not at all, memory, standard output, a program's own. */
+#include <dowel/stream.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct dowel_sink {
+    const dowel_sink_ops *ops;
+    void *context;
+    int64_t written;
+};
+
+dowel_sink *dowel_sink_new(const dowel_sink_ops *ops, void *context) {
+    dowel_sink *sink = calloc(1, sizeof *sink);
+    if (sink) *sink = (dowel_sink){ops, context, 0};
+    return sink;
+}
+
+/* ---- files ---- */
+
+typedef struct file {
+    int fd;
+    bool committed;
+    char *path;
+    char *temporary; /* NULL: written in place (standard output, a device, a pipe) */
+} file;
+
+static int file_write(void *context, const void *data, size_t size, dowel_error *err) {
+    file *f = context;
+    const char *p = data;
+    while (size) {
+        ssize_t n = write(f->fd, p, size);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return dowel_fail(err, DOWEL_E_IO, "cannot write %s: %s", f->path, strerror(errno));
+        p += n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
+static int file_restart(void *context, dowel_error *err) {
+    file *f = context;
+    if (ftruncate(f->fd, 0) || lseek(f->fd, 0, SEEK_SET) < 0)
+        return dowel_fail(err, DOWEL_E_IO, "cannot start %s again: %s", f->path, strerror(errno));
+    return 0;
+}
+
+/* The folder of a path must be flushed too, or the new name may be lost with the power. */
+static void sync_folder(const char *path) {
+    char folder[PATH_MAX];
+    snprintf(folder, sizeof folder, "%s", path);
+    char *slash = strrchr(folder, '/');
+    if (!slash)
+        snprintf(folder, sizeof folder, ".");
+    else if (slash == folder)
+        slash[1] = 0;
+    else
+        *slash = 0;
+    int fd = open(folder, O_RDONLY | O_CLOEXEC | O_DIRECTORY);
+    if (fd < 0) return;
+    fsync(fd);
+    close(fd);
+}
+
+static int file_commit(void *context, dowel_error *err) {
+    file *f = context;
+    if (!f->temporary) return 0;
+    if (fsync(f->fd) || rename(f->temporary, f->path))
+        return dowel_fail(err, DOWEL_E_IO, "cannot finish %s: %s", f->path, strerror(errno));
+    f->committed = true;
+    sync_folder(f->path);
+    return 0;
+}
+
+static void file_close(void *context) {
+    file *f = context;
+    if (f->fd > STDERR_FILENO) close(f->fd);
+    if (f->temporary && !f->committed) unlink(f->temporary);
+    free(f->temporary);
+    free(f->path);
+    free(f);
+}
+
+static const dowel_sink_ops file_ops = {file_write, file_restart, file_commit, file_close},
+                            stream_ops = {file_write, NULL, file_commit, file_close};
+
+int dowel_sink_file(const char *path, dowel_sink **sink, dowel_error *err) {
+    struct stat st;
+    bool standard = !strcmp(path, "-");
+    file *f = calloc(1, sizeof *f);
+    if (f) f->path = strdup(standard ? "standard output" : path);
+    if (!f || !f->path) {
+        free(f);
+        return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    }
+    bool in_place = standard || (!stat(path, &st) && !S_ISREG(st.st_mode));
+    if (standard) {
+        f->fd = STDOUT_FILENO;
+    } else if (in_place) {
+        f->fd = open(path, O_WRONLY | O_CLOEXEC);
+    } else {
+        size_t size = strlen(path) + 24;
+        f->temporary = malloc(size);
+        if (f->temporary) {
+            const char *slash = strrchr(path, '/');
+            int folder = slash ? (int)(slash - path + 1) : 0;
+            unsigned char noise[6];
+            RAND_bytes(noise, sizeof noise);
+            snprintf(f->temporary, size, "%.*s.%s.%02x%02x%02x%02x%02x%02x", folder, path, path + folder, noise[0],
+                     noise[1], noise[2], noise[3], noise[4], noise[5]);
+            f->fd = open(f->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+            if (f->fd < 0) {
+                free(f->temporary);
+                f->temporary = NULL;
+            }
+        } else {
+            f->fd = -1;
+            errno = ENOMEM;
+        }
+    }
+    int rc = 0;
+    if (f->fd < 0) rc = dowel_fail(err, DOWEL_E_IO, "cannot write %s: %s", path, strerror(errno));
+    if (!rc && !(*sink = dowel_sink_new(in_place ? &stream_ops : &file_ops, f)))
+        rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (rc) file_close(f);
+    return rc;
+}
+
+/* ---- memory ---- */
+
+typedef struct memory {
+    char *data;
+    size_t size, room, limit;
+} memory;
+
+static int memory_write(void *context, const void *data, size_t size, dowel_error *err) {
+    memory *m = context;
+    if (m->limit && (size > m->limit || m->size > m->limit - size))
+        return dowel_fail(err, DOWEL_E_INVALID, "more than %zu bytes: too much to hold in memory", m->limit);
+    if (m->size + size > m->room) {
+        size_t room = m->room ? m->room * 2 : 4096;
+        while (room < m->size + size) room *= 2;
+        /* Not realloc: what it leaves behind may be secret. */
+        char *grown = malloc(room);
+        if (!grown) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        if (m->size) memcpy(grown, m->data, m->size);
+        if (m->data) OPENSSL_cleanse(m->data, m->room);
+        free(m->data);
+        m->data = grown;
+        m->room = room;
+    }
+    if (size) memcpy(m->data + m->size, data, size);
+    m->size += size;
+    return 0;
+}
+
+static int memory_restart(void *context, dowel_error *err) {
+    (void)err;
+    ((memory *)context)->size = 0;
+    return 0;
+}
+
+static void memory_close(void *context) {
+    memory *m = context;
+    if (m->data) OPENSSL_cleanse(m->data, m->room);
+    free(m->data);
+    free(m);
+}
+
+static const dowel_sink_ops memory_ops = {memory_write, memory_restart, NULL, memory_close};
+
+dowel_sink *dowel_sink_memory(size_t limit) {
+    memory *m = calloc(1, sizeof *m);
+    dowel_sink *sink = m ? dowel_sink_new(&memory_ops, m) : NULL;
+    if (sink)
+        m->limit = limit;
+    else
+        free(m);
+    return sink;
+}
+
+dowel_bytes dowel_sink_bytes(const dowel_sink *sink) {
+    if (sink->ops != &memory_ops) return (dowel_bytes){NULL, 0};
+    const memory *m = sink->context;
+    return (dowel_bytes){m->data ? m->data : "", m->size};
+}
+
+int dowel_sink_write(dowel_sink *sink, const void *data, size_t size, dowel_error *err) {
+    int rc = sink->ops->write(sink->context, data, size, err);
+    if (!rc) sink->written += (int64_t)size;
+    return rc;
+}
+
+bool dowel_sink_can_restart(const dowel_sink *sink) {
+    return sink->ops->restart != NULL;
+}
+
+int dowel_sink_restart(dowel_sink *sink, dowel_error *err) {
+    if (!sink->ops->restart) return dowel_fail(err, DOWEL_E_IO, "what was written cannot be taken back");
+    sink->written = 0;
+    return sink->ops->restart(sink->context, err);
+}
+
+int64_t dowel_sink_written(const dowel_sink *sink) {
+    return sink->written;
+}
+
+int dowel_sink_commit(dowel_sink *sink, dowel_error *err) {
+    return sink->ops->commit ? sink->ops->commit(sink->context, err) : 0;
+}
+
+void dowel_sink_close(dowel_sink *sink) {
+    if (!sink) return;
+    if (sink->ops->close) sink->ops->close(sink->context);
+    free(sink);
+}

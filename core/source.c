@@ -1,0 +1,159 @@
+/* Bytes that are read: memory, files, a program's own. */
+#include <dowel/stream.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct dowel_source {
+    const dowel_source_ops *ops;
+    void *context;
+    int64_t size;  /* of the window; -1 unknown */
+    int64_t start; /* of the window in the whole */
+    int64_t left;  /* of the window; -1 unknown */
+};
+
+dowel_source *dowel_source_new(const dowel_source_ops *ops, void *context, int64_t size) {
+    dowel_source *source = calloc(1, sizeof *source);
+    if (source) *source = (dowel_source){ops, context, size, 0, size};
+    return source;
+}
+
+typedef struct memory {
+    const unsigned char *data;
+    size_t size, at;
+} memory;
+
+static int memory_read(void *context, void *buffer, size_t size, size_t *got, dowel_error *err) {
+    (void)err;
+    memory *m = context;
+    *got = m->size - m->at < size ? m->size - m->at : size;
+    if (*got) memcpy(buffer, m->data + m->at, *got);
+    m->at += *got;
+    return 0;
+}
+
+static int memory_seek(void *context, int64_t offset, dowel_error *err) {
+    memory *m = context;
+    if (offset < 0 || (uint64_t)offset > m->size)
+        return dowel_fail(err, DOWEL_E_INTERNAL, "seek past the end of memory");
+    m->at = (size_t)offset;
+    return 0;
+}
+
+static const dowel_source_ops memory_ops = {memory_read, memory_seek, free};
+
+dowel_source *dowel_source_memory(const void *data, size_t size) {
+    memory *m = malloc(sizeof *m);
+    if (!m) return NULL;
+    *m = (memory){data, size, 0};
+    dowel_source *source = dowel_source_new(&memory_ops, m, (int64_t)size);
+    if (!source) free(m);
+    return source;
+}
+
+typedef struct file {
+    int fd;
+    bool owned;
+    char path[];
+} file;
+
+static int file_read(void *context, void *buffer, size_t size, size_t *got, dowel_error *err) {
+    file *f = context;
+    ssize_t n;
+    do n = read(f->fd, buffer, size);
+    while (n < 0 && errno == EINTR);
+    if (n < 0) return dowel_fail(err, DOWEL_E_IO, "cannot read %s: %s", f->path, strerror(errno));
+    *got = (size_t)n;
+    return 0;
+}
+
+static int file_seek(void *context, int64_t offset, dowel_error *err) {
+    file *f = context;
+    if (lseek(f->fd, (off_t)offset, SEEK_SET) < 0)
+        return dowel_fail(err, DOWEL_E_IO, "cannot seek in %s: %s", f->path, strerror(errno));
+    return 0;
+}
+
+static void file_close(void *context) {
+    file *f = context;
+    if (f->owned) close(f->fd);
+    free(f);
+}
+
+static const dowel_source_ops file_ops = {file_read, file_seek, file_close}, pipe_ops = {file_read, NULL, file_close};
+
+int dowel_source_file(const char *path, dowel_source **source, dowel_error *err) {
+    bool standard = !strcmp(path, "-");
+    int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st)) {
+        int why = errno;
+        if (fd >= 0 && !standard) close(fd);
+        return dowel_fail(err, why == ENOENT || why == ENOTDIR ? DOWEL_E_NOT_FOUND : DOWEL_E_IO, "cannot open %s: %s",
+                          standard ? "standard input" : path, strerror(why));
+    }
+    if (S_ISDIR(st.st_mode)) {
+        if (!standard) close(fd);
+        return dowel_fail(err, DOWEL_E_INVALID, "%s is a folder, not a file", path);
+    }
+    const char *name = standard ? "standard input" : path;
+    file *f = malloc(sizeof *f + strlen(name) + 1);
+    /* Redirected input that does not start at the file's beginning cannot be rewound to it. */
+    bool regular = S_ISREG(st.st_mode) && lseek(fd, 0, SEEK_CUR) == 0;
+    if (f) {
+        f->fd = fd;
+        f->owned = !standard;
+        memcpy(f->path, name, strlen(name) + 1);
+        *source = dowel_source_new(regular ? &file_ops : &pipe_ops, f, regular ? (int64_t)st.st_size : -1);
+        if (*source) return 0;
+    }
+    free(f);
+    if (!standard) close(fd);
+    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+}
+
+void dowel_source_close(dowel_source *source) {
+    if (!source) return;
+    if (source->ops->close) source->ops->close(source->context);
+    free(source);
+}
+
+int64_t dowel_source_size(const dowel_source *source) {
+    return source->size;
+}
+
+bool dowel_source_can_seek(const dowel_source *source) {
+    return source->ops->seek != NULL;
+}
+
+int dowel_source_window(dowel_source *source, int64_t offset, int64_t size, dowel_error *err) {
+    if (!source->ops->seek) return dowel_fail(err, DOWEL_E_INTERNAL, "this source cannot be read from the middle");
+    source->start = offset;
+    source->size = source->left = size;
+    return source->ops->seek(source->context, offset, err);
+}
+
+int dowel_source_read(dowel_source *source, void *buffer, size_t size, size_t *got, dowel_error *err) {
+    if (source->left >= 0 && (uint64_t)source->left < size) size = (size_t)source->left;
+    *got = 0;
+    if (!size) return 0;
+    int rc = source->ops->read(source->context, buffer, size, got, err);
+    if (rc) return rc;
+    if (source->left > 0) {
+        if (!*got)
+            return dowel_fail(err, DOWEL_E_IO, "the source ended %lld bytes early: did the file shrink?",
+                              (long long)source->left);
+        source->left -= (int64_t)*got;
+    }
+    return 0;
+}
+
+int dowel_source_rewind(dowel_source *source, dowel_error *err) {
+    if (!source->ops->seek) return dowel_fail(err, DOWEL_E_IO, "the source cannot be read a second time");
+    source->left = source->size;
+    return source->ops->seek(source->context, source->start, err);
+}

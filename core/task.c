@@ -1,0 +1,265 @@
+/* The one path that a task runs on: arguments, policy, attempts, outcome. */
+#include "run.h"
+
+#include "future.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const dowel_field no_fields[] = {{0}};
+static const dowel_table no_args = {"task", 0, no_fields, NULL};
+
+static const dowel_table *args_of(const dowel_task *task) {
+    return task->args ? task->args : &no_args;
+}
+
+int dowel_run_new(dowel *d, const dowel_task *task, bool flow, dowel_record *args, const dowel_call_options *options,
+                  dowel_run **run, dowel_error *err) {
+    dowel_run *r = calloc(1, sizeof *r);
+    if (!r) {
+        dowel_record_free(args);
+        return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    }
+    r->scope = (dowel){d->core, r};
+    atomic_init(&r->references, 1);
+    r->parent = d->run ? dowel_run_retain(d->run) : NULL;
+    r->task = task;
+    r->flow = flow;
+    r->args = args;
+    if (options)
+        memcpy(&r->options, options,
+               options->size && options->size < sizeof *options ? options->size : sizeof *options);
+    r->policy = dowel_policy_merge(&task->policy, &r->options.policy, r->parent ? &r->parent->policy : NULL);
+    int rc = dowel_policy_check(&r->policy, err);
+    if (r->policy.result_storage) dowel_block_retain(r->policy.result_storage);
+    dowel_new_run_id(r->id);
+    if (r->options.run_id) memcpy(r->options.run_id, r->id, sizeof r->id);
+    r->name = strdup(r->options.run_name ? r->options.run_name : task->name);
+    if (!rc && !r->name) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (rc) {
+        if (err) snprintf(err->subject, sizeof err->subject, "%s", task->name);
+        dowel_run_release(r);
+    } else {
+        *run = r;
+    }
+    return rc;
+}
+
+dowel_run *dowel_run_retain(dowel_run *run) {
+    atomic_fetch_add(&run->references, 1);
+    return run;
+}
+
+void dowel_run_release(dowel_run *run) {
+    if (!run || atomic_fetch_sub(&run->references, 1) != 1) return;
+    dowel_record_free(run->args);
+    dowel_block_free(run->policy.result_storage);
+    dowel_run_release(run->parent);
+    free(run->name);
+    free(run);
+}
+
+bool dowel_run_is_cancelled(const dowel_run *run) {
+    for (const dowel_run *r = run; r; r = r->parent)
+        if (atomic_load(&r->cancelled) || (r->options.cancelled && r->options.cancelled(r->options.cancelled_context)))
+            return true;
+    return run && atomic_load(&run->scope.core->closing);
+}
+
+/* One attempt with its own deadline. */
+static int attempt(dowel_run *run, json_t **result, dowel_error *err) {
+    double limit = run->policy.timeout > 0 ? dowel_clock() + run->policy.timeout : 0;
+    double outer = run->parent ? run->parent->deadline : 0;
+    run->deadline = outer > 0 && (limit <= 0 || outer < limit) ? outer : limit;
+    *result = NULL;
+    int rc = dowel_check(&run->scope, err);
+    if (!rc) rc = run->task->run(&run->scope, dowel_record_data(run->args), result, err);
+    if (run->flow) rc = dowel_flow_settle(run, rc, err);
+    if (rc && err && err->code != rc) {
+        /* A body that returns a code without filling the error would leave an old message behind. */
+        dowel_fail(err, rc, "task %s failed (%s) without saying why", run->task->name, dowel_code_name(rc));
+    }
+    if (rc) {
+        json_decref(*result);
+        *result = NULL;
+    } else if (!*result) {
+        *result = json_null();
+    }
+    return rc;
+}
+
+static bool worth_retrying(int rc) {
+    return rc != DOWEL_E_INVALID && rc != DOWEL_E_CANCELLED && rc != DOWEL_E_DEPENDENCY && rc != DOWEL_E_NO_MEMORY;
+}
+
+int dowel_run_execute(dowel_run *run, json_t **result, dowel_error *err) {
+    dowel_error local;
+    if (!err) err = &local;
+    memset(err, 0, sizeof *err);
+    json_t *value = NULL;
+    run->attempt = 1;
+    dowel_history_start(run, "running");
+    int rc = attempt(run, &value, err);
+    while (rc && worth_retrying(rc) && run->attempt <= run->policy.retries) {
+        double delay = dowel_policy_delay(&run->policy, run->attempt);
+        dowel_log(&run->scope, DOWEL_LOG_WARNING, "%s: attempt %d of %lld failed: %s; next in %.3g s", run->task->name,
+                  run->attempt, (long long)run->policy.retries + 1, err->message, delay);
+        dowel_history_state(run, "retrying");
+        run->deadline = run->parent ? run->parent->deadline : 0;
+        dowel_error stopped;
+        int slept = dowel_sleep(&run->scope, delay, &stopped);
+        if (slept) {
+            rc = slept;
+            *err = stopped;
+            break;
+        }
+        run->attempt++;
+        dowel_history_state(run, "running");
+        memset(err, 0, sizeof *err);
+        rc = attempt(run, &value, err);
+    }
+    char *storage = NULL, *key = NULL;
+    if (!rc && run->policy.persist_result) {
+        run->deadline = run->parent ? run->parent->deadline : 0;
+        rc = dowel_persist(run, value, &storage, &key, err);
+    }
+    if (rc && !*err->subject) snprintf(err->subject, sizeof err->subject, "%s", run->task->name);
+    dowel_history_end(run,
+                      !rc                       ? "completed"
+                      : rc == DOWEL_E_CANCELLED ? "cancelled"
+                                                : "failed",
+                      rc ? err : NULL, storage, key);
+    free(storage);
+    free(key);
+    if (rc || !result)
+        json_decref(value);
+    else
+        *result = value;
+    return rc;
+}
+
+void dowel_run_failed_early(dowel_run *run, const dowel_error *err) {
+    dowel_history_start(run, "pending");
+    dowel_history_end(run, err->code == DOWEL_E_CANCELLED ? "cancelled" : "failed", err, NULL, NULL);
+}
+
+static int call(dowel *d, const dowel_task *task, bool flow, dowel_record *record, const dowel_call_options *options,
+                json_t **result, dowel_error *err) {
+    dowel_run *run;
+    int rc = dowel_run_new(d, task, flow, record, options, &run, err);
+    if (rc) return rc;
+    rc = dowel_run_execute(run, result, err);
+    dowel_run_release(run);
+    return rc;
+}
+
+int dowel_call(dowel *d, const char *name, const void *args, size_t size, const dowel_call_options *options,
+               json_t **result, dowel_error *err) {
+    const dowel_task *task;
+    dowel_record *record;
+    int rc = dowel_find_task(d, name, &task, err);
+    if (!rc) rc = dowel_record_copy(args_of(task), args, size, &record, err);
+    return rc ? rc : call(d, task, false, record, options, result, err);
+}
+
+int dowel_call_json(dowel *d, const char *name, const json_t *args, const dowel_call_options *options, json_t **result,
+                    dowel_error *err) {
+    const dowel_task *task;
+    dowel_record *record;
+    int rc = dowel_find_task(d, name, &task, err);
+    json_t *empty = args ? NULL : json_object();
+    if (!rc) rc = dowel_record_decode(args_of(task), args ? args : empty, dowel_get_resolver(d), &record, err);
+    json_decref(empty);
+    return rc ? rc : call(d, task, false, record, options, result, err);
+}
+
+int dowel_flow_run(dowel *d, const dowel_flow *flow, const void *args, size_t size, const dowel_call_options *options,
+                   json_t **result, dowel_error *err) {
+    dowel_record *record;
+    int rc = dowel_record_copy(args_of(flow), args, size, &record, err);
+    return rc ? rc : call(d, flow, true, record, options, result, err);
+}
+
+int dowel_submit(dowel *d, const char *name, const void *args, size_t size, const dowel_call_options *options,
+                 dowel_future **future, dowel_error *err) {
+    const dowel_task *task;
+    dowel_record *record;
+    dowel_run *run;
+    int rc = dowel_find_task(d, name, &task, err);
+    if (rc) return rc;
+    json_t *expected = NULL;
+    for (const dowel_binding *b = options ? options->bindings : NULL; b && b->field; b++) {
+        const dowel_field *field = dowel_field_find(args_of(task), b->field);
+        if (!field) {
+            json_decref(expected);
+            return dowel_fail(err, DOWEL_E_INVALID, "%s: binding: unknown field \"%s\"", name, b->field);
+        }
+        if (!expected) expected = json_object();
+        if (!expected || json_object_set_new(expected, field->name, json_true())) {
+            json_decref(expected);
+            return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        }
+    }
+    rc = expected ? dowel_record_copy_expecting(args_of(task), args, size, expected, &record, err)
+                  : dowel_record_copy(args_of(task), args, size, &record, err);
+    json_decref(expected);
+    if (!rc) rc = dowel_run_new(d, task, false, record, options, &run, err);
+    return rc ? rc : dowel_future_start(run, options, future, err);
+}
+
+/* ---- inside a body ---- */
+
+int dowel_check(dowel *d, dowel_error *err) {
+    if (dowel_run_is_cancelled(d->run)) return dowel_fail(err, DOWEL_E_CANCELLED, "cancelled");
+    double left = dowel_time_left(d);
+    if (left == 0) {
+        double limit = d->run->policy.timeout;
+        dowel_fail(err, DOWEL_E_TIMEOUT, limit > 0 ? "%s did not finish within %.3g s" : "%s did not finish in time",
+                   d->run->task->name, limit);
+        dowel_error_hint(err, "give it a longer timeout, or look why it takes so long");
+        return DOWEL_E_TIMEOUT;
+    }
+    return 0;
+}
+
+double dowel_time_left(const dowel *d) {
+    if (!d->run || d->run->deadline <= 0) return -1;
+    double left = d->run->deadline - dowel_clock();
+    return left > 0 ? left : 0;
+}
+
+int dowel_sleep(dowel *d, double seconds, dowel_error *err) {
+    double until = dowel_clock() + seconds;
+    for (;;) {
+        int rc = dowel_check(d, err);
+        double left = until - dowel_clock();
+        if (rc || left <= 0) return rc;
+        /* Short slices: cancellation may come from a callback or a signal handler's flag, which cannot wake us. */
+        double slice = left < 0.02 ? left : 0.02;
+        struct timespec pause = {0, (long)(slice * 1e9)};
+        nanosleep(&pause, NULL);
+    }
+}
+
+void dowel_progress(dowel *d, int64_t done, int64_t total) {
+    for (dowel_run *run = d->run; run; run = run->parent) {
+        if (!run->options.progress) continue;
+        run->options.progress(run->options.progress_context, done, total);
+        return;
+    }
+}
+
+int dowel_attempt(const dowel *d) {
+    return d->run ? d->run->attempt : 0;
+}
+
+const char *dowel_run_id(const dowel *d) {
+    return d->run ? d->run->id : "";
+}
+
+void *dowel_task_context(const dowel *d) {
+    return d->run ? d->run->task->context : NULL;
+}
