@@ -132,6 +132,7 @@ typedef struct dowel_exchange {
     int64_t source_size;  /* -1: chunked */
     double timeout;       /* seconds, 0: none */
     bool patient;
+    bool once; /* must not be repeated by the transport on its own */
     /* Filled by the transport. `sent`: some byte of the request may have reached the server. */
     bool sent;
     int status;

@@ -1,0 +1,65 @@
+/* Requests and responses from the inside. */
+#ifndef DOWEL_HTTP_PRIVATE_H
+#define DOWEL_HTTP_PRIVATE_H
+
+#include <dowel/http.h>
+
+/* Text that grows; `failed` remembers that memory ran out. */
+typedef struct dowel_text {
+    char *data;
+    size_t size, room;
+    bool failed;
+} dowel_text;
+
+void dowel_text_add(dowel_text *text, const char *data, size_t size);
+void dowel_text_add_encoded(dowel_text *text, const char *data, const char *keep);
+void dowel_text_free(dowel_text *text); /* cleanses */
+
+typedef struct dowel_header_list {
+    dowel_header *items; /* ended by {NULL, NULL} */
+    bool *secret;
+    size_t count;
+    bool failed;
+} dowel_header_list;
+
+void dowel_headers_set(dowel_header_list *list, const char *name, const char *value, bool secret);
+void dowel_headers_add(dowel_header_list *list, const char *name, const char *value);
+const char *dowel_headers_get(const dowel_header_list *list, const char *name);
+void dowel_headers_free(dowel_header_list *list); /* cleanses */
+
+struct dowel_http_request {
+    const dowel_http_service *service;
+    void *context;
+    char method[16];
+    dowel_text path;  /* base and path */
+    dowel_text query; /* without ? */
+    dowel_text url;   /* both, made when asked for */
+    dowel_header_list headers;
+    dowel_text body;
+    bool has_body;
+    dowel_source *source;
+    dowel_sink *sink;
+    dowel_digest *digest;
+    int accept[8];
+    int accept_count;
+    bool idempotent, secret_url, secret_body, patient;
+    double timeout;
+    bool progress;
+    int64_t progress_offset, progress_total;
+    char problem[160]; /* the first failure of a setter */
+};
+
+struct dowel_http_response {
+    int status;
+    dowel_header_list headers;
+    dowel_text body;
+};
+
+/* Scheme, host and path for messages; neither query nor, where it is secret, path. Borrowed until the next call on it. */
+void dowel_http_place(const dowel_http_request *request, char place[256]);
+void dowel_http_log_request(dowel *d, dowel_http_request *request, int attempt);
+void dowel_http_log_response(dowel *d, dowel_http_request *request, const dowel_http_response *response,
+                             double seconds);
+dowel_transport *dowel_transport_of(dowel *d);
+
+#endif

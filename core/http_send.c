@@ -1,0 +1,355 @@
+/* Sending: attempts, what is retried and when, errors from answers. */
+#include "http_private.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <openssl/rand.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#define ERROR_BODY_LIMIT (1u << 20)
+
+/* One attempt on its way. */
+typedef struct flight {
+    dowel *d;
+    dowel_http_request *request;
+    dowel_http_response *response;
+    bool continued;   /* this attempt asked for the rest of a body */
+    int64_t received; /* of a 2xx body that went to the sink, over all attempts */
+    char etag[256];   /* of the body whose beginning we hold */
+    dowel_error *err; /* what a callback stopped the exchange with */
+    int stopped;
+} flight;
+
+/* ---- retry budget: many failing calls of one handle must not multiply into a storm ---- */
+
+typedef struct budget {
+    pthread_mutex_t lock;
+    double tokens;
+} budget;
+
+#define BUDGET_FULL 500.0
+#define BUDGET_RETRY 5.0
+
+static void *make_budget(dowel *d) {
+    (void)d;
+    budget *b = calloc(1, sizeof *b);
+    if (!b) return NULL;
+    pthread_mutex_init(&b->lock, NULL);
+    b->tokens = BUDGET_FULL;
+    return b;
+}
+
+static void end_budget(void *value) {
+    budget *b = value;
+    pthread_mutex_destroy(&b->lock);
+    free(b);
+}
+
+static bool spend(dowel *d, double tokens) {
+    static const char key;
+    budget *b = dowel_attach(d, &key, make_budget, end_budget);
+    if (!b) return true;
+    pthread_mutex_lock(&b->lock);
+    bool enough = b->tokens >= tokens;
+    if (enough) b->tokens -= tokens;
+    if (b->tokens > BUDGET_FULL) b->tokens = BUDGET_FULL;
+    pthread_mutex_unlock(&b->lock);
+    return enough;
+}
+
+/* ---- callbacks of the transport ---- */
+
+static int on_header(dowel_exchange *exchange, const char *name, const char *value) {
+    flight *f = exchange->context;
+    dowel_headers_add(&f->response->headers, name, value);
+    return f->response->headers.failed || f->response->headers.count > 1000;
+}
+
+static bool is_success(const dowel_http_request *r, int status) {
+    for (int i = 0; i < r->accept_count; i++)
+        if (r->accept[i] == status) return true;
+    return status >= 200 && status < 300;
+}
+
+static int stop(flight *f, int rc) {
+    f->stopped = rc;
+    return rc;
+}
+
+static void report(flight *f, int64_t done) {
+    dowel_progress(f->d, f->request->progress_offset + done, f->request->progress_total);
+}
+
+static int on_body(dowel_exchange *exchange, const void *data, size_t size) {
+    flight *f = exchange->context;
+    dowel_http_request *r = f->request;
+    if (r->sink && exchange->status >= 200 && exchange->status < 300) {
+        if (!f->received && !f->continued) {
+            const char *etag = dowel_headers_get(&f->response->headers, "ETag");
+            snprintf(f->etag, sizeof f->etag, "%s", etag ? etag : "");
+        }
+        if (f->continued) {
+            const char *range = dowel_headers_get(&f->response->headers, "Content-Range");
+            long long start = -1;
+            if (exchange->status != 206 || !range || sscanf(range, "bytes %lld-", &start) != 1 || start != f->received)
+                return stop(
+                    f, dowel_fail(f->err, DOWEL_E_CONFLICT,
+                                  "the object could not be read on from byte %lld: it changed or the server cannot",
+                                  (long long)f->received));
+            f->continued = false;
+        }
+        int rc = dowel_sink_write(r->sink, data, size, f->err);
+        if (rc) return stop(f, rc);
+        if (r->digest) dowel_digest_update(r->digest, data, size);
+        f->received += (int64_t)size;
+        if (r->progress) report(f, f->received);
+        return 0;
+    }
+    if (!is_success(r, exchange->status)) {
+        size_t room = f->response->body.size < ERROR_BODY_LIMIT ? ERROR_BODY_LIMIT - f->response->body.size : 0;
+        if (size > room) size = room; /* the rest of an error page is of no use */
+    }
+    dowel_text_add(&f->response->body, data, size);
+    return f->response->body.failed ? stop(f, dowel_fail(f->err, DOWEL_E_NO_MEMORY, "out of memory")) : 0;
+}
+
+static int on_tick(dowel_exchange *exchange, int64_t uploaded) {
+    flight *f = exchange->context;
+    int rc = dowel_check(f->d, f->err);
+    if (rc) return stop(f, rc);
+    if (f->request->progress && !f->request->sink) report(f, uploaded);
+    return 0;
+}
+
+/* ---- errors ---- */
+
+static int code_of(int status) {
+    switch (status) {
+    case 401:
+    case 403: return DOWEL_E_PERMISSION;
+    case 404: return DOWEL_E_NOT_FOUND;
+    case 408:
+    case 429: return DOWEL_E_UNAVAILABLE;
+    case 409:
+    case 412: return DOWEL_E_CONFLICT;
+    default: return status >= 500 ? DOWEL_E_UNAVAILABLE : DOWEL_E_REFUSED;
+    }
+}
+
+static double retry_after(const dowel_http_response *response) {
+    const char *value = dowel_headers_get(&response->headers, "Retry-After");
+    if (!value) return 0;
+    if (isdigit((unsigned char)*value)) return fmin(strtod(value, NULL), 3600);
+    struct tm tm;
+    memset(&tm, 0, sizeof tm);
+    char month[4] = "";
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    if (sscanf(value, "%*3s, %d %3s %d %d:%d:%d", &tm.tm_mday, month, &tm.tm_year, &tm.tm_hour, &tm.tm_min,
+               &tm.tm_sec) != 6)
+        return 0;
+    const char *found = strstr(months, month);
+    tm.tm_mon = found ? (int)(found - months) / 3 : 0;
+    tm.tm_year -= 1900;
+    double wait = difftime(timegm(&tm), time(NULL));
+    return wait > 0 ? fmin(wait, 3600) : 0;
+}
+
+static void explain(const dowel_http_request *r, const dowel_http_response *response, dowel_error *err) {
+    static const char *const ids[] = {"x-amz-request-id",     "x-amzn-requestid", "x-goog-request-id",
+                                      "x-guploader-uploadid", "x-request-id",     "x-cloud-trace-context"};
+    char place[256];
+    dowel_http_place(r, place);
+    dowel_fail(err, code_of(response->status), "%s: %s %s: HTTP %d", r->service->name, r->method, place,
+               response->status);
+    err->http_status = response->status;
+    err->retry_after = retry_after(response);
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0] && !*err->request_id; i++) {
+        /* The upload id of a session is a secret of sorts. */
+        const char *id = r->secret_url && i == 3 ? NULL : dowel_headers_get(&response->headers, ids[i]);
+        if (id) snprintf(err->request_id, sizeof err->request_id, "%s", id);
+    }
+    if (r->service->explain) r->service->explain(response, err);
+    err->http_status = response->status;
+}
+
+/* Whether the service's table says that this answer may be asked for again. */
+static bool table_retries(const dowel_http_request *r, const dowel_error *err) {
+    for (const dowel_retry_rule *rule = r->service->retry; rule && rule->status; rule++) {
+        if (rule->status != err->http_status) continue;
+        if (rule->reason && strcmp(rule->reason, err->reason)) continue;
+        return rule->always || r->idempotent;
+    }
+    return false;
+}
+
+/* ---- attempts ---- */
+
+/* Puts source, sink and digest where an attempt starts; sets `continued` when the sink cannot start again. */
+static int begin_attempt(flight *f, bool first) {
+    dowel_http_request *r = f->request;
+    if (first) return 0;
+    if (r->source) {
+        int rc = dowel_source_rewind(r->source, f->err);
+        if (rc) return rc;
+    }
+    if (!r->sink || !f->received) return 0;
+    if (dowel_sink_can_restart(r->sink)) {
+        f->received = 0;
+        if (r->digest) dowel_digest_reset(r->digest);
+        return dowel_sink_restart(r->sink, f->err);
+    }
+    if (dowel_headers_get(&r->headers, "Range"))
+        return dowel_fail(f->err, DOWEL_E_NETWORK,
+                          "the connection broke in the middle of a range that cannot be started again");
+    char range[64];
+    snprintf(range, sizeof range, "bytes=%lld-", (long long)f->received);
+    dowel_headers_set(&r->headers, "Range", range, false);
+    if (*f->etag) dowel_headers_set(&r->headers, "If-Match", f->etag, false);
+    f->continued = true;
+    return 0;
+}
+
+static void end_continuation(flight *f) {
+    if (!f->continued && !dowel_headers_get(&f->request->headers, "If-Match")) return;
+    if (f->received && f->request->sink && !dowel_sink_can_restart(f->request->sink)) {
+        dowel_headers_set(&f->request->headers, "Range", NULL, false);
+        if (*f->etag) dowel_headers_set(&f->request->headers, "If-Match", NULL, false);
+    }
+    f->continued = false;
+}
+
+static int perform(flight *f, bool *sent) {
+    dowel_http_request *r = f->request;
+    dowel_transport *transport = dowel_transport_of(f->d);
+    if (!transport) return dowel_fail(f->err, DOWEL_E_INTERNAL, "libcurl could not be started");
+    dowel_exchange exchange = {
+        .method = r->method,
+        .url = dowel_http_url(r),
+        .headers = dowel_http_headers(r),
+        .body = r->has_body && !r->source ? (dowel_bytes){r->body.data ? r->body.data : "", r->body.size}
+                                          : (dowel_bytes){NULL, 0},
+        .source = r->source,
+        .source_size = r->source ? dowel_source_size(r->source) : 0,
+        .patient = r->patient,
+        .once = !r->idempotent,
+        .on_header = on_header,
+        .on_body = on_body,
+        .on_tick = on_tick,
+        .context = f,
+    };
+    double left = dowel_time_left(f->d);
+    exchange.timeout = r->timeout;
+    if (left >= 0 && (exchange.timeout <= 0 || left < exchange.timeout)) exchange.timeout = left > 0.001 ? left : 0.001;
+    int rc = transport->perform(transport, f->d, &exchange, f->err);
+    *sent = exchange.sent;
+    f->response->status = exchange.status;
+    if (f->stopped) return f->stopped;
+    return rc;
+}
+
+static double backoff(const dowel_http_service *service, int retry) {
+    double base = service->backoff > 0 ? service->backoff : 1,
+           limit = service->backoff_limit > 0 ? service->backoff_limit : 32;
+    double ceiling = fmin(limit, base * exp2(retry < 30 ? retry : 30));
+    uint32_t noise = 0;
+    RAND_bytes((unsigned char *)&noise, sizeof noise);
+    return ceiling * (noise / 4294967296.0);
+}
+
+int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, dowel_error *err) {
+    dowel_error local;
+    if (!err) err = &local;
+    if (out) *out = NULL;
+    if (!r || r->path.failed || r->query.failed || r->body.failed || r->headers.failed)
+        return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (*r->problem) return dowel_fail(err, DOWEL_E_INVALID, "%s: %s: %s", r->service->name, r->method, r->problem);
+
+    int most = r->service->max_attempts > 0 ? r->service->max_attempts : 5;
+    bool again = false;
+    flight f = {.d = d, .request = r, .err = err};
+    for (int attempt = 1;; attempt++) {
+        int rc = dowel_check(d, err);
+        if (!rc) rc = begin_attempt(&f, attempt == 1);
+        if (!rc && r->service->authorize) rc = r->service->authorize(d, r, r->context, again, err);
+        if (!rc && r->headers.failed) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        if (!rc && *r->problem)
+            rc = dowel_fail(err, DOWEL_E_INVALID, "%s: %s: %s", r->service->name, r->method, r->problem);
+        f.response = rc ? NULL : calloc(1, sizeof *f.response);
+        if (!rc && !f.response) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        if (rc) return rc;
+        f.stopped = 0;
+        dowel_http_log_request(d, r, attempt);
+        bool sent = true;
+        struct timespec t0, t1;
+        clock_gettime(CLOCK_MONOTONIC, &t0);
+        rc = perform(&f, &sent);
+        clock_gettime(CLOCK_MONOTONIC, &t1);
+        end_continuation(&f);
+
+        bool retry = false, network = rc != 0;
+        if (rc) {
+            char place[256];
+            dowel_http_place(r, place);
+            bool broke = rc == DOWEL_E_NETWORK || (rc == DOWEL_E_TIMEOUT && dowel_time_left(d) != 0);
+            if (!f.stopped || rc == DOWEL_E_CONFLICT)
+                dowel_error_prefix(err, "%s: %s %s: ", r->service->name, r->method, place);
+            retry = broke && !f.stopped && (!sent || r->idempotent);
+            if (rc == DOWEL_E_TIMEOUT && dowel_time_left(d) == 0) rc = dowel_check(d, err);
+            if (broke) err->retryable = true;
+        } else {
+            dowel_http_log_response(d, r, f.response,
+                                    (double)(t1.tv_sec - t0.tv_sec) + (double)(t1.tv_nsec - t0.tv_nsec) * 1e-9);
+            if (is_success(r, f.response->status)) {
+                if (attempt > 1)
+                    spend(d, -BUDGET_RETRY);
+                else
+                    spend(d, -1);
+                if (out)
+                    *out = f.response;
+                else
+                    dowel_http_response_free(f.response);
+                return 0;
+            }
+            explain(r, f.response, err);
+            rc = err->code;
+            retry = table_retries(r, err);
+            if (retry || (err->code == DOWEL_E_UNAVAILABLE)) err->retryable = true;
+            if (err->http_status == 401 && !again && r->service->authorize) {
+                /* A token may have been revoked early: one try with a fresh one. */
+                again = retry = true;
+            } else {
+                again = false;
+            }
+        }
+        dowel_http_response_free(f.response);
+        f.response = NULL;
+        if (r->source && !dowel_source_can_seek(r->source) && sent) retry = false;
+        if (!retry || attempt >= most) {
+            if (attempt > 1) {
+                size_t used = strlen(err->message);
+                snprintf(err->message + used, sizeof err->message - used, " (after %d attempts)", attempt);
+            }
+            return rc;
+        }
+        if (again) continue;
+        if (!spend(d, network ? BUDGET_RETRY * 2 : BUDGET_RETRY)) {
+            dowel_log(d, DOWEL_LOG_WARNING, "too many retries lately: not tried again");
+            return rc;
+        }
+        double wait = fmax(backoff(r->service, attempt - 1), err->retry_after), left = dowel_time_left(d);
+        if (left >= 0 && wait >= left)
+            return rc; /* the deadline would pass: what went wrong says more than "timeout" */
+        dowel_log(d, DOWEL_LOG_INFO, "%s; attempt %d of %d in %.2f s", err->message, attempt + 1, most, wait);
+        dowel_error stopped;
+        int slept = dowel_sleep(d, wait, &stopped);
+        if (slept) {
+            *err = stopped;
+            return slept;
+        }
+    }
+}

@@ -1,0 +1,287 @@
+/* libcurl as the transport: connections are kept and reused, whatever thread asks. */
+#include "handle.h"
+#include "http_private.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define IDLE_HANDLES 32
+
+typedef struct curl_transport {
+    dowel_transport base;
+    pthread_mutex_t lock;
+    CURL *idle[IDLE_HANDLES];
+    int idle_count;
+} curl_transport;
+
+typedef struct call {
+    CURL *curl;
+    dowel_exchange *exchange;
+    dowel_error *err;
+    int failed; /* a code that a callback ended the transfer with */
+    size_t body_at;
+    char reason[CURL_ERROR_SIZE];
+} call;
+
+static void start_curl(void) {
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+static size_t read_body(char *buffer, size_t size, size_t count, void *context) {
+    call *c = context;
+    size_t got = 0;
+    if (c->exchange->source) {
+        int rc = dowel_source_read(c->exchange->source, buffer, size * count, &got, c->err);
+        if (!rc) return got;
+        c->failed = rc;
+        return CURL_READFUNC_ABORT;
+    }
+    got = c->exchange->body.size - c->body_at;
+    if (got > size * count) got = size * count;
+    memcpy(buffer, (const char *)c->exchange->body.data + c->body_at, got);
+    c->body_at += got;
+    return got;
+}
+
+/* libcurl rewinds when a kept connection turns out to be dead before an answer began. */
+static int seek_body(void *context, curl_off_t offset, int origin) {
+    call *c = context;
+    if (origin != SEEK_SET || offset != 0) return CURL_SEEKFUNC_CANTSEEK;
+    if (c->exchange->source)
+        return dowel_source_rewind(c->exchange->source, NULL) ? CURL_SEEKFUNC_FAIL : CURL_SEEKFUNC_OK;
+    c->body_at = 0;
+    return CURL_SEEKFUNC_OK;
+}
+
+static size_t take_header(char *line, size_t size, size_t count, void *context) {
+    call *c = context;
+    size_t length = size * count;
+    char text[8192];
+    if (length >= 5 && !strncmp(line, "HTTP/", 5)) {
+        long status = 0;
+        const char *space = memchr(line, ' ', length);
+        if (space) status = strtol(space, NULL, 10);
+        c->exchange->status = (int)status;
+        return length;
+    }
+    if (c->exchange->status < 200 || length >= sizeof text) return length;
+    memcpy(text, line, length);
+    text[length] = 0;
+    text[strcspn(text, "\r\n")] = 0;
+    char *colon = strchr(text, ':');
+    if (!colon) return length;
+    *colon++ = 0;
+    while (*colon == ' ' || *colon == '\t') colon++;
+    for (char *end = colon + strlen(colon); end > colon && (end[-1] == ' ' || end[-1] == '\t'); end--) end[-1] = 0;
+    if (c->exchange->on_header(c->exchange, text, colon)) {
+        c->failed = DOWEL_E_CANCELLED;
+        return 0;
+    }
+    return length;
+}
+
+static size_t take_body(char *data, size_t size, size_t count, void *context) {
+    call *c = context;
+    if (c->exchange->on_body(c->exchange, data, size * count)) {
+        c->failed = DOWEL_E_CANCELLED;
+        return 0;
+    }
+    return size * count;
+}
+
+static int tick(void *context, curl_off_t down_total, curl_off_t down, curl_off_t up_total, curl_off_t up) {
+    (void)down_total, (void)down, (void)up_total;
+    call *c = context;
+    if (!c->exchange->on_tick(c->exchange, (int64_t)up)) return 0;
+    c->failed = DOWEL_E_CANCELLED;
+    return 1;
+}
+
+static CURL *borrow(curl_transport *t) {
+    pthread_mutex_lock(&t->lock);
+    CURL *curl = t->idle_count ? t->idle[--t->idle_count] : NULL;
+    pthread_mutex_unlock(&t->lock);
+    return curl ? curl : curl_easy_init();
+}
+
+static void give_back(curl_transport *t, CURL *curl) {
+    curl_easy_reset(curl); /* keeps connections and sessions */
+    pthread_mutex_lock(&t->lock);
+    bool kept = t->idle_count < IDLE_HANDLES;
+    if (kept) t->idle[t->idle_count++] = curl;
+    pthread_mutex_unlock(&t->lock);
+    if (!kept) curl_easy_cleanup(curl);
+}
+
+static struct curl_slist *header_list(const dowel_exchange *x) {
+    struct curl_slist *list = curl_slist_append(NULL, "Expect:");
+    bool has_type = false, has_accept = false;
+    for (const dowel_header *h = x->headers; list && h->name; h++) {
+        char line[16384];
+        /* libcurl drops "Name:" without a value; "Name;" sends it empty. */
+        int n = *h->value ? snprintf(line, sizeof line, "%s: %s", h->name, h->value)
+                          : snprintf(line, sizeof line, "%s;", h->name);
+        has_type |= !strcasecmp(h->name, "Content-Type");
+        has_accept |= !strcasecmp(h->name, "Accept");
+        struct curl_slist *longer = n > 0 && (size_t)n < sizeof line ? curl_slist_append(list, line) : NULL;
+        memset(line, 0, sizeof line);
+        if (!longer) {
+            curl_slist_free_all(list);
+            return NULL;
+        }
+        list = longer;
+    }
+    /* What libcurl would add by itself would not be signed. */
+    if (list && !has_type) list = curl_slist_append(list, "Content-Type:");
+    if (list && !has_accept) list = curl_slist_append(list, "Accept: */*");
+    return list;
+}
+
+static void set_body(CURL *curl, const dowel_exchange *x, call *c) {
+    bool has_body = x->source || x->body.data;
+    int64_t size = x->source ? x->source_size : (int64_t)x->body.size;
+    if (!strcmp(x->method, "HEAD")) {
+        curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
+        return;
+    }
+    if (!strcmp(x->method, "GET") && !has_body) {
+        curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
+        return;
+    }
+    if (has_body || !strcmp(x->method, "POST") || !strcmp(x->method, "PUT") || !strcmp(x->method, "PATCH")) {
+        if (x->source) {
+            curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
+            curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)size);
+        } else {
+            curl_easy_setopt(curl, CURLOPT_POST, 1L);
+            curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(has_body ? size : 0));
+        }
+        curl_easy_setopt(curl, CURLOPT_READFUNCTION, read_body);
+        curl_easy_setopt(curl, CURLOPT_READDATA, c);
+        curl_easy_setopt(curl, CURLOPT_SEEKFUNCTION, seek_body);
+        curl_easy_setopt(curl, CURLOPT_SEEKDATA, c);
+        curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, 262144L);
+        curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    }
+    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, x->method);
+}
+
+static int explain(call *c, CURLcode code) {
+    const char *said = *c->reason ? c->reason : curl_easy_strerror(code);
+    switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_SSL_CONNECT_ERROR: {
+        int rc = dowel_fail(c->err, DOWEL_E_NETWORK, "no connection: %s", said);
+        dowel_error_hint(c->err, "check the endpoint, the network and any proxy");
+        return rc;
+    }
+    case CURLE_PEER_FAILED_VERIFICATION: {
+        int rc = dowel_fail(c->err, DOWEL_E_REFUSED, "the server's certificate cannot be trusted: %s", said);
+        dowel_error_hint(c->err, "name the authority's certificate with SSL_CERT_FILE");
+        return rc;
+    }
+    case CURLE_OPERATION_TIMEDOUT: return dowel_fail(c->err, DOWEL_E_TIMEOUT, "no answer in time: %s", said);
+    case CURLE_URL_MALFORMAT:
+    case CURLE_UNSUPPORTED_PROTOCOL: return dowel_fail(c->err, DOWEL_E_INVALID, "the address is not valid: %s", said);
+    case CURLE_OUT_OF_MEMORY: return dowel_fail(c->err, DOWEL_E_NO_MEMORY, "out of memory");
+    default: return dowel_fail(c->err, DOWEL_E_NETWORK, "the connection broke: %s", said);
+    }
+}
+
+static int perform(dowel_transport *base, dowel *d, dowel_exchange *x, dowel_error *err) {
+    (void)d;
+    curl_transport *t = (curl_transport *)base;
+    CURL *curl = borrow(t);
+    struct curl_slist *headers = curl ? header_list(x) : NULL;
+    if (!headers) {
+        if (curl) give_back(t, curl);
+        return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory, or a header of more than 16 KiB");
+    }
+    call c = {.curl = curl, .exchange = x, .err = err};
+    curl_easy_setopt(curl, CURLOPT_URL, x->url);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, c.reason);
+    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);
+    curl_easy_setopt(curl, CURLOPT_HEADERDATA, &c);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &c);
+    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, tick);
+    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &c);
+    curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, 262144L);
+    curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(curl, CURLOPT_TCP_KEEPIDLE, 60L);
+    curl_easy_setopt(curl, CURLOPT_TCP_KEEPINTVL, 30L);
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, 10000L);
+    /* A dead connection is told by silence, not by a limit on the whole. */
+    if (!x->patient) {
+        curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+        curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, 60L);
+    }
+    if (x->timeout > 0) curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)(x->timeout * 1000) + 1);
+    /* On a kept connection that died, libcurl would send the request a second time by itself. */
+    if (x->once) curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
+    const char *authorities = getenv("SSL_CERT_FILE");
+    if (!authorities || !*authorities) authorities = getenv("AWS_CA_BUNDLE");
+    if (authorities && *authorities) curl_easy_setopt(curl, CURLOPT_CAINFO, authorities);
+    set_body(curl, x, &c);
+
+    CURLcode code = curl_easy_perform(curl);
+    long request_bytes = 0;
+    curl_easy_getinfo(curl, CURLINFO_REQUEST_SIZE, &request_bytes);
+    x->sent = request_bytes > 0 || (code != CURLE_COULDNT_CONNECT && code != CURLE_COULDNT_RESOLVE_HOST &&
+                                    code != CURLE_COULDNT_RESOLVE_PROXY && code != CURLE_SSL_CONNECT_ERROR &&
+                                    code != CURLE_PEER_FAILED_VERIFICATION && code != CURLE_URL_MALFORMAT);
+    curl_slist_free_all(headers);
+    int rc = code == CURLE_OK ? 0 : c.failed ? c.failed : explain(&c, code);
+    give_back(t, curl);
+    return rc;
+}
+
+static void close_transport(dowel_transport *base) {
+    curl_transport *t = (curl_transport *)base;
+    while (t->idle_count) curl_easy_cleanup(t->idle[--t->idle_count]);
+    pthread_mutex_destroy(&t->lock);
+    free(t);
+}
+
+int dowel_transport_curl(dowel_transport **transport, dowel_error *err) {
+    /* libcurl's own start-up, once in a process; costs milliseconds, so not before the first request. */
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, start_curl);
+    curl_transport *t = calloc(1, sizeof *t);
+    if (!t) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    t->base = (dowel_transport){perform, close_transport};
+    pthread_mutex_init(&t->lock, NULL);
+    *transport = &t->base;
+    return 0;
+}
+
+void dowel_transport_close(dowel_transport *transport) {
+    if (transport) transport->close(transport);
+}
+
+static void *make_transport(dowel *d) {
+    (void)d;
+    dowel_transport *transport;
+    return dowel_transport_curl(&transport, NULL) ? NULL : transport;
+}
+
+static void end_transport(void *value) {
+    dowel_transport_close(value);
+}
+
+dowel_transport *dowel_transport_of(dowel *d) {
+    static const char key;
+    struct dowel_transport *given = dowel_option_transport(d);
+    return given ? given : dowel_attach(d, &key, make_transport, end_transport);
+}
