@@ -1,3 +1,27 @@
 /* The connector descriptor of this module. */
-#include <dowel/registry.h>
-const dowel_connector dowel_blocks_connector = {.abi = DOWEL_ABI, .size = sizeof(dowel_connector), .name = "blocks"};
+#include "stored.h"
+#include "types.h"
+
+#include <dowel/credentials.h>
+
+static const dowel_block_type *const block_types[] = {
+    &dowel_secret_type,
+    &dowel_local_file_system_type,
+    NULL,
+};
+
+static int open_registry(dowel *d, dowel_error *err) {
+    (void)err;
+    dowel_resolver_install(d);
+    return 0;
+}
+
+const dowel_connector dowel_blocks_connector = {
+    .abi = DOWEL_ABI,
+    .size = sizeof(dowel_connector),
+    .name = "blocks",
+    .version = "0.1.0",
+    .doc = "Credentials and other blocks, and the registry that keeps them.",
+    .block_types = block_types,
+    .open = open_registry,
+};

@@ -1,0 +1,268 @@
+/* Saving, loading, showing, listing and deleting blocks by name. */
+#include "stored.h"
+
+#include <dowel/stream.h>
+
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static int no_memory(dowel_error *err) {
+    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+}
+
+static int64_t now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* ---- save ---- */
+
+typedef struct saving {
+    dowel *d;
+    dowel_db *db;
+    const dowel_block_type *type;
+    char name[DOWEL_NAME_SIZE];
+    const json_t *document;
+    json_t *shown;
+    json_t *secrets;
+    const dowel_keys *keys; /* NULL: no secrets */
+} saving;
+
+/* The whole document is decoded, with every block that it refers to: what was saved can be loaded. */
+static int validate(const saving *s, const char *reference, dowel_error *err) {
+    dowel_loading here = {s->d, s->db, NULL, reference, 1};
+    dowel_resolver resolver = dowel_resolver_below(&here);
+    dowel_block *block;
+    int rc = dowel_block_new(s->type, s->name, s->document, &resolver, &block, err);
+    if (!rc) dowel_block_free(block);
+    return rc;
+}
+
+static int seal_secrets(const saving *s, int64_t revision, char **sealed, dowel_error *err) {
+    *sealed = NULL;
+    if (!s->keys) return 0;
+    char *plain = json_dumps(s->secrets, JSON_COMPACT | JSON_SORT_KEYS);
+    if (!plain) return no_memory(err);
+    dowel_sealed_for owner = {s->type->name, s->name, revision};
+    void *blob = NULL;
+    size_t size = 0;
+    int rc = dowel_seal(&s->keys->list[0], &owner, plain, strlen(plain), &blob, &size, err);
+    OPENSSL_cleanse(plain, strlen(plain));
+    free(plain);
+    if (!rc && !(*sealed = dowel_base64(blob, size))) rc = no_memory(err);
+    free(blob);
+    return rc;
+}
+
+static int current_revision(const saving *s, int64_t *revision, dowel_error *err) {
+    dowel_rows *rows;
+    *revision = 0;
+    int rc = dowel_db_query(s->db, "SELECT revision FROM blocks WHERE type = $1 AND name = $2",
+                            DOWEL_VALUES(DOWEL_TEXT(s->type->name), DOWEL_TEXT(s->name)), &rows, err);
+    if (rc) return rc;
+    rc = dowel_rows_next(rows, err);
+    if (rc == 1) *revision = dowel_rows_int(rows, 0);
+    dowel_rows_free(rows);
+    return rc < 0 ? rc : 0;
+}
+
+static int write_row(const saving *s, int64_t revision, dowel_error *err) {
+    char *sealed = NULL, *shown = json_dumps(s->shown, JSON_COMPACT | JSON_SORT_KEYS);
+    int rc = shown ? seal_secrets(s, revision, &sealed, err) : no_memory(err);
+    if (!rc)
+        rc = dowel_db_exec(
+            s->db,
+            "INSERT INTO blocks (type, name, revision, version, document, sealed, key_id, created, updated) "
+            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) ON CONFLICT (type, name) DO UPDATE SET "
+            "revision = excluded.revision, version = excluded.version, document = excluded.document, "
+            "sealed = excluded.sealed, key_id = excluded.key_id, updated = excluded.updated",
+            DOWEL_VALUES(DOWEL_TEXT(s->type->name), DOWEL_TEXT(s->name), DOWEL_INTEGER(revision),
+                         DOWEL_INTEGER(s->type->version), DOWEL_TEXT(shown), DOWEL_TEXT(sealed),
+                         DOWEL_TEXT(s->keys ? s->keys->list[0].id : NULL), DOWEL_INTEGER(now())),
+            NULL, err);
+    free(sealed);
+    free(shown);
+    return rc;
+}
+
+/* Runs inside a write transaction, so that nothing can come between the checks and the write. */
+static int save_row(const saving *s, const char *reference, dowel_save_mode mode, int64_t *revision, dowel_error *err) {
+    int64_t current;
+    int rc = current_revision(s, &current, err);
+    if (!rc && current && mode == DOWEL_SAVE_NEW) {
+        rc = dowel_fail(err, DOWEL_E_EXISTS, "block %s exists already (revision %lld)", reference, (long long)current);
+        dowel_error_hint(err, "save with --overwrite (DOWEL_SAVE_OVERWRITE in C) to replace it");
+    }
+    if (!rc) rc = validate(s, reference, err);
+    if (!rc) rc = write_row(s, current + 1, err);
+    if (!rc) *revision = current + 1;
+    return rc;
+}
+
+int dowel_block_save(dowel *d, const char *reference, const json_t *document, dowel_save_mode mode, int64_t *revision,
+                     dowel_error *err) {
+    saving s = {.d = d, .document = document};
+    int64_t written = 0;
+    int rc = dowel_reference_parse(d, reference, &s.type, s.name, err);
+    if (!rc && !json_is_object(document))
+        rc = dowel_fail(err, DOWEL_E_INVALID, "block %s: its document must be an object", reference);
+    if (rc) return rc;
+    rc = dowel_secrets_split(d, s.type, document, &s.shown, &s.secrets, err);
+    /* Before the key: a wrong document should not make one. Also cheaper to refuse outside of the transaction. */
+    if (!rc) {
+        dowel_record *record;
+        rc = dowel_record_decode(s.type->table, document, NULL, &record, err);
+        if (!rc) dowel_record_free(record);
+    }
+    if (!rc && json_object_size(s.secrets)) {
+        rc = dowel_keys_get(d, true, &s.keys, err);
+        if (rc) dowel_error_prefix(err, "block %s has secrets and was not saved: ", reference);
+    }
+    if (!rc) rc = dowel_registry_database(d, &s.db, err);
+    if (!rc) rc = dowel_db_begin(s.db, err);
+    if (!rc) {
+        rc = save_row(&s, reference, mode, &written, err);
+        if (!rc) rc = dowel_db_commit(s.db, err);
+        if (rc) dowel_db_rollback(s.db);
+    }
+    dowel_database_release(d, s.db);
+    dowel_json_cleanse(s.shown);
+    dowel_json_cleanse(s.secrets);
+    if (!rc && revision) *revision = written;
+    return rc;
+}
+
+int dowel_block_save_struct(dowel *d, const char *reference, const void *data, size_t size, dowel_save_mode mode,
+                            int64_t *revision, dowel_error *err) {
+    const dowel_block_type *type;
+    char name[DOWEL_NAME_SIZE];
+    dowel_block *block;
+    int rc = dowel_reference_parse(d, reference, &type, name, err);
+    if (!rc) rc = dowel_block_from(type, name, data, size, &block, err);
+    if (rc) return rc;
+    json_t *document = dowel_block_document(block, DOWEL_SECRETS_SHOWN);
+    rc = document ? dowel_block_save(d, reference, document, mode, revision, err) : no_memory(err);
+    dowel_json_cleanse(document);
+    dowel_block_free(block);
+    return rc;
+}
+
+/* ---- load, show, list ---- */
+
+int dowel_block_load(dowel *d, const char *reference, dowel_block **block, dowel_error *err) {
+    dowel_loading top = {.d = d};
+    return dowel_load_below(&top, reference, NULL, block, err);
+}
+
+static json_t *time_text(int64_t time) {
+    char text[DOWEL_TIME_TEXT_SIZE];
+    dowel_format_time(time, text);
+    return json_string(text);
+}
+
+int dowel_block_show(dowel *d, const char *reference, dowel_secrets secrets, json_t **shown, dowel_error *err) {
+    const dowel_block_type *type;
+    char name[DOWEL_NAME_SIZE];
+    dowel_db *db;
+    dowel_stored stored;
+    int rc = dowel_reference_parse(d, reference, &type, name, err);
+    if (!rc) rc = dowel_registry_database(d, &db, err);
+    if (rc) return rc;
+    rc = dowel_stored_read(d, db, type, name, &stored, err);
+    dowel_database_release(d, db);
+    if (rc) return rc;
+    if (secrets == DOWEL_SECRETS_SHOWN)
+        rc = dowel_stored_open(d, &stored, err);
+    else
+        dowel_secrets_mask(stored.document, secrets == DOWEL_SECRETS_OMITTED);
+    if (!rc) {
+        *shown = json_pack("{s:s,s:s,s:I,s:I,s:o,s:o,s:s,s:O}", "type", type->name, "name", stored.name, "revision",
+                           (json_int_t)stored.revision, "version", (json_int_t)stored.version, "created",
+                           time_text(stored.created), "updated", time_text(stored.updated), "source", "database",
+                           "document", stored.document);
+        if (!*shown) rc = no_memory(err);
+    }
+    dowel_stored_clear(&stored);
+    return rc;
+}
+
+int dowel_block_list(dowel *d, const char *type, json_t **blocks, dowel_error *err) {
+    const dowel_block_type *known;
+    dowel_db *db;
+    dowel_rows *rows;
+    int rc = type ? dowel_find_block_type(d, type, &known, err) : 0;
+    if (!rc) rc = dowel_registry_database(d, &db, err);
+    if (rc) return rc;
+    json_t *list = json_array();
+    rc = list ? dowel_db_query(db,
+                               "SELECT type, name, revision, updated FROM blocks WHERE $1 IS NULL OR type = $1 "
+                               "ORDER BY type, name",
+                               DOWEL_VALUES(DOWEL_TEXT(type)), &rows, err)
+              : no_memory(err);
+    if (!rc) {
+        int got;
+        while ((got = dowel_rows_next(rows, err)) == 1)
+            json_array_append_new(list,
+                                  json_pack("{s:s,s:s,s:I,s:o,s:s}", "type", dowel_rows_text(rows, 0), "name",
+                                            dowel_rows_text(rows, 1), "revision", (json_int_t)dowel_rows_int(rows, 2),
+                                            "updated", time_text(dowel_rows_int(rows, 3)), "source", "database"));
+        rc = got;
+        dowel_rows_free(rows);
+    }
+    dowel_database_release(d, db);
+    if (rc)
+        json_decref(list);
+    else
+        *blocks = list;
+    return rc;
+}
+
+/* ---- delete ---- */
+
+/* CONFLICT that names a block that refers to this one. A reference has one form in a stored document, and no part of it can hold
+ * a character that LIKE or JSON treats specially. */
+static int refuse_if_referred_to(dowel_db *db, const char *reference, dowel_error *err) {
+    char pattern[2 * DOWEL_NAME_SIZE + 32];
+    snprintf(pattern, sizeof pattern, "%%\"$block\":\"%s\"%%", reference);
+    dowel_rows *rows;
+    int rc = dowel_db_query(db, "SELECT type, name FROM blocks WHERE document LIKE $1 ORDER BY type, name",
+                            DOWEL_VALUES(DOWEL_TEXT(pattern)), &rows, err);
+    if (rc) return rc;
+    rc = dowel_rows_next(rows, err);
+    if (rc == 1) {
+        rc = dowel_fail(err, DOWEL_E_CONFLICT, "block %s is in use: %s/%s refers to it", reference,
+                        dowel_rows_text(rows, 0), dowel_rows_text(rows, 1));
+        dowel_error_hint(err, "delete or change that block first, or delete with --force");
+    }
+    dowel_rows_free(rows);
+    return rc;
+}
+
+int dowel_block_delete(dowel *d, const char *reference, bool force, dowel_error *err) {
+    const dowel_block_type *type;
+    char name[DOWEL_NAME_SIZE];
+    dowel_db *db;
+    dowel_stored stored;
+    int rc = dowel_reference_parse(d, reference, &type, name, err);
+    if (!rc) rc = dowel_registry_database(d, &db, err);
+    if (rc) return rc;
+    rc = dowel_db_begin(db, err);
+    if (!rc) {
+        rc = dowel_stored_read(d, db, type, name, &stored, err);
+        if (!rc) dowel_stored_clear(&stored);
+        /* A damaged block can be deleted all the same. */
+        if (rc == DOWEL_E_CORRUPT) rc = 0;
+        if (!rc && !force) rc = refuse_if_referred_to(db, reference, err);
+        if (!rc)
+            rc = dowel_db_exec(db, "DELETE FROM blocks WHERE type = $1 AND name = $2",
+                               DOWEL_VALUES(DOWEL_TEXT(type->name), DOWEL_TEXT(name)), NULL, err);
+        if (!rc) rc = dowel_db_commit(db, err);
+        if (rc) dowel_db_rollback(db);
+    }
+    dowel_database_release(d, db);
+    return rc;
+}

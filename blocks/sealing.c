@@ -1,0 +1,118 @@
+/* AES-256-GCM around the secrets of one block.
+ *
+ * A sealed blob: format version (1 byte), length of the key id (1 byte), key id, nonce (12 bytes), ciphertext, tag (16 bytes). */
+#include "sealing.h"
+
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FORMAT 1
+#define NONCE 12
+#define TAG 16
+#define ID_LENGTH (DOWEL_KEY_ID_SIZE - 1)
+#define HEADER (2 + ID_LENGTH)
+#define LARGEST ((size_t)64 << 20)
+
+static int no_memory(dowel_error *err) {
+    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+}
+
+/* What the tag covers besides the ciphertext. NULs separate: none of the parts can hold one. */
+static int associated(const dowel_sealed_for *owner, const char *key_id, char text[256]) {
+    return snprintf(text, 256, "dowel-sealed%c%d%c%s%c%s%c%lld%c%s", 0, FORMAT, 0, owner->type, 0, owner->name, 0,
+                    (long long)owner->revision, 0, key_id);
+}
+
+int dowel_seal(const dowel_key *key, const dowel_sealed_for *owner, const void *plain, size_t size, void **sealed,
+               size_t *sealed_size, dowel_error *err) {
+    char bound[256];
+    int bound_size = associated(owner, key->id, bound), length = 0, last = 0;
+    if (bound_size <= 0 || (size_t)bound_size >= sizeof bound || size > LARGEST)
+        return dowel_fail(err, DOWEL_E_INVALID, "block %s/%s: too large to seal", owner->type, owner->name);
+    unsigned char *out = malloc(HEADER + NONCE + size + TAG);
+    EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
+    if (!out || !cipher) {
+        free(out);
+        EVP_CIPHER_CTX_free(cipher);
+        return no_memory(err);
+    }
+    out[0] = FORMAT;
+    out[1] = ID_LENGTH;
+    memcpy(out + 2, key->id, ID_LENGTH);
+    unsigned char *nonce = out + HEADER, *text = nonce + NONCE;
+    int ok = RAND_bytes(nonce, NONCE) == 1 &&
+             EVP_EncryptInit_ex(cipher, EVP_aes_256_gcm(), NULL, key->bytes, nonce) == 1 &&
+             EVP_EncryptUpdate(cipher, NULL, &length, (unsigned char *)bound, bound_size) == 1 &&
+             EVP_EncryptUpdate(cipher, text, &length, plain, (int)size) == 1 &&
+             EVP_EncryptFinal_ex(cipher, text + length, &last) == 1 &&
+             EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_GET_TAG, TAG, text + size) == 1;
+    EVP_CIPHER_CTX_free(cipher);
+    if (!ok || (size_t)length + (size_t)last != size) {
+        free(out);
+        return dowel_fail(err, DOWEL_E_INTERNAL, "block %s/%s: sealing failed", owner->type, owner->name);
+    }
+    *sealed = out;
+    *sealed_size = HEADER + NONCE + size + TAG;
+    return 0;
+}
+
+static int damaged(const dowel_sealed_for *owner, const char *why, dowel_error *err) {
+    int rc = dowel_fail(err, DOWEL_E_CORRUPT, "block %s/%s: its sealed secrets are damaged (%s)", owner->type,
+                        owner->name, why);
+    dowel_error_hint(err, "nothing was changed; save the block again with its secrets, or restore the database");
+    return rc;
+}
+
+static int no_key(const dowel_keys *keys, const dowel_sealed_for *owner, const char *key_id, dowel_error *err) {
+    int rc = dowel_fail(err, DOWEL_E_KEY, "block %s/%s was sealed with key %s; the key in use is %s", owner->type,
+                        owner->name, key_id, keys->count ? keys->list[0].id : "none");
+    dowel_error_hint(err, "give the key that sealed it in DOWEL_KEY or DOWEL_KEY_FILE; nothing was changed");
+    return rc;
+}
+
+int dowel_unseal(const dowel_keys *keys, const dowel_sealed_for *owner, const char *key_id, const void *sealed,
+                 size_t sealed_size, void **plain, size_t *size, dowel_error *err) {
+    const unsigned char *in = sealed;
+    if (sealed_size < HEADER + NONCE + TAG) return damaged(owner, "too short", err);
+    if (sealed_size > LARGEST) return damaged(owner, "too long", err);
+    if (in[0] != FORMAT) return damaged(owner, "unknown format", err);
+    if (in[1] != ID_LENGTH || strlen(key_id) != ID_LENGTH || memcmp(in + 2, key_id, ID_LENGTH) != 0)
+        return damaged(owner, "its key id is not the recorded one", err);
+    const dowel_key *key = NULL;
+    for (size_t i = 0; i < keys->count && !key; i++)
+        if (!strcmp(keys->list[i].id, key_id)) key = &keys->list[i];
+    if (!key) return no_key(keys, owner, key_id, err);
+
+    char bound[256];
+    int bound_size = associated(owner, key_id, bound), length = 0, last = 0;
+    if (bound_size <= 0 || (size_t)bound_size >= sizeof bound) return damaged(owner, "its name is too long", err);
+    size_t text_size = sealed_size - HEADER - NONCE - TAG;
+    const unsigned char *nonce = in + HEADER, *text = nonce + NONCE;
+    unsigned char tag[TAG];
+    memcpy(tag, text + text_size, TAG);
+    unsigned char *out = malloc(text_size + 1);
+    EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
+    if (!out || !cipher) {
+        free(out);
+        EVP_CIPHER_CTX_free(cipher);
+        return no_memory(err);
+    }
+    int ok = EVP_DecryptInit_ex(cipher, EVP_aes_256_gcm(), NULL, key->bytes, nonce) == 1 &&
+             EVP_DecryptUpdate(cipher, NULL, &length, (unsigned char *)bound, bound_size) == 1 &&
+             EVP_DecryptUpdate(cipher, out, &length, text, (int)text_size) == 1 &&
+             EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_SET_TAG, TAG, tag) == 1 &&
+             EVP_DecryptFinal_ex(cipher, out + length, &last) == 1;
+    EVP_CIPHER_CTX_free(cipher);
+    if (!ok) {
+        OPENSSL_cleanse(out, text_size);
+        free(out);
+        return damaged(owner, "they do not match their checksum", err);
+    }
+    out[text_size] = 0;
+    *plain = out;
+    *size = text_size;
+    return 0;
+}

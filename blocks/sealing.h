@@ -1,0 +1,57 @@
+/* How secrets are kept at rest: keys, sealing, and the split of a document into what is public and what is sealed. */
+#ifndef DOWEL_SEALING_H
+#define DOWEL_SEALING_H
+
+#include <dowel/runtime.h>
+
+#define DOWEL_KEY_SIZE 32
+#define DOWEL_KEY_ID_SIZE 17 /* 16 hexadecimal digits and the NUL */
+
+typedef struct dowel_key {
+    unsigned char bytes[DOWEL_KEY_SIZE];
+    char id[DOWEL_KEY_ID_SIZE];
+} dowel_key;
+
+/* The first key seals, any key opens. */
+typedef struct dowel_keys {
+    size_t count;
+    dowel_key *list;
+} dowel_keys;
+
+/* What a sealed blob belongs to: bound to it, so that a blob moved to another block does not open. */
+typedef struct dowel_sealed_for {
+    const char *type;
+    const char *name;
+    int64_t revision;
+} dowel_sealed_for;
+
+/* Keys as text: base64 or hexadecimal, separated by white space or commas. `origin` is for messages. */
+int dowel_keys_parse(const char *text, size_t size, const char *origin, dowel_keys *keys, dowel_error *err);
+void dowel_keys_clear(dowel_keys *keys);
+
+/* The handle's keys, read once: DOWEL_KEY, DOWEL_KEY_FILE, the key file of the config folder (made when there is none and
+ * `make` is set). Borrowed. */
+int dowel_keys_get(dowel *d, bool make, const dowel_keys **keys, dowel_error *err);
+
+/* *sealed is malloc'd. */
+int dowel_seal(const dowel_key *key, const dowel_sealed_for *owner, const void *plain, size_t size, void **sealed,
+               size_t *sealed_size, dowel_error *err);
+/* `key_id` is what the registry says that the blob was sealed with. *plain is malloc'd and followed by a NUL that does not
+ * count; cleanse it before free(). */
+int dowel_unseal(const dowel_keys *keys, const dowel_sealed_for *owner, const char *key_id, const void *sealed,
+                 size_t sealed_size, void **plain, size_t *size, dowel_error *err);
+
+/* Takes the secrets out of a document (a placeholder stays where each was) into an object from JSON pointers to values; references
+ * to blocks get their one form {"$block": "type/name"}. `d` finds the types of inline blocks. New references. */
+int dowel_secrets_split(dowel *d, const dowel_block_type *type, const json_t *document, json_t **shown,
+                        json_t **secrets, dowel_error *err);
+/* Puts the secrets back into their places, in place. */
+int dowel_secrets_join(json_t *document, const json_t *secrets, dowel_error *err);
+/* Writes the mask, or nothing at all, where secrets were, in place. */
+void dowel_secrets_mask(json_t *document, bool omit);
+bool dowel_secrets_present(const json_t *document);
+
+/* Overwrites every text in a document that nobody else holds, then lets go of it. NULL is allowed. */
+void dowel_json_cleanse(json_t *document);
+
+#endif

@@ -1,0 +1,161 @@
+/* Reads blocks from the registry's table. */
+#include "stored.h"
+
+#include <dowel/stream.h>
+
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const migrations[] = {
+    "CREATE TABLE blocks ("
+    " type TEXT NOT NULL,"
+    " name TEXT NOT NULL,"
+    " revision BIGINT NOT NULL,"
+    " version BIGINT NOT NULL,"
+    " document TEXT NOT NULL," /* JSON, {"$sealed": true} in the place of each secret */
+    " sealed TEXT,"            /* base64, so that every database keeps it alike; NULL: no secrets */
+    " key_id TEXT,"
+    " created BIGINT NOT NULL," /* microseconds since the epoch */
+    " updated BIGINT NOT NULL,"
+    " PRIMARY KEY (type, name));",
+    NULL,
+};
+
+int dowel_registry_database(dowel *d, dowel_db **db, dowel_error *err) {
+    dowel_db *borrowed;
+    int rc = dowel_database_acquire(d, &borrowed, err);
+    if (rc) return rc;
+    rc = dowel_db_migrate(borrowed, "blocks", migrations, err);
+    if (rc)
+        dowel_database_release(d, borrowed);
+    else
+        *db = borrowed;
+    return rc;
+}
+
+int dowel_reference_parse(dowel *d, const char *reference, const dowel_block_type **type, char name[DOWEL_NAME_SIZE],
+                          dowel_error *err) {
+    const char *slash = reference ? strchr(reference, '/') : NULL;
+    if (!slash || slash == reference || !slash[1]) {
+        int rc = dowel_fail(err, DOWEL_E_INVALID, "\"%.100s\" is no block reference", reference ? reference : "");
+        dowel_error_hint(err, "write it as type/name, such as gcs-bucket/results");
+        return rc;
+    }
+    char type_name[DOWEL_NAME_SIZE];
+    size_t length = (size_t)(slash - reference);
+    snprintf(type_name, sizeof type_name, "%.*s", (int)(length < sizeof type_name ? length : sizeof type_name - 1),
+             reference);
+    const char *text = slash + 1;
+    size_t size = strlen(text);
+    bool good = size < DOWEL_NAME_SIZE;
+    for (size_t i = 0; i < size && good; i++)
+        good = (text[i] >= 'a' && text[i] <= 'z') || (text[i] >= '0' && text[i] <= '9') || text[i] == '-';
+    if (!good) {
+        int rc = dowel_fail(err, DOWEL_E_INVALID, "block name \"%.100s\": 1 to 63 of a-z, 0-9 and -", text);
+        return rc;
+    }
+    int rc = dowel_find_block_type(d, type_name, type, err);
+    if (!rc) memcpy(name, text, size + 1);
+    return rc;
+}
+
+/* NOT_FOUND, with the nearest of the names that this type has. */
+static int not_found(dowel_db *db, const dowel_block_type *type, const char *name, dowel_error *err) {
+    const char **names = NULL;
+    size_t count = 0;
+    dowel_rows *rows;
+    if (!dowel_db_query(db, "SELECT name FROM blocks WHERE type = $1", DOWEL_VALUES(DOWEL_TEXT(type->name)), &rows,
+                        NULL)) {
+        while (dowel_rows_next(rows, NULL) == 1) {
+            const char **grown = realloc(names, (count + 2) * sizeof *names);
+            char *copy = grown ? strdup(dowel_rows_text(rows, 0)) : NULL;
+            if (grown) names = grown;
+            if (!copy) break;
+            names[count++] = copy;
+            names[count] = NULL;
+        }
+        dowel_rows_free(rows);
+    }
+    const char *near = count ? dowel_nearest(name, names) : NULL;
+    int rc = dowel_fail(err, DOWEL_E_NOT_FOUND, "no block %s/%s%s%s%s", type->name, name,
+                        near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+    if (!near)
+        dowel_error_hint(err, "`dowel block list` shows the saved blocks, `dowel block save %s/%s` makes one",
+                         type->name, name);
+    for (size_t i = 0; i < count; i++) free((void *)names[i]);
+    free(names);
+    return rc;
+}
+
+static int damaged(const dowel_stored *stored, dowel_error *err) {
+    int rc = dowel_fail(err, DOWEL_E_CORRUPT, "block %s/%s: its record is damaged", stored->type->name, stored->name);
+    dowel_error_hint(err, "nothing was changed; save the block again, or restore the database");
+    return rc;
+}
+
+static int read_row(dowel_rows *rows, dowel_stored *stored, dowel_error *err) {
+    stored->revision = dowel_rows_int(rows, 0);
+    stored->version = dowel_rows_int(rows, 1);
+    stored->created = dowel_rows_int(rows, 5);
+    stored->updated = dowel_rows_int(rows, 6);
+    const char *document = dowel_rows_text(rows, 2);
+    if (document) stored->document = json_loads(document, JSON_REJECT_DUPLICATES, NULL);
+    if (!json_is_object(stored->document)) return damaged(stored, err);
+    const char *key_id = dowel_rows_text(rows, 4);
+    if (key_id) snprintf(stored->key_id, sizeof stored->key_id, "%s", key_id);
+    const char *sealed = dowel_rows_text(rows, 3);
+    if (sealed && dowel_base64_decode(sealed, &stored->sealed, &stored->sealed_size)) return damaged(stored, err);
+    if (!sealed == dowel_secrets_present(stored->document)) return damaged(stored, err);
+    return 0;
+}
+
+int dowel_stored_read(dowel *d, dowel_db *db, const dowel_block_type *type, const char *name, dowel_stored *stored,
+                      dowel_error *err) {
+    (void)d;
+    *stored = (dowel_stored){.type = type};
+    snprintf(stored->name, sizeof stored->name, "%s", name);
+    dowel_rows *rows;
+    int rc = dowel_db_query(db,
+                            "SELECT revision, version, document, sealed, key_id, created, updated FROM blocks "
+                            "WHERE type = $1 AND name = $2",
+                            DOWEL_VALUES(DOWEL_TEXT(type->name), DOWEL_TEXT(name)), &rows, err);
+    if (rc) return rc;
+    int got = dowel_rows_next(rows, err);
+    rc = got == 1 ? read_row(rows, stored, err) : got;
+    dowel_rows_free(rows);
+    if (got == 0) rc = not_found(db, type, name, err);
+    if (rc) dowel_stored_clear(stored);
+    return rc;
+}
+
+int dowel_stored_open(dowel *d, dowel_stored *stored, dowel_error *err) {
+    if (!stored->sealed) return 0;
+    const dowel_keys *keys;
+    int rc = dowel_keys_get(d, false, &keys, err);
+    if (rc) {
+        dowel_error_prefix(err, "block %s/%s was sealed with key %s: ", stored->type->name, stored->name,
+                           stored->key_id);
+        return rc;
+    }
+    dowel_sealed_for owner = {stored->type->name, stored->name, stored->revision};
+    void *plain = NULL;
+    size_t size = 0;
+    rc = dowel_unseal(keys, &owner, stored->key_id, stored->sealed, stored->sealed_size, &plain, &size, err);
+    if (rc) return rc;
+    json_t *secrets = json_loadb(plain, size, 0, NULL);
+    OPENSSL_cleanse(plain, size);
+    free(plain);
+    rc = json_is_object(secrets) ? dowel_secrets_join(stored->document, secrets, err) : damaged(stored, err);
+    if (rc) dowel_error_prefix(err, "block %s/%s: ", stored->type->name, stored->name);
+    json_decref(secrets);
+    return rc;
+}
+
+void dowel_stored_clear(dowel_stored *stored) {
+    dowel_json_cleanse(stored->document);
+    free(stored->sealed);
+    stored->document = NULL;
+    stored->sealed = NULL;
+}

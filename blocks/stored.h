@@ -1,0 +1,53 @@
+/* A block as the registry keeps it, and how it becomes a block in memory. */
+#ifndef DOWEL_STORED_H
+#define DOWEL_STORED_H
+
+#include "sealing.h"
+
+#include <dowel/database.h>
+#include <dowel/registry.h>
+
+#define DOWEL_NAME_SIZE 64
+
+typedef struct dowel_stored {
+    const dowel_block_type *type;
+    char name[DOWEL_NAME_SIZE];
+    int64_t revision, version, created, updated;
+    json_t *document; /* placeholders where secrets are */
+    void *sealed;     /* NULL: no secrets */
+    size_t sealed_size;
+    char key_id[DOWEL_KEY_ID_SIZE];
+} dowel_stored;
+
+/* A connection with the registry's tables in place; given back with dowel_database_release. */
+int dowel_registry_database(dowel *d, dowel_db **db, dowel_error *err);
+
+/* "type/name" into a known type and a well-formed name. */
+int dowel_reference_parse(dowel *d, const char *reference, const dowel_block_type **type, char name[DOWEL_NAME_SIZE],
+                          dowel_error *err);
+
+/* 0, or NOT_FOUND with a suggestion. dowel_stored_clear ends what succeeded. */
+int dowel_stored_read(dowel *d, dowel_db *db, const dowel_block_type *type, const char *name, dowel_stored *stored,
+                      dowel_error *err);
+/* Puts the secrets into the document. */
+int dowel_stored_open(dowel *d, dowel_stored *stored, dowel_error *err);
+void dowel_stored_clear(dowel_stored *stored);
+
+/* Where a chain of references stands: each block on the way to the one being loaded is a frame, so that a cycle is seen. */
+typedef struct dowel_loading {
+    dowel *d;
+    dowel_db *db; /* NULL: borrowed for each reference */
+    const struct dowel_loading *parent;
+    const char *reference; /* NULL: no named block (arguments of a task, an inline block) */
+    int depth;
+} dowel_loading;
+
+/* Loads what `reference` names, below `at`; `types` as in a field's .blocks, NULL for any. */
+int dowel_load_below(const dowel_loading *at, const char *reference, const char *types, dowel_block **block,
+                     dowel_error *err);
+/* A resolver for the references inside of the block that `at` stands for; `at` must outlive it. */
+dowel_resolver dowel_resolver_below(const dowel_loading *at);
+/* Sets the handle's resolver. */
+void dowel_resolver_install(dowel *d);
+
+#endif
