@@ -25,7 +25,8 @@ typedef struct rows {
 
 static int failed(connection *c, dowel_error *err) {
     int code = sqlite3_errcode(c->handle);
-    int rc = dowel_fail(err, DOWEL_E_DATABASE, "database %s: %s", c->path, sqlite3_errmsg(c->handle));
+    int rc = dowel_fail(err, DOWEL_E_DATABASE, "database %s: %s (SQLite code %d)", c->path, sqlite3_errmsg(c->handle),
+                        sqlite3_extended_errcode(c->handle));
     if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT)
         dowel_error_hint(err, "the file is damaged or not a database; it was left as it is. Restore it, or name "
                               "another with DOWEL_DATABASE_URL");
@@ -151,6 +152,18 @@ static int wait_busy(void *context, int calls) {
     return 1;
 }
 
+/* While several processes open a new file at once, the change to WAL can meet a lock that SQLite does not wait for, since waiting
+ * inside could be a deadlock: wait outside. */
+static int use_wal(connection *c, dowel_error *err) {
+    int status;
+    for (int calls = 0;; calls++) {
+        status = sqlite3_exec(c->handle, "PRAGMA journal_mode=WAL;", NULL, NULL, NULL);
+        bool again = status == SQLITE_BUSY || status == SQLITE_LOCKED || (status == SQLITE_IOERR && calls < 20);
+        if (!again || !wait_busy(NULL, calls)) break;
+    }
+    return status == SQLITE_OK ? 0 : failed(c, err);
+}
+
 int dowel_sqlite_open(const char *path, bool memory, dowel_db **db, dowel_error *err) {
     connection *c = calloc(1, sizeof *c);
     if (!c || !(c->path = strdup(path))) {
@@ -166,8 +179,7 @@ int dowel_sqlite_open(const char *path, bool memory, dowel_db **db, dowel_error 
     if (!rc) {
         sqlite3_busy_handler(c->handle, wait_busy, NULL);
         rc = script(&c->base, "PRAGMA foreign_keys=ON; PRAGMA synchronous=NORMAL;", err);
-        /* Changing an open file to WAL needs a lock that only the first process has to take. */
-        if (!rc && !memory) rc = script(&c->base, "PRAGMA journal_mode=WAL;", err);
+        if (!rc && !memory) rc = use_wal(c, err);
     }
     if (rc)
         close_connection(&c->base);
