@@ -1,0 +1,114 @@
+/* Signs requests on their way out. */
+#include "aws_sigv4.h"
+
+#include <dowel/credentials.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define EMPTY_SHA256 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+/* Host as libcurl sends it: without the scheme's own port. */
+static char *host_of(const char *url, const char **rest) {
+    const char *start = strstr(url, "://") + 3;
+    size_t length = strcspn(start, "/?");
+    *rest = start + length;
+    const char *port = !strncmp(url, "https", 5) ? ":443" : ":80";
+    size_t p = strlen(port);
+    if (length > p && !strncmp(start + length - p, port, p)) length -= p;
+    return strndup(start, length);
+}
+
+static int payload_hash(dowel_http_request *request, char hash[65], dowel_error *err) {
+    dowel_source *source = dowel_http_body_source(request);
+    dowel_bytes body = dowel_http_body_bytes(request);
+    const char *given = dowel_http_get_header(request, "x-amz-content-sha256");
+    if (given) {
+        strncpy(hash, given, 64);
+        hash[64] = 0;
+        return 0;
+    }
+    if (!source && !body.size) {
+        memcpy(hash, EMPTY_SHA256, 65);
+        return 0;
+    }
+    dowel_digest *digest = dowel_digest_new(DOWEL_SHA256);
+    if (!digest) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    int rc = 0;
+    if (source) {
+        char *buffer = malloc(65536);
+        size_t got = 1;
+        if (!buffer) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        while (!rc && got) {
+            rc = dowel_source_read(source, buffer, 65536, &got, err);
+            if (!rc) dowel_digest_update(digest, buffer, got);
+        }
+        free(buffer);
+        if (!rc) rc = dowel_source_rewind(source, err);
+    } else {
+        dowel_digest_update(digest, body.data, body.size);
+    }
+    unsigned char bytes[DOWEL_DIGEST_MAX];
+    size_t size = dowel_digest_end(digest, bytes);
+    char *text = rc ? NULL : dowel_hex(bytes, size);
+    if (text)
+        memcpy(hash, text, 65);
+    else if (!rc)
+        rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    free(text);
+    dowel_digest_free(digest);
+    return rc;
+}
+
+int dowel_aws_authorize(dowel *d, dowel_http_request *request, void *context, bool again, dowel_error *err) {
+    const dowel_aws_signing *signing = context;
+    dowel_aws_keys keys;
+    int rc = dowel_aws_get_keys(d, signing->credentials, again, &keys, err);
+    if (rc || keys.anonymous) return rc;
+    bool s3 = !strcmp(signing->service, "s3");
+    char hash[65];
+    /* What an earlier attempt added must not be signed again. */
+    dowel_http_header(request, "Authorization", NULL);
+    dowel_http_header(request, "x-amz-date", NULL);
+    dowel_http_header(request, "x-amz-security-token", NULL);
+    dowel_http_header(request, "Host", NULL);
+    rc = payload_hash(request, hash, err);
+    if (!rc && s3) dowel_http_header(request, "x-amz-content-sha256", hash);
+    const char *rest, *url = dowel_http_url(request);
+    char *host = rc ? NULL : host_of(url, &rest);
+    if (!rc && !host) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!rc) {
+        dowel_http_header(request, "Host", host);
+        size_t path_size = strcspn(rest, "?");
+        char *path = strndup(rest, path_size);
+        dowel_sigv4_request r = {
+            .method = dowel_http_method(request),
+            .path = path,
+            .query = rest[path_size] ? rest + path_size + 1 : "",
+            .headers = dowel_http_headers(request),
+            .payload_hash = hash,
+            .access_key_id = keys.access_key_id,
+            .secret_access_key = keys.secret_access_key,
+            .session_token = keys.session_token,
+            .region = signing->region,
+            .service = signing->service,
+            .time = time(NULL),
+            .s3 = s3,
+        };
+        dowel_sigv4 signature;
+        rc = path ? dowel_sigv4_sign(&r, &signature, err) : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        if (path) {
+            if (!rc) {
+                dowel_http_header(request, "x-amz-date", signature.date);
+                if (keys.session_token) dowel_http_header(request, "x-amz-security-token", keys.session_token);
+                dowel_http_header(request, "Authorization", signature.authorization);
+            }
+            dowel_sigv4_clear(&signature);
+        }
+        free(path);
+    }
+    free(host);
+    dowel_aws_keys_clear(&keys);
+    return rc;
+}
