@@ -1,5 +1,102 @@
+/* dowel/s3.h: Amazon S3 and servers that speak its protocol (Amazon S3 API Reference, version 2006-03-01).
+ *
+ * Every function is a task: retries, history and cancellation hold. *result (may be NULL) is a new reference. */
 #ifndef DOWEL_S3_H
 #define DOWEL_S3_H
+
 #include <dowel/dowel.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 DOWEL_API extern const dowel_connector dowel_s3_connector;
+
+/* Block type "s3-bucket". Keeps results of tasks under its folder. */
+typedef struct dowel_s3_bucket {
+    const char *bucket;
+    const char *folder;       /* in front of every key; keys are relative to it */
+    dowel_block *credentials; /* aws-credentials; NULL: what Amazon's tools would find */
+    const char *region;
+    const char *endpoint; /* a server that speaks S3; plain http only where this says so */
+    int addressing;       /* auto: virtual-hosted at Amazon, path elsewhere */
+} dowel_s3_bucket;
+
+DOWEL_API extern const dowel_block_type dowel_s3_bucket_type;
+
+typedef struct dowel_s3_put_args {
+    dowel_block *bucket;
+    const char *key;
+    const char *file; /* exactly one of file and data; "-" is standard input */
+    dowel_bytes data;
+    const char *content_type;
+    const dowel_pair *metadata;
+    int64_t part_size;           /* parts of a multipart upload; grows where 10,000 parts would not do */
+    int64_t multipart_threshold; /* larger objects go up in parts */
+} dowel_s3_put_args;
+
+typedef struct dowel_s3_get_args {
+    dowel_block *bucket;
+    const char *key;
+    const char *file; /* "-" is standard output */
+    const char *version_id;
+} dowel_s3_get_args;
+
+typedef struct dowel_s3_list_args {
+    dowel_block *bucket;
+    const char *prefix;
+    const char *delimiter;
+    int64_t limit;
+} dowel_s3_list_args;
+
+typedef struct dowel_s3_object_args { /* head, delete */
+    dowel_block *bucket;
+    const char *key;
+    const char *version_id;
+} dowel_s3_object_args;
+
+typedef struct dowel_s3_copy_args {
+    dowel_block *bucket;
+    const char *key;
+    const char *to_key;
+    dowel_block *to_bucket; /* NULL: the same */
+} dowel_s3_copy_args;
+
+typedef struct dowel_s3_create_bucket_args {
+    dowel_block *bucket;
+} dowel_s3_create_bucket_args;
+
+/* {bucket, key, size, etag, parts}. One request up to the threshold, else a multipart upload that is aborted when it fails. */
+static inline int dowel_s3_put(dowel *d, const dowel_s3_put_args *args, json_t **result, dowel_error *err) {
+    return dowel_call(d, "s3.put", args, sizeof *args, NULL, result, err);
+}
+/* {bucket, key, size, etag, file}. The file appears whole, checked, or not at all. */
+static inline int dowel_s3_get(dowel *d, const dowel_s3_get_args *args, json_t **result, dowel_error *err) {
+    return dowel_call(d, "s3.get", args, sizeof *args, NULL, result, err);
+}
+/* {objects: [{key, size, etag, last_modified}], prefixes: [text], truncated}. */
+static inline int dowel_s3_list(dowel *d, const dowel_s3_list_args *args, json_t **result, dowel_error *err) {
+    return dowel_call(d, "s3.list", args, sizeof *args, NULL, result, err);
+}
+/* {key, size, etag, content_type, last_modified, metadata}. */
+static inline int dowel_s3_head(dowel *d, const dowel_s3_object_args *args, json_t **result, dowel_error *err) {
+    return dowel_call(d, "s3.head", args, sizeof *args, NULL, result, err);
+}
+/* {key}. An object that is not there is no error, as the service has it. */
+static inline int dowel_s3_delete(dowel *d, const dowel_s3_object_args *args, json_t **result, dowel_error *err) {
+    return dowel_call(d, "s3.delete", args, sizeof *args, NULL, result, err);
+}
+/* {bucket, key, etag}. Server-side, objects up to 5 GiB. */
+static inline int dowel_s3_copy(dowel *d, const dowel_s3_copy_args *args, json_t **result, dowel_error *err) {
+    return dowel_call(d, "s3.copy", args, sizeof *args, NULL, result, err);
+}
+/* {bucket, region, created}. A bucket that is ours already is no error (created: false). */
+static inline int dowel_s3_create_bucket(dowel *d, const dowel_s3_create_bucket_args *args, json_t **result,
+                                         dowel_error *err) {
+    return dowel_call(d, "s3.create_bucket", args, sizeof *args, NULL, result, err);
+}
+
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -1,0 +1,145 @@
+/* Where a bucket is, what is retried, how S3's errors read. */
+#include "client.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* "Error responses" in the API reference, and the SDKs and Tools guide's "Retry behavior". */
+static const dowel_retry_rule retry[] = {{500, NULL, false},
+                                         {502, NULL, false},
+                                         {503, "SlowDown", true},
+                                         {503, NULL, false},
+                                         {504, NULL, false},
+                                         {429, NULL, true},
+                                         {400, "RequestTimeout", false},
+                                         {403, "RequestTimeTooSkewed", true},
+                                         {409, "OperationAborted", false},
+                                         {0}};
+
+static void explain(const dowel_http_response *response, dowel_error *err) {
+    dowel_bytes body = dowel_http_response_body(response);
+    dowel_xml *root;
+    int status = err->http_status;
+    if (!body.size || dowel_xml_parse(body.data, body.size, &root, NULL)) {
+        if (status == 404) dowel_error_hint(err, "check the names of bucket and key");
+        return;
+    }
+    const char *code = dowel_xml_child_text(root, "Code"), *message = dowel_xml_child_text(root, "Message");
+    const char *id = dowel_xml_child_text(root, "RequestId");
+    if (code) {
+        size_t used = strlen(err->message);
+        snprintf(err->reason, sizeof err->reason, "%s", code);
+        snprintf(err->message + used, sizeof err->message - used, " %s%s%s", code, message ? ": " : "",
+                 message ? message : "");
+        static const struct {
+            const char *code, *hint;
+        } hints[] = {
+            {"NoSuchBucket", "check the bucket's name and region, or create it with s3.create_bucket"},
+            {"NoSuchKey", "`dowel call s3.list` shows what there is"},
+            {"SignatureDoesNotMatch", "the secret access key is wrong, or a proxy changed the request"},
+            {"InvalidAccessKeyId", "the access key id is unknown: check the aws-credentials block"},
+            {"AccessDenied", "these credentials may not do this: check the bucket's and the user's policies"},
+            {"ExpiredToken", "the session token has expired: get new temporary keys"},
+            {"PermanentRedirect", "the bucket is in another region: set the block's region"},
+            {"AuthorizationHeaderMalformed", "the bucket is in another region: set the block's region"},
+            {"RequestTimeTooSkewed", "this machine's clock is wrong"},
+        };
+        for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++)
+            if (!strcmp(hints[i].code, code)) dowel_error_hint(err, "%s", hints[i].hint);
+        if (!strcmp(code, "BucketAlreadyExists") || !strcmp(code, "BucketAlreadyOwnedByYou"))
+            err->code = DOWEL_E_EXISTS;
+    }
+    if (id && !*err->request_id) snprintf(err->request_id, sizeof err->request_id, "%s", id);
+    dowel_xml_free(root);
+}
+
+static const dowel_http_service service = {.name = "S3",
+                                           .retry = retry,
+                                           .max_attempts = 6,
+                                           .backoff = 0.2,
+                                           .backoff_limit = 20,
+                                           .authorize = dowel_aws_authorize,
+                                           .explain = explain};
+
+int dowel_s3_client_open(dowel *d, dowel_block *block, dowel_s3_client *c, dowel_error *err) {
+    memset(c, 0, sizeof *c);
+    c->d = d;
+    c->bucket = dowel_block_data_as(block, &dowel_s3_bucket_type);
+    if (!c->bucket) return dowel_fail(err, DOWEL_E_INVALID, "expected an s3-bucket block");
+    char *endpoint = NULL;
+    int rc = dowel_aws_endpoint(d, c->bucket->credentials, "s3", c->bucket->endpoint, &endpoint, err);
+    if (!rc) rc = dowel_aws_region(d, c->bucket->credentials, c->bucket->region, &c->region, NULL);
+    if (rc && (c->region = strdup("us-east-1"))) rc = 0; /* S3's own default */
+    const char *bucket = c->bucket->bucket;
+    bool dotted = strchr(bucket, '.'), own = endpoint != NULL;
+    c->path_style = c->bucket->addressing == 1 || (c->bucket->addressing == 0 && (own || dotted));
+    int n = 0;
+    if (own && c->path_style)
+        n = snprintf(c->base, sizeof c->base, "%s", endpoint);
+    else if (own) {
+        const char *host = strstr(endpoint, "://");
+        n = host ? snprintf(c->base, sizeof c->base, "%.*s://%s.%s", (int)(host - endpoint), endpoint, bucket, host + 3)
+                 : snprintf(c->base, sizeof c->base, "%s", endpoint);
+    } else if (c->path_style)
+        n = snprintf(c->base, sizeof c->base, "https://s3.%s.amazonaws.com", c->region);
+    else
+        n = snprintf(c->base, sizeof c->base, "https://%s.s3.%s.amazonaws.com", bucket, c->region);
+    c->tls = !strncmp(c->base, "https:", 6);
+    c->signing = (dowel_aws_signing){c->bucket->credentials, c->region, "s3"};
+    free(endpoint);
+    if (!rc && (n < 0 || (size_t)n >= sizeof c->base))
+        rc = dowel_fail(err, DOWEL_E_INVALID, "bucket %s: the endpoint is too long", bucket);
+    if (rc) dowel_s3_client_close(c);
+    return rc;
+}
+
+void dowel_s3_client_close(dowel_s3_client *c) {
+    free(c->region);
+    c->region = NULL;
+}
+
+char *dowel_s3_full_key(const dowel_s3_client *c, const char *key) {
+    const char *folder = c->bucket->folder ? c->bucket->folder : "";
+    size_t length = strlen(folder);
+    while (length && folder[length - 1] == '/') length--;
+    size_t size = length + strlen(key) + 2;
+    char *full = malloc(size);
+    if (full) snprintf(full, size, "%.*s%s%s", (int)length, folder, length ? "/" : "", key);
+    return full;
+}
+
+dowel_http_request *dowel_s3_request(dowel_s3_client *c, const char *method, const char *key) {
+    dowel_http_request *r = dowel_http_new(&service, &c->signing, method, c->base);
+    if (r && c->path_style) dowel_http_path(r, c->bucket->bucket, NULL);
+    if (r && key) {
+        char *full = dowel_s3_full_key(c, key);
+        if (!full) {
+            dowel_http_free(r);
+            return NULL;
+        }
+        dowel_http_path_slashes(r, full);
+        free(full);
+    }
+    return r;
+}
+
+int dowel_s3_fetch_xml(dowel_s3_client *c, dowel_http_request *request, dowel_xml **root, dowel_error *err) {
+    dowel_http_response *response;
+    int rc = dowel_http_send(c->d, request, &response, err);
+    dowel_http_free(request);
+    if (rc) return rc;
+    dowel_bytes body = dowel_http_response_body(response);
+    rc = dowel_xml_parse(body.data, body.size, root, err);
+    /* CompleteMultipartUpload and CopyObject may answer 200 and say in the body that they failed. */
+    if (!rc && !strcmp(dowel_xml_name(*root), "Error")) {
+        const char *code = dowel_xml_child_text(*root, "Code"), *message = dowel_xml_child_text(*root, "Message");
+        rc = dowel_fail(err, DOWEL_E_UNAVAILABLE, "S3: %s: %s", code ? code : "error", message ? message : "");
+        if (err) err->retryable = true;
+        dowel_xml_free(*root);
+        *root = NULL;
+    }
+    if (rc) dowel_error_prefix(err, "bucket %s: ", c->bucket->bucket);
+    dowel_http_response_free(response);
+    return rc;
+}
