@@ -1,5 +1,140 @@
-#include <dowel/dowel.h>
+/* The dowel command: finds the subcommand, prepares the process, ends it with a documented status. */
+#include "cli.h"
 
-int main(void) {
-    return 0;
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#if defined(__linux__)
+#include <sys/prctl.h>
+#endif
+
+static const struct {
+    const char *name, *doc;
+    int (*run)(cli *);
+} commands[] = {
+    {"block", "save, show, list, delete and edit blocks", cli_block},
+    {"task", "list tasks and show what they take", cli_task},
+    {"call", "run a task", cli_call},
+    {"runs", "what ran: list, show, result", cli_runs},
+    {"config", "where things are and what the environment says", cli_config},
+    {"completion", "a completion script for bash, zsh or fish", cli_completion},
+};
+#define COMMANDS (sizeof commands / sizeof commands[0])
+
+/* A signal handler can set nothing else. */
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number) {
+    interrupted = number;
+}
+
+bool cli_interrupted(void *context) {
+    (void)context;
+    return interrupted != 0;
+}
+
+int cli_open(cli *c) {
+    return c->d ? 0 : dowel_open(&c->d, NULL, &c->err);
+}
+
+int cli_failed(cli *c) {
+    fflush(stdout);
+    if (c->json) {
+        json_t *error = dowel_error_json(&c->err);
+        json_t *whole = json_pack("{s:o}", "error", error);
+        json_dumpf(whole, stderr, JSON_COMPACT);
+        fputc('\n', stderr);
+        json_decref(whole);
+        return dowel_exit_status(c->err.code);
+    }
+    return dowel_error_print(&c->err);
+}
+
+int cli_usage(const char *help, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    fputs("dowel: ", stderr);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fprintf(stderr, "\nhint: `%s` says how\n", help);
+    return 2;
+}
+
+bool cli_wants_help(const cli *c) {
+    for (int i = 0; i < c->argc && strcmp(c->argv[i], "--"); i++)
+        if (!strcmp(c->argv[i], "--help") || !strcmp(c->argv[i], "-h")) return true;
+    return false;
+}
+
+static void help(void) {
+    printf("dowel %s: credential blocks, connector tasks and their runs\n\nUsage: dowel COMMAND ...\n\nCommands:\n",
+           dowel_version());
+    for (size_t i = 0; i < COMMANDS; i++) printf("  %-12s %s\n", commands[i].name, commands[i].doc);
+    puts("\nExamples:\n"
+         "  dowel block save gcp-credentials/prod --service-account-file key.json\n"
+         "  dowel call bigquery.query --query 'SELECT 1 AS x' --credentials prod\n"
+         "  dowel runs\n"
+         "\n`dowel COMMAND --help` says more of each. --json gives JSON for machines.\n"
+         "\nExit status: 0 done; 2 bad input, nothing changed; 3 not found; 4 credentials or permission; 5 network, "
+         "timeout or\n"
+         "service unavailable; 6 remote work failed; 7 exists already or conflict; 130 interrupted; 1 anything else.\n"
+         "\nEnvironment: DOWEL_DATABASE_URL (sqlite:PATH, memory:), DOWEL_KEY, DOWEL_KEY_FILE, DOWEL_LOG (debug, info, "
+         "warning,\n"
+         "error), DOWEL_WORKERS, NO_COLOR, and what the clouds' own tools honour.");
+}
+
+/* The process holds secrets: no core file, no other process of the user looking in. */
+static void protect(void) {
+    struct rlimit none = {0, 0};
+    setrlimit(RLIMIT_CORE, &none);
+#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    prctl(PR_SET_DUMPABLE, 0);
+#endif
+}
+
+static int dispatch(int argc, char **argv) {
+    if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || (!strcmp(argv[1], "help") && argc == 2)) {
+        help();
+        return argc < 2 ? 2 : 0;
+    }
+    if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "version")) {
+        printf("dowel %s\n", dowel_version());
+        return 0;
+    }
+    char *turned[] = {argv[2], "--help"};
+    bool wants_help = !strcmp(argv[1], "help");
+    const char *name = wants_help ? argv[2] : argv[1];
+    cli c = {.argc = wants_help ? 1 : argc - 2, .argv = wants_help ? turned + 1 : argv + 2};
+    const char *term = getenv("TERM"), *no_colour = getenv("NO_COLOR");
+    c.colour = isatty(STDOUT_FILENO) && !(no_colour && *no_colour) && term && strcmp(term, "dumb") != 0;
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (strcmp(commands[i].name, name)) continue;
+        int status = commands[i].run(&c);
+        dowel_close(c.d);
+        return status;
+    }
+    const char *names[COMMANDS + 1] = {NULL};
+    for (size_t i = 0; i < COMMANDS; i++) names[i] = commands[i].name;
+    const char *near = dowel_nearest(name, names);
+    return cli_usage("dowel --help", "no command \"%.60s\"%s%s%s", name, near ? "; did you mean \"" : "",
+                     near ? near : "", near ? "\"?" : "");
+}
+
+int main(int argc, char **argv) {
+    protect();
+    struct sigaction stop = {.sa_handler = on_signal}, ignore = {.sa_handler = SIG_IGN};
+    sigaction(SIGINT, &stop, NULL);
+    sigaction(SIGTERM, &stop, NULL);
+    sigaction(SIGPIPE, &ignore, NULL);
+    int status = dispatch(argc, argv);
+    /* What was printed must have arrived: a full disk behind > is a failure. A reader that left is not. */
+    if ((fflush(stdout) || ferror(stdout)) && errno != EPIPE) {
+        fprintf(stderr, "dowel: cannot write the output: %s\n", strerror(errno));
+        if (!status) status = 1;
+    }
+    return interrupted ? 130 : status;
 }

@@ -1,0 +1,113 @@
+/* dowel call: runs a task with arguments from flags. */
+#include "cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const own_flags[] = {"json", "from", "run-name", "help", NULL};
+
+static void help(cli *c, const dowel_task *task) {
+    printf("Usage: dowel call %s [--field value ...] [--from FILE|-] [--json]\n\n%s\n\n", task ? task->name : "TASK",
+           task ? task->doc : "Runs a task and prints its result.");
+    if (task && task->args) {
+        puts("Fields:");
+        cli_help_fields(c, task->args);
+        putchar('\n');
+    }
+    puts("Policy (--policy-NAME where the task has a field of that name):");
+    cli_help_fields(c, &dowel_policy_table);
+    puts("\nOther:\n  --from FILE|-    arguments from a JSON object; flags win\n  --run-name NAME  what the history "
+         "calls the run\n"
+         "  --json           the result as JSON");
+    printf("\nExample:\n  dowel call %s %s\n", task ? task->name : "bigquery.query",
+           task && task->example ? task->example
+           : task                ? ""
+                                 : "--query 'SELECT 1 AS x' --credentials prod");
+}
+
+/* The policy field that a flag means, or NULL. */
+static const dowel_field *policy_field(const char *name) {
+    const dowel_field *field = dowel_field_find(&dowel_policy_table, name);
+    return field || strncmp(name, "policy-", 7) ? field : dowel_field_find(&dowel_policy_table, name + 7);
+}
+
+static int read_flags(cli *c, const dowel_task *task, json_t *args, json_t *policy, const char **run_name) {
+    char where[160];
+    snprintf(where, sizeof where, "dowel call %s --help", task->name);
+    cli_flag flag;
+    while (c->argc) {
+        if (!cli_next_flag(c, &flag)) return cli_usage(where, "\"%.60s\" is not a flag", c->argv[0]);
+        const dowel_field *field = task->args ? dowel_field_find(task->args, flag.name) : NULL;
+        const dowel_field *policy_is = field ? NULL : policy_field(flag.name);
+        int rc = 0;
+        if (field) {
+            rc = cli_set_field(c, task->args, field, &flag, args);
+        } else if (policy_is) {
+            rc = cli_set_field(c, &dowel_policy_table, policy_is, &flag, policy);
+        } else if (!strcmp(flag.name, "json")) {
+            c->json = true;
+        } else if (!strcmp(flag.name, "from")) {
+            const char *path = cli_flag_value(c, &flag);
+            json_t *document = json_object();
+            rc = path ? cli_read_document(c, path, document)
+                      : dowel_fail(&c->err, DOWEL_E_INVALID, "--from needs a file");
+            if (!rc) json_object_update_missing(args, document);
+            json_decref(document);
+        } else if (!strcmp(flag.name, "run-name")) {
+            *run_name = cli_flag_value(c, &flag);
+        } else {
+            return cli_unknown_flag(where, &flag, task->args, own_flags);
+        }
+        if (rc) return cli_failed(c);
+    }
+    return 0;
+}
+
+int cli_call(cli *c) {
+    bool wants_help = cli_wants_help(c);
+    if (!c->argc || c->argv[0][0] == '-') {
+        help(c, NULL);
+        return wants_help ? 0 : 2;
+    }
+    if (cli_open(c)) return cli_failed(c);
+    const dowel_task *task;
+    if (dowel_find_task(c->d, c->argv[0], &task, &c->err)) return cli_failed(c);
+    c->argc--;
+    c->argv++;
+    if (wants_help) {
+        help(c, task);
+        return 0;
+    }
+    json_t *args = json_object(), *policy = json_object(), *result = NULL;
+    cli_progress progress = {0};
+    dowel_call_options options = {.size = sizeof options,
+                                  .progress = cli_progress_show,
+                                  .progress_context = &progress,
+                                  .cancelled = cli_interrupted};
+    dowel_record *record = NULL;
+    int status = read_flags(c, task, args, policy, &options.run_name);
+    if (!status && json_object_size(policy)) {
+        if (dowel_record_decode(&dowel_policy_table, policy, dowel_get_resolver(c->d), &record, &c->err))
+            status = cli_failed(c);
+        else
+            memcpy(&options.policy, dowel_record_data(record), sizeof options.policy);
+    }
+    if (!status) {
+        int rc = dowel_call_json(c->d, task->name, args, &options, &result, &c->err);
+        cli_progress_end(&progress);
+        const char *file = json_string_value(json_object_get(args, "file"));
+        bool to_stdout = !rc && file && !strcmp(file, "-") && json_object_get(result, "file");
+        if (rc)
+            status = cli_failed(c);
+        else if (to_stdout) { /* the bytes were the result */
+        } else if (c->json)
+            cli_print_json(result);
+        else if (!json_is_null(result))
+            cli_print_value(c, result, task->table_rows);
+    }
+    dowel_record_free(record);
+    json_decref(result);
+    json_decref(policy);
+    json_decref(args);
+    return status;
+}

@@ -1,0 +1,64 @@
+/* dowel config: where things are, what the environment says. */
+#include "cli.h"
+
+#include <dowel/database.h>
+#include <stdlib.h>
+#include <string.h>
+
+int cli_config(cli *c) {
+    static const struct {
+        const char *name;
+        bool secret;
+    } variables[] = {{"DOWEL_DATABASE_URL", true},
+                     {"DOWEL_KEY", true},
+                     {"DOWEL_KEY_FILE", false},
+                     {"DOWEL_LOG", false},
+                     {"DOWEL_WORKERS", false},
+                     {"GOOGLE_APPLICATION_CREDENTIALS", false},
+                     {"GOOGLE_CLOUD_PROJECT", false},
+                     {"CLOUDSDK_CONFIG", false},
+                     {"STORAGE_EMULATOR_HOST", false},
+                     {"BIGQUERY_EMULATOR_HOST", false},
+                     {"AWS_PROFILE", false},
+                     {"AWS_REGION", false},
+                     {"AWS_ACCESS_KEY_ID", false},
+                     {"AWS_SECRET_ACCESS_KEY", true},
+                     {"AWS_SESSION_TOKEN", true},
+                     {"AWS_ENDPOINT_URL", false},
+                     {"AWS_CONFIG_FILE", false},
+                     {"AWS_SHARED_CREDENTIALS_FILE", false},
+                     {"HTTPS_PROXY", true},
+                     {"SSL_CERT_FILE", false},
+                     {"XDG_DATA_HOME", false},
+                     {"XDG_CONFIG_HOME", false}};
+    if (cli_wants_help(c)) {
+        puts("Usage: dowel config [--json]\n\nShows the version, the database in use and the variables that dowel "
+             "honours and that are set.\n\nExample:\n  dowel config --json");
+        return 0;
+    }
+    cli_flag flag;
+    while (c->argc) {
+        if (!cli_next_flag(c, &flag)) return cli_usage("dowel config --help", "\"%.60s\" is not a flag", c->argv[0]);
+        if (strcmp(flag.name, "json"))
+            return cli_unknown_flag("dowel config --help", &flag, NULL, (const char *const[]){"json", NULL});
+        c->json = true;
+    }
+    if (cli_open(c)) return cli_failed(c);
+    json_t *environment = json_object();
+    for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++) {
+        const char *value = getenv(variables[i].name);
+        if (value && *value)
+            json_object_set_new(environment, variables[i].name, json_string(variables[i].secret ? "(set)" : value));
+    }
+    json_t *config = json_pack("{s:s,s:s,s:o}", "version", dowel_version(), "database", dowel_database_url(c->d),
+                               "environment", environment);
+    if (c->json) {
+        cli_print_json(config);
+    } else {
+        printf("version:  %s\ndatabase: %s\n", dowel_version(), dowel_database_url(c->d));
+        if (json_object_size(environment)) puts("\nenvironment:");
+        cli_print_value(c, environment, NULL);
+    }
+    json_decref(config);
+    return 0;
+}

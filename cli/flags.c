@@ -1,0 +1,141 @@
+/* Flags from tables: --name value, --name=value, --switch. */
+#include "cli.h"
+
+#include <dowel/stream.h>
+
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+int cli_next_flag(cli *c, cli_flag *flag) {
+    if (!c->argc || strncmp(c->argv[0], "--", 2) || !c->argv[0][2]) return 0;
+    const char *word = c->argv[0] + 2, *equals = strchr(word, '=');
+    size_t length = equals ? (size_t)(equals - word) : strlen(word);
+    if (length >= sizeof flag->name) length = sizeof flag->name - 1;
+    memcpy(flag->name, word, length);
+    flag->name[length] = 0;
+    flag->inline_value = equals ? equals + 1 : NULL;
+    c->argc--;
+    c->argv++;
+    return 1;
+}
+
+const char *cli_flag_value(cli *c, const cli_flag *flag) {
+    if (flag->inline_value) return flag->inline_value;
+    if (!c->argc) return NULL;
+    c->argc--;
+    return *c->argv++;
+}
+
+/* A line typed without echo. Newly allocated. */
+static char *prompt(const char *name) {
+    struct termios before, quiet;
+    FILE *terminal = fopen("/dev/tty", "r+e");
+    if (!terminal) return NULL;
+    int fd = fileno(terminal);
+    fprintf(terminal, "%s: ", name);
+    fflush(terminal);
+    bool changed = !tcgetattr(fd, &before);
+    quiet = before;
+    quiet.c_lflag &= ~(tcflag_t)ECHO;
+    if (changed) tcsetattr(fd, TCSAFLUSH, &quiet);
+    char *line = NULL;
+    size_t room = 0;
+    ssize_t size = getline(&line, &room, terminal);
+    if (changed) tcsetattr(fd, TCSAFLUSH, &before);
+    fputc('\n', terminal);
+    fclose(terminal);
+    if (size > 0 && line[size - 1] == '\n') line[--size] = 0;
+    if (size > 0) return line;
+    free(line);
+    return NULL;
+}
+
+/* Arguments can be seen by every user of the machine, so a secret never is one. */
+static int set_secret(cli *c, const dowel_table *table, const dowel_field *field, const char *value, json_t *object) {
+    if (!strncmp(value, "env:", 4)) {
+        const char *text = getenv(value + 4);
+        if (!text || !*text)
+            return dowel_fail(&c->err, DOWEL_E_INVALID, "%s: field \"%s\": the variable %s is not set", table->name,
+                              field->name, value + 4);
+        if (field->kind == DOWEL_JSON) return dowel_field_parse(table, field, text, object, &c->err);
+        return json_object_set_new(object, field->name, json_string(text))
+                   ? dowel_fail(&c->err, DOWEL_E_INVALID, "%s: field \"%s\": not UTF-8", table->name, field->name)
+                   : 0;
+    }
+    if (!strcmp(value, "prompt")) {
+        char *text = prompt(field->name);
+        if (!text)
+            return dowel_fail(&c->err, DOWEL_E_INVALID, "%s: field \"%s\": nothing was typed", table->name,
+                              field->name);
+        int rc = json_object_set_new(object, field->name, json_string(text))
+                     ? dowel_fail(&c->err, DOWEL_E_INVALID, "%s: field \"%s\": not UTF-8", table->name, field->name)
+                     : 0;
+        OPENSSL_cleanse(text, strlen(text));
+        free(text);
+        return rc;
+    }
+    if (*value == '@' || !strcmp(value, "-")) return dowel_field_parse(table, field, value, object, &c->err);
+    dowel_fail(&c->err, DOWEL_E_INVALID,
+               "%s: field \"%s\" is a secret: it must not be an argument, which others can see", table->name,
+               field->name);
+    dowel_error_hint(&c->err, "give @FILE, - (standard input), env:VARIABLE or prompt");
+    return DOWEL_E_INVALID;
+}
+
+int cli_set_field(cli *c, const dowel_table *table, const dowel_field *field, const cli_flag *flag, json_t *object) {
+    if (field->kind == DOWEL_BOOL && !flag->inline_value) {
+        json_object_set_new(object, field->name, json_true());
+        return 0;
+    }
+    const char *value = cli_flag_value(c, flag);
+    if (!value) return dowel_fail(&c->err, DOWEL_E_INVALID, "--%s needs a value", flag->name);
+    if (field->flags & DOWEL_SECRET) return set_secret(c, table, field, value, object);
+    return dowel_field_parse(table, field, value, object, &c->err);
+}
+
+int cli_unknown_flag(const char *help, const cli_flag *flag, const dowel_table *table, const char *const *others) {
+    const char *names[256];
+    size_t n = 0;
+    for (const dowel_field *f = table ? table->fields : NULL; f && f->name && n < 200; f++) names[n++] = f->name;
+    for (; others && *others && n < 255; others++) names[n++] = *others;
+    names[n] = NULL;
+    char typed[sizeof flag->name], shown[128] = "";
+    snprintf(typed, sizeof typed, "%s", flag->name);
+    for (char *p = typed; *p; p++)
+        if (*p == '-') *p = '_';
+    const char *near = dowel_nearest(typed, names);
+    snprintf(shown, sizeof shown, "%s", near ? near : "");
+    for (char *p = shown; *p; p++)
+        if (*p == '_') *p = '-';
+    return cli_usage(help, "unknown flag --%s%s%s%s", flag->name, near ? "; did you mean --" : "", shown,
+                     near ? "?" : "");
+}
+
+int cli_read_document(cli *c, const char *path, json_t *object) {
+    dowel_source *source;
+    int rc = dowel_source_file(path, &source, &c->err);
+    if (rc) return rc;
+    dowel_sink *sink = dowel_sink_memory(64u << 20);
+    char buffer[16384];
+    size_t got = 1;
+    if (!sink) rc = dowel_fail(&c->err, DOWEL_E_NO_MEMORY, "out of memory");
+    while (!rc && got) {
+        rc = dowel_source_read(source, buffer, sizeof buffer, &got, &c->err);
+        if (!rc && got) rc = dowel_sink_write(sink, buffer, got, &c->err);
+    }
+    OPENSSL_cleanse(buffer, sizeof buffer);
+    json_t *document = NULL;
+    if (!rc)
+        rc = dowel_json_parse(dowel_sink_bytes(sink).data, dowel_sink_bytes(sink).size,
+                              strcmp(path, "-") ? path : "standard input", &document, &c->err);
+    if (!rc && !json_is_object(document)) rc = dowel_fail(&c->err, DOWEL_E_INVALID, "%s: expected a JSON object", path);
+    if (!rc) json_object_update(object, document);
+    json_decref(document);
+    dowel_sink_close(sink);
+    dowel_source_close(source);
+    return rc;
+}
