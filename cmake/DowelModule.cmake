@@ -13,6 +13,7 @@ if(DOWEL_SANITIZE)
 endif()
 if(DOWEL_FUZZ)
     add_compile_options(-fsanitize=fuzzer-no-link)
+    add_link_options(-fsanitize=fuzzer-no-link)
 endif()
 
 function(dowel_module name)
