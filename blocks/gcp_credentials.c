@@ -2,6 +2,7 @@
 #include "gcp.h"
 #include "sealing.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <limits.h>
 #include <openssl/crypto.h>
@@ -42,13 +43,11 @@ bool dowel_gcp_safe_url(const char *url) {
     if (name > length) return false;
     if (name == 9 && !strncasecmp(host, "localhost", 9)) return true;
     if (name == 5 && !strncmp(host, "[::1]", 5)) return true;
-    unsigned a, b, c, e;
-    int used = 0;
-    char text[16] = "";
+    char text[INET_ADDRSTRLEN] = "";
+    struct in_addr address;
     if (name >= sizeof text) return false;
     memcpy(text, host, name);
-    return sscanf(text, "%3u.%3u.%3u.%3u%n", &a, &b, &c, &e, &used) == 4 && (size_t)used == name && a == 127 &&
-           b < 256 && c < 256 && e < 256;
+    return inet_pton(AF_INET, text, &address) == 1 && ntohl(address.s_addr) >> 24 == 127;
 }
 
 /* A command line gives the key as an object; other programs store its text. */

@@ -140,8 +140,8 @@ static int read_text(const char *path, char **text, size_t *size, dowel_error *e
 }
 
 int dowel_gcp_read(const char *path, dowel_gcp_identity *id, dowel_error *err) {
-    char *text;
-    size_t size;
+    char *text = NULL;
+    size_t size = 0;
     json_t *document = NULL;
     int rc = read_text(path, &text, &size, err);
     if (rc) return rc;
@@ -149,7 +149,8 @@ int dowel_gcp_read(const char *path, dowel_gcp_identity *id, dowel_error *err) {
     OPENSSL_cleanse(text, size);
     free(text);
     if (rc) {
-        if (err && rc == DOWEL_E_INVALID) err->code = rc = DOWEL_E_CREDENTIALS;
+        if (rc == DOWEL_E_INVALID) rc = DOWEL_E_CREDENTIALS;
+        if (err) err->code = rc;
         dowel_error_hint(err, "the credentials file is damaged or cut short; download it again");
         return rc;
     }

@@ -58,7 +58,7 @@ static char *form(const char *const pairs[][2], size_t count) {
 
 static int build_form(const dowel_gcp_identity *id, char **body, dowel_error *err) {
     if (id->kind == DOWEL_GCP_SERVICE_ACCOUNT) {
-        char *assertion;
+        char *assertion = NULL;
         int rc = sign_assertion(id, &assertion, err);
         if (rc) return rc;
         const char *const pairs[][2] = {{"grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"},
@@ -76,7 +76,7 @@ static int build_form(const dowel_gcp_identity *id, char **body, dowel_error *er
 }
 
 static int read_answer(const dowel_http_response *response, char **token, int64_t *expires, dowel_error *err) {
-    json_t *answer;
+    json_t *answer = NULL;
     int rc = dowel_http_response_json(response, &answer, err);
     if (rc) return rc;
     json_t *value = json_object_get(answer, "access_token");

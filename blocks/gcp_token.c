@@ -82,31 +82,34 @@ static bool copy_identity(const dowel_gcp_identity *from, dowel_gcp_identity *to
 }
 
 /* With the cache's lock held and the identity in it. `again`: a file may have been replaced since. */
-static int lock_identity(dowel *d, dowel_block *credentials, bool again, identity_cache **out, dowel_error *err) {
+static identity_cache *lock_identity(dowel *d, dowel_block *credentials, bool again, int *rc, dowel_error *err) {
     static const char block_key, handle_key;
     identity_cache *cache = credentials ? dowel_block_attach(credentials, &block_key, make_for_block, end_identity)
                                         : dowel_attach(d, &handle_key, make_for_handle, end_identity);
-    if (!cache) return no_memory(err);
+    if (!cache) {
+        *rc = no_memory(err);
+        return NULL;
+    }
     pthread_mutex_lock(&cache->lock);
     if (!cache->ready || again) {
-        dowel_gcp_identity fresh;
-        int rc = dowel_gcp_identify(credentials, &fresh, err);
-        if (rc) {
+        dowel_gcp_identity fresh = {0};
+        *rc = dowel_gcp_identify(credentials, &fresh, err);
+        if (*rc) {
             pthread_mutex_unlock(&cache->lock);
-            return rc;
+            return NULL;
         }
         dowel_gcp_identity_clear(&cache->identity);
         cache->identity = fresh;
         cache->ready = true;
     }
-    *out = cache;
-    return 0;
+    *rc = 0;
+    return cache;
 }
 
 int dowel_gcp_known_identity(dowel *d, dowel_block *credentials, dowel_gcp_identity *identity, dowel_error *err) {
-    identity_cache *cache;
-    int rc = lock_identity(d, credentials, false, &cache, err);
-    if (rc) return rc;
+    int rc;
+    identity_cache *cache = lock_identity(d, credentials, false, &rc, err);
+    if (!cache) return rc;
     if (!copy_identity(&cache->identity, identity)) rc = no_memory(err);
     pthread_mutex_unlock(&cache->lock);
     return rc;
@@ -259,13 +262,13 @@ static int token_of(dowel *d, const dowel_gcp_identity *identity, const char *re
 
 int dowel_gcp_token_after(dowel *d, dowel_block *credentials, const char *refused, bool again, char **token,
                           int64_t *expires, char **quota_project, dowel_error *err) {
-    identity_cache *cache;
-    dowel_gcp_identity identity;
+    dowel_gcp_identity identity = {0};
     int64_t end = 0;
     *token = NULL;
     if (quota_project) *quota_project = NULL;
-    int rc = lock_identity(d, credentials, again, &cache, err);
-    if (rc) return rc;
+    int rc;
+    identity_cache *cache = lock_identity(d, credentials, again, &rc, err);
+    if (!cache) return rc;
     if (!copy_identity(&cache->identity, &identity)) rc = no_memory(err);
     pthread_mutex_unlock(&cache->lock);
     if (rc) return rc;

@@ -59,7 +59,7 @@ static int seal_secrets(const saving *s, int64_t revision, char **sealed, dowel_
 }
 
 static int current_revision(const saving *s, int64_t *revision, dowel_error *err) {
-    dowel_rows *rows;
+    dowel_rows *rows = NULL;
     *revision = 0;
     int rc = dowel_db_query(s->db, "SELECT revision FROM blocks WHERE type = $1 AND name = $2",
                             DOWEL_VALUES(DOWEL_TEXT(s->type->name), DOWEL_TEXT(s->name)), &rows, err);
@@ -167,7 +167,7 @@ static json_t *time_text(int64_t time) {
 int dowel_block_show(dowel *d, const char *reference, dowel_secrets secrets, json_t **shown, dowel_error *err) {
     const dowel_block_type *type;
     char name[DOWEL_NAME_SIZE];
-    dowel_db *db;
+    dowel_db *db = NULL;
     dowel_stored stored;
     int rc = dowel_reference_parse(d, reference, &type, name, err);
     if (!rc) rc = dowel_registry_database(d, &db, err);
@@ -192,8 +192,8 @@ int dowel_block_show(dowel *d, const char *reference, dowel_secrets secrets, jso
 
 int dowel_block_list(dowel *d, const char *type, json_t **blocks, dowel_error *err) {
     const dowel_block_type *known;
-    dowel_db *db;
-    dowel_rows *rows;
+    dowel_db *db = NULL;
+    dowel_rows *rows = NULL;
     int rc = type ? dowel_find_block_type(d, type, &known, err) : 0;
     if (!rc) rc = dowel_registry_database(d, &db, err);
     if (rc) return rc;
@@ -228,7 +228,7 @@ int dowel_block_list(dowel *d, const char *type, json_t **blocks, dowel_error *e
 static int refuse_if_referred_to(dowel_db *db, const char *reference, dowel_error *err) {
     char pattern[2 * DOWEL_NAME_SIZE + 32];
     snprintf(pattern, sizeof pattern, "%%\"$block\":\"%s\"%%", reference);
-    dowel_rows *rows;
+    dowel_rows *rows = NULL;
     int rc = dowel_db_query(db, "SELECT type, name FROM blocks WHERE document LIKE $1 ORDER BY type, name",
                             DOWEL_VALUES(DOWEL_TEXT(pattern)), &rows, err);
     if (rc) return rc;
@@ -245,7 +245,7 @@ static int refuse_if_referred_to(dowel_db *db, const char *reference, dowel_erro
 int dowel_block_delete(dowel *d, const char *reference, bool force, dowel_error *err) {
     const dowel_block_type *type;
     char name[DOWEL_NAME_SIZE];
-    dowel_db *db;
+    dowel_db *db = NULL;
     dowel_stored stored;
     int rc = dowel_reference_parse(d, reference, &type, name, err);
     if (!rc) rc = dowel_registry_database(d, &db, err);

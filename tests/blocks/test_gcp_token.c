@@ -232,7 +232,8 @@ static void never_sends_a_token_in_the_clear(void **state) {
                                       "http://localhost.example.com",
                                       "http://127.0.0.1@example.com",
                                       "http://10.0.0.1",
-                                      "ftp://127.0.0.1"};
+                                      "ftp://127.0.0.1",
+                                      "http://127.0.0.1:1@example.com"};
     static const char *const good[] = {"http://127.0.0.1:9", "http://localhost:9", "http://[::1]:9",
                                        "https://example.com"};
     static const dowel_http_service service = {.name = "Test"};

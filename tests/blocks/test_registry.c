@@ -2,6 +2,7 @@
 #include <dowel/dowel.h>
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -336,8 +337,7 @@ static void flipped_bits_are_seen(void **state) {
         "UPDATE blocks SET sealed = (SELECT sealed FROM blocks WHERE name = 'b') WHERE name = 'a'",
         "UPDATE blocks SET revision = 7 WHERE name = 'b'",
         "UPDATE blocks SET sealed = NULL WHERE name = 'b'",
-        "UPDATE blocks SET document = '{\"label\":\"x\"}', sealed = (SELECT sealed FROM blocks WHERE name = 'a') WHERE "
-        "name = 'b'",
+        "UPDATE blocks SET document = '{\"x\":1}', sealed = (SELECT sealed FROM blocks WHERE name = 'a') WHERE 1",
         "UPDATE blocks SET document = '{' WHERE name = 'b'",
     };
     for (size_t i = 0; i < sizeof tampering / sizeof tampering[0]; i++) {
@@ -366,6 +366,31 @@ static void damaged_database_is_left_alone(void **state) {
     assert_non_null(fgets(text, sizeof text, file));
     fclose(file);
     assert_memory_equal(text, "this is no database", 19);
+}
+
+static void *unlock_soon(void *context) {
+    usleep(300000);
+    sqlite3_exec(context, "COMMIT", NULL, NULL, NULL);
+    return NULL;
+}
+
+static void waits_for_a_lock(void **state) {
+    world *w = *state;
+    assert_ok(w, save(w, "node/a", "{\"label\": \"x\"}", DOWEL_SAVE_NEW));
+    sqlite3 *db;
+    pthread_t thread;
+    assert_int_equal(sqlite3_open(w->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    /* Who reads does not wait at all. */
+    dowel_block *block;
+    assert_ok(w, dowel_block_load(w->d, "node/a", &block, &w->err));
+    dowel_block_free(block);
+    assert_int_equal(sqlite3_get_autocommit(db), 0);
+    assert_int_equal(pthread_create(&thread, NULL, unlock_soon, db), 0);
+    assert_ok(w, save(w, "node/b", "{}", DOWEL_SAVE_NEW));
+    pthread_join(thread, NULL);
+    assert_int_equal(sqlite3_get_autocommit(db), 1);
+    sqlite3_close(db);
 }
 
 static void storage_stays_below_its_folder(void **state) {
@@ -499,6 +524,7 @@ int main(void) {
         CASE(without_any_key_secrets_are_refused),
         CASE(flipped_bits_are_seen),
         CASE(damaged_database_is_left_alone),
+        CASE(waits_for_a_lock),
         CASE(storage_stays_below_its_folder),
         CASE(many_processes_save_at_once),
         CASE(killed_saves_leave_whole_blocks),
