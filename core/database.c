@@ -64,7 +64,8 @@ static int locate(dowel *d, dowel_error *err) {
     if (!url || !*url) {
         rc = default_path(d, path, err);
     } else if (!strcmp(url, "memory:")) {
-        snprintf(path, sizeof path, "file:dowel-%p?mode=memory&cache=shared", (void *)core);
+        /* memdb locks as files do; a shared cache would refuse other threads' tables without waiting. */
+        snprintf(path, sizeof path, "file:/dowel-%p?vfs=memdb", (void *)core);
     } else if (!strncmp(url, "sqlite:", 7) && url[7]) {
         snprintf(path, sizeof path, "%s", url + 7);
         rc = make_folders(path, err);
@@ -79,7 +80,7 @@ static int locate(dowel *d, dowel_error *err) {
 }
 
 static int open_one(dowel_core *core, dowel_db **db, dowel_error *err) {
-    bool memory = !strncmp(core->database_path, "file:dowel-", 11);
+    bool memory = !strncmp(core->database_path, "file:/dowel-", 12);
     int rc = dowel_sqlite_open(core->database_path, memory, db, err);
     if (!rc) (*db)->migrated = core->migrated;
     return rc;
@@ -92,7 +93,7 @@ int dowel_database_acquire(dowel *d, dowel_db **db, dowel_error *err) {
     dowel_db *found = core->idle;
     if (!rc && found) core->idle = found->next;
     if (!rc && !found) rc = open_one(core, &found, err);
-    if (!rc && !core->memory_keeper && !strncmp(core->database_path, "file:dowel-", 11))
+    if (!rc && !core->memory_keeper && !strncmp(core->database_path, "file:/dowel-", 12))
         rc = open_one(core, &core->memory_keeper, err);
     pthread_mutex_unlock(&core->database_lock);
     if (!rc) *db = found;
@@ -121,7 +122,7 @@ const char *dowel_database_url(dowel *d) {
     if (!d->core->database_path) (void)locate(d, NULL);
     const char *path = d->core->database_path;
     pthread_mutex_unlock(&d->core->database_lock);
-    return !path ? "(none)" : strncmp(path, "file:dowel-", 11) ? path : "memory:";
+    return !path ? "(none)" : strncmp(path, "file:/dowel-", 12) ? path : "memory:";
 }
 
 int dowel_db_exec(dowel_db *db, const char *sql, const dowel_value *values, size_t count, int64_t *changed,

@@ -172,7 +172,7 @@ int dowel_sqlite_open(const char *path, bool memory, dowel_db **db, dowel_error 
     }
     c->base.backend = &backend;
     mode_t before = umask(077); /* the -wal and -shm files take after the main file, which is made here */
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | (memory ? SQLITE_OPEN_MEMORY : 0);
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | (memory ? SQLITE_OPEN_URI : 0);
     int status = sqlite3_open_v2(path, &c->handle, flags, NULL);
     umask(before);
     int rc = status == SQLITE_OK ? 0 : failed(c, err);
