@@ -2,6 +2,8 @@
 #ifndef DOWEL_HTTP_PRIVATE_H
 #define DOWEL_HTTP_PRIVATE_H
 
+#include "fields.h"
+
 #include <dowel/http.h>
 
 /* Text that grows; `failed` remembers that memory ran out. */
@@ -60,6 +62,9 @@ void dowel_http_place(const dowel_http_request *request, char place[256]);
 void dowel_http_log_request(dowel *d, dowel_http_request *request, int attempt);
 void dowel_http_log_response(dowel *d, dowel_http_request *request, const dowel_http_response *response,
                              double seconds);
+/* Adds the URL as logs may show it: parameters that let their holder act are masked; all of path and query, or of the query. */
+void dowel_http_mask_url(dowel_text *line, const char *url, bool secret_url, bool secret_query);
+bool dowel_http_secret_name(const char *header);
 dowel_transport *dowel_transport_of(dowel *d);
 
 #endif

@@ -137,7 +137,7 @@ static void set_header(dowel_http_request *r, const char *name, const char *valu
 }
 
 void dowel_http_header(dowel_http_request *r, const char *name, const char *value) {
-    set_header(r, name, value, !strcasecmp(name, "Authorization") || !strcasecmp(name, "X-Amz-Security-Token"));
+    set_header(r, name, value, dowel_http_secret_name(name));
 }
 
 void dowel_http_secret_header(dowel_http_request *r, const char *name, const char *value) {
@@ -232,7 +232,7 @@ const char *dowel_http_url(dowel_http_request *r) {
     const char *scheme = strstr(r->url.data ? r->url.data : "", "://");
     if (scheme && !strchr(scheme + 3, '/')) dowel_text_add(&r->url, "/", 1);
     if (r->query.size) {
-        dowel_text_add(&r->url, "?", 1);
+        dowel_text_add(&r->url, r->path.data && strchr(r->path.data, '?') ? "&" : "?", 1);
         dowel_text_add(&r->url, r->query.data, r->query.size);
     }
     return r->url.data ? r->url.data : "";

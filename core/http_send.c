@@ -21,6 +21,7 @@ typedef struct flight {
     bool continued;   /* this attempt asked for the rest of a body */
     int64_t received; /* of a 2xx body that went to the sink, over all attempts */
     char etag[256];   /* of the body whose beginning we hold */
+    bool added_range; /* Range and If-Match are ours, not the caller's */
     dowel_error *err; /* what a callback stopped the exchange with */
     int stopped;
 } flight;
@@ -64,12 +65,6 @@ static bool spend(dowel *d, double tokens) {
 
 /* ---- callbacks of the transport ---- */
 
-static int on_header(dowel_exchange *exchange, const char *name, const char *value) {
-    flight *f = exchange->context;
-    dowel_headers_add(&f->response->headers, name, value);
-    return f->response->headers.failed || f->response->headers.count > 1000;
-}
-
 static bool is_success(const dowel_http_request *r, int status) {
     for (int i = 0; i < r->accept_count; i++)
         if (r->accept[i] == status) return true;
@@ -79,6 +74,15 @@ static bool is_success(const dowel_http_request *r, int status) {
 static int stop(flight *f, int rc) {
     f->stopped = rc;
     return rc;
+}
+
+static int on_header(dowel_exchange *exchange, const char *name, const char *value) {
+    flight *f = exchange->context;
+    dowel_headers_add(&f->response->headers, name, value);
+    if (f->response->headers.failed) return stop(f, dowel_fail(f->err, DOWEL_E_NO_MEMORY, "out of memory"));
+    if (f->response->headers.count > 1000)
+        return stop(f, dowel_fail(f->err, DOWEL_E_PROTOCOL, "the answer has more than 1000 headers"));
+    return 0;
 }
 
 static void report(flight *f, int64_t done) {
@@ -193,7 +197,7 @@ static bool table_retries(const dowel_http_request *r, const dowel_error *err) {
 static int begin_attempt(flight *f, bool first) {
     dowel_http_request *r = f->request;
     if (first) return 0;
-    if (r->source) {
+    if (r->source && dowel_source_can_seek(r->source)) { /* else nothing was read of it, or we would not be here */
         int rc = dowel_source_rewind(r->source, f->err);
         if (rc) return rc;
     }
@@ -206,21 +210,23 @@ static int begin_attempt(flight *f, bool first) {
     if (dowel_headers_get(&r->headers, "Range"))
         return dowel_fail(f->err, DOWEL_E_NETWORK,
                           "the connection broke in the middle of a range that cannot be started again");
+    if (!*f->etag)
+        return dowel_fail(f->err, DOWEL_E_NETWORK,
+                          "the connection broke midway, and the answer has no ETag to read on by");
     char range[64];
     snprintf(range, sizeof range, "bytes=%lld-", (long long)f->received);
     dowel_headers_set(&r->headers, "Range", range, false);
-    if (*f->etag) dowel_headers_set(&r->headers, "If-Match", f->etag, false);
-    f->continued = true;
+    dowel_headers_set(&r->headers, "If-Match", f->etag, false);
+    f->continued = f->added_range = true;
     return 0;
 }
 
 static void end_continuation(flight *f) {
-    if (!f->continued && !dowel_headers_get(&f->request->headers, "If-Match")) return;
-    if (f->received && f->request->sink && !dowel_sink_can_restart(f->request->sink)) {
+    if (f->added_range) {
         dowel_headers_set(&f->request->headers, "Range", NULL, false);
-        if (*f->etag) dowel_headers_set(&f->request->headers, "If-Match", NULL, false);
+        dowel_headers_set(&f->request->headers, "If-Match", NULL, false);
     }
-    f->continued = false;
+    f->continued = f->added_range = false;
 }
 
 static int perform(flight *f, bool *sent) {
@@ -237,6 +243,9 @@ static int perform(flight *f, bool *sent) {
         .source_size = r->source ? dowel_source_size(r->source) : 0,
         .patient = r->patient,
         .once = !r->idempotent,
+        .secret_headers = r->headers.secret,
+        .secret_url = r->secret_url,
+        .secret_body = r->secret_body,
         .on_header = on_header,
         .on_body = on_body,
         .on_tick = on_tick,
@@ -249,6 +258,8 @@ static int perform(flight *f, bool *sent) {
     *sent = exchange.sent;
     f->response->status = exchange.status;
     if (f->stopped) return f->stopped;
+    if (!rc && f->continued && exchange.status >= 200 && exchange.status < 300)
+        return dowel_fail(f->err, DOWEL_E_NETWORK, "the answer ends before the rest of the object");
     return rc;
 }
 
@@ -270,7 +281,7 @@ int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, 
     if (*r->problem) return dowel_fail(err, DOWEL_E_INVALID, "%s: %s: %s", r->service->name, r->method, r->problem);
 
     int most = r->service->max_attempts > 0 ? r->service->max_attempts : 5;
-    bool again = false;
+    bool again = false, refreshed = false;
     flight f = {.d = d, .request = r, .err = err};
     for (int attempt = 1;; attempt++) {
         int rc = dowel_check(d, err);
@@ -281,7 +292,11 @@ int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, 
             rc = dowel_fail(err, DOWEL_E_INVALID, "%s: %s: %s", r->service->name, r->method, r->problem);
         f.response = rc ? NULL : calloc(1, sizeof *f.response);
         if (!rc && !f.response) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-        if (rc) return rc;
+        if (rc) {
+            end_continuation(&f);
+            return rc;
+        }
+        again = false;
         f.stopped = 0;
         dowel_http_log_request(d, r, attempt);
         bool sent = true;
@@ -319,11 +334,10 @@ int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, 
             rc = err->code;
             retry = table_retries(r, err);
             if (retry || (err->code == DOWEL_E_UNAVAILABLE)) err->retryable = true;
-            if (err->http_status == 401 && !again && r->service->authorize) {
-                /* A token may have been revoked early: one try with a fresh one. */
-                again = retry = true;
-            } else {
-                again = false;
+            if (err->http_status == 401 && !refreshed && r->service->authorize) {
+                /* A token may have been revoked early: one try with a fresh one, which is no retry. */
+                again = refreshed = retry = true;
+                most++;
             }
         }
         dowel_http_response_free(f.response);

@@ -11,10 +11,16 @@
 
 #define IDLE_HANDLES 32
 
+/* A multi handle of our own for each easy one: its connections live there, and we choose how often on_tick is asked. */
+typedef struct handle {
+    CURL *easy;
+    CURLM *multi;
+} handle;
+
 typedef struct curl_transport {
     dowel_transport base;
     pthread_mutex_t lock;
-    CURL *idle[IDLE_HANDLES];
+    handle idle[IDLE_HANDLES];
     int idle_count;
 } curl_transport;
 
@@ -24,6 +30,7 @@ typedef struct call {
     dowel_error *err;
     int failed; /* a code that a callback ended the transfer with */
     size_t body_at;
+    double ticked; /* when on_tick was last asked */
     char reason[CURL_ERROR_SIZE];
 } call;
 
@@ -96,25 +103,60 @@ static size_t take_body(char *data, size_t size, size_t count, void *context) {
 static int tick(void *context, curl_off_t down_total, curl_off_t down, curl_off_t up_total, curl_off_t up) {
     (void)down_total, (void)down, (void)up_total;
     call *c = context;
+    double now = dowel_clock();
+    if (now - c->ticked < 0.05) return 0; /* libcurl asks after every piece */
+    c->ticked = now;
     if (!c->exchange->on_tick(c->exchange, (int64_t)up)) return 0;
     c->failed = DOWEL_E_CANCELLED;
     return 1;
 }
 
-static CURL *borrow(curl_transport *t) {
-    pthread_mutex_lock(&t->lock);
-    CURL *curl = t->idle_count ? t->idle[--t->idle_count] : NULL;
-    pthread_mutex_unlock(&t->lock);
-    return curl ? curl : curl_easy_init();
+static void end_handle(handle h) {
+    if (h.easy) curl_easy_cleanup(h.easy);
+    if (h.multi) curl_multi_cleanup(h.multi);
 }
 
-static void give_back(curl_transport *t, CURL *curl) {
-    curl_easy_reset(curl); /* keeps connections and sessions */
+static handle borrow(curl_transport *t) {
+    handle h = {NULL, NULL};
+    pthread_mutex_lock(&t->lock);
+    if (t->idle_count) h = t->idle[--t->idle_count];
+    pthread_mutex_unlock(&t->lock);
+    if (!h.easy) {
+        h = (handle){curl_easy_init(), curl_multi_init()};
+        if (!h.easy || !h.multi) {
+            end_handle(h);
+            h = (handle){NULL, NULL};
+        }
+    }
+    return h;
+}
+
+static void give_back(curl_transport *t, handle h) {
+    curl_easy_reset(h.easy); /* connections and sessions stay */
     pthread_mutex_lock(&t->lock);
     bool kept = t->idle_count < IDLE_HANDLES;
-    if (kept) t->idle[t->idle_count++] = curl;
+    if (kept) t->idle[t->idle_count++] = h;
     pthread_mutex_unlock(&t->lock);
-    if (!kept) curl_easy_cleanup(curl);
+    if (!kept) end_handle(h);
+}
+
+static CURLcode run(handle h) {
+    if (curl_multi_add_handle(h.multi, h.easy)) return CURLE_OUT_OF_MEMORY;
+    CURLcode code = CURLE_OK;
+    int running = 1;
+    while (running) {
+        CURLMcode failed = curl_multi_perform(h.multi, &running);
+        if (!failed && running) failed = curl_multi_poll(h.multi, NULL, 0, 100, NULL);
+        if (failed) {
+            code = failed == CURLM_OUT_OF_MEMORY ? CURLE_OUT_OF_MEMORY : CURLE_FAILED_INIT;
+            break;
+        }
+    }
+    int left;
+    for (CURLMsg *message; (message = curl_multi_info_read(h.multi, &left));)
+        if (message->msg == CURLMSG_DONE) code = message->data.result;
+    curl_multi_remove_handle(h.multi, h.easy);
+    return code;
 }
 
 static struct curl_slist *header_list(const dowel_exchange *x) {
@@ -197,10 +239,11 @@ static int explain(call *c, CURLcode code) {
 static int perform(dowel_transport *base, dowel *d, dowel_exchange *x, dowel_error *err) {
     (void)d;
     curl_transport *t = (curl_transport *)base;
-    CURL *curl = borrow(t);
+    handle h = borrow(t);
+    CURL *curl = h.easy;
     struct curl_slist *headers = curl ? header_list(x) : NULL;
     if (!headers) {
-        if (curl) give_back(t, curl);
+        if (curl) give_back(t, h);
         return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory, or a header of more than 16 KiB");
     }
     call c = {.curl = curl, .exchange = x, .err = err};
@@ -208,6 +251,7 @@ static int perform(dowel_transport *base, dowel *d, dowel_exchange *x, dowel_err
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, c.reason);
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);
@@ -235,21 +279,26 @@ static int perform(dowel_transport *base, dowel *d, dowel_exchange *x, dowel_err
     if (authorities && *authorities) curl_easy_setopt(curl, CURLOPT_CAINFO, authorities);
     set_body(curl, x, &c);
 
-    CURLcode code = curl_easy_perform(curl);
+    CURLcode code = run(h);
     long request_bytes = 0;
+    curl_off_t connected = 0;
     curl_easy_getinfo(curl, CURLINFO_REQUEST_SIZE, &request_bytes);
+    curl_easy_getinfo(curl, CURLINFO_CONNECT_TIME_T, &connected);
     x->sent = request_bytes > 0 || (code != CURLE_COULDNT_CONNECT && code != CURLE_COULDNT_RESOLVE_HOST &&
                                     code != CURLE_COULDNT_RESOLVE_PROXY && code != CURLE_SSL_CONNECT_ERROR &&
-                                    code != CURLE_PEER_FAILED_VERIFICATION && code != CURLE_URL_MALFORMAT);
+                                    code != CURLE_PEER_FAILED_VERIFICATION && code != CURLE_URL_MALFORMAT &&
+                                    !(code == CURLE_OPERATION_TIMEDOUT && connected == 0));
+    /* A server that refuses a body before it read it all hangs up: its answer says more than the broken connection. */
+    if ((code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR) && x->status >= 400 && !c.failed) code = CURLE_OK;
     curl_slist_free_all(headers);
     int rc = code == CURLE_OK ? 0 : c.failed ? c.failed : explain(&c, code);
-    give_back(t, curl);
+    give_back(t, h);
     return rc;
 }
 
 static void close_transport(dowel_transport *base) {
     curl_transport *t = (curl_transport *)base;
-    while (t->idle_count) curl_easy_cleanup(t->idle[--t->idle_count]);
+    while (t->idle_count) end_handle(t->idle[--t->idle_count]);
     pthread_mutex_destroy(&t->lock);
     free(t);
 }

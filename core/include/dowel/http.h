@@ -133,6 +133,9 @@ typedef struct dowel_exchange {
     double timeout;       /* seconds, 0: none */
     bool patient;
     bool once; /* must not be repeated by the transport on its own */
+    /* For whoever writes exchanges down: what is a secret in them. */
+    const bool *secret_headers; /* one for each of headers; may be NULL */
+    bool secret_url, secret_body;
     /* Filled by the transport. `sent`: some byte of the request may have reached the server. */
     bool sent;
     int status;
