@@ -1,3 +1,56 @@
-#include <dowel/lambda.h>
-const dowel_connector dowel_lambda_connector = {
-    .abi = DOWEL_ABI, .size = sizeof(dowel_connector), .name = "lambda", .version = "0.1.0", .doc = "."};
+/* What the lambda connector brings: a block type and its task. */
+#include "invoke.h"
+
+static const dowel_field function_fields[] = {
+    {DOWEL_AT(dowel_lambda_function, function_name), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED,
+     .doc = "Name or ARN of the function.", .example = "summarise"},
+    {DOWEL_AT(dowel_lambda_function, qualifier), .kind = DOWEL_STRING, .doc = "Version or alias.", .example = "live"},
+    {DOWEL_AT(dowel_lambda_function, credentials), .kind = DOWEL_BLOCK, .blocks = "aws-credentials",
+     .doc = "Who calls; without: what Amazon's own tools would find."},
+    {DOWEL_AT(dowel_lambda_function, region), .kind = DOWEL_STRING, .doc = "The function's region.",
+     .example = "eu-west-1"},
+    {DOWEL_AT(dowel_lambda_function, endpoint), .kind = DOWEL_STRING, .doc = "Address of a server that speaks Lambda.",
+     .example = "http://127.0.0.1:3002"},
+    {0}};
+static const dowel_table function_table = {"lambda-function", sizeof(dowel_lambda_function), function_fields, NULL};
+
+const dowel_block_type dowel_lambda_function_type = {.size = sizeof(dowel_block_type),
+                                                     .name = "lambda-function",
+                                                     .doc = "A function of AWS Lambda.",
+                                                     .table = &function_table,
+                                                     .version = 1};
+
+static const char *const modes[] = {"request-response", "event", "dry-run", NULL};
+
+static const dowel_field invoke_fields[] = {
+    {DOWEL_AT(dowel_lambda_invoke_args, function), .kind = DOWEL_BLOCK, .flags = DOWEL_REQUIRED,
+     .blocks = "lambda-function", .doc = "The function.", .example = "lambda-function/summarise"},
+    {DOWEL_AT(dowel_lambda_invoke_args, payload), .kind = DOWEL_JSON,
+     .doc = "What the function is given, as JSON; @FILE or - reads it.", .example = "{\"n\": 1}"},
+    {DOWEL_AT(dowel_lambda_invoke_args, mode), .kind = DOWEL_ENUM, .values = modes,
+     .doc = "Wait for the answer, queue the event, or only check permissions."},
+    {DOWEL_AT(dowel_lambda_invoke_args, tail), .kind = DOWEL_BOOL,
+     .doc = "Fetch the last 4 KiB of the function's log."},
+    {DOWEL_AT(dowel_lambda_invoke_args, client_context), .kind = DOWEL_JSON, .doc = "Client context for the function."},
+    {DOWEL_AT(dowel_lambda_invoke_args, qualifier), .kind = DOWEL_STRING,
+     .doc = "Version or alias; wins over the block's."},
+    {0}};
+static const dowel_table invoke_table = {"lambda.invoke", sizeof(dowel_lambda_invoke_args), invoke_fields, NULL};
+
+static const dowel_task task_invoke = {.size = sizeof(dowel_task),
+                                       .name = "lambda.invoke",
+                                       .doc = "Invokes a function and gives its answer.",
+                                       .args = &invoke_table,
+                                       .run = dowel_lambda_run_invoke,
+                                       .example = "--function lambda-function/summarise --payload @report.json"};
+
+static const dowel_task *const tasks[] = {&task_invoke, NULL};
+static const dowel_block_type *const types[] = {&dowel_lambda_function_type, NULL};
+
+const dowel_connector dowel_lambda_connector = {.abi = DOWEL_ABI,
+                                                .size = sizeof(dowel_connector),
+                                                .name = "lambda",
+                                                .version = "0.1.0",
+                                                .doc = "AWS Lambda.",
+                                                .block_types = types,
+                                                .tasks = tasks};

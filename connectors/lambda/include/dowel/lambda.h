@@ -1,5 +1,46 @@
+/* dowel/lambda.h: AWS Lambda (API Reference, version 2015-03-31, "Invoke"). Every function is a task. */
 #ifndef DOWEL_LAMBDA_H
 #define DOWEL_LAMBDA_H
+
 #include <dowel/dowel.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 DOWEL_API extern const dowel_connector dowel_lambda_connector;
+
+/* Block type "lambda-function". */
+typedef struct dowel_lambda_function {
+    const char *function_name; /* name, or ARN */
+    const char *qualifier;     /* version or alias */
+    dowel_block *credentials;  /* aws-credentials; NULL: what Amazon's tools would find */
+    const char *region;
+    const char *endpoint;
+} dowel_lambda_function;
+
+DOWEL_API extern const dowel_block_type dowel_lambda_function_type;
+
+/* How to invoke: the values of dowel_lambda_invoke_args.mode. */
+enum { DOWEL_LAMBDA_REQUEST_RESPONSE, DOWEL_LAMBDA_EVENT, DOWEL_LAMBDA_DRY_RUN };
+
+typedef struct dowel_lambda_invoke_args {
+    dowel_block *function;
+    json_t *payload; /* NULL: none */
+    int mode;
+    bool tail;              /* fetch the last 4 KiB of the log */
+    json_t *client_context; /* passed to the function */
+    const char *qualifier;  /* wins over the block's */
+} dowel_lambda_invoke_args;
+
+/* {status, payload, executed_version, log}. A function that fails is DOWEL_E_REMOTE with the function's own error type as reason, its
+ * message, and its trace as detail. A synchronous invocation is never repeated once the request may have reached the service. */
+static inline int dowel_lambda_invoke(dowel *d, const dowel_lambda_invoke_args *args, json_t **result,
+                                      dowel_error *err) {
+    return dowel_call(d, "lambda.invoke", args, sizeof *args, NULL, result, err);
+}
+
+#ifdef __cplusplus
+}
+#endif
 #endif
