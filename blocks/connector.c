@@ -5,11 +5,7 @@
 #include <dowel/credentials.h>
 
 static const dowel_block_type *const block_types[] = {
-    &dowel_aws_credentials_type,
-    &dowel_gcp_credentials_type,
-    &dowel_secret_type,
-    &dowel_local_file_system_type,
-    NULL,
+    &dowel_aws_credentials_type, &dowel_gcp_credentials_type, &dowel_secret_type, &dowel_local_file_system_type, NULL,
 };
 
 static int open_registry(dowel *d, dowel_error *err) {
