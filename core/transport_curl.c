@@ -321,7 +321,7 @@ void dowel_transport_close(dowel_transport *transport) {
 
 static void *make_transport(dowel *d) {
     (void)d;
-    dowel_transport *transport;
+    dowel_transport *transport = NULL;
     return dowel_transport_curl(&transport, NULL) ? NULL : transport;
 }
 
