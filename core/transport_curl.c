@@ -228,6 +228,11 @@ static int explain(call *c, CURLcode code) {
         dowel_error_hint(c->err, "name the authority's certificate with SSL_CERT_FILE");
         return rc;
     }
+    case CURLE_SSL_CACERT_BADFILE: {
+        int rc = dowel_fail(c->err, DOWEL_E_IO, "the file of trusted certificates cannot be read: %s", said);
+        dowel_error_hint(c->err, "correct SSL_CERT_FILE or AWS_CA_BUNDLE");
+        return rc;
+    }
     case CURLE_OPERATION_TIMEDOUT: return dowel_fail(c->err, DOWEL_E_TIMEOUT, "no answer in time: %s", said);
     case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL: return dowel_fail(c->err, DOWEL_E_INVALID, "the address is not valid: %s", said);
@@ -284,10 +289,11 @@ static int perform(dowel_transport *base, dowel *d, dowel_exchange *x, dowel_err
     curl_off_t connected = 0;
     curl_easy_getinfo(curl, CURLINFO_REQUEST_SIZE, &request_bytes);
     curl_easy_getinfo(curl, CURLINFO_CONNECT_TIME_T, &connected);
-    x->sent = request_bytes > 0 || (code != CURLE_COULDNT_CONNECT && code != CURLE_COULDNT_RESOLVE_HOST &&
-                                    code != CURLE_COULDNT_RESOLVE_PROXY && code != CURLE_SSL_CONNECT_ERROR &&
-                                    code != CURLE_PEER_FAILED_VERIFICATION && code != CURLE_URL_MALFORMAT &&
-                                    !(code == CURLE_OPERATION_TIMEDOUT && connected == 0));
+    x->sent =
+        request_bytes > 0 || (code != CURLE_COULDNT_CONNECT && code != CURLE_COULDNT_RESOLVE_HOST &&
+                              code != CURLE_COULDNT_RESOLVE_PROXY && code != CURLE_SSL_CONNECT_ERROR &&
+                              code != CURLE_PEER_FAILED_VERIFICATION && code != CURLE_SSL_CACERT_BADFILE &&
+                              code != CURLE_URL_MALFORMAT && !(code == CURLE_OPERATION_TIMEDOUT && connected == 0));
     /* A server that refuses a body before it read it all hangs up: its answer says more than the broken connection. */
     if ((code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR) && x->status >= 400 && !c.failed) code = CURLE_OK;
     curl_slist_free_all(headers);
