@@ -1,5 +1,101 @@
+/* dowel/gcs.h: Google Cloud Storage (JSON API, version 1). Every function is a task: retries, history and cancellation hold. *result
+ * (may be NULL) is a new reference. */
 #ifndef DOWEL_GCS_H
 #define DOWEL_GCS_H
+
 #include <dowel/dowel.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 DOWEL_API extern const dowel_connector dowel_gcs_connector;
+
+/* Block type "gcs-bucket". Keeps results of tasks under its folder. */
+typedef struct dowel_gcs_bucket {
+    const char *bucket;
+    const char *folder;       /* in front of every object name; names are relative to it */
+    dowel_block *credentials; /* gcp-credentials; NULL: Application Default Credentials */
+    const char *endpoint;     /* NULL: STORAGE_EMULATOR_HOST, else https://storage.googleapis.com */
+} dowel_gcs_bucket;
+
+DOWEL_API extern const dowel_block_type dowel_gcs_bucket_type;
+
+typedef struct dowel_gcs_upload_args {
+    dowel_block *bucket;
+    const char *name; /* of the object; NULL: the file's own name */
+    const char *file; /* exactly one of file and data; "-" is standard input */
+    dowel_bytes data;
+    const char *content_type; /* NULL: guessed from the name */
+    const dowel_pair *metadata;
+    const char *if_generation_match; /* a generation; "0": only when there is no such object */
+    int64_t resumable_threshold;     /* larger objects go up in a resumable session */
+    int64_t chunk_size;              /* of a session; a multiple of 256 KiB */
+} dowel_gcs_upload_args;
+
+typedef struct dowel_gcs_download_args {
+    dowel_block *bucket;
+    const char *name;
+    const char *file; /* "-" is standard output */
+    const char *generation;
+} dowel_gcs_download_args;
+
+typedef struct dowel_gcs_list_args {
+    dowel_block *bucket;
+    const char *prefix;
+    const char *delimiter;
+    int64_t limit;
+} dowel_gcs_list_args;
+
+typedef struct dowel_gcs_object_args { /* stat, delete */
+    dowel_block *bucket;
+    const char *name;
+    const char *generation;
+} dowel_gcs_object_args;
+
+typedef struct dowel_gcs_copy_args {
+    dowel_block *bucket;
+    const char *name;
+    const char *to_name;
+    dowel_block *to_bucket; /* NULL: the same */
+} dowel_gcs_copy_args;
+
+typedef struct dowel_gcs_create_bucket_args {
+    dowel_block *bucket;
+    const char *project; /* NULL: the credentials' */
+    const char *location;
+    const char *storage_class;
+} dowel_gcs_create_bucket_args;
+
+/* The object's resource: {bucket, name, size, generation, crc32c, content_type, updated}. Its CRC32C is checked at both ends. */
+static inline int dowel_gcs_upload(dowel *d, const dowel_gcs_upload_args *args, json_t **result, dowel_error *err) {
+    return dowel_call(d, "gcs.upload", args, sizeof *args, NULL, result, err);
+}
+/* {bucket, name, size, generation, file}. The file appears whole, checked, or not at all. */
+static inline int dowel_gcs_download(dowel *d, const dowel_gcs_download_args *args, json_t **result, dowel_error *err) {
+    return dowel_call(d, "gcs.download", args, sizeof *args, NULL, result, err);
+}
+/* {objects: [...], prefixes: [text], truncated}. */
+static inline int dowel_gcs_list(dowel *d, const dowel_gcs_list_args *args, json_t **result, dowel_error *err) {
+    return dowel_call(d, "gcs.list", args, sizeof *args, NULL, result, err);
+}
+static inline int dowel_gcs_stat(dowel *d, const dowel_gcs_object_args *args, json_t **result, dowel_error *err) {
+    return dowel_call(d, "gcs.stat", args, sizeof *args, NULL, result, err);
+}
+static inline int dowel_gcs_delete(dowel *d, const dowel_gcs_object_args *args, json_t **result, dowel_error *err) {
+    return dowel_call(d, "gcs.delete", args, sizeof *args, NULL, result, err);
+}
+/* The copy's resource. Server-side, whatever the size. */
+static inline int dowel_gcs_copy(dowel *d, const dowel_gcs_copy_args *args, json_t **result, dowel_error *err) {
+    return dowel_call(d, "gcs.copy", args, sizeof *args, NULL, result, err);
+}
+/* {bucket, location}. EXISTS when the name is taken. */
+static inline int dowel_gcs_create_bucket(dowel *d, const dowel_gcs_create_bucket_args *args, json_t **result,
+                                          dowel_error *err) {
+    return dowel_call(d, "gcs.create_bucket", args, sizeof *args, NULL, result, err);
+}
+
+#ifdef __cplusplus
+}
+#endif
 #endif

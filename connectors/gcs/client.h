@@ -1,0 +1,34 @@
+/* A bucket as the connector works with it. */
+#ifndef DOWEL_GCS_CLIENT_H
+#define DOWEL_GCS_CLIENT_H
+
+#include <dowel/gcs.h>
+
+typedef struct dowel_gcs_client {
+    dowel *d;
+    const dowel_gcs_bucket *bucket;
+    dowel_block *credentials;
+    const dowel_http_service *service, *once; /* `once` does not retry by itself */
+    char base[512];
+} dowel_gcs_client;
+
+int dowel_gcs_client_open(dowel *d, dowel_block *block, dowel_gcs_client *client, dowel_error *err);
+
+/* A request under /storage/v1/b/BUCKET, or (name given) under its object. */
+dowel_http_request *dowel_gcs_request(dowel_gcs_client *client, const char *method, const char *name);
+/* A request that starts an upload. */
+dowel_http_request *dowel_gcs_upload_request(dowel_gcs_client *client, const char *kind);
+/* The object name with the folder in front. Newly allocated. */
+char *dowel_gcs_full_name(const dowel_gcs_client *client, const char *name);
+/* What tasks give of an object's resource. New reference. */
+json_t *dowel_gcs_describe(const dowel_gcs_client *client, const json_t *resource);
+int dowel_gcs_no_memory(dowel_error *err);
+/* CRC32C in Google's form: big-endian, base64. */
+void dowel_gcs_crc32c_text(dowel_digest *digest, char text[9]);
+
+int dowel_gcs_upload_source(dowel_gcs_client *client, const dowel_gcs_upload_args *args, dowel_source *source,
+                            json_t **result, dowel_error *err);
+int dowel_gcs_download_sink(dowel_gcs_client *client, const char *name, const char *generation, dowel_sink *sink,
+                            json_t **result, dowel_error *err);
+
+#endif
