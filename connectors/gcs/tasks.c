@@ -201,10 +201,11 @@ static int run_object(dowel *d, const char *method, const dowel_gcs_object_args 
     dowel_http_request *r = dowel_gcs_request(&c, method, args->name);
     dowel_http_query(r, "generation", args->generation);
     /* Deleting without a generation could, in a second try, delete what somebody wrote meanwhile. */
-    if (!strcmp(method, "DELETE")) dowel_http_idempotent(r, args->generation != NULL);
+    bool deleted = !strcmp(method, "DELETE");
+    if (deleted) dowel_http_idempotent(r, args->generation != NULL);
     rc = dowel_http_fetch_json(d, r, &resource, err);
     if (!rc)
-        *result = resource ? dowel_gcs_describe(&c, resource)
+        *result = !deleted ? dowel_gcs_describe(&c, resource)
                            : json_pack("{s:s,s:s}", "bucket", c.bucket->bucket, "name", args->name);
     json_decref(resource);
     return rc;
