@@ -1,5 +1,122 @@
+/* dowel/bigquery.h: BigQuery (REST API, version 2). Every function is a task: retries, history and cancellation hold. *result (may be
+ * NULL) is a new reference.
+ *
+ * Jobs get ids of dowel's own, written to the run's record before the request goes out: a submit whose answer was lost finds its
+ * job again, and nothing runs twice. The endpoint is BIGQUERY_EMULATOR_HOST where that is set. */
 #ifndef DOWEL_BIGQUERY_H
 #define DOWEL_BIGQUERY_H
+
 #include <dowel/dowel.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 DOWEL_API extern const dowel_connector dowel_bigquery_connector;
+
+enum { DOWEL_BIGQUERY_STANDARD, DOWEL_BIGQUERY_LEGACY }; /* dowel_bigquery_query_args.dialect */
+
+typedef struct dowel_bigquery_query_args {
+    const char *query;
+    dowel_block *credentials; /* gcp-credentials; NULL: Application Default Credentials */
+    const char *project;      /* that pays; NULL: the credentials' */
+    const char *location;
+    /* An array for `?`, an object for `@name`. Plain values have the obvious type; others are {"type": "DATE", "value": "..."}, with
+     * arrays {"type": "ARRAY<INT64>", "value": [...]}. */
+    json_t *parameters;
+    int dialect;
+    bool dry_run; /* check and tell the bytes, run nothing */
+    int64_t maximum_bytes_billed;
+    const char *default_dataset;
+    int64_t max_rows;        /* 0: all */
+    const char *destination; /* dataset.table to write the rows to */
+    int write_disposition;
+    const char *endpoint;
+} dowel_bigquery_query_args;
+
+typedef struct dowel_bigquery_load_args {
+    const char *table;       /* dataset.table or project.dataset.table */
+    const char *file;        /* exactly one of file and uris */
+    const char *const *uris; /* gs://bucket/name, `*` allowed */
+    dowel_block *credentials;
+    const char *project;
+    const char *location;
+    int format; /* auto (from the name), csv, json (lines), parquet, avro, orc */
+    bool autodetect;
+    json_t *schema; /* [{"name", "type", "mode"}] */
+    int64_t skip_leading_rows;
+    const char *field_delimiter;
+    int64_t max_bad_records;
+    int write_disposition;
+    const char *endpoint;
+} dowel_bigquery_load_args;
+
+typedef struct dowel_bigquery_dataset_args {
+    const char *dataset;
+    dowel_block *credentials;
+    const char *project;
+    const char *location;
+    bool exists_ok;
+    const char *endpoint;
+} dowel_bigquery_dataset_args;
+
+typedef struct dowel_bigquery_table_args {
+    const char *table;
+    json_t *schema;
+    dowel_block *credentials;
+    const char *project;
+    bool exists_ok;
+    const char *endpoint;
+} dowel_bigquery_table_args;
+
+typedef struct dowel_bigquery_delete_args {
+    const char *table; /* exactly one of table and dataset */
+    const char *dataset;
+    bool delete_contents; /* of a dataset */
+    bool not_found_ok;
+    dowel_block *credentials;
+    const char *project;
+    const char *endpoint;
+} dowel_bigquery_delete_args;
+
+typedef struct dowel_bigquery_job_args {
+    const char *job;
+    dowel_block *credentials;
+    const char *project;
+    const char *location;
+    const char *endpoint;
+} dowel_bigquery_job_args;
+
+/* {rows: [{column: value}], schema, total_rows, job_id, location, bytes_processed, cache_hit}. INT64 are JSON integers, NUMERIC and
+ * BIGNUMERIC text, FLOAT64 numbers (NaN and infinities text), BYTES base64, times RFC 3339 text, STRUCT objects, ARRAY arrays, NULL null. */
+static inline int dowel_bigquery_query(dowel *d, const dowel_bigquery_query_args *args, json_t **result,
+                                       dowel_error *err) {
+    return dowel_call(d, "bigquery.query", args, sizeof *args, NULL, result, err);
+}
+/* {table, rows, bytes, job_id}. */
+static inline int dowel_bigquery_load(dowel *d, const dowel_bigquery_load_args *args, json_t **result,
+                                      dowel_error *err) {
+    return dowel_call(d, "bigquery.load", args, sizeof *args, NULL, result, err);
+}
+static inline int dowel_bigquery_create_dataset(dowel *d, const dowel_bigquery_dataset_args *args, json_t **result,
+                                                dowel_error *err) {
+    return dowel_call(d, "bigquery.create_dataset", args, sizeof *args, NULL, result, err);
+}
+static inline int dowel_bigquery_create_table(dowel *d, const dowel_bigquery_table_args *args, json_t **result,
+                                              dowel_error *err) {
+    return dowel_call(d, "bigquery.create_table", args, sizeof *args, NULL, result, err);
+}
+static inline int dowel_bigquery_delete(dowel *d, const dowel_bigquery_delete_args *args, json_t **result,
+                                        dowel_error *err) {
+    return dowel_call(d, "bigquery.delete", args, sizeof *args, NULL, result, err);
+}
+/* The job's state, statistics and errors. */
+static inline int dowel_bigquery_get_job(dowel *d, const dowel_bigquery_job_args *args, json_t **result,
+                                         dowel_error *err) {
+    return dowel_call(d, "bigquery.get_job", args, sizeof *args, NULL, result, err);
+}
+
+#ifdef __cplusplus
+}
+#endif
 #endif

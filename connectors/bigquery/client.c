@@ -1,0 +1,209 @@
+/* Where BigQuery is, what is retried, and jobs: submitted once, followed to their end. */
+#include "client.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* BigQuery, "Error messages": backendError, internalError, rateLimitExceeded and jobRateLimitExceeded may be tried again. */
+static const dowel_retry_rule retry[] = {{429, NULL, true},
+                                         {403, "rateLimitExceeded", true},
+                                         {403, "jobRateLimitExceeded", true},
+                                         {500, NULL, false},
+                                         {502, NULL, false},
+                                         {503, NULL, false},
+                                         {504, NULL, false},
+                                         {0}};
+
+static void explain(const dowel_http_response *response, dowel_error *err) {
+    dowel_gcp_explain(response, err);
+    if (*err->hint) return;
+    if (!strcmp(err->reason, "notFound")) dowel_error_hint(err, "check project, dataset and table, and the location");
+    if (!strcmp(err->reason, "accessDenied"))
+        dowel_error_hint(err,
+                         "these credentials lack a permission: roles/bigquery.jobUser and roles/bigquery.dataEditor");
+    if (!strcmp(err->reason, "bytesBilledLimitExceeded"))
+        dowel_error_hint(err, "raise maximum_bytes_billed, or read less");
+}
+
+static const dowel_http_service with_credentials = {.name = "BigQuery",
+                                                    .retry = retry,
+                                                    .max_attempts = 6,
+                                                    .backoff = 0.5,
+                                                    .backoff_limit = 32,
+                                                    .authorize = dowel_gcp_authorize,
+                                                    .explain = explain};
+static const dowel_http_service bare = {
+    .name = "BigQuery", .retry = retry, .max_attempts = 6, .backoff = 0.5, .explain = explain};
+
+int dowel_bq_open(dowel *d, dowel_block *credentials, const char *project, const char *endpoint, dowel_bq *bq,
+                  dowel_error *err) {
+    memset(bq, 0, sizeof *bq);
+    bq->d = d;
+    bq->credentials = credentials;
+    const char *emulator = getenv("BIGQUERY_EMULATOR_HOST");
+    bool from_environment = !endpoint && emulator && *emulator;
+    if (from_environment) endpoint = emulator;
+    if (!endpoint) endpoint = "https://bigquery.googleapis.com";
+    bq->service = from_environment && !credentials ? &bare : &with_credentials;
+    int n = snprintf(bq->base, sizeof bq->base, "%s%s", strstr(endpoint, "://") ? "" : "http://", endpoint);
+    if (n < 0 || (size_t)n >= sizeof bq->base)
+        return dowel_fail(err, DOWEL_E_INVALID, "BigQuery: the endpoint is too long");
+    return dowel_gcp_project(d, credentials, project, &bq->project, err);
+}
+
+void dowel_bq_close(dowel_bq *bq) {
+    free(bq->project);
+    bq->project = NULL;
+}
+
+dowel_http_request *dowel_bq_request(dowel_bq *bq, const char *method) {
+    dowel_http_request *r = dowel_http_new(bq->service, bq->credentials, method, bq->base);
+    dowel_http_path(r, "bigquery", "v2", "projects", bq->project, NULL);
+    return r;
+}
+
+int64_t dowel_bq_int(const json_t *object, const char *member) {
+    const json_t *value = json_object_get(object, member);
+    const char *text = json_string_value(value);
+    return text ? strtoll(text, NULL, 10) : json_integer_value(value);
+}
+
+int dowel_bq_table(const dowel_bq *bq, const char *text, json_t **reference, dowel_error *err) {
+    char *copy = strdup(text), *parts[3] = {NULL};
+    size_t n = 0;
+    /* Old projects have a domain in front, "example.com:project": dots before the last colon belong to it. */
+    char *colon = copy ? strrchr(copy, ':') : NULL, *p = colon ? colon : copy, *start = copy;
+    while (p && n < 3) {
+        char *dot = strchr(p, '.');
+        parts[n++] = start;
+        if (!dot) break;
+        *dot = 0;
+        p = start = dot + 1;
+    }
+    int rc = 0;
+    if (!copy)
+        rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    else if (n < 2 || (n == 3 && strchr(parts[2], '.')) || !*parts[n - 1] || !*parts[n - 2])
+        rc = dowel_fail(err, DOWEL_E_INVALID, "\"%.100s\" is no table: dataset.table or project.dataset.table", text);
+    else
+        *reference = json_pack("{s:s,s:s,s:s}", "projectId", n == 3 ? parts[0] : bq->project, "datasetId", parts[n - 2],
+                               "tableId", parts[n - 1]);
+    free(copy);
+    return rc;
+}
+
+/* ---- jobs ---- */
+
+int dowel_bq_job_id(dowel_bq *bq, char id[80], dowel_error *err) {
+    char name[32];
+    /* A job that failed keeps its id: an attempt after that needs a new one, but only then. */
+    char *held = dowel_recall(bq->d, "bigquery.job_id");
+    if (held) {
+        json_t *job = NULL;
+        dowel_http_request *r = dowel_bq_request(bq, "GET");
+        dowel_http_path(r, "jobs", held, NULL);
+        int rc = dowel_http_fetch_json(bq->d, r, &job, NULL);
+        bool failed = !rc && json_object_get(json_object_get(job, "status"), "errorResult");
+        json_decref(job);
+        if (!failed) snprintf(id, 80, "%s", held);
+        free(held);
+        if (!failed) return 0;
+    }
+    const char *run = dowel_run_id(bq->d);
+    snprintf(name, sizeof name, "_%d", dowel_attempt(bq->d));
+    snprintf(id, 80, "dowel_%s%s", run, name);
+    return dowel_remember(bq->d, "bigquery.job_id", id, false, err);
+}
+
+static int get_job(dowel_bq *bq, const char *id, const char *location, json_t **job, dowel_error *err) {
+    dowel_http_request *r = dowel_bq_request(bq, "GET");
+    dowel_http_path(r, "jobs", id, NULL);
+    dowel_http_query(r, "location", location);
+    return dowel_http_fetch_json(bq->d, r, job, err);
+}
+
+int dowel_bq_insert(dowel_bq *bq, const char *id, const char *location, const json_t *configuration, json_t **job,
+                    dowel_error *err) {
+    json_t *body = json_pack("{s:{s:s,s:s,s:s*},s:O}", "jobReference", "projectId", bq->project, "jobId", id,
+                             "location", location, "configuration", (json_t *)configuration);
+    dowel_http_request *r = dowel_bq_request(bq, "POST");
+    dowel_error local;
+    dowel_http_path(r, "jobs", NULL);
+    dowel_http_json(r, body);
+    /* Its id makes a second submit a duplicate, which is refused. */
+    dowel_http_idempotent(r, true);
+    int rc = dowel_http_fetch_json(bq->d, r, job, &local);
+    json_decref(body);
+    if (rc && local.http_status == 409) rc = get_job(bq, id, location, job, &local);
+    if (rc && err) *err = local;
+    return rc;
+}
+
+int dowel_bq_job_error(const json_t *job, dowel_error *err) {
+    const json_t *status = json_object_get(job, "status"), *result = json_object_get(status, "errorResult");
+    if (!result) return 0;
+    const char *reason = json_string_value(json_object_get(result, "reason")),
+               *message = json_string_value(json_object_get(result, "message"));
+    const char *where = json_string_value(json_object_get(result, "location"));
+    dowel_error local;
+    if (!err) err = &local;
+    int code = reason && !strcmp(reason, "notFound")       ? DOWEL_E_NOT_FOUND
+               : reason && !strcmp(reason, "accessDenied") ? DOWEL_E_PERMISSION
+                                                           : DOWEL_E_REMOTE;
+    dowel_fail(err, code, "BigQuery: %s%s%s%s%s", reason ? reason : "the job failed", message ? ": " : "",
+               message ? message : "", where ? " at " : "", where ? where : "");
+    snprintf(err->reason, sizeof err->reason, "%s", reason ? reason : "");
+    err->retryable = reason && (!strcmp(reason, "backendError") || !strcmp(reason, "internalError") ||
+                                !strcmp(reason, "rateLimitExceeded"));
+    size_t i, used = 0;
+    json_t *one;
+    json_array_foreach(json_object_get(status, "errors"), i, one) {
+        const char *text = json_string_value(json_object_get(one, "message")),
+                   *at = json_string_value(json_object_get(one, "location"));
+        if (!text || used >= sizeof err->detail - 1 || (message && !strcmp(text, message))) continue;
+        int n = snprintf(err->detail + used, sizeof err->detail - used, "%s%s%s\n", at ? at : "", at ? ": " : "", text);
+        used += n > 0 ? (size_t)n : 0;
+    }
+    return code;
+}
+
+void dowel_bq_cancel(dowel_bq *bq, const char *id, const char *location) {
+    /* The run is over: what it may no longer wait for, the handle itself may. */
+    dowel_http_request *r = dowel_bq_request(bq, "POST");
+    dowel_http_path(r, "jobs", id, "cancel", NULL);
+    dowel_http_query(r, "location", location);
+    dowel_http_timeout(r, 10);
+    if (dowel_http_send(bq->d, r, NULL, NULL))
+        dowel_log(bq->d, DOWEL_LOG_WARNING, "BigQuery job %s could not be cancelled and runs on", id);
+    dowel_http_free(r);
+}
+
+int dowel_bq_wait(dowel_bq *bq, const char *id, json_t **job, dowel_error *err) {
+    double wait = 0.1;
+    for (;;) {
+        const char *state = json_string_value(json_object_get(json_object_get(*job, "status"), "state"));
+        if (state && !strcmp(state, "DONE")) return dowel_bq_job_error(*job, err);
+        char location[64];
+        const char *where = json_string_value(json_object_get(json_object_get(*job, "jobReference"), "location"));
+        snprintf(location, sizeof location, "%s", where ? where : "");
+        int rc = dowel_sleep(bq->d, wait, err);
+        json_t *fresh = NULL;
+        if (!rc) rc = get_job(bq, id, *location ? location : NULL, &fresh, err);
+        if (rc == DOWEL_E_CANCELLED) dowel_bq_cancel(bq, id, *location ? location : NULL);
+        if (rc) return rc;
+        json_decref(*job);
+        *job = fresh;
+        wait = fmin(wait * 1.5, 5);
+    }
+}
+
+json_t *dowel_bq_describe_job(const json_t *job) {
+    const json_t *status = json_object_get(job, "status"), *statistics = json_object_get(job, "statistics"),
+                 *reference = json_object_get(job, "jobReference");
+    return json_pack("{s:O*,s:O*,s:O*,s:O*,s:O*,s:O*}", "job_id", json_object_get(reference, "jobId"), "location",
+                     json_object_get(reference, "location"), "state", json_object_get(status, "state"), "error",
+                     json_object_get(status, "errorResult"), "statistics", statistics, "configuration",
+                     json_object_get(job, "configuration"));
+}

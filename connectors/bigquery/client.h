@@ -1,0 +1,46 @@
+/* A project as the connector works with it, and the jobs in it. */
+#ifndef DOWEL_BIGQUERY_CLIENT_H
+#define DOWEL_BIGQUERY_CLIENT_H
+
+#include <dowel/bigquery.h>
+
+typedef struct dowel_bq {
+    dowel *d;
+    dowel_block *credentials;
+    const dowel_http_service *service;
+    char *project;
+    char base[512];
+} dowel_bq;
+
+int dowel_bq_open(dowel *d, dowel_block *credentials, const char *project, const char *endpoint, dowel_bq *bq,
+                  dowel_error *err);
+void dowel_bq_close(dowel_bq *bq);
+/* A request under /bigquery/v2/projects/PROJECT. */
+dowel_http_request *dowel_bq_request(dowel_bq *bq, const char *method);
+
+/* "dataset.table" or "project.dataset.table" as a tableReference. New reference. */
+int dowel_bq_table(const dowel_bq *bq, const char *text, json_t **reference, dowel_error *err);
+
+/* An id of dowel's own for this run's job, remembered before it is used; the same in every attempt. */
+int dowel_bq_job_id(dowel_bq *bq, char id[80], dowel_error *err);
+/* Submits (configuration is borrowed), attaching to the job where it exists already. */
+int dowel_bq_insert(dowel_bq *bq, const char *id, const char *location, const json_t *configuration, json_t **job,
+                    dowel_error *err);
+/* Waits for the end of a job; REMOTE with the job's own errors when it failed. Cancels the job when the run is cancelled. Takes and replaces *job. */
+int dowel_bq_wait(dowel_bq *bq, const char *id, json_t **job, dowel_error *err);
+void dowel_bq_cancel(dowel_bq *bq, const char *id, const char *location);
+/* Fills err from a finished job's status; 0 when it succeeded. */
+int dowel_bq_job_error(const json_t *job, dowel_error *err);
+json_t *dowel_bq_describe_job(const json_t *job);
+
+int dowel_bq_run_query(dowel *d, const void *args, json_t **result, dowel_error *err);
+int dowel_bq_run_load(dowel *d, const void *args, json_t **result, dowel_error *err);
+
+/* values.c: a row of the wire as an object, by its schema; parameters as the API wants them. New references. */
+json_t *dowel_bq_row(const json_t *fields, const json_t *row);
+int dowel_bq_parameters(const json_t *parameters, json_t **list, dowel_error *err);
+
+/* The value of an int64 that the API sends as text. */
+int64_t dowel_bq_int(const json_t *object, const char *member);
+
+#endif

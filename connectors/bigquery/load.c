@@ -1,0 +1,171 @@
+/* Loads: a file through the upload API, or objects that BigQuery fetches itself. */
+#include "client.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static const char *const formats[] = {NULL, "CSV", "NEWLINE_DELIMITED_JSON", "PARQUET", "AVRO", "ORC"};
+static const char *const write_modes[] = {NULL, "WRITE_EMPTY", "WRITE_TRUNCATE", "WRITE_APPEND"};
+
+static const char *format_of(const dowel_bigquery_load_args *args) {
+    static const struct {
+        const char *ending;
+        int format;
+    } endings[] = {{".csv", 1},     {".json", 2}, {".jsonl", 2}, {".ndjson", 2},
+                   {".parquet", 3}, {".avro", 4}, {".orc", 5}};
+    if (args->format) return formats[args->format];
+    const char *name = args->file ? args->file : args->uris[0], *dot = strrchr(name, '.');
+    for (size_t i = 0; dot && i < sizeof endings / sizeof endings[0]; i++)
+        if (!strcasecmp(dot, endings[i].ending)) return formats[endings[i].format];
+    return "CSV";
+}
+
+static int configuration_of(dowel_bq *bq, const dowel_bigquery_load_args *args, json_t **configuration,
+                            dowel_error *err) {
+    json_t *table;
+    const char *format = format_of(args);
+    int rc = dowel_bq_table(bq, args->table, &table, err);
+    if (rc) return rc;
+    json_t *load = json_pack("{s:o,s:s,s:s*}", "destinationTable", table, "sourceFormat", format, "writeDisposition",
+                             write_modes[args->write_disposition]);
+    if (args->autodetect) json_object_set_new(load, "autodetect", json_true());
+    if (args->schema) json_object_set_new(load, "schema", json_pack("{s:O}", "fields", args->schema));
+    if (args->skip_leading_rows) json_object_set_new(load, "skipLeadingRows", json_integer(args->skip_leading_rows));
+    if (args->field_delimiter) json_object_set_new(load, "fieldDelimiter", json_string(args->field_delimiter));
+    if (args->max_bad_records) json_object_set_new(load, "maxBadRecords", json_integer(args->max_bad_records));
+    if (args->uris) {
+        json_t *uris = json_array();
+        for (const char *const *uri = args->uris; *uri; uri++) json_array_append_new(uris, json_string(*uri));
+        json_object_set_new(load, "sourceUris", uris);
+    }
+    *configuration = json_pack("{s:o}", "load", load);
+    return *configuration ? 0 : dowel_fail(err, DOWEL_E_INVALID, "bigquery.load: a field is not UTF-8");
+}
+
+/* The file travels in one multipart/related body, streamed: its size does not matter to memory. */
+typedef struct framed {
+    dowel_source *file;
+    char *head, *tail;
+    size_t head_size, tail_size, at; /* at: in head, then in tail */
+    int part;                        /* 0 head, 1 file, 2 tail */
+} framed;
+
+static int framed_read(void *context, void *buffer, size_t size, size_t *got, dowel_error *err) {
+    framed *f = context;
+    for (;;) {
+        const char *text = f->part == 0 ? f->head : f->tail;
+        size_t length = f->part == 0 ? f->head_size : f->tail_size;
+        if (f->part == 1) {
+            int rc = dowel_source_read(f->file, buffer, size, got, err);
+            if (rc || *got) return rc;
+        } else {
+            *got = length - f->at < size ? length - f->at : size;
+            memcpy(buffer, text + f->at, *got);
+            f->at += *got;
+            if (*got || f->part == 2) return 0;
+        }
+        f->part++;
+        f->at = 0;
+    }
+}
+
+static int framed_seek(void *context, int64_t offset, dowel_error *err) {
+    framed *f = context;
+    if (offset) return dowel_fail(err, DOWEL_E_INTERNAL, "an upload body can only be read from its start");
+    if (!f->part) {
+        f->at = 0;
+        return 0;
+    }
+    f->part = 0;
+    f->at = 0;
+    return dowel_source_rewind(f->file, err);
+}
+
+static const dowel_source_ops framed_ops = {framed_read, framed_seek, NULL};
+
+static int insert_with_file(dowel_bq *bq, const char *id, const dowel_bigquery_load_args *args,
+                            const json_t *configuration, json_t **job, dowel_error *err) {
+    framed f = {0};
+    int rc = dowel_source_file(args->file, &f.file, err);
+    if (rc) return rc;
+    if (dowel_source_size(f.file) < 0) {
+        dowel_source_close(f.file);
+        return dowel_fail(err, DOWEL_E_INVALID, "bigquery.load: field \"file\": %s is not a regular file", args->file);
+    }
+    json_t *body = json_pack("{s:{s:s,s:s,s:s*},s:O}", "jobReference", "projectId", bq->project, "jobId", id,
+                             "location", args->location, "configuration", (json_t *)configuration);
+    char *metadata = json_dumps(body, JSON_COMPACT), boundary[96], type[160], tail[112];
+    snprintf(boundary, sizeof boundary, "%s", id);
+    FILE *out = metadata ? open_memstream(&f.head, &f.head_size) : NULL;
+    if (out) {
+        fprintf(out,
+                "--%s\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n%s\r\n--%s\r\nContent-Type: "
+                "application/octet-stream\r\n\r\n",
+                boundary, metadata, boundary);
+        fclose(out);
+    }
+    f.tail = tail;
+    f.tail_size = (size_t)snprintf(tail, sizeof tail, "\r\n--%s--\r\n", boundary);
+    int64_t total = (int64_t)f.head_size + dowel_source_size(f.file) + (int64_t)f.tail_size;
+    dowel_source *source = f.head ? dowel_source_new(&framed_ops, &f, total) : NULL;
+    dowel_error local;
+    if (!source) {
+        rc = dowel_fail(&local, DOWEL_E_NO_MEMORY, "out of memory");
+    } else {
+        dowel_http_request *r = dowel_http_new(bq->service, bq->credentials, "POST", bq->base);
+        dowel_http_path(r, "upload", "bigquery", "v2", "projects", bq->project, "jobs", NULL);
+        dowel_http_query(r, "uploadType", "multipart");
+        snprintf(type, sizeof type, "multipart/related; boundary=%s", boundary);
+        dowel_http_header(r, "Content-Type", type);
+        dowel_http_source(r, source);
+        dowel_http_progress(r, 0, total);
+        dowel_http_idempotent(r, true); /* by its job id */
+        rc = dowel_http_fetch_json(bq->d, r, job, &local);
+        if (rc && local.http_status == 409) {
+            r = dowel_bq_request(bq, "GET");
+            dowel_http_path(r, "jobs", id, NULL);
+            dowel_http_query(r, "location", args->location);
+            rc = dowel_http_fetch_json(bq->d, r, job, &local);
+        }
+    }
+    if (rc && err) *err = local;
+    dowel_source_close(source);
+    dowel_source_close(f.file);
+    free(f.head);
+    free(metadata);
+    json_decref(body);
+    return rc;
+}
+
+int dowel_bq_run_load(dowel *d, const void *data, json_t **result, dowel_error *err) {
+    const dowel_bigquery_load_args *args = data;
+    dowel_bq bq;
+    char id[80];
+    json_t *configuration = NULL, *job = NULL;
+    int rc = dowel_bq_open(d, args->credentials, args->project, args->endpoint, &bq, err);
+    if (!rc) rc = configuration_of(&bq, args, &configuration, err);
+    if (!rc) rc = dowel_bq_job_id(&bq, id, err);
+    if (!rc)
+        rc = args->file ? insert_with_file(&bq, id, args, configuration, &job, err)
+                        : dowel_bq_insert(&bq, id, args->location, configuration, &job, err);
+    if (!rc) {
+        /* The server may have given the job another id; it is that one's end we wait for. */
+        const char *named = json_string_value(json_object_get(json_object_get(job, "jobReference"), "jobId"));
+        if (named) snprintf(id, sizeof id, "%s", named);
+        rc = dowel_bq_wait(&bq, id, &job, err);
+    }
+    if (!rc) {
+        const json_t *statistics = json_object_get(json_object_get(job, "statistics"), "load");
+        *result = json_pack("{s:s,s:I,s:I,s:s}", "table", args->table, "rows",
+                            (json_int_t)dowel_bq_int(statistics, "outputRows"), "bytes",
+                            (json_int_t)dowel_bq_int(statistics, "inputFileBytes"), "job_id", id);
+    } else {
+        dowel_error_prefix(err, "load into %s: ", args->table);
+    }
+    json_decref(job);
+    json_decref(configuration);
+    dowel_bq_close(&bq);
+    return rc;
+}
