@@ -1,0 +1,43 @@
+/* A job as the connector works with it. */
+#ifndef DOWEL_CLOUD_RUN_CLIENT_H
+#define DOWEL_CLOUD_RUN_CLIENT_H
+
+#include <dowel/cloud_run.h>
+
+typedef struct dowel_run_client {
+    dowel *d;
+    const dowel_cloud_run_job *job;
+    char *project;
+    const char *base;
+    char parent[256]; /* projects/P/locations/R */
+    char name[384];   /* parent/jobs/J */
+} dowel_run_client;
+
+int dowel_run_client_open(dowel *d, dowel_block *block, dowel_run_client *client, dowel_error *err);
+void dowel_run_client_close(dowel_run_client *client);
+
+/* A request to /v2/RESOURCE, where resource is a whole name. */
+dowel_http_request *dowel_run_request(dowel_run_client *client, const char *method, const char *resource,
+                                      const char *verb);
+/* Follows a long-running operation to its end; takes *operation and replaces it. */
+int dowel_run_operation(dowel_run_client *client, json_t **operation, dowel_error *err);
+
+/* job.c: the job is there and as the block says. */
+int dowel_run_ensure_job(dowel_run_client *client, dowel_error *err);
+int dowel_run_delete_job(dowel_run_client *client, bool not_found_ok, bool *deleted, dowel_error *err);
+json_t *dowel_run_env(const dowel_pair *env);
+
+/* execution.c */
+int dowel_run_start(dowel_run_client *client, const dowel_cloud_run_run_args *args, char **execution, dowel_error *err);
+int dowel_run_follow(dowel_run_client *client, const char *execution, json_t **state, dowel_error *err);
+int dowel_run_get(dowel_run_client *client, const char *execution, json_t **state, dowel_error *err);
+int dowel_run_newest(dowel_run_client *client, char **execution, dowel_error *err);
+int dowel_run_cancel(dowel_run_client *client, const char *execution, dowel_error *err);
+bool dowel_run_ended(const json_t *execution);
+/* 0 when every task succeeded; REMOTE otherwise. */
+int dowel_run_outcome(const json_t *execution, dowel_error *err);
+json_t *dowel_run_describe(const json_t *execution);
+/* The part of a name behind its last slash. */
+const char *dowel_run_short(const char *name);
+
+#endif
