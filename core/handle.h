@@ -16,6 +16,7 @@ typedef struct dowel_run dowel_run;
 struct dowel {
     dowel_core *core;
     dowel_run *run; /* NULL outside a run */
+    bool cleanup;   /* goes by the run's clean-up deadline, and not by whether the run was cancelled */
 };
 
 typedef struct dowel_attachment {

@@ -5,7 +5,8 @@
 #include "handle.h"
 
 struct dowel_run {
-    dowel scope; /* what the body gets */
+    dowel scope;   /* what the body gets */
+    dowel cleanup; /* what the body's clean-up gets */
     atomic_int references;
     dowel_run *parent; /* retained */
     const dowel_task *task;
@@ -16,8 +17,10 @@ struct dowel_run {
     char id[DOWEL_RUN_ID_SIZE];
     char *name;
     int attempt;
-    double deadline; /* of dowel_clock; 0 none */
+    double deadline;         /* of dowel_clock; 0 none */
+    double cleanup_deadline; /* 0: no clean-up has begun */
     atomic_bool cancelled;
+    bool persisting; /* its result is being kept: runs that this takes keep none of their own */
     dowel_call_options options;    /* callbacks only */
     struct dowel_future *children; /* of a flow: every future submitted in it; guarded by the pool's lock */
     atomic_int events;             /* of the history written so far */

@@ -23,7 +23,8 @@ int dowel_run_new(dowel *d, const dowel_task *task, bool flow, dowel_record *arg
         dowel_record_free(args);
         return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     }
-    r->scope = (dowel){d->core, r};
+    r->scope = (dowel){d->core, r, false};
+    r->cleanup = (dowel){d->core, r, true};
     atomic_init(&r->references, 1);
     r->parent = d->run ? dowel_run_retain(d->run) : NULL;
     r->task = task;
@@ -32,7 +33,8 @@ int dowel_run_new(dowel *d, const dowel_task *task, bool flow, dowel_record *arg
     if (options)
         memcpy(&r->options, options,
                options->size && options->size < sizeof *options ? options->size : sizeof *options);
-    r->policy = dowel_policy_merge(&task->policy, &r->options.policy, r->parent ? &r->parent->policy : NULL);
+    const dowel_policy *inherited = r->parent && !r->parent->persisting ? &r->parent->policy : NULL;
+    r->policy = dowel_policy_merge(&task->policy, &r->options.policy, inherited);
     int rc = dowel_policy_check(&r->policy, err);
     if (r->policy.result_storage) dowel_block_retain(r->policy.result_storage);
     dowel_new_run_id(r->id);
@@ -74,6 +76,7 @@ static int attempt(dowel_run *run, json_t **result, dowel_error *err) {
     double limit = run->policy.timeout > 0 ? dowel_clock() + run->policy.timeout : 0;
     double outer = run->parent ? run->parent->deadline : 0;
     run->deadline = outer > 0 && (limit <= 0 || outer < limit) ? outer : limit;
+    run->cleanup_deadline = 0;
     *result = NULL;
     int rc = dowel_check(&run->scope, err);
     if (!rc) rc = run->task->run(&run->scope, dowel_record_data(run->args), result, err);
@@ -124,6 +127,7 @@ int dowel_run_execute(dowel_run *run, json_t **result, dowel_error *err) {
     char *storage = NULL, *key = NULL;
     if (!rc && run->policy.persist_result) {
         run->deadline = run->parent ? run->parent->deadline : 0;
+        run->persisting = true;
         rc = dowel_persist(run, value, &storage, &key, err);
     }
     if (rc && !*err->subject) snprintf(err->subject, sizeof err->subject, "%s", run->task->name);
@@ -212,9 +216,19 @@ int dowel_submit(dowel *d, const char *name, const void *args, size_t size, cons
 
 /* ---- inside a body ---- */
 
+enum { CLEANUP_SECONDS = 15 };
+
+dowel *dowel_cleanup(dowel *d) {
+    if (!d->run) return d;
+    if (d->run->cleanup_deadline <= 0) d->run->cleanup_deadline = dowel_clock() + CLEANUP_SECONDS;
+    return &d->run->cleanup;
+}
+
 int dowel_check(dowel *d, dowel_error *err) {
-    if (dowel_run_is_cancelled(d->run)) return dowel_fail(err, DOWEL_E_CANCELLED, "cancelled");
+    if (!d->cleanup && dowel_run_is_cancelled(d->run)) return dowel_fail(err, DOWEL_E_CANCELLED, "cancelled");
     double left = dowel_time_left(d);
+    if (left == 0 && d->cleanup)
+        return dowel_fail(err, DOWEL_E_TIMEOUT, "cleaning up took longer than %d s", CLEANUP_SECONDS);
     if (left == 0) {
         double limit = d->run->policy.timeout;
         dowel_fail(err, DOWEL_E_TIMEOUT, limit > 0 ? "%s did not finish within %.3g s" : "%s did not finish in time",
@@ -226,8 +240,9 @@ int dowel_check(dowel *d, dowel_error *err) {
 }
 
 double dowel_time_left(const dowel *d) {
-    if (!d->run || d->run->deadline <= 0) return -1;
-    double left = d->run->deadline - dowel_clock();
+    double deadline = !d->run ? 0 : d->cleanup ? d->run->cleanup_deadline : d->run->deadline;
+    if (deadline <= 0) return -1;
+    double left = deadline - dowel_clock();
     return left > 0 ? left : 0;
 }
 

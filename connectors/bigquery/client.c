@@ -170,13 +170,12 @@ int dowel_bq_job_error(const json_t *job, dowel_error *err) {
 }
 
 void dowel_bq_cancel(dowel_bq *bq, const char *id, const char *location) {
-    /* The run is over: what it may no longer wait for, the handle itself may. */
     dowel_http_request *r = dowel_bq_request(bq, "POST");
     dowel_http_path(r, "jobs", id, "cancel", NULL);
     dowel_http_query(r, "location", location);
-    dowel_http_timeout(r, 10);
-    if (dowel_http_send(bq->d, r, NULL, NULL))
-        dowel_log(bq->d, DOWEL_LOG_WARNING, "BigQuery job %s could not be cancelled and runs on", id);
+    dowel_error why;
+    if (dowel_http_send(dowel_cleanup(bq->d), r, NULL, &why))
+        dowel_log(bq->d, DOWEL_LOG_WARNING, "BigQuery job %s could not be cancelled and runs on: %s", id, why.message);
     dowel_http_free(r);
 }
 
@@ -191,7 +190,7 @@ int dowel_bq_wait(dowel_bq *bq, const char *id, json_t **job, dowel_error *err) 
         int rc = dowel_sleep(bq->d, wait, err);
         json_t *fresh = NULL;
         if (!rc) rc = get_job(bq, id, *location ? location : NULL, &fresh, err);
-        if (rc == DOWEL_E_CANCELLED) dowel_bq_cancel(bq, id, *location ? location : NULL);
+        if (dowel_check(bq->d, NULL)) dowel_bq_cancel(bq, id, *location ? location : NULL);
         if (rc) return rc;
         json_decref(*job);
         *job = fresh;

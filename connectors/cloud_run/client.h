@@ -28,6 +28,7 @@ int dowel_run_delete_job(dowel_run_client *client, bool not_found_ok, bool *dele
 json_t *dowel_run_env(const dowel_pair *env);
 
 /* execution.c */
+/* *execution may be set with a failure: something began that the caller has to cancel. */
 int dowel_run_start(dowel_run_client *client, const dowel_cloud_run_run_args *args, char **execution, dowel_error *err);
 int dowel_run_follow(dowel_run_client *client, const char *execution, json_t **state, dowel_error *err);
 int dowel_run_get(dowel_run_client *client, const char *execution, json_t **state, dowel_error *err);

@@ -94,6 +94,13 @@ int dowel_run_start(dowel_run_client *c, const dowel_cloud_run_run_args *args, c
             rc = dowel_fail(&local, DOWEL_E_PROTOCOL, "Cloud Run: job %s was run, but no execution appeared",
                             c->job->job);
     }
+    if (rc && !*execution && dowel_check(c->d, NULL)) {
+        /* Stopped while the answer was on its way: the caller cancels what may have begun. */
+        dowel_run_client cleanup = *c;
+        dowel_error ignored;
+        cleanup.d = dowel_cleanup(c->d);
+        find_ours(&cleanup, marker, execution, &ignored);
+    }
     if (rc && err) *err = local;
     json_decref(operation);
     json_decref(body);

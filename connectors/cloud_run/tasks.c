@@ -24,7 +24,8 @@ static const dowel_field job_fields[] = {
      .doc = "Tasks of an execution; without: one."},
     {DOWEL_AT(dowel_cloud_run_job, parallelism), .kind = DOWEL_INT, .maximum = 10000,
      .doc = "Most tasks at once; without: as the service sees fit."},
-    {DOWEL_AT(dowel_cloud_run_job, max_retries), .kind = DOWEL_INT, .maximum = 10, .doc = "Retries of a failed task."},
+    {DOWEL_AT(dowel_cloud_run_job, max_retries), .kind = DOWEL_INT, .maximum = 10,
+     .doc = "Retries of a failed task; without: none."},
     {DOWEL_AT(dowel_cloud_run_job, service_account), .kind = DOWEL_STRING,
      .doc = "Service account that the job runs as."},
     {DOWEL_AT(dowel_cloud_run_job, labels), .kind = DOWEL_MAP, .doc = "Labels of the job."},
@@ -33,7 +34,27 @@ static const dowel_field job_fields[] = {
     {DOWEL_AT(dowel_cloud_run_job, endpoint), .kind = DOWEL_STRING,
      .doc = "Address of a server that speaks Cloud Run."},
     {0}};
-static const dowel_table job_table = {"cloud-run-job", sizeof(dowel_cloud_run_job), job_fields, NULL};
+
+/* What the service would refuse only after a request. */
+static int check_job(const void *data, dowel_error *err) {
+    const dowel_cloud_run_job *job = data;
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz", all[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+    size_t size = strlen(job->job);
+    if (!size || size > 63 || !strchr(letters, job->job[0]) || strspn(job->job, all) != size ||
+        job->job[size - 1] == '-')
+        return dowel_fail(
+            err, DOWEL_E_INVALID,
+            "field \"job\": \"%.100s\" is no job name: at most 63 lower-case letters, digits and hyphens, "
+            "of which the first is a letter and the last no hyphen",
+            job->job);
+    for (const dowel_pair *env = job->env; env && env->name; env++)
+        if (!*env->name || strchr(env->name, '='))
+            return dowel_fail(err, DOWEL_E_INVALID, "field \"env\": \"%.100s\" is no name of an environment variable",
+                              env->name);
+    return 0;
+}
+
+static const dowel_table job_table = {"cloud-run-job", sizeof(dowel_cloud_run_job), job_fields, check_job};
 
 const dowel_block_type dowel_cloud_run_job_type = {.size = sizeof(dowel_block_type),
                                                    .name = "cloud-run-job",
@@ -63,12 +84,13 @@ static const dowel_field run_fields[] = {JOB(dowel_cloud_run_run_args),
                                          {0}};
 static const dowel_table run_table = {"cloud_run.run", sizeof(dowel_cloud_run_run_args), run_fields, NULL};
 
-/* The run is cancelled, so its own handle may do nothing more; the shared one may. */
-static void cancel_remote(dowel_run_client *c, dowel_block *job, const char *execution) {
-    dowel_error ignored;
-    if (dowel_run_cancel(c, execution, &ignored))
+static void cancel_remote(const dowel_run_client *c, dowel_block *job, const char *execution) {
+    dowel_run_client cleanup = *c;
+    cleanup.d = dowel_cleanup(c->d);
+    dowel_error why;
+    if (dowel_run_cancel(&cleanup, execution, &why))
         dowel_log(c->d, DOWEL_LOG_WARNING, "execution %s runs on: %s; `dowel call cloud_run.cancel --job %s` stops it",
-                  dowel_run_short(execution), ignored.message, dowel_block_name(job) ? dowel_block_name(job) : "...");
+                  dowel_run_short(execution), why.message, dowel_block_name(job) ? dowel_block_name(job) : "...");
 }
 
 static int run_run(dowel *d, const void *data, json_t **result, dowel_error *err) {
@@ -83,7 +105,7 @@ static int run_run(dowel *d, const void *data, json_t **result, dowel_error *err
     if (!rc) rc = dowel_remember(d, "cloud_run.execution", execution, false, err);
     if (!rc)
         rc = args->no_wait ? dowel_run_get(&c, execution, &state, err) : dowel_run_follow(&c, execution, &state, err);
-    if ((rc == DOWEL_E_CANCELLED || rc == DOWEL_E_TIMEOUT) && execution) cancel_remote(&c, args->job, execution);
+    if (rc && execution && dowel_check(d, NULL)) cancel_remote(&c, args->job, execution);
     if (!rc && !args->no_wait) rc = dowel_run_outcome(state, err);
     if (!rc) *result = dowel_run_describe(state);
     if (c.job->delete_after && state && dowel_run_ended(state)) {

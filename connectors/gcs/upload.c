@@ -213,7 +213,7 @@ static void cancel_session(dowel_gcs_client *c, const char *session) {
     dowel_http_accept(r, 404);
     dowel_http_accept(r, 410);
     dowel_error ignored;
-    if (dowel_http_send(c->d, r, NULL, &ignored))
+    if (dowel_http_send(dowel_cleanup(c->d), r, NULL, &ignored))
         dowel_log(c->d, DOWEL_LOG_WARNING, "the upload session could not be cancelled; it ends by itself in a week");
     dowel_http_free(r);
 }
@@ -274,7 +274,7 @@ static int upload_session(dowel_gcs_client *c, const dowel_gcs_upload_args *args
         if (stored && strcmp(stored, crc)) {
             dowel_http_request *r = dowel_gcs_request(c, "DELETE", args->name);
             dowel_http_query(r, "generation", generation); /* that and no other */
-            dowel_http_send(c->d, r, NULL, NULL);
+            dowel_http_send(dowel_cleanup(c->d), r, NULL, NULL);
             dowel_http_free(r);
             rc = dowel_fail(
                 err, DOWEL_E_CORRUPT,

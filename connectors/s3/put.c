@@ -111,11 +111,10 @@ static void abort_upload(dowel_s3_client *c, const char *key, const char *upload
     dowel_http_request *r = dowel_s3_request(c, "DELETE", key);
     dowel_http_query(r, "uploadId", upload);
     dowel_http_accept(r, 404);
-    dowel_error ignored;
-    if (dowel_http_send(c->d, r, NULL, &ignored))
+    dowel_error why;
+    if (dowel_http_send(dowel_cleanup(c->d), r, NULL, &why))
         dowel_log(c->d, DOWEL_LOG_WARNING,
-                  "the multipart upload of %s could not be aborted, and its parts are billed: %s", key,
-                  ignored.message);
+                  "the multipart upload of %s could not be aborted, and its parts are billed: %s", key, why.message);
     dowel_http_free(r);
 }
 

@@ -123,6 +123,10 @@ DOWEL_API int dowel_sleep(dowel *d, double seconds, dowel_error *err);
 DOWEL_API int dowel_check(dowel *d, dowel_error *err);
 /* Seconds until the deadline; a negative number when there is none. 0 when it has passed. */
 DOWEL_API double dowel_time_left(const dowel *d);
+/* A handle for what a body must still undo or stop remotely after its run was cancelled or ran out of time (an unfinished
+ * upload, a job that costs money): requests go through, for at most 15 seconds from the first call in an attempt. Of the same
+ * lifetime as `d`; `d` itself outside a run. */
+DOWEL_API dowel *dowel_cleanup(dowel *d);
 DOWEL_API void dowel_progress(dowel *d, int64_t done, int64_t total);
 DOWEL_API int dowel_attempt(const dowel *d);        /* 1 for the first; 0 outside a run */
 DOWEL_API const char *dowel_run_id(const dowel *d); /* "" outside a run */
