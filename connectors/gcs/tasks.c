@@ -17,12 +17,7 @@ static const dowel_field bucket_fields[] = {
     {0}};
 static const dowel_table bucket_table = {"gcs-bucket", sizeof(dowel_gcs_bucket), bucket_fields, NULL};
 
-static int storage_put(dowel *d, dowel_block *block, const char *key, const void *data, size_t size, dowel_error *err) {
-    return dowel_call(d, "gcs.upload",
-                      &(dowel_gcs_upload_args){
-                          .bucket = block, .name = key, .data = {data, size}, .content_type = "application/json"},
-                      sizeof(dowel_gcs_upload_args), NULL, NULL, err);
-}
+static int storage_put(dowel *d, dowel_block *block, const char *key, const void *data, size_t size, dowel_error *err);
 
 static int storage_get(dowel *d, dowel_block *block, const char *key, void **data, size_t *size, dowel_error *err) {
     dowel_gcs_client c;
@@ -109,6 +104,22 @@ static int run_upload(dowel *d, const void *data, json_t **result, dowel_error *
     if (!rc) rc = dowel_gcs_client_open(d, args.bucket, &c, err);
     if (!rc) rc = dowel_gcs_upload_source(&c, &args, source, result, err);
     dowel_source_close(source);
+    return rc;
+}
+
+/* Results are kept by the task's body, not by a run of its own: the history has one run, and no copy of the result. */
+static int storage_put(dowel *d, dowel_block *block, const char *key, const void *data, size_t size, dowel_error *err) {
+    dowel_record *args;
+    json_t *stored = NULL;
+    int rc =
+        dowel_record_copy(&upload_table,
+                          &(dowel_gcs_upload_args){
+                              .bucket = block, .name = key, .data = {data, size}, .content_type = "application/json"},
+                          sizeof(dowel_gcs_upload_args), &args, err);
+    if (rc) return rc;
+    rc = run_upload(d, dowel_record_data(args), &stored, err);
+    json_decref(stored);
+    dowel_record_free(args);
     return rc;
 }
 

@@ -24,12 +24,7 @@ static const dowel_field bucket_fields[] = {
     {0}};
 static const dowel_table bucket_table = {"s3-bucket", sizeof(dowel_s3_bucket), bucket_fields, NULL};
 
-static int storage_put(dowel *d, dowel_block *block, const char *key, const void *data, size_t size, dowel_error *err) {
-    return dowel_call(
-        d, "s3.put",
-        &(dowel_s3_put_args){.bucket = block, .key = key, .data = {data, size}, .content_type = "application/json"},
-        sizeof(dowel_s3_put_args), NULL, NULL, err);
-}
+static int storage_put(dowel *d, dowel_block *block, const char *key, const void *data, size_t size, dowel_error *err);
 
 static int storage_get(dowel *d, dowel_block *block, const char *key, void **data, size_t *size, dowel_error *err) {
     dowel_s3_client c;
@@ -111,6 +106,21 @@ static int run_put(dowel *d, const void *data, json_t **result, dowel_error *err
         dowel_s3_client_close(&c);
     }
     dowel_source_close(source);
+    return rc;
+}
+
+/* Results are kept by the task's body, not by a run of its own: the history has one run, and no copy of the result. */
+static int storage_put(dowel *d, dowel_block *block, const char *key, const void *data, size_t size, dowel_error *err) {
+    dowel_record *args;
+    json_t *stored = NULL;
+    int rc = dowel_record_copy(
+        &put_table,
+        &(dowel_s3_put_args){.bucket = block, .key = key, .data = {data, size}, .content_type = "application/json"},
+        sizeof(dowel_s3_put_args), &args, err);
+    if (rc) return rc;
+    rc = run_put(d, dowel_record_data(args), &stored, err);
+    json_decref(stored);
+    dowel_record_free(args);
     return rc;
 }
 
