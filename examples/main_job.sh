@@ -3,7 +3,7 @@
 # examples/quickstart.sh runs it against stand-in servers, whose addresses and keys are in DOWEL_TEST_* variables.
 # Against real accounts, leave out every --endpoint and name your own project and buckets.
 set -eu
-PATH=$PWD/build/release:$PATH
+PATH=${DOWEL_BIN:+${DOWEL_BIN%/*}:}$PWD/build/release:$PATH
 csv=build/data/airports.csv
 work=$DOWEL_TEST_TMP
 export BIGQUERY_EMULATOR_HOST="$DOWEL_TEST_BIGQUERY_URL"
