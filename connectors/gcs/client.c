@@ -99,13 +99,19 @@ static void copy_member(json_t *to, const char *name, const json_t *from, const 
     if (value) json_object_set(to, name, value);
 }
 
+json_t *dowel_gcs_relative(const dowel_gcs_client *c, const char *name) {
+    char *folder = dowel_gcs_full_name(c, "");
+    size_t length = folder ? strlen(folder) : 0;
+    if (!name) name = "";
+    json_t *relative = json_string(length && !strncmp(name, folder, length) ? name + length : name);
+    free(folder);
+    return relative;
+}
+
 json_t *dowel_gcs_describe(const dowel_gcs_client *c, const json_t *resource) {
     json_t *object = json_object();
-    const char *size = json_string_value(json_object_get(resource, "size")),
-               *name = json_string_value(json_object_get(resource, "name"));
-    char *folder = dowel_gcs_full_name(c, "");
-    size_t cut = folder && name && *folder && !strncmp(name, folder, strlen(folder)) ? strlen(folder) : 0;
-    json_object_set_new(object, "name", json_string(name ? name + cut : ""));
+    const char *size = json_string_value(json_object_get(resource, "size"));
+    json_object_set_new(object, "name", dowel_gcs_relative(c, json_string_value(json_object_get(resource, "name"))));
     json_object_set_new(object, "size", json_integer(size ? strtoll(size, NULL, 10) : 0));
     copy_member(object, "bucket", resource, "bucket");
     copy_member(object, "generation", resource, "generation");
@@ -113,7 +119,6 @@ json_t *dowel_gcs_describe(const dowel_gcs_client *c, const json_t *resource) {
     copy_member(object, "crc32c", resource, "crc32c");
     copy_member(object, "updated", resource, "updated");
     copy_member(object, "metadata", resource, "metadata");
-    free(folder);
     return object;
 }
 

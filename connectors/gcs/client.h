@@ -20,6 +20,8 @@ dowel_http_request *dowel_gcs_request(dowel_gcs_client *client, const char *meth
 dowel_http_request *dowel_gcs_upload_request(dowel_gcs_client *client, const char *kind);
 /* The object name with the folder in front. Newly allocated. */
 char *dowel_gcs_full_name(const dowel_gcs_client *client, const char *name);
+/* The reverse, as a JSON string. New reference. */
+json_t *dowel_gcs_relative(const dowel_gcs_client *client, const char *name);
 /* What tasks give of an object's resource. New reference. */
 json_t *dowel_gcs_describe(const dowel_gcs_client *client, const json_t *resource);
 int dowel_gcs_no_memory(dowel_error *err);

@@ -165,7 +165,7 @@ static int run_list(dowel *d, const void *data, json_t **result, dowel_error *er
     if (rc) return rc;
     json_t *objects = json_array(), *prefixes = json_array();
     char *prefix = dowel_gcs_full_name(&c, args->prefix ? args->prefix : ""), *token = NULL;
-    bool more = true;
+    bool more = true, cut = false;
     int64_t left = args->limit;
     while (!rc && more && left > 0) {
         dowel_http_request *r = dowel_gcs_request(&c, "GET", NULL);
@@ -181,14 +181,15 @@ static int run_list(dowel *d, const void *data, json_t **result, dowel_error *er
         json_array_foreach(json_object_get(page, "items"), i, item) if (left-- > 0)
             json_array_append_new(objects, dowel_gcs_describe(&c, item));
         json_array_foreach(json_object_get(page, "prefixes"), i, item) if (left-- > 0)
-            json_array_append(prefixes, item);
+            json_array_append_new(prefixes, dowel_gcs_relative(&c, json_string_value(item)));
+        cut = left < 0; /* a page may be longer than was asked for */
         free(token);
         const char *next = json_string_value(json_object_get(page, "nextPageToken"));
         token = next && *next ? strdup(next) : NULL;
         more = token != NULL;
         json_decref(page);
     }
-    if (!rc) *result = json_pack("{s:O,s:O,s:b}", "objects", objects, "prefixes", prefixes, "truncated", more);
+    if (!rc) *result = json_pack("{s:O,s:O,s:b}", "objects", objects, "prefixes", prefixes, "truncated", more || cut);
     json_decref(objects);
     json_decref(prefixes);
     free(prefix);
