@@ -304,7 +304,10 @@ int dowel_gcs_upload_source(dowel_gcs_client *c, const dowel_gcs_upload_args *ar
         rc = upload_simple(c, args, buffer, got, &resource, err);
     else if (!rc)
         rc = upload_session(c, args, source, total, buffer, room, got, &resource, err);
-    if (!rc) *result = dowel_gcs_describe(c, resource);
+    if (!rc)
+        *result = dowel_gcs_describe(c, resource);
+    else
+        dowel_error_prefix(err, "%s: ", args->name);
     json_decref(resource);
     free(buffer);
     return rc;
