@@ -8,7 +8,8 @@
 
 /* The rest of a command line, from where the subcommand has read it. */
 typedef struct cli {
-    dowel *d; /* opened by cli_open */
+    dowel *d;                                 /* opened by cli_open */
+    const dowel_connector *const *connectors; /* besides the built-in ones; may be NULL */
     int argc;
     char **argv;
     bool json;

@@ -1,6 +1,8 @@
 /* The dowel command: finds the subcommand, prepares the process, ends it with a documented status. */
 #include "cli.h"
 
+#include <dowel/cli.h>
+
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -38,7 +40,8 @@ bool cli_interrupted(void *context) {
 }
 
 int cli_open(cli *c) {
-    return c->d ? 0 : dowel_open(&c->d, NULL, &c->err);
+    const dowel_options options = {.size = sizeof options, .connectors = c->connectors};
+    return c->d ? 0 : dowel_open(&c->d, &options, &c->err);
 }
 
 int cli_failed(cli *c) {
@@ -96,7 +99,7 @@ static void protect(void) {
 #endif
 }
 
-static int dispatch(int argc, char **argv) {
+static int dispatch(int argc, char **argv, const dowel_connector *const *connectors) {
     if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || (!strcmp(argv[1], "help") && argc == 2)) {
         help();
         return argc < 2 ? 2 : 0;
@@ -108,7 +111,7 @@ static int dispatch(int argc, char **argv) {
     char *turned[] = {argv[2], "--help"};
     bool wants_help = !strcmp(argv[1], "help");
     const char *name = wants_help ? argv[2] : argv[1];
-    cli c = {.argc = wants_help ? 1 : argc - 2, .argv = wants_help ? turned + 1 : argv + 2};
+    cli c = {.connectors = connectors, .argc = wants_help ? 1 : argc - 2, .argv = wants_help ? turned + 1 : argv + 2};
     const char *term = getenv("TERM"), *no_colour = getenv("NO_COLOR");
     c.colour = isatty(STDOUT_FILENO) && !(no_colour && *no_colour) && term && strcmp(term, "dumb") != 0;
     for (size_t i = 0; i < COMMANDS; i++) {
@@ -124,13 +127,13 @@ static int dispatch(int argc, char **argv) {
                      near ? near : "", near ? "\"?" : "");
 }
 
-int main(int argc, char **argv) {
+int dowel_cli(int argc, char **argv, const dowel_connector *const *connectors) {
     protect();
     struct sigaction stop = {.sa_handler = on_signal}, ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGINT, &stop, NULL);
     sigaction(SIGTERM, &stop, NULL);
     sigaction(SIGPIPE, &ignore, NULL);
-    int status = dispatch(argc, argv);
+    int status = dispatch(argc, argv, connectors);
     /* What was printed must have arrived: a full disk behind > is a failure. A reader that left is not. */
     if ((fflush(stdout) || ferror(stdout)) && errno != EPIPE) {
         fprintf(stderr, "dowel: cannot write the output: %s\n", strerror(errno));

@@ -7,7 +7,7 @@ configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/dowelConfig.cmake.in $
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/dowelConfigVersion.cmake COMPATIBILITY SameMajorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/dowelConfig.cmake ${PROJECT_BINARY_DIR}/dowelConfigVersion.cmake DESTINATION ${config_dir})
 
-set(pc_libs "-ldowel")
+set(pc_libs "-ldowel_cli -ldowel")
 foreach(module IN LISTS DOWEL_CONNECTORS ITEMS blocks core)
     string(APPEND pc_libs " -ldowel_${module}")
 endforeach()

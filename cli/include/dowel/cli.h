@@ -1,0 +1,20 @@
+/* dowel/cli.h: the whole dowel command as one function, for programs that bring connectors of their own. In the library target
+ * dowel::cli. */
+#ifndef DOWEL_CLI_COMMAND_H
+#define DOWEL_CLI_COMMAND_H
+
+#include <dowel/dowel.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Runs the command line and returns the exit status. `connectors` (NULL-terminated; may be NULL) come beside the built-in ones: their
+ * block types and tasks have flags, help, completion and history like any other. To be called once, from main: it takes over
+ * SIGINT, SIGTERM and SIGPIPE, and forbids core files. */
+DOWEL_API int dowel_cli(int argc, char **argv, const dowel_connector *const *connectors);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
