@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct {
@@ -84,9 +85,15 @@ int dowel_exit_status(int code) {
 
 int dowel_error_print(const dowel_error *err) {
     if (!err) return 1;
-    fprintf(stderr, "dowel: %s\n", err->message);
-    if (*err->detail) fprintf(stderr, "%s%s", err->detail, err->detail[strlen(err->detail) - 1] == '\n' ? "" : "\n");
-    if (*err->hint) fprintf(stderr, "hint: %s\n", err->hint);
+    /* What a service said is in these texts. */
+    char *message = dowel_printable(err->message, false), *detail = dowel_printable(err->detail, true),
+         *hint = dowel_printable(err->hint, false);
+    fprintf(stderr, "dowel: %s\n", message ? message : dowel_code_name(err->code));
+    if (detail && *detail) fprintf(stderr, "%s%s", detail, detail[strlen(detail) - 1] == '\n' ? "" : "\n");
+    if (hint && *hint) fprintf(stderr, "hint: %s\n", hint);
+    free(message);
+    free(detail);
+    free(hint);
     return dowel_exit_status(err->code);
 }
 

@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 bool dowel_log_enabled(const dowel *d, dowel_log_level level) {
     return (int)level >= d->core->log_level || d->core->options.log;
@@ -24,7 +25,9 @@ void dowel_log(dowel *d, dowel_log_level level, const char *format, ...) {
         } else {
             char when[DOWEL_TIME_TEXT_SIZE];
             dowel_format_time(dowel_now(), when);
-            fprintf(stderr, "%s %s %s\n", when, names[level], line);
+            char *shown = dowel_printable(line, false);
+            fprintf(stderr, "%s %s %s\n", when, names[level], shown ? shown : "");
+            free(shown);
         }
         pthread_mutex_unlock(&d->core->log_lock);
     }

@@ -82,6 +82,13 @@ DOWEL_API int dowel_exit_status(int code);
 /* Writes "dowel: MESSAGE", the detail and the hint to stderr and returns dowel_exit_status(err->code). */
 DOWEL_API int dowel_error_print(const dowel_error *err);
 
+/* Text from elsewhere (a service's message, a cell of a table) made safe to show on a terminal: control characters, characters
+ * that reorder text, and bytes that are not UTF-8 become \n, \x1b, \u202e. `lines` keeps newlines and tabs. Newly allocated; NULL when
+ * out of memory. */
+DOWEL_API char *dowel_printable(const char *text, bool lines);
+/* Whether a character (a code point) would stay as it is there. */
+DOWEL_API bool dowel_is_printable(unsigned long character);
+
 /* A new reference to an object with code, message and every other member that is set; NULL when out of memory. */
 DOWEL_API json_t *dowel_error_json(const dowel_error *err);
 
