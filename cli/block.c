@@ -2,8 +2,7 @@
 #include "cli.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <openssl/crypto.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -48,57 +47,100 @@ static int find_type(cli *c, const char *reference, const dowel_block_type **typ
     return dowel_find_block_type(c->d, name, type, &c->err);
 }
 
+static void save_help(const cli *c, const dowel_block_type *type) {
+    printf("Usage: dowel block save %s/NAME [--field value ...] [--from FILE|-] [--overwrite]\n\n%s\n\nFields:\n",
+           type->name, type->doc);
+    cli_help_fields(c, type->table);
+    puts("\nOther:\n  --from FILE|-  fields from a JSON object; flags win\n"
+         "  --overwrite    replace the block where there is one\n"
+         "  --json         say what was saved as JSON");
+    printf("\nExample:\n  dowel block save %s/example", type->name);
+    cli_help_example(type->table);
+    putchar('\n');
+}
+
+static int read_fields(cli *c, const dowel_block_type *type, json_t *fields, dowel_save_mode *mode) {
+    static const char *const others[] = {"overwrite", "from", "json", NULL};
+    json_t *document = json_object();
+    bool overwrite = false;
+    int status = 0;
+    cli_flag flag;
+    for (cli_kind kind; !status && (kind = cli_next(c, &flag));) {
+        const dowel_field *field = kind == CLI_FLAG ? dowel_field_find(type->table, flag.name) : NULL;
+        int rc = 0;
+        if (kind == CLI_WORD)
+            status = cli_usage(c, "dowel block --help", "\"%.60s\" is not a flag", flag.word);
+        else if (field)
+            rc = cli_set_field(c, type->table, field, &flag, fields);
+        else if (!strcmp(flag.name, "overwrite"))
+            rc = cli_switch(c, &flag, &overwrite);
+        else if (!strcmp(flag.name, "json"))
+            rc = cli_switch(c, &flag, &c->json);
+        else if (!strcmp(flag.name, "from"))
+            rc = cli_read_document(c, &flag, document);
+        else
+            status = cli_unknown_flag(c, "dowel block --help", &flag, type->table, others);
+        if (rc) status = cli_failed(c);
+    }
+    json_object_update_missing(fields, document); /* flags win, wherever they stand */
+    json_decref(document);
+    *mode = overwrite ? DOWEL_SAVE_OVERWRITE : DOWEL_SAVE_NEW;
+    return status;
+}
+
+static void say_saved(const cli *c, const char *reference, int64_t revision) {
+    if (!c->json) {
+        printf("saved %s (revision %lld)\n", reference, (long long)revision);
+        return;
+    }
+    json_t *saved = json_pack("{s:s,s:I}", "block", reference, "revision", (json_int_t)revision);
+    cli_print_json(saved);
+    json_decref(saved);
+}
+
 static int save(cli *c) {
-    if (!c->argc) return cli_usage("dowel block --help", "dowel block save TYPE/NAME");
-    const char *reference = *c->argv++;
-    c->argc--;
+    cli_flag first;
+    if (!c->argc || cli_next(c, &first) != CLI_WORD)
+        return cli_usage(c, "dowel block --help", "which block? dowel block save TYPE/NAME ...");
+    const char *reference = first.word;
     const dowel_block_type *type;
     if (find_type(c, reference, &type)) return cli_failed(c);
     if (cli_wants_help(c)) {
-        printf("Usage: dowel block save %s/NAME [--field value ...] [--from FILE|-] [--overwrite]\n\n%s\n\nFields:\n",
-               type->name, type->doc);
-        cli_help_fields(c, type->table);
+        save_help(c, type);
         return 0;
     }
-    if (!strchr(reference, '/')) return cli_usage("dowel block --help", "\"%.60s\" has no name: TYPE/NAME", reference);
-    dowel_save_mode mode = DOWEL_SAVE_NEW;
-    json_t *document = json_object();
-    int status = 0;
-    cli_flag flag;
-    while (c->argc && !status) {
-        int rc = 0;
-        const dowel_field *field;
-        if (!cli_next_flag(c, &flag)) {
-            status = cli_usage("dowel block --help", "\"%.60s\" is not a flag", c->argv[0]);
-        } else if ((field = dowel_field_find(type->table, flag.name))) {
-            rc = cli_set_field(c, type->table, field, &flag, document);
-        } else if (!strcmp(flag.name, "overwrite")) {
-            mode = DOWEL_SAVE_OVERWRITE;
-        } else if (!strcmp(flag.name, "json")) {
-            c->json = true;
-        } else if (!strcmp(flag.name, "from")) {
-            const char *path = cli_flag_value(c, &flag);
-            rc = path ? cli_read_document(c, path, document)
-                      : dowel_fail(&c->err, DOWEL_E_INVALID, "--from needs a file");
-        } else {
-            status = cli_unknown_flag("dowel block --help", &flag, type->table,
-                                      (const char *const[]){"overwrite", "from", "json", NULL});
-        }
-        if (rc) status = cli_failed(c);
-    }
+    if (!strchr(reference, '/'))
+        return cli_usage(c, "dowel block --help", "\"%.60s\" has no name: TYPE/NAME", reference);
+    dowel_save_mode mode;
+    json_t *fields = json_object();
+    int status = read_fields(c, type, fields, &mode);
     int64_t revision;
     if (!status) {
-        if (dowel_block_save(c->d, reference, document, mode, &revision, &c->err)) {
+        if (dowel_block_save(c->d, reference, fields, mode, &revision, &c->err)) {
             if (c->err.code == DOWEL_E_EXISTS) dowel_error_hint(&c->err, "--overwrite replaces it");
             status = cli_failed(c);
-        } else if (c->json) {
-            printf("{\"block\": \"%s\", \"revision\": %lld}\n", reference, (long long)revision);
         } else {
-            printf("saved %s (revision %lld)\n", reference, (long long)revision);
+            say_saved(c, reference, revision);
         }
     }
-    json_decref(document);
+    json_decref(fields);
     return status;
+}
+
+/* No block has that name: the nearest is said with its type. */
+static int unknown_name(cli *c, const char *given, const json_t *blocks) {
+    const char **names = calloc(json_array_size(blocks) + 1, sizeof *names), *near = NULL, *type = NULL;
+    size_t i;
+    json_t *block;
+    json_array_foreach(blocks, i, block) if (names) names[i] = json_string_value(json_object_get(block, "name"));
+    if (names) near = dowel_nearest(given, names);
+    json_array_foreach(blocks, i, block) if (near && names[i] == near) type =
+        json_string_value(json_object_get(block, "type"));
+    dowel_fail(&c->err, DOWEL_E_NOT_FOUND, "no block \"%.100s\"%s%s%s%s%s", given, near ? "; did you mean \"" : "",
+               near ? type : "", near ? "/" : "", near ? near : "", near ? "\"?" : "");
+    if (!near) dowel_error_hint(&c->err, "`dowel block list` shows the saved blocks");
+    free(names);
+    return DOWEL_E_NOT_FOUND;
 }
 
 /* A name alone is enough where it is unique. */
@@ -116,8 +158,8 @@ static int complete_reference(cli *c, const char *given, char reference[160]) {
         if (!name || !type || strcmp(name, given)) continue;
         if (!found++) snprintf(reference, 160, "%s/%s", type, name);
     }
+    if (!found) rc = unknown_name(c, given, blocks);
     json_decref(blocks);
-    if (!found) rc = dowel_fail(&c->err, DOWEL_E_NOT_FOUND, "no block \"%.100s\"", given);
     if (found > 1)
         rc = dowel_fail(&c->err, DOWEL_E_INVALID, "several blocks are called \"%.100s\": give TYPE/NAME", given);
     return rc;
@@ -149,11 +191,13 @@ static int show(cli *c, const char *reference, bool secrets) {
 
 static int list(cli *c, const char *type) {
     json_t *blocks;
+    const dowel_block_type *known;
+    if (type && dowel_find_block_type(c->d, type, &known, &c->err)) return cli_failed(c);
     if (dowel_block_list(c->d, type, &blocks, &c->err)) return cli_failed(c);
     if (c->json)
         cli_print_json(blocks);
     else if (!json_array_size(blocks))
-        puts("no blocks yet");
+        puts(type ? "no blocks of this type yet" : "no blocks yet");
     else
         cli_print_table(c, blocks, (const char *const[]){"type", "name", "revision", "updated", "source", NULL});
     json_decref(blocks);
@@ -181,14 +225,30 @@ static int run_editor(cli *c, const char *path) {
     if (!editor || !*editor) editor = "vi";
     pid_t child = fork();
     if (child == 0) {
+        signal(SIGPIPE, SIG_DFL);
         execl("/bin/sh", "sh", "-c", "exec $0 \"$1\"", editor, path, (char *)NULL);
         _exit(127);
     }
     int status = 0;
+    /* Ctrl-C is the editor's while it runs. */
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
+    sigaction(SIGINT, &ignore, &before);
     while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+    sigaction(SIGINT, &before, NULL);
     if (child < 0 || !WIFEXITED(status) || WEXITSTATUS(status))
         return dowel_fail(&c->err, DOWEL_E_IO, "the editor (%s) failed; nothing was changed", editor);
     return 0;
+}
+
+/* Another may have saved the block while the editor was open. */
+static int still_the_same(cli *c, const char *reference, const json_t *revision) {
+    json_t *now;
+    int rc = dowel_block_show(c->d, reference, DOWEL_SECRETS_MASKED, &now, &c->err);
+    if (rc) return rc;
+    if (!json_equal(json_object_get(now, "revision"), revision))
+        rc = dowel_fail(&c->err, DOWEL_E_CONFLICT, "block %s was saved by another meanwhile", reference);
+    json_decref(now);
+    return rc;
 }
 
 static int edit(cli *c, const char *reference) {
@@ -210,77 +270,90 @@ static int edit(cli *c, const char *reference) {
     if (!rc) rc = run_editor(c, path);
     json_t *edited = json_object();
     bool read = !rc;
-    if (!rc) rc = cli_read_document(c, path, edited);
+    if (!rc) rc = cli_read_file(c, path, edited);
     int64_t revision = 0;
     bool same = !rc && json_equal(edited, masked);
     if (!rc && !same) {
         keep_masked(edited, masked, whole);
+        rc = still_the_same(c, reference, json_object_get(shown, "revision"));
+    }
+    if (!rc && !same) {
         rc = dowel_block_save(c->d, reference, edited, DOWEL_SAVE_OVERWRITE, &revision, &c->err);
     }
     if (rc && read)
         dowel_error_hint(&c->err, "nothing was changed; your text is in %s", path);
     else if (file)
         unlink(path);
-    if (!rc) {
-        if (same)
-            printf("%s: unchanged\n", reference);
-        else
-            printf("saved %s (revision %lld)\n", reference, (long long)revision);
-    }
+    if (!rc && same)
+        printf("%s: unchanged\n", reference);
+    else if (!rc)
+        say_saved(c, reference, revision);
     json_decref(edited);
     json_decref(shown);
     json_decref(full);
     return rc ? cli_failed(c) : 0;
 }
 
+static int delete_block(cli *c, const char *reference, bool force) {
+    if (dowel_block_delete(c->d, reference, force, &c->err)) return cli_failed(c);
+    if (c->json) {
+        json_t *deleted = json_pack("{s:s,s:b}", "block", reference, "deleted", 1);
+        cli_print_json(deleted);
+        json_decref(deleted);
+    } else {
+        printf("deleted %s\n", reference);
+    }
+    return 0;
+}
+
 int cli_block(cli *c) {
-    static const char *const verbs[] = {"types", "save", "show", "list", "delete", "edit", NULL};
+    static const char *const verbs[] = {"types", "save", "show", "list", "delete", "edit", NULL}, *const flags[] = {
+                                                                                                      "json", "force",
+                                                                                                      "show_secrets",
+                                                                                                      "type", NULL};
     if (!c->argc || !strcmp(c->argv[0], "--help") || !strcmp(c->argv[0], "-h")) {
         fputs(usage, c->argc ? stdout : stderr);
         return c->argc ? 0 : 2;
     }
     const char *verb = *c->argv++;
     c->argc--;
-    if (cli_wants_help(c) && strcmp(verb, "save")) {
+    /* `save TYPE --help` is of the type; it needs the handle. */
+    if (cli_wants_help(c) && (strcmp(verb, "save") != 0 || c->argv[0][0] == '-')) {
         fputs(usage, stdout);
         return 0;
     }
+    bool known = false;
+    for (size_t i = 0; verbs[i]; i++) known |= !strcmp(verb, verbs[i]);
+    if (!known) return cli_unknown_word(c, "dowel block --help", "block command", verb, verbs);
     if (cli_open(c)) return cli_failed(c);
     if (!strcmp(verb, "save")) return save(c);
     const char *name = NULL, *type = NULL;
     bool force = false, secrets = false;
     cli_flag flag;
-    while (c->argc) {
-        if (!cli_next_flag(c, &flag)) {
-            if (name) return cli_usage("dowel block --help", "\"%.60s\" is too much", c->argv[0]);
-            name = *c->argv++;
-            c->argc--;
-        } else if (!strcmp(flag.name, "json"))
-            c->json = true;
-        else if (!strcmp(flag.name, "force"))
-            force = true;
-        else if (!strcmp(flag.name, "show-secrets"))
-            secrets = true;
-        else if (!strcmp(flag.name, "type"))
-            type = cli_flag_value(c, &flag);
+    for (cli_kind kind; (kind = cli_next(c, &flag));) {
+        int rc = 0;
+        if (kind == CLI_WORD && (name || !strcmp(verb, "types")))
+            return cli_usage(c, "dowel block --help", "\"%.60s\" is too much", flag.word);
+        if (kind == CLI_WORD)
+            name = flag.word;
+        else if (!strcmp(flag.name, "json"))
+            rc = cli_switch(c, &flag, &c->json);
+        else if (!strcmp(flag.name, "force") && !strcmp(verb, "delete"))
+            rc = cli_switch(c, &flag, &force);
+        else if (!strcmp(flag.name, "show-secrets") && !strcmp(verb, "show"))
+            rc = cli_switch(c, &flag, &secrets);
+        else if (!strcmp(flag.name, "type") && !strcmp(verb, "list"))
+            rc = (type = cli_flag_value(c, &flag)) ? 0 : c->err.code;
         else
-            return cli_unknown_flag("dowel block --help", &flag, NULL,
-                                    (const char *const[]){"json", "force", "show_secrets", "type", NULL});
+            return cli_unknown_flag(c, "dowel block --help", &flag, NULL, flags);
+        if (rc) return cli_failed(c);
     }
     if (!strcmp(verb, "types")) return types(c);
     if (!strcmp(verb, "list")) return list(c, type ? type : name);
-    bool is_show = !strcmp(verb, "show"), is_delete = !strcmp(verb, "delete"), is_edit = !strcmp(verb, "edit");
-    if (!is_show && !is_delete && !is_edit) {
-        const char *near = dowel_nearest(verb, verbs);
-        return cli_usage("dowel block --help", "no command \"block %.60s\"%s%s%s", verb,
-                         near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
-    }
-    if (!name) return cli_usage("dowel block --help", "which block? TYPE/NAME");
+    if (!name) return cli_usage(c, "dowel block --help", "which block? dowel block %s TYPE/NAME", verb);
     char reference[160];
     if (complete_reference(c, name, reference)) return cli_failed(c);
-    if (is_show) return show(c, reference, secrets);
-    if (is_edit) return edit(c, reference);
-    if (dowel_block_delete(c->d, reference, force, &c->err)) return cli_failed(c);
-    printf("deleted %s\n", reference);
-    return 0;
+    if (!strcmp(verb, "show")) return show(c, reference, secrets);
+    if (!strcmp(verb, "edit")) return edit(c, reference);
+    return delete_block(c, reference, force);
 }

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const own_flags[] = {"json", "from", "run-name", "help", NULL};
-
 static void help(cli *c, const dowel_task *task) {
     printf("Usage: dowel call %s [--field value ...] [--from FILE|-] [--json]\n\n%s\n\n", task ? task->name : "TASK",
            task ? task->doc : "Runs a task and prints its result.");
@@ -31,44 +29,56 @@ static const dowel_field *policy_field(const char *name) {
     return field || strncmp(name, "policy-", 7) ? field : dowel_field_find(&dowel_policy_table, name + 7);
 }
 
+/* Every flag that `call` has beside the task's own: for suggestions. */
+static int unknown_flag(cli *c, const char *where, const cli_flag *flag, const dowel_task *task) {
+    const char *names[32] = {"json", "from", "run_name", "help"};
+    size_t n = 4;
+    for (const dowel_field *f = dowel_policy_table.fields; f->name && n < 31; f++) names[n++] = f->name;
+    return cli_unknown_flag(c, where, flag, task->args, names);
+}
+
 static int read_flags(cli *c, const dowel_task *task, json_t *args, json_t *policy, const char **run_name) {
     char where[160];
     snprintf(where, sizeof where, "dowel call %s --help", task->name);
+    json_t *document = json_object();
     cli_flag flag;
-    while (c->argc) {
-        if (!cli_next_flag(c, &flag)) return cli_usage(where, "\"%.60s\" is not a flag", c->argv[0]);
-        const dowel_field *field = task->args ? dowel_field_find(task->args, flag.name) : NULL;
+    cli_kind kind;
+    int status = 0;
+    while (!status && (kind = cli_next(c, &flag))) {
+        const dowel_field *field = task->args && kind == CLI_FLAG ? dowel_field_find(task->args, flag.name) : NULL;
         const dowel_field *policy_is = field ? NULL : policy_field(flag.name);
         int rc = 0;
-        if (field) {
+        if (kind == CLI_WORD) {
+            status = cli_usage(c, where, "\"%.60s\" is not a flag", flag.word);
+        } else if (field) {
             rc = cli_set_field(c, task->args, field, &flag, args);
         } else if (policy_is) {
             rc = cli_set_field(c, &dowel_policy_table, policy_is, &flag, policy);
         } else if (!strcmp(flag.name, "json")) {
-            c->json = true;
+            rc = cli_switch(c, &flag, &c->json);
         } else if (!strcmp(flag.name, "from")) {
-            const char *path = cli_flag_value(c, &flag);
-            json_t *document = json_object();
-            rc = path ? cli_read_document(c, path, document)
-                      : dowel_fail(&c->err, DOWEL_E_INVALID, "--from needs a file");
-            if (!rc) json_object_update_missing(args, document);
-            json_decref(document);
+            rc = cli_read_document(c, &flag, document);
         } else if (!strcmp(flag.name, "run-name")) {
             *run_name = cli_flag_value(c, &flag);
+            rc = *run_name ? 0 : c->err.code;
         } else {
-            return cli_unknown_flag(where, &flag, task->args, own_flags);
+            status = unknown_flag(c, where, &flag, task);
         }
-        if (rc) return cli_failed(c);
+        if (rc) status = cli_failed(c);
     }
-    return 0;
+    json_object_update_missing(args, document); /* flags win, wherever they stand */
+    json_decref(document);
+    return status;
 }
 
 int cli_call(cli *c) {
     bool wants_help = cli_wants_help(c);
-    if (!c->argc || c->argv[0][0] == '-') {
+    if (wants_help && (!c->argc || c->argv[0][0] == '-')) {
         help(c, NULL);
-        return wants_help ? 0 : 2;
+        return 0;
     }
+    if (!c->argc || c->argv[0][0] == '-')
+        return cli_usage(c, "dowel call --help", "which task? dowel call TASK ...; `dowel task list` shows them");
     if (cli_open(c)) return cli_failed(c);
     const dowel_task *task;
     if (dowel_find_task(c->d, c->argv[0], &task, &c->err)) return cli_failed(c);
@@ -93,7 +103,9 @@ int cli_call(cli *c) {
             memcpy(&options.policy, dowel_record_data(record), sizeof options.policy);
     }
     if (!status) {
+        cli_signals_begin();
         int rc = dowel_call_json(c->d, task->name, args, &options, &result, &c->err);
+        cli_signals_end();
         cli_progress_end(&progress);
         const char *file = json_string_value(json_object_get(args, "file"));
         bool to_stdout = !rc && file && !strcmp(file, "-") && json_object_get(result, "file");

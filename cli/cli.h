@@ -13,7 +13,9 @@ typedef struct cli {
     int argc;
     char **argv;
     bool json;
-    bool colour; /* standard output is a terminal that wants it */
+    bool words_only;         /* -- has been read */
+    bool colour;             /* standard output is a terminal that wants it */
+    const char *input_taken; /* the flag that has read standard input */
     dowel_error err;
 } cli;
 
@@ -28,30 +30,42 @@ int cli_completion(cli *c);
 int cli_open(cli *c);
 /* Prints c->err and returns its exit status. */
 int cli_failed(cli *c);
-/* Prints "dowel: ...", a pointer to help, and returns 2. */
-int cli_usage(const char *help, const char *format, ...) DOWEL_PRINTF(2, 3);
+/* A command line that makes no sense: the message, a pointer to `help`; returns 2. */
+int cli_usage(cli *c, const char *help, const char *format, ...) DOWEL_PRINTF(3, 4);
+/* The same for a word that is none of `candidates` (NULL-terminated), with the nearest of them. */
+int cli_unknown_word(cli *c, const char *help, const char *what, const char *word, const char *const *candidates);
 bool cli_wants_help(const cli *c);
 
-/* flags.c: one flag at a time. Returns 1 with name and value (NULL for a bare flag that takes none or is last), 0 at the end or at a word. */
+/* flags.c: one flag or word at a time. */
+typedef enum cli_kind { CLI_END, CLI_FLAG, CLI_WORD } cli_kind;
 typedef struct cli_flag {
-    char name[128];           /* without -- */
+    char name[128];           /* without --; empty for a word */
     const char *inline_value; /* after = ; NULL: none */
+    const char *word;
 } cli_flag;
-int cli_next_flag(cli *c, cli_flag *flag);
-/* The flag's value: what came after = or the next word. NULL when there is none. */
+cli_kind cli_next(cli *c, cli_flag *flag);
+/* The flag's value: what came after = or the next word. NULL when there is none, and then c->err says so. */
 const char *cli_flag_value(cli *c, const cli_flag *flag);
+/* A flag that takes no value. */
+int cli_switch(cli *c, const cli_flag *flag, bool *on);
 /* Sets a field from a flag; reads secrets from where the value says. */
 int cli_set_field(cli *c, const dowel_table *table, const dowel_field *field, const cli_flag *flag, json_t *object);
 /* UNKNOWN flag: message with the nearest of the table's and `others` (NULL-terminated, may be NULL). */
-int cli_unknown_flag(const char *help, const cli_flag *flag, const dowel_table *table, const char *const *others);
-/* Reads a JSON object from a file or - and merges it. */
-int cli_read_document(cli *c, const char *path, json_t *object);
+int cli_unknown_flag(cli *c, const char *help, const cli_flag *flag, const dowel_table *table,
+                     const char *const *others);
+/* Reads a JSON object from the file, or standard input for -, that the flag names and merges it. */
+int cli_read_document(cli *c, const cli_flag *flag, json_t *object);
+int cli_read_file(cli *c, const char *path, json_t *object);
 
 /* help.c */
 void cli_help_fields(const cli *c, const dowel_table *table);
+/* Flags with example values for what the table requires. */
+void cli_help_example(const dowel_table *table);
+
+/* json.c: numbers that read back as the same, control characters escaped. Ends with a newline. */
+void cli_print_json(const json_t *value);
 
 /* print.c */
-void cli_print_json(const json_t *value);
 /* Objects as "key: value" lines, arrays of objects as a table; `rows` names the member that is one. */
 void cli_print_value(const cli *c, const json_t *value, const char *rows);
 /* A table of chosen columns (NULL-terminated names; NULL: all). */
@@ -66,7 +80,9 @@ typedef struct cli_progress {
 void cli_progress_show(void *context, int64_t done, int64_t total);
 void cli_progress_end(cli_progress *progress);
 
-/* main.c: set by SIGINT and SIGTERM. */
+/* signals.c: while a task runs, the first SIGINT or SIGTERM cancels it, the second ends the process. */
+void cli_signals_begin(void);
+void cli_signals_end(void);
 bool cli_interrupted(void *context);
 
 #endif

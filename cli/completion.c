@@ -79,14 +79,15 @@ int cli_completion(cli *c) {
         return cli_wants_help(c) ? 0 : 2;
     }
     const char *shell = c->argv[0];
+    static const char *const shells[] = {"bash", "zsh", "fish", NULL};
+    if (strcmp(shell, "bash") != 0 && strcmp(shell, "zsh") != 0 && strcmp(shell, "fish") != 0)
+        return cli_unknown_word(c, "dowel completion --help", "completion for", shell, shells);
     if (cli_open(c)) return cli_failed(c);
     if (!strcmp(shell, "fish")) {
         fish(c);
-    } else if (!strcmp(shell, "bash") || !strcmp(shell, "zsh")) {
+    } else {
         if (*shell == 'z') puts("autoload -U +X bashcompinit && bashcompinit");
         bash(c);
-    } else {
-        return cli_usage("dowel completion --help", "no completion for \"%.40s\": bash, zsh or fish", shell);
     }
     return 0;
 }

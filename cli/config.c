@@ -37,11 +37,11 @@ int cli_config(cli *c) {
         return 0;
     }
     cli_flag flag;
-    while (c->argc) {
-        if (!cli_next_flag(c, &flag)) return cli_usage("dowel config --help", "\"%.60s\" is not a flag", c->argv[0]);
+    for (cli_kind kind; (kind = cli_next(c, &flag));) {
+        if (kind == CLI_WORD) return cli_usage(c, "dowel config --help", "\"%.60s\" is not a flag", flag.word);
         if (strcmp(flag.name, "json"))
-            return cli_unknown_flag("dowel config --help", &flag, NULL, (const char *const[]){"json", NULL});
-        c->json = true;
+            return cli_unknown_flag(c, "dowel config --help", &flag, NULL, (const char *const[]){"json", NULL});
+        if (cli_switch(c, &flag, &c->json)) return cli_failed(c);
     }
     if (cli_open(c)) return cli_failed(c);
     json_t *environment = json_object();

@@ -10,24 +10,48 @@
 #include <termios.h>
 #include <unistd.h>
 
-int cli_next_flag(cli *c, cli_flag *flag) {
-    if (!c->argc || strncmp(c->argv[0], "--", 2) || !c->argv[0][2]) return 0;
-    const char *word = c->argv[0] + 2, *equals = strchr(word, '=');
-    size_t length = equals ? (size_t)(equals - word) : strlen(word);
+cli_kind cli_next(cli *c, cli_flag *flag) {
+    memset(flag, 0, sizeof *flag);
+    if (c->argc && !c->words_only && !strcmp(c->argv[0], "--")) {
+        c->words_only = true;
+        c->argc--;
+        c->argv++;
+    }
+    if (!c->argc) return CLI_END;
+    const char *word = *c->argv++;
+    c->argc--;
+    flag->word = word;
+    if (c->words_only || strncmp(word, "--", 2)) return CLI_WORD;
+    word += 2;
+    size_t length = strcspn(word, "=");
+    if (word[length]) flag->inline_value = word + length + 1;
     if (length >= sizeof flag->name) length = sizeof flag->name - 1;
     memcpy(flag->name, word, length);
-    flag->name[length] = 0;
-    flag->inline_value = equals ? equals + 1 : NULL;
-    c->argc--;
-    c->argv++;
-    return 1;
+    return CLI_FLAG;
 }
 
 const char *cli_flag_value(cli *c, const cli_flag *flag) {
     if (flag->inline_value) return flag->inline_value;
-    if (!c->argc) return NULL;
+    if (!c->argc) {
+        dowel_fail(&c->err, DOWEL_E_INVALID, "--%s needs a value", flag->name);
+        return NULL;
+    }
     c->argc--;
     return *c->argv++;
+}
+
+int cli_switch(cli *c, const cli_flag *flag, bool *on) {
+    if (flag->inline_value) return dowel_fail(&c->err, DOWEL_E_INVALID, "--%s takes no value", flag->name);
+    *on = true;
+    return 0;
+}
+
+/* Standard input can be read once. */
+static int take_input(cli *c, const char *flag) {
+    if (c->input_taken)
+        return dowel_fail(&c->err, DOWEL_E_INVALID, "--%s: --%s has read standard input already", flag, c->input_taken);
+    c->input_taken = flag;
+    return 0;
 }
 
 /* A line typed without echo. Newly allocated. */
@@ -41,11 +65,13 @@ static char *prompt(const char *name) {
     bool changed = !tcgetattr(fd, &before);
     quiet = before;
     quiet.c_lflag &= ~(tcflag_t)ECHO;
+    cli_signals_begin(); /* Ctrl-C must not leave a terminal without echo */
     if (changed) tcsetattr(fd, TCSAFLUSH, &quiet);
     char *line = NULL;
     size_t room = 0;
     ssize_t size = getline(&line, &room, terminal);
     if (changed) tcsetattr(fd, TCSAFLUSH, &before);
+    cli_signals_end();
     fputc('\n', terminal);
     fclose(terminal);
     if (size > 0 && line[size - 1] == '\n') line[--size] = 0;
@@ -68,6 +94,7 @@ static int set_secret(cli *c, const dowel_table *table, const dowel_field *field
     }
     if (!strcmp(value, "prompt")) {
         char *text = prompt(field->name);
+        if (!text && cli_interrupted(NULL)) return dowel_fail(&c->err, DOWEL_E_CANCELLED, "interrupted");
         if (!text)
             return dowel_fail(&c->err, DOWEL_E_INVALID, "%s: field \"%s\": nothing was typed", table->name,
                               field->name);
@@ -87,17 +114,25 @@ static int set_secret(cli *c, const dowel_table *table, const dowel_field *field
 }
 
 int cli_set_field(cli *c, const dowel_table *table, const dowel_field *field, const cli_flag *flag, json_t *object) {
-    if (field->kind == DOWEL_BOOL && !flag->inline_value) {
+    bool word_follows = c->argc && (!strcmp(c->argv[0], "true") || !strcmp(c->argv[0], "false"));
+    if (field->kind == DOWEL_BOOL && !flag->inline_value && !word_follows) {
         json_object_set_new(object, field->name, json_true());
         return 0;
     }
     const char *value = cli_flag_value(c, flag);
-    if (!value) return dowel_fail(&c->err, DOWEL_E_INVALID, "--%s needs a value", flag->name);
+    if (!value) return c->err.code;
+    bool reads = field->flags & (DOWEL_SECRET | DOWEL_MULTILINE) || field->kind == DOWEL_BYTES ||
+                 field->kind == DOWEL_JSON || field->kind == DOWEL_TABLE || field->kind == DOWEL_TABLES;
+    if (reads && !strcmp(value, "-")) {
+        int rc = take_input(c, field->name);
+        if (rc) return rc;
+    }
     if (field->flags & DOWEL_SECRET) return set_secret(c, table, field, value, object);
     return dowel_field_parse(table, field, value, object, &c->err);
 }
 
-int cli_unknown_flag(const char *help, const cli_flag *flag, const dowel_table *table, const char *const *others) {
+int cli_unknown_flag(cli *c, const char *help, const cli_flag *flag, const dowel_table *table,
+                     const char *const *others) {
     const char *names[256];
     size_t n = 0;
     for (const dowel_field *f = table ? table->fields : NULL; f && f->name && n < 200; f++) names[n++] = f->name;
@@ -111,11 +146,11 @@ int cli_unknown_flag(const char *help, const cli_flag *flag, const dowel_table *
     snprintf(shown, sizeof shown, "%s", near ? near : "");
     for (char *p = shown; *p; p++)
         if (*p == '_') *p = '-';
-    return cli_usage(help, "unknown flag --%s%s%s%s", flag->name, near ? "; did you mean --" : "", shown,
+    return cli_usage(c, help, "unknown flag --%s%s%s%s", flag->name, near ? "; did you mean --" : "", shown,
                      near ? "?" : "");
 }
 
-int cli_read_document(cli *c, const char *path, json_t *object) {
+int cli_read_file(cli *c, const char *path, json_t *object) {
     dowel_source *source;
     int rc = dowel_source_file(path, &source, &c->err);
     if (rc) return rc;
@@ -128,14 +163,20 @@ int cli_read_document(cli *c, const char *path, json_t *object) {
         if (!rc && got) rc = dowel_sink_write(sink, buffer, got, &c->err);
     }
     OPENSSL_cleanse(buffer, sizeof buffer);
+    const char *name = strcmp(path, "-") ? path : "standard input";
     json_t *document = NULL;
-    if (!rc)
-        rc = dowel_json_parse(dowel_sink_bytes(sink).data, dowel_sink_bytes(sink).size,
-                              strcmp(path, "-") ? path : "standard input", &document, &c->err);
-    if (!rc && !json_is_object(document)) rc = dowel_fail(&c->err, DOWEL_E_INVALID, "%s: expected a JSON object", path);
+    if (!rc) rc = dowel_json_parse(dowel_sink_bytes(sink).data, dowel_sink_bytes(sink).size, name, &document, &c->err);
+    if (!rc && !json_is_object(document)) rc = dowel_fail(&c->err, DOWEL_E_INVALID, "%s: expected a JSON object", name);
     if (!rc) json_object_update(object, document);
     json_decref(document);
     dowel_sink_close(sink);
     dowel_source_close(source);
     return rc;
+}
+
+int cli_read_document(cli *c, const cli_flag *flag, json_t *object) {
+    const char *path = cli_flag_value(c, flag);
+    if (!path) return c->err.code;
+    int rc = strcmp(path, "-") ? 0 : take_input(c, "from");
+    return rc ? rc : cli_read_file(c, path, object);
 }

@@ -30,3 +30,18 @@ void cli_help_fields(const cli *c, const dowel_table *table) {
         free(kind);
     }
 }
+
+void cli_help_example(const dowel_table *table) {
+    size_t shown = 0;
+    for (int required = 1; required >= 0; required--) {
+        for (const dowel_field *f = table->fields; f->name; f++) {
+            bool secret = f->flags & DOWEL_SECRET, needed = f->flags & DOWEL_REQUIRED;
+            const char *value = !secret ? f->example : f->kind == DOWEL_JSON ? "@FILE" : "prompt";
+            if (needed != (required == 1) || (!needed && (shown || secret)) || !value) continue;
+            fputs(" --", stdout);
+            for (const char *p = f->name; *p; p++) putchar(*p == '_' ? '-' : *p);
+            printf(strpbrk(value, " $&;*?()<>|\"{}[]") ? " '%s'" : " %s", value);
+            shown++;
+        }
+    }
+}

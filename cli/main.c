@@ -4,6 +4,8 @@
 #include <dowel/cli.h>
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -27,26 +29,21 @@ static const struct {
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 
-/* A signal handler can set nothing else. */
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int number) {
-    interrupted = number;
-}
-
-bool cli_interrupted(void *context) {
-    (void)context;
-    return interrupted != 0;
-}
-
 int cli_open(cli *c) {
     const dowel_options options = {.size = sizeof options, .connectors = c->connectors};
     return c->d ? 0 : dowel_open(&c->d, &options, &c->err);
 }
 
+/* An error in the middle of the flags must not depend on where --json stands. */
+static bool wants_json(const cli *c) {
+    bool json = c->json;
+    for (int i = 0; i < c->argc && strcmp(c->argv[i], "--"); i++) json |= !strcmp(c->argv[i], "--json");
+    return json;
+}
+
 int cli_failed(cli *c) {
     fflush(stdout);
-    if (c->json) {
+    if (wants_json(c)) {
         json_t *error = dowel_error_json(&c->err);
         json_t *whole = json_pack("{s:o}", "error", error);
         json_dumpf(whole, stderr, JSON_COMPACT);
@@ -57,14 +54,21 @@ int cli_failed(cli *c) {
     return dowel_error_print(&c->err);
 }
 
-int cli_usage(const char *help, const char *format, ...) {
+int cli_usage(cli *c, const char *help, const char *format, ...) {
+    char message[sizeof c->err.message];
     va_list args;
     va_start(args, format);
-    fputs("dowel: ", stderr);
-    vfprintf(stderr, format, args);
+    vsnprintf(message, sizeof message, format, args);
     va_end(args);
-    fprintf(stderr, "\nhint: `%s` says how\n", help);
-    return 2;
+    dowel_fail(&c->err, DOWEL_E_INVALID, "%s", message);
+    dowel_error_hint(&c->err, "`%s` says how", help);
+    return cli_failed(c);
+}
+
+int cli_unknown_word(cli *c, const char *help, const char *what, const char *word, const char *const *candidates) {
+    const char *near = dowel_nearest(word, candidates);
+    return cli_usage(c, help, "no %s \"%.60s\"%s%s%s", what, word, near ? "; did you mean \"" : "", near ? near : "",
+                     near ? "\"?" : "");
 }
 
 bool cli_wants_help(const cli *c) {
@@ -122,22 +126,31 @@ static int dispatch(int argc, char **argv, const dowel_connector *const *connect
     }
     const char *names[COMMANDS + 1] = {NULL};
     for (size_t i = 0; i < COMMANDS; i++) names[i] = commands[i].name;
-    const char *near = dowel_nearest(name, names);
-    return cli_usage("dowel --help", "no command \"%.60s\"%s%s%s", name, near ? "; did you mean \"" : "",
-                     near ? near : "", near ? "\"?" : "");
+    return cli_unknown_word(&c, "dowel --help", *name == '-' ? "flag" : "command", name, names);
+}
+
+/* A database opened as number 1 would receive what is meant for the screen. What was closed stays closed to its use. */
+static void keep_standard_streams(void) {
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0) open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
+/* What was printed must have arrived: a full disk behind > is a failure. A reader that left a pipe (head) is not. */
+static bool output_failed(void) {
+    if (!fflush(stdout) && !ferror(stdout)) return false;
+    int why = errno;
+    struct pollfd reader = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    if (why == EPIPE || (poll(&reader, 1, 0) == 1 && reader.revents & POLLERR)) return false;
+    fprintf(stderr, "dowel: cannot write the output: %s\n", strerror(why));
+    return true;
 }
 
 int dowel_cli(int argc, char **argv, const dowel_connector *const *connectors) {
+    keep_standard_streams();
     protect();
-    struct sigaction stop = {.sa_handler = on_signal}, ignore = {.sa_handler = SIG_IGN};
-    sigaction(SIGINT, &stop, NULL);
-    sigaction(SIGTERM, &stop, NULL);
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGPIPE, &ignore, NULL);
     int status = dispatch(argc, argv, connectors);
-    /* What was printed must have arrived: a full disk behind > is a failure. A reader that left is not. */
-    if ((fflush(stdout) || ferror(stdout)) && errno != EPIPE) {
-        fprintf(stderr, "dowel: cannot write the output: %s\n", strerror(errno));
-        if (!status) status = 1;
-    }
-    return interrupted ? 130 : status;
+    if (output_failed() && !status) status = 1;
+    return status;
 }

@@ -1,4 +1,4 @@
-/* Values on the screen: tables, key and value lines, JSON. */
+/* Values on the screen: tables, key and value lines. */
 #include "cli.h"
 
 #include <stdlib.h>
@@ -6,30 +6,14 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-void cli_print_json(const json_t *value) {
-    json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
-    putchar('\n');
-}
-
-/* Text for the screen; control characters, which could drive the terminal, are shown as what they are. */
+/* Text for the screen. Newly allocated. */
 static char *cell(const json_t *value) {
-    char *raw = json_is_string(value) ? strdup(json_string_value(value))
-                : !value || json_is_null(value)
-                    ? strdup("NULL")
-                    : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15));
-    char *out = raw ? malloc(strlen(raw) * 4 + 1) : NULL, *q = out;
-    for (const unsigned char *p = (const unsigned char *)raw; q && *p; p++) {
-        /* C1 controls come as 0xC2 0x80-0x9F in UTF-8 */
-        if (*p < 0x20 || *p == 0x7f)
-            q += sprintf(q, "\\x%02x", *p);
-        else if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
-            q += sprintf(q, "\\x%02x", *++p);
-        else
-            *q++ = (char)*p;
-    }
-    if (q) *q = 0;
+    if (json_is_string(value)) return dowel_printable(json_string_value(value), false);
+    if (!value || json_is_null(value)) return strdup("NULL");
+    char *raw = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15));
+    char *shown = raw ? dowel_printable(raw, false) : NULL;
     free(raw);
-    return out;
+    return shown;
 }
 
 /* Columns that text takes: characters, not bytes. */
@@ -45,9 +29,39 @@ static size_t terminal_width(void) {
     return 0;
 }
 
-static void print_padded(const char *text, size_t room, bool right, bool last) {
+typedef struct column {
+    char *key, *title;
+    size_t room;
+    bool numeric;
+} column;
+
+/* Every member that any row has, in the order of their first appearance; or those that are asked for. */
+static column *find_columns(const json_t *rows, const char *const *names, size_t *count) {
+    json_t *seen = json_object(), *row;
+    size_t i, n = 0;
+    const char *key;
+    json_t *value;
+    for (; names && *names; names++) json_object_set_new(seen, *names, json_null());
+    if (!json_object_size(seen)) {
+        json_array_foreach((json_t *)rows, i, row) json_object_foreach(row, key, value) if (!json_object_get(seen, key))
+            json_object_set_new(seen, key, json_null());
+    }
+    column *columns = calloc(json_object_size(seen) + 1, sizeof *columns);
+    if (columns) {
+        json_object_foreach(seen, key, value) {
+            columns[n].key = strdup(key);
+            columns[n].title = dowel_printable(key, false);
+            n++;
+        }
+    }
+    json_decref(seen);
+    *count = n;
+    return columns;
+}
+
+static void print_padded(const char *text, size_t room, bool right, bool last, bool cut) {
     size_t w = width(text);
-    if (w > room) {
+    if (w > room && cut) {
         size_t n = 0;
         for (; *text; text++) {
             if (((unsigned char)*text & 0xc0) != 0x80 && n++ == room - 1) break;
@@ -56,66 +70,81 @@ static void print_padded(const char *text, size_t room, bool right, bool last) {
         fputs("\xe2\x80\xa6", stdout);
         return;
     }
-    if (right) printf("%*s", (int)(room - w), "");
+    size_t padding = w < room ? room - w : 0;
+    if (right) printf("%*s", (int)padding, "");
     fputs(text, stdout);
-    if (!right && !last) printf("%*s", (int)(room - w), "");
+    if (!right && !last) printf("%*s", (int)padding, "");
 }
 
-void cli_print_table(const cli *c, const json_t *rows, const char *const *columns) {
-    const char *names[64];
-    size_t n = 0, room[64], total = 0;
-    bool numeric[64];
-    if (columns) {
-        while (columns[n] && n < 64) {
-            names[n] = columns[n];
-            n++;
-        }
-    } else {
-        const char *key;
-        json_t *value;
-        json_object_foreach(json_array_get(rows, 0), key, value) if (n < 64) names[n++] = key;
-    }
+/* Where nothing limits the width, one huge cell must not pad every other row to its size. */
+#define WIDEST 100
+
+static void measure(const json_t *rows, column *columns, size_t n, size_t limit) {
+    size_t total = 0;
     for (size_t i = 0; i < n; i++) {
-        room[i] = width(names[i]);
-        numeric[i] = json_array_size(rows) > 0;
+        column *col = &columns[i];
+        col->room = width(col->title ? col->title : "");
+        col->numeric = json_array_size(rows) > 0;
         for (size_t r = 0; r < json_array_size(rows); r++) {
-            json_t *value = json_object_get(json_array_get(rows, r), names[i]);
+            json_t *value = json_object_get(json_array_get(rows, r), col->key);
             char *text = cell(value);
             size_t w = text ? width(text) : 0;
-            if (w > room[i]) room[i] = w;
-            if (value && !json_is_number(value) && !json_is_null(value)) numeric[i] = false;
+            if (w > WIDEST && !limit) w = WIDEST;
+            if (w > col->room) col->room = w;
+            if (value && !json_is_number(value) && !json_is_null(value)) col->numeric = false;
             free(text);
         }
-        total += room[i] + 2;
+        total += col->room + 2;
     }
-    size_t limit = terminal_width();
-    while (limit && total > limit) { /* the widest column gives way */
+    while (limit && total > limit + 2) { /* the widest column gives way */
         size_t widest = 0;
         for (size_t i = 1; i < n; i++)
-            if (room[i] > room[widest]) widest = i;
-        if (room[widest] <= 8) break;
-        room[widest]--;
+            if (columns[i].room > columns[widest].room) widest = i;
+        if (columns[widest].room <= 8) break;
+        columns[widest].room--;
         total--;
     }
+}
+
+void cli_print_table(const cli *c, const json_t *rows, const char *const *names) {
+    size_t n, limit = terminal_width();
+    column *columns = find_columns(rows, names, &n);
+    if (!columns) return;
+    measure(rows, columns, n, limit);
     for (size_t i = 0; i < n; i++) {
         if (c->colour) fputs("\033[1m", stdout);
-        print_padded(names[i], room[i], numeric[i], i + 1 == n);
+        print_padded(columns[i].title ? columns[i].title : "", columns[i].room, columns[i].numeric, i + 1 == n, limit);
         fputs(c->colour ? "\033[0m" : "", stdout);
         fputs(i + 1 < n ? "  " : "\n", stdout);
     }
     for (size_t r = 0; r < json_array_size(rows); r++) {
         for (size_t i = 0; i < n; i++) {
-            json_t *value = json_object_get(json_array_get(rows, r), names[i]);
-            char *text = columns && !value ? strdup("") : cell(value);
-            print_padded(text ? text : "", room[i], numeric[i], i + 1 == n);
+            json_t *value = json_object_get(json_array_get(rows, r), columns[i].key);
+            char *text = value ? cell(value) : strdup("");
+            print_padded(text ? text : "", columns[i].room, columns[i].numeric, i + 1 == n, limit);
             fputs(i + 1 < n ? "  " : "\n", stdout);
             free(text);
         }
     }
+    for (size_t i = 0; i < n; i++) {
+        free(columns[i].key);
+        free(columns[i].title);
+    }
+    free(columns);
 }
 
 static bool is_table(const json_t *value) {
-    return json_is_array(value) && json_array_size(value) && json_is_object(json_array_get(value, 0));
+    if (!json_is_array(value) || !json_array_size(value)) return false;
+    for (size_t i = 0; i < json_array_size(value); i++)
+        if (!json_is_object(json_array_get(value, i))) return false;
+    return true;
+}
+
+/* Text of several lines, each indented. */
+static void print_lines(const char *text) {
+    char *lines = dowel_printable(text, true), *rest = lines;
+    for (char *line; rest && *rest && (line = strsep(&rest, "\n"));) printf("  %s\n", line);
+    free(lines);
 }
 
 void cli_print_value(const cli *c, const json_t *value, const char *rows) {
@@ -143,26 +172,20 @@ void cli_print_value(const cli *c, const json_t *value, const char *rows) {
     json_object_foreach((json_t *)value, key, member) if (!is_table(member) && width(key) > longest) longest =
         width(key);
     json_object_foreach((json_t *)value, key, member) {
-        if (is_table(member)) {
-            printf("%s:\n", key);
-            cli_print_table(c, member, NULL);
-            continue;
-        }
-        char *text = json_is_string(member) && strchr(json_string_value(member), '\n') ? NULL : cell(member);
-        if (text) {
-            printf("%s:%*s %s\n", key, (int)(longest - width(key)), "", text);
+        char *name = dowel_printable(key, false);
+        bool lines = json_is_string(member) && strchr(json_string_value(member), '\n');
+        if (is_table(member) || lines) {
+            printf("%s:\n", name ? name : "");
+            if (lines)
+                print_lines(json_string_value(member));
+            else
+                cli_print_table(c, member, NULL);
         } else {
-            printf("%s:\n", key);
-            char *lines = strdup(json_string_value(member)), *rest = lines;
-            for (char *line; rest && (line = strsep(&rest, "\n"));) {
-                json_t *one = json_string(line);
-                char *shown = cell(one);
-                printf("  %s\n", shown ? shown : "");
-                free(shown);
-                json_decref(one);
-            }
-            free(lines);
+            size_t used = name ? width(name) : 0;
+            char *text = cell(member);
+            printf("%s:%*s %s\n", name ? name : "", (int)(longest > used ? longest - used : 0), "", text ? text : "");
+            free(text);
         }
-        free(text);
+        free(name);
     }
 }

@@ -1,11 +1,12 @@
 /* dowel runs: what ran, how it went, what it gave. */
 #include "cli.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char *const usage =
-    "Usage: dowel runs [--limit N] [--state STATE] [--task TASK] [--json]\n"
+    "Usage: dowel runs [--limit N] [--state STATE] [--task TASK] [--parent ID] [--json]\n"
     "       dowel runs show ID [--json]      arguments, attempts, error, children, log\n"
     "       dowel runs result ID             a persisted result, read back from its storage\n\n"
     "ID may be any unique part of a run's id, at least 4 characters. States: pending running retrying completed "
@@ -18,7 +19,7 @@ static int list(cli *c, const dowel_runs_query *query) {
     if (c->json) {
         cli_print_json(runs);
     } else if (!json_array_size(runs)) {
-        puts("no runs yet");
+        puts(query->state || query->task || query->parent ? "no such runs" : "no runs yet");
     } else {
         size_t i;
         json_t *run;
@@ -37,47 +38,80 @@ static int list(cli *c, const dowel_runs_query *query) {
     return 0;
 }
 
+/* A whole number from 1 on. */
+static int read_limit(cli *c, const char *text, int64_t *limit) {
+    char *end;
+    errno = 0;
+    long long number = strtoll(text, &end, 10);
+    if (errno || end == text || *end || number < 1)
+        return dowel_fail(&c->err, DOWEL_E_INVALID, "--limit: expected a whole number from 1 on, got \"%.60s\"", text);
+    *limit = number;
+    return 0;
+}
+
+static int read_state(cli *c, const char *text, const char **state) {
+    static const char *const states[] = {"pending", "running",   "retrying", "completed",
+                                         "failed",  "cancelled", "crashed",  NULL};
+    *state = text;
+    for (size_t i = 0; states[i]; i++)
+        if (!strcmp(states[i], text)) return 0;
+    const char *near = dowel_nearest(text, states);
+    dowel_fail(&c->err, DOWEL_E_INVALID, "--state: no state \"%.60s\"%s%s%s", text, near ? "; did you mean \"" : "",
+               near ? near : "", near ? "\"?" : "");
+    dowel_error_hint(&c->err, "one of pending, running, retrying, completed, failed, cancelled, crashed");
+    return c->err.code;
+}
+
+static int read_query(cli *c, const cli_flag *flag, dowel_runs_query *query) {
+    static const char *const flags[] = {"json", "limit", "state", "task", "parent", NULL};
+    if (!strcmp(flag->name, "json")) return cli_switch(c, flag, &c->json) ? cli_failed(c) : 0;
+    size_t i = 1;
+    while (flags[i] && strcmp(flags[i], flag->name)) i++;
+    if (!flags[i]) return cli_unknown_flag(c, "dowel runs --help", flag, NULL, flags);
+    const char *value = cli_flag_value(c, flag);
+    int rc = value ? 0 : c->err.code;
+    if (rc) {
+    } else if (i == 1) {
+        rc = read_limit(c, value, &query->limit);
+    } else if (i == 2) {
+        rc = read_state(c, value, &query->state);
+    } else if (i == 3) {
+        query->task = value;
+    } else {
+        query->parent = value;
+    }
+    return rc ? cli_failed(c) : 0;
+}
+
 int cli_runs(cli *c) {
+    static const char *const verbs[] = {"list", "show", "result", NULL};
     if (cli_wants_help(c)) {
         fputs(usage, stdout);
         return 0;
     }
     dowel_runs_query query = {.size = sizeof query, .limit = 50};
-    const char *words[3] = {NULL};
+    const char *words[2] = {NULL};
     size_t n = 0;
-    while (c->argc) {
-        cli_flag flag;
-        if (!cli_next_flag(c, &flag)) {
-            if (n == 2) return cli_usage("dowel runs --help", "\"%.60s\" is too much", c->argv[0]);
-            words[n++] = *c->argv++;
-            c->argc--;
-            continue;
-        }
-        if (!strcmp(flag.name, "json")) {
-            c->json = true;
-            continue;
-        }
-        const char *value = cli_flag_value(c, &flag);
-        if (!value) return cli_usage("dowel runs --help", "--%s needs a value", flag.name);
-        if (!strcmp(flag.name, "limit"))
-            query.limit = strtoll(value, NULL, 10);
-        else if (!strcmp(flag.name, "state"))
-            query.state = value;
-        else if (!strcmp(flag.name, "task"))
-            query.task = value;
-        else if (!strcmp(flag.name, "parent"))
-            query.parent = value;
+    cli_flag flag;
+    for (cli_kind kind; (kind = cli_next(c, &flag));) {
+        int status = 0;
+        if (kind == CLI_FLAG)
+            status = read_query(c, &flag, &query);
+        else if (n == 2)
+            status = cli_usage(c, "dowel runs --help", "\"%.60s\" is too much", flag.word);
         else
-            return cli_unknown_flag("dowel runs --help", &flag, NULL,
-                                    (const char *const[]){"json", "limit", "state", "task", "parent", NULL});
+            words[n++] = flag.word;
+        if (status) return status;
     }
+    bool lists = !n || !strcmp(words[0], "list"), result = n && !strcmp(words[0], "result");
+    if (!lists && !result && strcmp(words[0], "show"))
+        return cli_unknown_word(c, "dowel runs --help", "runs command", words[0], verbs);
+    if (lists && n == 2) return cli_usage(c, "dowel runs --help", "\"%.60s\" is too much", words[1]);
+    if (!lists && n < 2) return cli_usage(c, "dowel runs --help", "which run? dowel runs %s ID", words[0]);
     if (cli_open(c)) return cli_failed(c);
-    if (!n || (n == 1 && !strcmp(words[0], "list"))) return list(c, &query);
-    bool show = !strcmp(words[0], "show"), result = !strcmp(words[0], "result");
-    if (n != 2 || (!show && !result))
-        return cli_usage("dowel runs --help", "dowel runs, dowel runs show ID or dowel runs result ID");
+    if (lists) return list(c, &query);
     json_t *value;
-    if (show ? dowel_runs_show(c->d, words[1], &value, &c->err) : dowel_runs_result(c->d, words[1], &value, &c->err))
+    if (result ? dowel_runs_result(c->d, words[1], &value, &c->err) : dowel_runs_show(c->d, words[1], &value, &c->err))
         return cli_failed(c);
     if (c->json || result)
         cli_print_json(value);

@@ -22,27 +22,32 @@ static int list(cli *c) {
 }
 
 int cli_task(cli *c) {
+    static const char *const verbs[] = {"list", "show", NULL};
     if (!c->argc || cli_wants_help(c)) {
         fputs(usage, c->argc ? stdout : stderr);
         return c->argc ? 0 : 2;
     }
-    const char *verb = *c->argv++, *name = NULL;
-    c->argc--;
-    while (c->argc) {
-        cli_flag flag;
-        if (!cli_next_flag(c, &flag)) {
-            name = *c->argv++;
-            c->argc--;
-        } else if (!strcmp(flag.name, "json")) {
-            c->json = true;
-        } else {
-            return cli_unknown_flag("dowel task --help", &flag, NULL, (const char *const[]){"json", NULL});
-        }
+    const char *words[2] = {NULL};
+    size_t n = 0;
+    cli_flag flag;
+    for (cli_kind kind; (kind = cli_next(c, &flag));) {
+        if (kind == CLI_WORD && n == 2) return cli_usage(c, "dowel task --help", "\"%.60s\" is too much", flag.word);
+        if (kind == CLI_WORD)
+            words[n++] = flag.word;
+        else if (strcmp(flag.name, "json"))
+            return cli_unknown_flag(c, "dowel task --help", &flag, NULL, (const char *const[]){"json", NULL});
+        else if (cli_switch(c, &flag, &c->json))
+            return cli_failed(c);
     }
+    if (!n) return cli_usage(c, "dowel task --help", "dowel task list, or dowel task show NAME");
+    bool lists = !strcmp(words[0], "list");
+    if (!lists && strcmp(words[0], "show"))
+        return cli_unknown_word(c, "dowel task --help", "task command", words[0], verbs);
+    if (lists && words[1]) return cli_usage(c, "dowel task --help", "\"%.60s\" is too much", words[1]);
+    if (!lists && !words[1]) return cli_usage(c, "dowel task --help", "which task? `dowel task list` shows them");
     if (cli_open(c)) return cli_failed(c);
-    if (!strcmp(verb, "list")) return list(c);
-    if (strcmp(verb, "show") || !name)
-        return cli_usage("dowel task --help", "dowel task list, or dowel task show NAME");
+    if (lists) return list(c);
+    const char *name = words[1];
     const dowel_task *task;
     if (dowel_find_task(c->d, name, &task, &c->err)) return cli_failed(c);
     if (c->json) {
