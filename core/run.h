@@ -20,7 +20,7 @@ struct dowel_run {
     double deadline;         /* of dowel_clock; 0 none */
     double cleanup_deadline; /* 0: no clean-up has begun */
     atomic_bool cancelled;
-    bool persisting; /* its result is being kept: runs that this takes keep none of their own */
+    bool persisting;               /* its result is being kept: runs that this takes keep none of their own */
     dowel_call_options options;    /* callbacks only */
     struct dowel_future *children; /* of a flow: every future submitted in it; guarded by the pool's lock */
     atomic_int events;             /* of the history written so far */
