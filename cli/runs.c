@@ -40,11 +40,12 @@ static int list(cli *c, const dowel_runs_query *query) {
 
 /* A whole number from 1 on. */
 static int read_limit(cli *c, const char *text, int64_t *limit) {
-    char *end;
+    char *end = NULL;
     errno = 0;
-    long long number = strtoll(text, &end, 10);
-    if (errno || end == text || *end || number < 1)
-        return dowel_fail(&c->err, DOWEL_E_INVALID, "--limit: expected a whole number from 1 on, got \"%.60s\"", text);
+    long long number = text ? strtoll(text, &end, 10) : 0;
+    if (errno || !end || *end || number < 1)
+        return dowel_fail(&c->err, DOWEL_E_INVALID, "--limit: expected a whole number from 1 on, got \"%.60s\"",
+                          text ? text : "");
     *limit = number;
     return 0;
 }

@@ -34,7 +34,7 @@ static const struct {
     {DOWEL_E_INTERNAL, "internal", 1},
 };
 
-int dowel_fail(dowel_error *err, int code, const char *format, ...) {
+int(dowel_fail)(dowel_error *err, int code, const char *format, ...) {
     if (!err) return code;
     /* Arguments may point into *err itself (a message wrapped in a longer one), so format first, clear later. */
     char message[sizeof err->message];

@@ -480,7 +480,7 @@ static int copy_struct(const dowel_table *table, const char *root, const char *p
                        int depth, dowel_arena *arena, void *to, const json_t *given, dowel_error *err) {
     decoding at = {table, root, path, NULL, depth, arena, err};
     if (depth > MAX_DEPTH) return dowel_fail(err, DOWEL_E_INVALID, "%s: field \"%s\": nested too deeply", root, path);
-    for (const dowel_field *field = table->fields; field->name; field++) {
+    for (const dowel_field *field = table->fields; from && field->name; field++) {
         const void *member = (const char *)from + field->offset;
         /* Members that an older caller's struct does not have keep their zero. */
         if (field->offset + dowel_kind_size(field->kind) > size || dowel_member_is_zero(field, member)) continue;

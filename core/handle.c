@@ -205,7 +205,7 @@ int dowel_open_with(dowel **d, const dowel_options *options, dowel_error *err) {
     while (list && list[core->connector_count]) core->connector_count++;
     core->connectors = calloc(core->connector_count + 1, sizeof *core->connectors);
     if (!core->connectors) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-    for (size_t i = 0; i < core->connector_count && !rc; i++) {
+    for (size_t i = 0; list && i < core->connector_count && !rc; i++) {
         core->connectors[i] = list[i];
         rc = open_connector(&core->top, list[i], err);
         if (!rc) core->connectors_open++;

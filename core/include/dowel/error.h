@@ -65,6 +65,11 @@ typedef struct dowel_error {
  * error path. A message that does not fit is cut. Thread-safe; `err` may be NULL. */
 DOWEL_API int dowel_fail(dowel_error *err, int code, const char *format, ...) DOWEL_PRINTF(3, 4);
 
+#if defined(__clang_analyzer__) && !defined(__cplusplus)
+/* The analyser does not see that the code is what comes back. */
+#define dowel_fail(err, code, ...) ((void)(dowel_fail)((err), (code), __VA_ARGS__), (int)(code))
+#endif
+
 /* Puts text in front of the message ("block gcs-bucket/results: ..."); keeps everything else. Returns err->code
  * (DOWEL_E_INTERNAL when `err` is NULL). */
 DOWEL_API int dowel_error_prefix(dowel_error *err, const char *format, ...) DOWEL_PRINTF(2, 3);
