@@ -135,7 +135,10 @@ static int decode_list(const decoding *at, const dowel_field *field, const json_
     const char **items = dowel_arena_alloc(at->arena, (count + 1) * sizeof *items);
     if (!items) return no_memory(at->err);
     for (size_t i = 0; i < count; i++) {
-        int rc = decode_text(at, field, json_array_get(value, i), &items[i]);
+        char name[128];
+        snprintf(name, sizeof name, "%s[%zu]", field->name, i);
+        const dowel_field item = {.name = name, .flags = field->flags};
+        int rc = decode_text(at, &item, json_array_get(value, i), &items[i]);
         if (rc) return rc;
     }
     *out = items;
@@ -152,7 +155,10 @@ static int decode_map(const decoding *at, const dowel_field *field, const json_t
     json_object_foreach((json_t *)value, key, member) {
         pairs->name = dowel_arena_text(at->arena, key, strlen(key));
         if (!pairs->name) return no_memory(at->err);
-        int rc = decode_text(at, field, member, &pairs->value);
+        char name[128];
+        snprintf(name, sizeof name, "%s.%s", field->name, key);
+        const dowel_field item = {.name = name, .flags = field->flags};
+        int rc = decode_text(at, &item, member, &pairs->value);
         if (rc) return rc;
         pairs++;
     }
