@@ -254,9 +254,10 @@ int dowel_field_parse(const dowel_table *table, const dowel_field *field, const 
         } else {
             const char *data = bytes.data;
             size_t size = bytes.size;
-            /* A secret's last newline comes from the editor or echo, not from the secret. */
-            if (field->flags & DOWEL_SECRET && !(field->flags & DOWEL_MULTILINE) && size && data[size - 1] == '\n')
-                size--;
+            /* The newline after a secret of one line comes from the editor or echo, not from the secret. */
+            const char *newline = size ? memchr(data, '\n', size) : NULL;
+            if (field->flags & DOWEL_SECRET && newline == data + size - 1)
+                size -= size > 1 && newline[-1] == '\r' ? 2 : 1;
             json_t *value = json_stringn(size ? data : "", size);
             rc = value ? add_value(object, field, value, err) : wrong(err, table, field, "UTF-8 text", "");
         }
