@@ -48,7 +48,7 @@ class CommandTest(unittest.TestCase):
     def dowel(self, *arguments, **options):
         """Runs, expects success, returns standard output."""
         done = self.run_dowel(*arguments, **options)
-        self.assertEqual(done.returncode, 0, f"dowel {' '.join(arguments)}: {done.out}{done.err}")
+        self.assertEqual(done.returncode, 0, f"dowel {arguments}: {done.out}{done.err}")
         return done.out
 
     def json(self, *arguments, **options):
@@ -57,7 +57,7 @@ class CommandTest(unittest.TestCase):
     def fails(self, status, *arguments, says=(), **options):
         """Runs, expects this exit status, nothing on standard output, and every text of `says` in the message."""
         done = self.run_dowel(*arguments, **options)
-        what = f"dowel {' '.join(arguments)}: {done.out}{done.err}"
+        what = f"dowel {arguments}: {done.out}{done.err}"
         self.assertEqual(done.returncode, status, what)
         self.assertEqual(done.out, "", what)
         self.assertTrue(done.err.startswith("dowel: ") or done.err.startswith('{"error"'), what)
