@@ -4,14 +4,19 @@
 Each server starts on a free loopback port and is told to the command by environment variables (see the table at the end
 of servers.py). The command also gets a fresh HOME and a temporary folder, DOWEL_TEST_TMP. When the command ends, is
 interrupted or killed, every server is stopped and the folder removed. The exit status is the command's; 77 when a
-server is not to be had here.
+server is not to be had here; 99 when a secret that the servers know stands in what the command printed or in what it left
+in the folders for data, configuration, state and caches.
 """
+import glob
+import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import servers  # noqa: E402
@@ -31,6 +36,49 @@ def clean_environment(folder):
                XDG_STATE_HOME=os.path.join(folder, "state"), XDG_CACHE_HOME=os.path.join(folder, "cache"),
                DOWEL_TEST_TMP=os.path.join(folder, "tmp"), AWS_EC2_METADATA_DISABLED="true", NO_COLOR="1")
     return env
+
+
+def known_secrets(env):
+    """What must be found nowhere: name and pattern."""
+    found = {"access token": rb"ya29\.[A-Za-z0-9_-]{20,}", "refresh token": rb"1//refresh-token"}
+    if "DOWEL_TEST_AWS_SECRET_ACCESS_KEY" in env:
+        found["secret access key"] = re.escape(env["DOWEL_TEST_AWS_SECRET_ACCESS_KEY"].encode())
+    for path in glob.glob(os.path.join(env.get("DOWEL_TEST_OAUTH_KEYS", "/nowhere"), "*.json")):
+        with open(path) as file:
+            key = json.load(file).get("private_key", "")
+        for line in key.splitlines()[2:6]:
+            found[f"private key of {os.path.basename(path)}"] = re.escape(line.encode())
+    return found
+
+
+def leaks(secrets, folder, printed):
+    """Where secrets stand that should not: in the open, that is; sealed they may be anywhere."""
+    said = [f"{name}, printed" for name, pattern in secrets.items() if re.search(pattern, printed)]
+    for kept in ("data", "config", "state", "cache"):
+        for root, _, files in os.walk(os.path.join(folder, kept)):
+            for path in (os.path.join(root, name) for name in files):
+                if not os.path.isfile(path) or os.path.getsize(path) > 100_000_000:
+                    continue
+                with open(path, "rb") as file:
+                    content = file.read()
+                said += [f"{name}, in {os.path.relpath(path, folder)}" for name, pattern in secrets.items()
+                         if re.search(pattern, content)]
+    return said
+
+
+class Tee:
+    """Passes on what a command prints and keeps it."""
+
+    def __init__(self, stream, out):
+        self.kept = bytearray()
+        self.thread = threading.Thread(target=self.copy, args=(stream, out), daemon=True)
+        self.thread.start()
+
+    def copy(self, stream, out):
+        while piece := stream.read1(65536):
+            self.kept += piece
+            out.buffer.write(piece)
+            out.buffer.flush()
 
 
 def main(arguments):
@@ -57,9 +105,19 @@ def main(arguments):
         except servers.Missing as missing:
             print(f"SKIPPED: {missing}", flush=True)
             return 77
-        child = subprocess.Popen(command, env=env, preexec_fn=servers.die_with_parent)
+        # On a terminal the command gets the terminal itself: for people.
+        terminal = sys.stdout.isatty()
+        child = subprocess.Popen(command, env=env, preexec_fn=servers.die_with_parent, stdout=None if terminal else subprocess.PIPE,
+                                 stderr=None if terminal else subprocess.PIPE)
+        tees = [] if terminal else [Tee(child.stdout, sys.stdout), Tee(child.stderr, sys.stderr)]
         status = child.wait()
         child = None
+        for tee in tees:
+            tee.thread.join(10)
+        found = leaks(known_secrets(env), folder, b"".join(bytes(tee.kept) for tee in tees))
+        if found:
+            print("SECRETS IN THE OPEN: " + "; ".join(found), file=sys.stderr)
+            return 99
         return 128 - status if status < 0 else status
     finally:
         if child:
