@@ -1,7 +1,7 @@
 /* Block type aws-credentials, and keys, region and endpoint as found in blocks, environment and profiles. */
 #include "aws_profile.h"
 
-#include <dowel/credentials.h>
+#include "aws.h"
 
 #include <ctype.h>
 #include <openssl/crypto.h>
@@ -44,6 +44,7 @@ const dowel_block_type dowel_aws_credentials_type = {
     .doc = "Who calls Amazon's services. With no field: what Amazon's own tools would find.",
     .table = &table,
     .version = 1,
+    .check = dowel_aws_check,
 };
 
 static const dowel_aws_credentials *data_of(dowel_block *block) {

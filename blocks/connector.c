@@ -8,6 +8,8 @@ static const dowel_block_type *const block_types[] = {
     &dowel_aws_credentials_type, &dowel_gcp_credentials_type, &dowel_secret_type, &dowel_local_file_system_type, NULL,
 };
 
+static const dowel_task *const tasks[] = {&dowel_block_check_task, NULL};
+
 static int open_registry(dowel *d, dowel_error *err) {
     (void)err;
     dowel_resolver_install(d);
@@ -21,5 +23,6 @@ const dowel_connector dowel_blocks_connector = {
     .version = "0.1.0",
     .doc = "Credentials and other blocks, and the registry that keeps them.",
     .block_types = block_types,
+    .tasks = tasks,
     .open = open_registry,
 };

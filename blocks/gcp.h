@@ -46,6 +46,9 @@ int dowel_gcp_known_identity(dowel *d, dowel_block *credentials, dowel_gcp_ident
 int dowel_gcp_token_after(dowel *d, dowel_block *credentials, const char *refused, bool again, char **token,
                           int64_t *expires, char **quota_project, dowel_error *err);
 
+/* check of the block type */
+int dowel_gcp_check(dowel *d, dowel_block *block, json_t *report, dowel_error *err);
+
 /* https, or http to this machine: where secrets may be sent. */
 bool dowel_gcp_safe_url(const char *url);
 

@@ -94,6 +94,7 @@ const dowel_block_type dowel_gcp_credentials_type = {
     .doc = "Who calls Google Cloud: a service account, a user, or whatever the environment provides.",
     .table = &table,
     .version = 1,
+    .check = dowel_gcp_check,
 };
 
 /* ---- identity ---- */

@@ -1,10 +1,11 @@
-/* Block types of this module that have no public struct. */
+/* What this module brings that has no public name. */
 #ifndef DOWEL_TYPES_H
 #define DOWEL_TYPES_H
 
-#include <dowel/block.h>
+#include <dowel/connector.h>
 
 extern const dowel_block_type dowel_secret_type;
 extern const dowel_block_type dowel_local_file_system_type;
+extern const dowel_task dowel_block_check_task;
 
 #endif

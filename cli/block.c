@@ -14,7 +14,8 @@ static const char *const usage =
     "       dowel block show TYPE/NAME [--json] [--show-secrets]\n"
     "       dowel block list [--type TYPE] [--json]\n"
     "       dowel block delete TYPE/NAME [--force]\n"
-    "       dowel block edit TYPE/NAME\n\n"
+    "       dowel block edit TYPE/NAME\n"
+    "       dowel block check TYPE/NAME [--json]\n\n"
     "Secrets are given as @FILE, - (standard input), env:VARIABLE or prompt, never as they are: arguments can be seen "
     "by others.\n"
     "`dowel block save TYPE --help` lists a type's fields.\n\n"
@@ -307,10 +308,8 @@ static int delete_block(cli *c, const char *reference, bool force) {
 }
 
 int cli_block(cli *c) {
-    static const char *const verbs[] = {"types", "save", "show", "list", "delete", "edit", NULL}, *const flags[] = {
-                                                                                                      "json", "force",
-                                                                                                      "show_secrets",
-                                                                                                      "type", NULL};
+    static const char *const verbs[] = {"types", "save", "show", "list", "delete", "edit", "check", NULL},
+                             *const flags[] = {"json", "force", "show_secrets", "type", NULL};
     if (!c->argc || !strcmp(c->argv[0], "--help") || !strcmp(c->argv[0], "-h")) {
         fputs(usage, c->argc ? stdout : stderr);
         return c->argc ? 0 : 2;
@@ -355,5 +354,6 @@ int cli_block(cli *c) {
     if (complete_reference(c, name, reference)) return cli_failed(c);
     if (!strcmp(verb, "show")) return show(c, reference, secrets);
     if (!strcmp(verb, "edit")) return edit(c, reference);
+    if (!strcmp(verb, "check")) return cli_block_check(c, reference);
     return delete_block(c, reference, force);
 }

@@ -27,6 +27,9 @@ int cli_runs(cli *c);
 int cli_config(cli *c);
 int cli_completion(cli *c);
 
+/* check.c: proves one block. */
+int cli_block_check(cli *c, const char *reference);
+
 int cli_open(cli *c);
 /* Prints c->err and returns its exit status. */
 int cli_failed(cli *c);

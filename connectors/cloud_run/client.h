@@ -27,6 +27,9 @@ int dowel_run_ensure_job(dowel_run_client *client, dowel_error *err);
 int dowel_run_delete_job(dowel_run_client *client, bool not_found_ok, bool *deleted, dowel_error *err);
 json_t *dowel_run_env(const dowel_pair *env);
 
+/* check.c */
+int dowel_run_check(dowel *d, dowel_block *block, json_t *report, dowel_error *err);
+
 /* execution.c */
 /* *execution may be set with a failure: something began that the caller has to cancel. */
 int dowel_run_start(dowel_run_client *client, const dowel_cloud_run_run_args *args, char **execution, dowel_error *err);

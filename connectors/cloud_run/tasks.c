@@ -60,7 +60,8 @@ const dowel_block_type dowel_cloud_run_job_type = {.size = sizeof(dowel_block_ty
                                                    .name = "cloud-run-job",
                                                    .doc = "A Cloud Run job: image, command, resources.",
                                                    .table = &job_table,
-                                                   .version = 1};
+                                                   .version = 1,
+                                                   .check = dowel_run_check};
 
 #define JOB(type)                                                                                                      \
     {                                                                                                                  \

@@ -28,6 +28,9 @@ int dowel_gcs_no_memory(dowel_error *err);
 /* CRC32C in Google's form: big-endian, base64. */
 void dowel_gcs_crc32c_text(dowel_digest *digest, char text[9]);
 
+/* check.c */
+int dowel_gcs_check(dowel *d, dowel_block *block, json_t *report, dowel_error *err);
+
 int dowel_gcs_upload_source(dowel_gcs_client *client, const dowel_gcs_upload_args *args, dowel_source *source,
                             json_t **result, dowel_error *err);
 int dowel_gcs_download_sink(dowel_gcs_client *client, const char *name, const char *generation, dowel_sink *sink,

@@ -44,7 +44,8 @@ const dowel_block_type dowel_gcs_bucket_type = {.size = sizeof(dowel_block_type)
                                                 .doc = "A bucket of Google Cloud Storage.",
                                                 .table = &bucket_table,
                                                 .version = 1,
-                                                .storage = &storage};
+                                                .storage = &storage,
+                                                .check = dowel_gcs_check};
 
 #define BUCKET(type)                                                                                                   \
     {                                                                                                                  \

@@ -18,7 +18,8 @@ const dowel_block_type dowel_lambda_function_type = {.size = sizeof(dowel_block_
                                                      .name = "lambda-function",
                                                      .doc = "A function of AWS Lambda.",
                                                      .table = &function_table,
-                                                     .version = 1};
+                                                     .version = 1,
+                                                     .check = dowel_lambda_check};
 
 static const char *const modes[] = {"request-response", "event", "dry-run", NULL};
 

@@ -25,7 +25,12 @@ char *dowel_s3_full_key(const dowel_s3_client *client, const char *key);
 /* Sends, reads the XML answer, frees the request. */
 int dowel_s3_fetch_xml(dowel_s3_client *client, dowel_http_request *request, dowel_xml **root, dowel_error *err);
 
+/* check.c */
+int dowel_s3_check(dowel *d, dowel_block *block, json_t *report, dowel_error *err);
+
 /* put.c */
+/* Gives up a multipart upload; a failure is logged. */
+void dowel_s3_abort(dowel_s3_client *client, const char *key, const char *upload);
 int dowel_s3_put_source(dowel_s3_client *client, const dowel_s3_put_args *args, dowel_source *source, json_t **result,
                         dowel_error *err);
 /* get.c */

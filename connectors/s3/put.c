@@ -107,7 +107,7 @@ static int fill(dowel_source *source, char *buffer, size_t size, size_t *got, do
     return 0;
 }
 
-static void abort_upload(dowel_s3_client *c, const char *key, const char *upload) {
+void dowel_s3_abort(dowel_s3_client *c, const char *key, const char *upload) {
     dowel_http_request *r = dowel_s3_request(c, "DELETE", key);
     dowel_http_query(r, "uploadId", upload);
     dowel_http_accept(r, 404);
@@ -200,7 +200,7 @@ static int put_parts(dowel_s3_client *c, const dowel_s3_put_args *args, dowel_so
     if (!rc)
         rc = report(c, args->key, done, etag, (int64_t)json_array_size(etags), result, err);
     else if (upload)
-        abort_upload(c, args->key, upload);
+        dowel_s3_abort(c, args->key, upload);
     json_decref(etags);
     free(etag);
     free(upload);

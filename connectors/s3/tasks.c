@@ -55,7 +55,8 @@ const dowel_block_type dowel_s3_bucket_type = {.size = sizeof(dowel_block_type),
                                                .doc = "A bucket of Amazon S3 or of a server that speaks its protocol.",
                                                .table = &bucket_table,
                                                .version = 1,
-                                               .storage = &storage};
+                                               .storage = &storage,
+                                               .check = dowel_s3_check};
 
 #define BUCKET(type)                                                                                                   \
     {                                                                                                                  \

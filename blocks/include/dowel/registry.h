@@ -37,6 +37,19 @@ DOWEL_API int dowel_block_list(dowel *d, const char *type, json_t **blocks, dowe
 /* NOT_FOUND when there is none; CONFLICT when another block refers to it and `force` is false. */
 DOWEL_API int dowel_block_delete(dowel *d, const char *reference, bool force, dowel_error *err);
 
+/* Arguments of the task "block.check". */
+typedef struct dowel_block_check_args {
+    dowel_block *block;
+} dowel_block_check_args;
+
+/* Proves the blocks that this one uses, then the block itself, with its provider; nothing is left changed. *report is a new reference:
+ * {"block", "uses": [reports], and what its type's check found: "identity", "permissions", "fix" ...}. Fails where the block cannot be
+ * used at all. */
+static inline int dowel_block_check(dowel *d, dowel_block *block, json_t **report, dowel_error *err) {
+    const dowel_block_check_args args = {block};
+    return dowel_call(d, "block.check", &args, sizeof args, NULL, report, err);
+}
+
 #ifdef __cplusplus
 }
 #endif

@@ -28,6 +28,9 @@ typedef struct dowel_block_type {
     const dowel_table *table;
     int version;                  /* of the document's shape; starts at 1 */
     const dowel_storage *storage; /* NULL: cannot keep bytes */
+    /* Proves a block: asks the provider who it is and what it may do, and changes nothing that lasts. Adds what it found to `report`, an object:
+     * names as the provider says them, "permissions" as an object of booleans. Fails when the block cannot be used at all. NULL: nothing to ask. */
+    int (*check)(dowel *d, dowel_block *block, json_t *report, dowel_error *err);
 } dowel_block_type;
 
 /* Makes a block from a document. `name` NULL: an anonymous (inline) block. The caller ends it with dowel_block_free. */

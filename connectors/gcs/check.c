@@ -1,0 +1,52 @@
+/* What a bucket lets these credentials do: buckets.testIamPermissions (Cloud Storage JSON API), which changes nothing. */
+#include "client.h"
+
+#include <string.h>
+
+static const char *const wanted[] = {"storage.objects.list", "storage.objects.get", "storage.objects.create",
+                                     "storage.objects.delete", NULL};
+
+int dowel_gcs_check(dowel *d, dowel_block *block, json_t *report, dowel_error *err) {
+    dowel_gcs_client c;
+    int rc = dowel_gcs_client_open(d, block, &c, err);
+    if (rc) return rc;
+    dowel_http_request *r = dowel_gcs_request(&c, "GET", NULL);
+    dowel_http_path(r, "iam", "testPermissions", NULL);
+    for (size_t i = 0; wanted[i]; i++) dowel_http_query(r, "permissions", wanted[i]);
+    json_t *answer = NULL, *one;
+    rc = dowel_http_fetch_json(d, r, &answer, err);
+    if (rc == DOWEL_E_NOT_FOUND) {
+        /* No such bucket, or a stand-in server without this call: listing tells. */
+        r = dowel_gcs_request(&c, "GET", NULL);
+        dowel_http_path(r, "o", NULL);
+        dowel_http_query_int(r, "maxResults", 1);
+        rc = dowel_http_fetch_json(d, r, &answer, err);
+        if (!rc) json_object_set_new(report, "permissions", json_pack("{s:b}", wanted[0], 1));
+        json_decref(answer);
+        return rc;
+    }
+    if (rc) return rc;
+    json_t *permissions = json_object();
+    char missing[256] = "";
+    for (size_t i = 0; wanted[i]; i++) {
+        bool held = false;
+        size_t j;
+        json_array_foreach(json_object_get(answer, "permissions"), j, one) {
+            const char *name = json_string_value(one);
+            held |= name && !strcmp(name, wanted[i]);
+        }
+        json_object_set_new(permissions, wanted[i], json_boolean(held));
+        if (held) continue;
+        strncat(missing, *missing ? ", " : "", sizeof missing - strlen(missing) - 1);
+        strncat(missing, wanted[i], sizeof missing - strlen(missing) - 1);
+    }
+    json_object_set(report, "permissions", permissions);
+    json_decref(permissions);
+    json_decref(answer);
+    if (*missing)
+        json_object_set_new(report, "fix",
+                            json_sprintf("%s: roles/storage.objectViewer reads, roles/storage.objectUser reads and "
+                                         "writes",
+                                         missing));
+    return 0;
+}

@@ -1,0 +1,49 @@
+/* What a bucket lets these credentials do. Writing is proved by beginning an upload and giving it up: no object comes of it. */
+#include "client.h"
+
+#include <stdio.h>
+
+static bool allowed(int rc, const dowel_error *err, int *fatal) {
+    if (rc && err->code != DOWEL_E_PERMISSION) *fatal = rc;
+    return !rc;
+}
+
+int dowel_s3_check(dowel *d, dowel_block *block, json_t *report, dowel_error *err) {
+    dowel_s3_client c;
+    int rc = dowel_s3_client_open(d, block, &c, err), fatal = 0;
+    if (rc) return rc;
+    json_t *permissions = json_object();
+    dowel_http_request *r = dowel_s3_request(&c, "GET", NULL);
+    dowel_http_query(r, "list-type", "2");
+    dowel_http_query_int(r, "max-keys", 1);
+    dowel_xml *root = NULL;
+    rc = dowel_s3_fetch_xml(&c, r, &root, err);
+    bool may_list = allowed(rc, err, &fatal);
+    json_object_set_new(permissions, "s3:ListBucket", json_boolean(may_list));
+    dowel_xml_free(root);
+    root = NULL;
+    if (!fatal) {
+        char key[80];
+        snprintf(key, sizeof key, ".dowel-check");
+        r = dowel_s3_request(&c, "POST", key);
+        dowel_http_query(r, "uploads", "");
+        rc = dowel_s3_fetch_xml(&c, r, &root, err);
+        bool may_write = allowed(rc, err, &fatal);
+        json_object_set_new(permissions, "s3:PutObject", json_boolean(may_write));
+        const char *upload = rc ? NULL : dowel_xml_child_text(root, "UploadId");
+        if (upload) dowel_s3_abort(&c, key, upload);
+        if (!fatal && !may_list && !may_write)
+            fatal = dowel_fail(err, DOWEL_E_PERMISSION, "bucket %s: neither listing nor writing is allowed",
+                               c.bucket->bucket);
+        if (!fatal && !may_write)
+            json_object_set_new(report, "fix", json_string("to write, allow s3:PutObject on the bucket's objects"));
+        else if (!fatal && !may_list)
+            json_object_set_new(report, "fix", json_string("to list, allow s3:ListBucket on the bucket"));
+        dowel_xml_free(root);
+    }
+    json_object_set_new(report, "region", json_string(c.region));
+    json_object_set(report, "permissions", permissions);
+    json_decref(permissions);
+    dowel_s3_client_close(&c);
+    return fatal;
+}
