@@ -124,6 +124,13 @@ dowel_http_request *dowel_s3_request(dowel_s3_client *c, const char *method, con
     return r;
 }
 
+json_t *dowel_s3_etag(const char *etag) {
+    size_t length = etag ? strlen(etag) : 0;
+    bool quoted = length >= 2 && *etag == '"' && etag[length - 1] == '"';
+    json_t *text = !etag ? json_string("") : quoted ? json_stringn(etag + 1, length - 2) : json_string(etag);
+    return text ? text : json_string("(not UTF-8)");
+}
+
 int dowel_s3_fetch_xml(dowel_s3_client *c, dowel_http_request *request, dowel_xml **root, dowel_error *err) {
     dowel_http_response *response;
     int rc = dowel_http_send(c->d, request, &response, err);

@@ -22,6 +22,8 @@ void dowel_s3_client_close(dowel_s3_client *client);
 dowel_http_request *dowel_s3_request(dowel_s3_client *client, const char *method, const char *key);
 /* The key with the folder in front. Newly allocated. */
 char *dowel_s3_full_key(const dowel_s3_client *client, const char *key);
+/* An ETag without its quotes; "" for NULL. New reference, never NULL but for lack of memory. */
+json_t *dowel_s3_etag(const char *etag);
 /* Sends, reads the XML answer, frees the request. */
 int dowel_s3_fetch_xml(dowel_s3_client *client, dowel_http_request *request, dowel_xml **root, dowel_error *err);
 

@@ -49,10 +49,10 @@ int dowel_s3_get_sink(dowel_s3_client *c, const char *key, const char *version, 
     }
     if (!rc) rc = dowel_sink_commit(sink, err);
     if (!rc && result) {
-        const char *etag = dowel_http_response_header(response, "ETag"),
-                   *type = dowel_http_response_header(response, "Content-Type");
-        *result = json_pack("{s:s,s:s,s:I,s:s,s:s}", "bucket", c->bucket->bucket, "key", key, "size", (json_int_t)size,
-                            "etag", etag ? etag : "", "content_type", type ? type : "");
+        const char *type = dowel_http_response_header(response, "Content-Type");
+        *result = json_pack("{s:s,s:s,s:I,s:o,s:s}", "bucket", c->bucket->bucket, "key", key, "size", (json_int_t)size,
+                            "etag", dowel_s3_etag(dowel_http_response_header(response, "ETag")), "content_type",
+                            type ? type : "");
         if (!*result) rc = no_memory(err);
     }
     dowel_http_response_free(response);

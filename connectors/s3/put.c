@@ -55,15 +55,9 @@ static int compare_etag(const dowel_http_response *response, const char md5[33],
     return DOWEL_E_CORRUPT;
 }
 
-static char *unquoted(const char *etag) {
-    size_t length = etag ? strlen(etag) : 0;
-    if (length >= 2 && *etag == '"' && etag[length - 1] == '"') return strndup(etag + 1, length - 2);
-    return strdup(etag ? etag : "");
-}
-
-/* Sends bytes in memory to an object or a part; *etag is newly allocated. */
+/* Sends bytes in memory to an object or a part; *etag is a new reference. */
 static int send_piece(dowel_s3_client *c, dowel_http_request *r, const char *key, dowel_bytes data, int64_t offset,
-                      int64_t total, char **etag, dowel_error *err) {
+                      int64_t total, json_t **etag, dowel_error *err) {
     char md5[33];
     dowel_http_response *response = NULL;
     int rc = r ? add_md5(r, data.data, data.size, md5, err) : no_memory(err);
@@ -78,7 +72,7 @@ static int send_piece(dowel_s3_client *c, dowel_http_request *r, const char *key
     }
     if (!rc) rc = compare_etag(response, md5, key, err);
     if (!rc) {
-        *etag = unquoted(dowel_http_response_header(response, "ETag"));
+        *etag = dowel_s3_etag(dowel_http_response_header(response, "ETag"));
         if (!*etag) rc = no_memory(err);
     }
     dowel_http_response_free(response);
@@ -87,9 +81,9 @@ static int send_piece(dowel_s3_client *c, dowel_http_request *r, const char *key
     return rc;
 }
 
-static int report(const dowel_s3_client *c, const char *key, int64_t size, const char *etag, int64_t parts,
-                  json_t **result, dowel_error *err) {
-    *result = json_pack("{s:s,s:s,s:I,s:s,s:I}", "bucket", c->bucket->bucket, "key", key, "size", (json_int_t)size,
+static int report(const dowel_s3_client *c, const char *key, int64_t size, json_t *etag, int64_t parts, json_t **result,
+                  dowel_error *err) {
+    *result = json_pack("{s:s,s:s,s:I,s:O,s:I}", "bucket", c->bucket->bucket, "key", key, "size", (json_int_t)size,
                         "etag", etag, "parts", (json_int_t)parts);
     return *result ? 0 : no_memory(err);
 }
@@ -132,7 +126,7 @@ static int start_upload(dowel_s3_client *c, const dowel_s3_put_args *args, char 
     return rc;
 }
 
-static int complete_upload(dowel_s3_client *c, const char *key, const char *upload, const json_t *etags, char **etag,
+static int complete_upload(dowel_s3_client *c, const char *key, const char *upload, const json_t *etags, json_t **etag,
                            dowel_error *err) {
     char *text = NULL;
     size_t size = 0;
@@ -164,15 +158,15 @@ static int complete_upload(dowel_s3_client *c, const char *key, const char *uplo
     dowel_xml *root;
     int rc = dowel_s3_fetch_xml(c, r, &root, err);
     if (rc) return rc;
-    *etag = unquoted(dowel_xml_child_text(root, "ETag"));
+    *etag = dowel_s3_etag(dowel_xml_child_text(root, "ETag"));
     dowel_xml_free(root);
     return *etag ? 0 : no_memory(err);
 }
 
 static int put_parts(dowel_s3_client *c, const dowel_s3_put_args *args, dowel_source *source, int64_t total,
                      char *buffer, size_t part_size, size_t first, json_t **result, dowel_error *err) {
-    char *upload = NULL, *etag = NULL;
-    json_t *etags = json_array();
+    char *upload = NULL;
+    json_t *etags = json_array(), *etag = NULL;
     int64_t done = 0;
     size_t got = first;
     int rc = etags ? start_upload(c, args, &upload, err) : no_memory(err);
@@ -188,8 +182,7 @@ static int put_parts(dowel_s3_client *c, const dowel_s3_put_args *args, dowel_so
         dowel_http_query(r, "uploadId", upload);
         rc = send_piece(c, r, args->key, (dowel_bytes){buffer, got}, done, total, &etag, err);
         if (rc) break;
-        json_array_append_new(etags, json_string(etag));
-        free(etag);
+        json_array_append_new(etags, etag);
         etag = NULL;
         done += (int64_t)got;
         if (got < part_size || done == total) break;
@@ -202,7 +195,7 @@ static int put_parts(dowel_s3_client *c, const dowel_s3_put_args *args, dowel_so
     else if (upload)
         dowel_s3_abort(c, args->key, upload);
     json_decref(etags);
-    free(etag);
+    json_decref(etag);
     free(upload);
     return rc;
 }
@@ -217,12 +210,12 @@ int dowel_s3_put_source(dowel_s3_client *c, const dowel_s3_put_args *args, dowel
     char *buffer = malloc(room);
     int rc = buffer ? fill(source, buffer, room, &got, err) : no_memory(err);
     if (!rc && ((total >= 0 && total <= threshold) || got < room)) {
-        char *etag = NULL;
+        json_t *etag = NULL;
         dowel_http_request *r = dowel_s3_request(c, "PUT", args->key);
         describe(r, args);
         rc = send_piece(c, r, args->key, (dowel_bytes){buffer, got}, 0, (int64_t)got, &etag, err);
         if (!rc) rc = report(c, args->key, (int64_t)got, etag, 1, result, err);
-        free(etag);
+        json_decref(etag);
     } else if (!rc) {
         rc = put_parts(c, args, source, total, buffer, room, got, result, err);
     }

@@ -192,11 +192,10 @@ static json_t *relative(const dowel_s3_client *c, json_t *key) {
 }
 
 static json_t *object_of(const dowel_s3_client *c, const dowel_xml *entry) {
-    const char *size = dowel_xml_child_text(entry, "Size"), *etag = dowel_xml_child_text(entry, "ETag"),
-               *when = dowel_xml_child_text(entry, "LastModified");
-    return json_pack("{s:o,s:I,s:s,s:s}", "key", relative(c, decoded(dowel_xml_child_text(entry, "Key"))), "size",
+    const char *size = dowel_xml_child_text(entry, "Size"), *when = dowel_xml_child_text(entry, "LastModified");
+    return json_pack("{s:o,s:I,s:s,s:o}", "key", relative(c, decoded(dowel_xml_child_text(entry, "Key"))), "size",
                      (json_int_t)(size ? strtoll(size, NULL, 10) : 0), "last_modified", when ? when : "", "etag",
-                     etag ? etag : "");
+                     dowel_s3_etag(dowel_xml_child_text(entry, "ETag")));
 }
 
 static int run_list(dowel *d, const void *data, json_t **result, dowel_error *err) {
@@ -271,16 +270,16 @@ static int run_head(dowel *d, const void *data, json_t **result, dowel_error *er
     if (rc) return rc;
     const char *size = dowel_http_response_header(response, "Content-Length"),
                *type = dowel_http_response_header(response, "Content-Type");
-    const char *etag = dowel_http_response_header(response, "ETag"),
-               *when = dowel_http_response_header(response, "Last-Modified");
+    const char *when = dowel_http_response_header(response, "Last-Modified");
     json_t *metadata = json_object();
     dowel_header header;
     for (size_t i = 0; (header = dowel_http_response_header_at(response, i)).name; i++)
         if (!strncasecmp(header.name, "x-amz-meta-", 11))
             json_object_set_new(metadata, header.name + 11, json_string(header.value));
-    *result = json_pack("{s:s,s:I,s:s,s:s,s:s,s:o}", "key", args->key, "size",
+    *result = json_pack("{s:s,s:I,s:s,s:o,s:s,s:o}", "key", args->key, "size",
                         (json_int_t)(size ? strtoll(size, NULL, 10) : 0), "content_type", type ? type : "", "etag",
-                        etag ? etag : "", "last_modified", when ? when : "", "metadata", metadata);
+                        dowel_s3_etag(dowel_http_response_header(response, "ETag")), "last_modified", when ? when : "",
+                        "metadata", metadata);
     dowel_http_response_free(response);
     return 0;
 }
@@ -326,9 +325,8 @@ static int run_copy(dowel *d, const void *data, json_t **result, dowel_error *er
         dowel_xml *root;
         rc = dowel_s3_fetch_xml(&to, r, &root, err);
         if (!rc) {
-            const char *etag = dowel_xml_child_text(root, "ETag");
-            *result =
-                json_pack("{s:s,s:s,s:s}", "bucket", to.bucket->bucket, "key", args->to_key, "etag", etag ? etag : "");
+            *result = json_pack("{s:s,s:s,s:o}", "bucket", to.bucket->bucket, "key", args->to_key, "etag",
+                                dowel_s3_etag(dowel_xml_child_text(root, "ETag")));
             dowel_xml_free(root);
         }
     } else {
