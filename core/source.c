@@ -104,6 +104,9 @@ int dowel_source_file(const char *path, dowel_source **source, dowel_error *err)
     file *f = malloc(sizeof *f + strlen(name) + 1);
     /* Redirected input that does not start at the file's beginning cannot be rewound to it. */
     bool regular = S_ISREG(st.st_mode) && lseek(fd, 0, SEEK_CUR) == 0;
+    /* Files of the kernel (/proc) say that they are empty. */
+    char byte;
+    if (regular && st.st_size == 0 && pread(fd, &byte, 1, 0) > 0) regular = false;
     if (f) {
         f->fd = fd;
         f->owned = !standard;
