@@ -158,7 +158,8 @@ static const dowel_field list_fields[] = {
     {DOWEL_AT(dowel_s3_list_args, prefix), .kind = DOWEL_STRING, .doc = "Only keys that begin so."},
     {DOWEL_AT(dowel_s3_list_args, delimiter), .kind = DOWEL_STRING,
      .doc = "Keys are folded at it, as files into folders.", .example = "/"},
-    {DOWEL_AT(dowel_s3_list_args, limit), .kind = DOWEL_INT, .fallback = "1000", .doc = "Most objects to name."},
+    {DOWEL_AT(dowel_s3_list_args, limit), .kind = DOWEL_INT, .fallback = "1000", .minimum = 1, .maximum = 1e9,
+     .doc = "Most objects to name."},
     {0}};
 static const dowel_table list_table = {"s3.list", sizeof(dowel_s3_list_args), list_fields, NULL};
 
