@@ -22,7 +22,20 @@ static const dowel_field bucket_fields[] = {
     {DOWEL_AT(dowel_s3_bucket, addressing), .kind = DOWEL_ENUM, .values = addressings,
      .doc = "Bucket in the host name or in the path; auto: host at Amazon, path elsewhere."},
     {0}};
-static const dowel_table bucket_table = {"s3-bucket", sizeof(dowel_s3_bucket), bucket_fields, NULL};
+
+/* The name becomes part of a host name or of a path. */
+static int check_bucket(const void *data, dowel_error *err) {
+    const dowel_s3_bucket *b = data;
+    size_t length = strlen(b->bucket);
+    if (length == strspn(b->bucket, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") &&
+        length < 256 && *b->bucket != '.')
+        return 0;
+    int rc = dowel_fail(err, DOWEL_E_INVALID, "field \"bucket\": \"%.80s\" is no name of a bucket", b->bucket);
+    dowel_error_hint(err, "letters, digits, dots, hyphens and underscores; keys have a field of their own");
+    return rc;
+}
+
+static const dowel_table bucket_table = {"s3-bucket", sizeof(dowel_s3_bucket), bucket_fields, check_bucket};
 
 static int storage_put(dowel *d, dowel_block *block, const char *key, const void *data, size_t size, dowel_error *err);
 
