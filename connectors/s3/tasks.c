@@ -98,11 +98,37 @@ static const dowel_field put_fields[] = {
      .doc = "Larger objects go up in parts."},
     {0}};
 
+/* What is not ASCII would be stored as something else, or break the signature. */
+static bool fits_header(const char *text) {
+    for (; *text; text++)
+        if (*text < ' ' || *text > '~') return false;
+    return true;
+}
+
+static int check_metadata(const dowel_pair *pair, dowel_error *err) {
+    for (; pair && pair->name; pair++) {
+        size_t length = strlen(pair->name);
+        if (!length || length > 200 ||
+            length !=
+                strspn(pair->name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~"))
+            return dowel_fail(err, DOWEL_E_INVALID, "field \"metadata\": \"%.80s\" cannot be a name in a header",
+                              pair->name);
+        if (fits_header(pair->value)) continue;
+        int rc =
+            dowel_fail(err, DOWEL_E_INVALID, "field \"metadata.%s\": only printable ASCII fits a header", pair->name);
+        dowel_error_hint(err, "encode the value, for example percent-encoded");
+        return rc;
+    }
+    return 0;
+}
+
 static int check_put(const void *data, dowel_error *err) {
     const dowel_s3_put_args *args = data;
+    if (args->content_type && !fits_header(args->content_type))
+        return dowel_fail(err, DOWEL_E_INVALID, "field \"content_type\": only printable ASCII fits a header");
     if (!args->file == !args->data.data)
         return dowel_fail(err, DOWEL_E_INVALID, "exactly one of \"file\" and \"data\" is required");
-    return 0;
+    return check_metadata(args->metadata, err);
 }
 
 static const dowel_table put_table = {"s3.put", sizeof(dowel_s3_put_args), put_fields, check_put};
