@@ -173,12 +173,17 @@ static int open_connector(dowel *d, const dowel_connector *connector, dowel_erro
     return rc;
 }
 
-static int log_level(void) {
+static void set_log_level(dowel_core *core) {
     static const char *const names[] = {"debug", "info", "warning", "error"};
     const char *wanted = getenv("DOWEL_LOG");
-    for (int i = 0; wanted && i < 4; i++)
-        if (!strcmp(wanted, names[i])) return i;
-    return DOWEL_LOG_WARNING;
+    core->log_level = DOWEL_LOG_WARNING;
+    if (!wanted || !*wanted) return;
+    for (int i = 0; i < 4; i++) {
+        if (strcmp(wanted, names[i]) != 0) continue;
+        core->log_level = i;
+        return;
+    }
+    dowel_log(&core->top, DOWEL_LOG_WARNING, "DOWEL_LOG: \"%.40s\" is none of debug, info, warning, error", wanted);
 }
 
 int dowel_open_with(dowel **d, const dowel_options *options, dowel_error *err) {
@@ -188,9 +193,9 @@ int dowel_open_with(dowel **d, const dowel_options *options, dowel_error *err) {
     if (options)
         memcpy(&core->options, options,
                options->size && options->size < sizeof *options ? options->size : sizeof *options);
-    core->log_level = log_level();
     pthread_mutex_init(&core->lock, NULL);
     pthread_mutex_init(&core->log_lock, NULL);
+    set_log_level(core);
     pthread_mutex_init(&core->database_lock, NULL);
     pthread_mutexattr_t recursive;
     pthread_mutexattr_init(&recursive);
