@@ -104,7 +104,8 @@ static void protect(void) {
 }
 
 static int dispatch(int argc, char **argv, const dowel_connector *const *connectors) {
-    if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || (!strcmp(argv[1], "help") && argc == 2)) {
+    if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
+        (!strcmp(argv[1], "help") && (argc == 2 || argv[2][0] == '-'))) {
         help();
         return argc < 2 ? 2 : 0;
     }
