@@ -1,0 +1,83 @@
+"""dowel runs: what ran, how it went, what it gave."""
+from cli_case import CommandTest, main
+from lambda_server import LambdaServer, function
+
+
+class Runs(CommandTest):
+    def call(self, answer=b'{"x": 1}', *flags, status=200, headers=()):
+        with LambdaServer(answer, status, headers) as server:
+            return self.run_dowel("call", "lambda.invoke", "--function", function(server), *flags)
+
+    def test_list_show_and_filters(self):
+        self.assertEqual(self.dowel("runs"), "no runs yet\n")
+        self.assertEqual(self.json("runs"), [])
+        self.assertEqual(self.call(b"1", "--run-name", "first").returncode, 0)
+        self.assertEqual(self.call(b'{"errorMessage": "boom", "errorType": "E"}', headers={"X-Amz-Function-Error": "Unhandled"}).returncode, 6)
+        runs = self.json("runs")
+        self.assertEqual([run["state"] for run in runs], ["failed", "completed"], "newest first")
+        self.assertEqual(self.json("runs", "list"), runs)
+        failed, done = runs
+        self.assertEqual((done["task"], done["name"], done["attempts"]), ("lambda.invoke", "first", 1))
+        self.assertIn("boom", failed["error"]["message"])
+        text = self.dowel("runs")
+        for part in ("lambda.invoke", "failed", "completed", "boom", failed["id"], done["id"]):
+            self.assertIn(part, text)
+        self.assertEqual(self.json("runs", "--state", "completed"), [done])
+        self.assertEqual(self.json("runs", "--state=failed"), [failed])
+        self.assertEqual(self.json("runs", "--limit", "1"), [failed])
+        self.assertEqual(self.json("runs", "--task", "lambda.invoke"), runs)
+        self.assertEqual(self.json("runs", "--task", "gcs.list"), [])
+        self.assertEqual(self.json("runs", "--parent", done["id"]), [])
+        self.assertEqual(self.dowel("runs", "--state", "crashed"), "no such runs\n")
+
+        shown = self.json("runs", "show", failed["id"])
+        self.assertEqual((shown["id"], shown["state"]), (failed["id"], "failed"))
+        self.assertEqual(shown["args"]["function"]["function_name"], "f")
+        self.assertEqual(self.json("runs", "show", failed["id"][-17:]), shown, "any unique part is enough")
+        text = self.dowel("runs", "show", failed["id"])
+        for part in ("state:", "failed", "boom", "function_name", "********"):
+            self.assertIn(part, text)
+
+    def test_wrong_words(self):
+        self.call()
+        self.fails(2, "runs", "--limit", "many", says=["--limit", '"many"'])
+        self.fails(2, "runs", "--limit", "0", says="--limit")
+        self.fails(2, "runs", "--limit", "5x", says="--limit")
+        self.fails(2, "runs", "--limit", "99999999999999999999", says="--limit")
+        self.fails(2, "runs", "--limit", says="--limit needs a value")
+        self.fails(2, "runs", "--state", "complete", says=['did you mean "completed"?', "crashed"])
+        self.fails(2, "runs", "show", says="which run?")
+        self.fails(2, "runs", "result", says="which run?")
+        self.fails(2, "runs", "show", "abc", says="at least 4")
+        self.fails(2, "runs", "show", "nonsense", says='"nonsense"')
+        self.fails(2, "runs", "show", "%%%%", says="%%%%")
+        self.fails(3, "runs", "show", "0000-0000-0000", says=["no run", "dowel runs"])
+        self.fails(2, "runs", "show", "abcd", "efgh", says='"efgh" is too much')
+        self.fails(2, "runs", "list", "abcd", says='"abcd" is too much')
+
+    def test_several_runs_fit(self):
+        for _ in range(3):
+            self.call()
+        ids = [run["id"] for run in self.json("runs")]
+        self.fails(2, "runs", "show", ids[0][14:16] + "-" if ids[0][14:16] + "-" in ids[1] else ids[0][:5], says="several")
+
+    def test_results(self):
+        self.dowel("block", "save", "local-file-system/results", "--basepath", self.path("results"))
+        done = self.call(b'{"answer": [1, 2.5, null, "\xc3\xa4"]}', "--persist-result", "--result-storage", "local-file-system/results")
+        self.assertEqual(done.returncode, 0, done.err)
+        run = self.json("runs")[0]
+        result = self.json("runs", "result", run["id"])
+        self.assertEqual(result["payload"], {"answer": [1, 2.5, None, "\u00e4"]})
+        self.assertEqual(self.dowel("runs", "result", run["id"]), self.dowel("runs", "result", run["id"], "--json"))
+        self.call()
+        self.fails(3, "runs", "result", self.json("runs")[0]["id"], says=["kept no result", "persist_result"])
+
+    def test_policy(self):
+        with LambdaServer(b'{"message": "slow down"}', 429) as server:
+            done = self.run_dowel("call", "lambda.invoke", "--function", function(server), "--retries", "2", "--retry-delay", "1ms", "--timeout", "2s")
+        self.assertEqual(done.returncode, 5, done.err)
+        self.assertEqual(self.json("runs")[0]["attempts"], 3)
+
+
+if __name__ == "__main__":
+    main()
