@@ -151,6 +151,7 @@ int dowel_cli(int argc, char **argv, const dowel_connector *const *connectors) {
     protect();
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGXFSZ, &ignore, NULL); /* a limit on file size is an error like any other: cleaned up after */
     int status = dispatch(argc, argv, connectors);
     if (output_failed() && !status) status = 1;
     return status;
