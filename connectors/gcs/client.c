@@ -17,10 +17,11 @@ static const dowel_retry_rule retry[] = {{408, NULL, false},
 static void explain(const dowel_http_response *response, dowel_error *err) {
     int status = err->http_status;
     dowel_gcp_explain(response, err);
-    if (*err->hint) return;
+    bool forbidden = !strcmp(err->reason, "forbidden"); /* its general hint says less than ours */
+    if (*err->hint && !forbidden) return;
     if (status == 404)
         dowel_error_hint(err, "check the names of bucket and object; `dowel call gcs.list` shows what there is");
-    if (status == 403)
+    if (status == 403 || forbidden)
         dowel_error_hint(
             err, "these credentials lack a permission on the bucket: give them roles/storage.objectAdmin or less");
     if (status == 412) dowel_error_hint(err, "the object is not in the generation that was asked for");
