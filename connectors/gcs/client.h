@@ -31,6 +31,17 @@ void dowel_gcs_crc32c_text(dowel_digest *digest, char text[9]);
 /* check.c */
 int dowel_gcs_check(dowel *d, dowel_block *block, json_t *report, dowel_error *err);
 
+/* What an upload says of its object. New reference. */
+json_t *dowel_gcs_resource(const dowel_gcs_client *client, const dowel_gcs_upload_args *args);
+void dowel_gcs_condition(dowel_http_request *request, const dowel_gcs_upload_args *args);
+/* Reads until the buffer is full or the source at its end. */
+int dowel_gcs_fill(dowel_source *source, char *buffer, size_t size, size_t *got, dowel_error *err);
+
+/* With a buffer (of a whole number of 256 KiB, whose first `got` bytes are read): chunk by chunk; without, as one stream, which
+ * needs a source that can seek and whose size is known. `crc` receives the CRC32C of what was sent. */
+int dowel_gcs_upload_session(dowel_gcs_client *client, const dowel_gcs_upload_args *args, dowel_source *source,
+                             int64_t total, char *buffer, size_t room, size_t got, char crc[9], json_t **resource,
+                             dowel_error *err);
 int dowel_gcs_upload_source(dowel_gcs_client *client, const dowel_gcs_upload_args *args, dowel_source *source,
                             json_t **result, dowel_error *err);
 int dowel_gcs_download_sink(dowel_gcs_client *client, const char *name, const char *generation, dowel_sink *sink,

@@ -77,7 +77,7 @@ static const dowel_field upload_fields[] = {
     {DOWEL_AT(dowel_gcs_upload_args, resumable_threshold), .kind = DOWEL_SIZE, .fallback = "8MiB",
      .doc = "Larger objects go up in a resumable session."},
     {DOWEL_AT(dowel_gcs_upload_args, chunk_size), .kind = DOWEL_SIZE, .fallback = "8MiB",
-     .doc = "Bytes per request of a session, a multiple of 256 KiB."},
+     .doc = "Bytes per request of a session whose source cannot be read twice (a pipe); whole units of 256 KiB."},
     {0}};
 
 static int check_upload(const void *data, dowel_error *err) {

@@ -30,7 +30,7 @@ typedef struct dowel_gcs_upload_args {
     const dowel_pair *metadata;
     const char *if_generation_match; /* a generation; "0": only when there is no such object */
     int64_t resumable_threshold;     /* larger objects go up in a resumable session */
-    int64_t chunk_size;              /* of a session; a multiple of 256 KiB */
+    int64_t chunk_size;              /* held of what cannot be read twice (a pipe); a multiple of 256 KiB */
 } dowel_gcs_upload_args;
 
 typedef struct dowel_gcs_download_args {

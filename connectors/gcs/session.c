@@ -1,0 +1,237 @@
+/* Resumable sessions ("Resumable uploads"): what can be read again goes as one stream, the rest chunk by chunk; after a fault,
+ * on from the byte that the service holds. */
+#include "client.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SESSION_ATTEMPTS 8 /* in a row without a byte more */
+#define SESSIONS 3         /* one that the service lost is begun anew */
+
+typedef struct upload {
+    dowel_gcs_client *client;
+    const dowel_gcs_upload_args *args;
+    dowel_source *source;
+    char *url;     /* of the session: a credential by itself */
+    int64_t total; /* -1: not known yet */
+    int64_t held;  /* so many bytes the service has */
+    int64_t read;  /* so many bytes went into the digest, and may have been sent */
+    dowel_digest *digest;
+    json_t *resource; /* of the finished object */
+    int failures;     /* in a row */
+    bool streamed;    /* in place of chunks */
+} upload;
+
+static int start(upload *u, dowel_error *err) {
+    dowel_gcs_client *c = u->client;
+    json_t *description = dowel_gcs_resource(c, u->args);
+    if (!description) return dowel_gcs_no_memory(err);
+    dowel_http_request *r = dowel_gcs_upload_request(c, "resumable");
+    dowel_http_json(r, description);
+    dowel_http_header(r, "X-Upload-Content-Type", json_string_value(json_object_get(description, "contentType")));
+    if (u->total >= 0) {
+        char length[32];
+        snprintf(length, sizeof length, "%lld", (long long)u->total);
+        dowel_http_header(r, "X-Upload-Content-Length", length);
+    }
+    dowel_gcs_condition(r, u->args);
+    /* A session that nobody writes to leaves nothing behind. */
+    dowel_http_idempotent(r, true);
+    dowel_http_response *response;
+    int rc = dowel_http_send(c->d, r, &response, err);
+    dowel_http_free(r);
+    json_decref(description);
+    if (rc) return rc;
+    const char *location = dowel_http_response_header(response, "Location");
+    free(u->url);
+    u->url = location ? strdup(location) : NULL;
+    u->held = 0;
+    u->failures = 0;
+    dowel_http_response_free(response);
+    if (!u->url) return dowel_fail(err, DOWEL_E_PROTOCOL, "Cloud Storage: no session in the answer");
+    return dowel_remember(c->d, "gcs.session", u->url, true, err);
+}
+
+static dowel_http_request *session_request(const upload *u, const char *method) {
+    const char *place = strstr(u->url, "://");
+    place = place ? strchr(place + 3, '/') : NULL;
+    char *host = place ? strndup(u->url, (size_t)(place - u->url)) : NULL;
+    dowel_http_request *r = host ? dowel_http_new(u->client->once, u->client->credentials, method, host) : NULL;
+    if (r) {
+        dowel_http_path_raw(r, place);
+        dowel_http_secret_url(r);
+        dowel_http_idempotent(r, true);
+    }
+    free(host);
+    return r;
+}
+
+/* Sends `size` bytes from where the service is, or without any asks where it is (which also ends an upload that is whole). */
+static int put(upload *u, dowel_source *body, int64_t size, dowel_error *err) {
+    char range[96], whole[32] = "*";
+    if (u->total >= 0) snprintf(whole, sizeof whole, "%lld", (long long)u->total);
+    if (size)
+        snprintf(range, sizeof range, "bytes %lld-%lld/%s", (long long)u->held, (long long)(u->held + size - 1), whole);
+    else
+        snprintf(range, sizeof range, "bytes */%s", whole);
+    dowel_http_request *r = session_request(u, "PUT");
+    dowel_http_header(r, "Content-Range", range);
+    if (size) {
+        dowel_http_source(r, body);
+        /* Where a kept connection turns out dead, libcurl would send all of it again without asking what is needed. */
+        dowel_http_idempotent(r, !u->streamed);
+        dowel_http_progress(r, u->held, u->total);
+    } else {
+        dowel_http_body(r, "", 0);
+    }
+    dowel_http_accept(r, 308);
+    dowel_http_response *response = NULL;
+    int rc = r ? dowel_http_send(u->client->d, r, &response, err)
+               : dowel_fail(err, DOWEL_E_PROTOCOL, "Cloud Storage: the session's address is not one");
+    if (!rc && dowel_http_status(response) != 308) {
+        rc = dowel_http_response_json(response, &u->resource, err);
+    } else if (!rc) {
+        const char *held = dowel_http_response_header(response, "Range");
+        long long last;
+        u->held = held && sscanf(held, "bytes=0-%lld", &last) == 1 ? last + 1 : 0; /* none: nothing has arrived */
+    }
+    dowel_http_response_free(response);
+    dowel_http_free(r);
+    return rc;
+}
+
+static bool worth_another_try(int rc, const dowel_error *err) {
+    return rc == DOWEL_E_NETWORK || rc == DOWEL_E_UNAVAILABLE || (rc == DOWEL_E_TIMEOUT && err->retryable);
+}
+
+/* Sends, and after any fault asks how far the service is; then `held` is what it says, or `resource` is there. */
+static int advance(upload *u, dowel_source *body, int64_t size, dowel_error *err) {
+    int64_t before = u->held;
+    int rc = put(u, body, size, err);
+    while ((rc && worth_another_try(rc, err)) || (!rc && !u->resource && u->held <= before)) {
+        if (!rc) rc = dowel_fail(err, DOWEL_E_UNAVAILABLE, "Cloud Storage: the session takes no more bytes");
+        if (++u->failures >= SESSION_ATTEMPTS) {
+            size_t used = strlen(err->message);
+            snprintf(err->message + used, sizeof err->message - used, " (after %d attempts)", u->failures);
+            err->retryable = true;
+            return rc;
+        }
+        double wait = fmin(30, 0.25 * exp2(u->failures)) * (0.5 + 0.5 / u->failures);
+        if (err->retry_after > wait) wait = err->retry_after;
+        dowel_log(u->client->d, DOWEL_LOG_INFO, "%s; asking how far the upload is in %.2f s", err->message, wait);
+        rc = dowel_sleep(u->client->d, wait, err);
+        if (!rc) rc = put(u, NULL, 0, err);
+        if (!rc) break;
+    }
+    if (rc) return rc;
+    if (u->held > before) u->failures = 0;
+    if (!u->resource && u->held > u->read)
+        return dowel_fail(err, DOWEL_E_CORRUPT, "Cloud Storage: the session holds %lld bytes, %lld were sent",
+                          (long long)u->held, (long long)u->read);
+    return 0;
+}
+
+/* ---- as one stream ---- */
+
+/* The rest of a file; bytes that are read for the first time go into the digest. */
+typedef struct rest {
+    upload *upload;
+    int64_t start, at;
+} rest;
+
+static int rest_read(void *context, void *buffer, size_t size, size_t *got, dowel_error *err) {
+    rest *f = context;
+    upload *u = f->upload;
+    int rc = dowel_source_read(u->source, buffer, size, got, err);
+    if (rc) return rc;
+    f->at += (int64_t)*got;
+    if (f->at > u->read) {
+        size_t fresh = (size_t)(f->at - u->read);
+        dowel_digest_update(u->digest, (const char *)buffer + *got - fresh, fresh);
+        u->read = f->at;
+    }
+    return 0;
+}
+
+static int rest_seek(void *context, int64_t offset, dowel_error *err) {
+    rest *f = context;
+    if (offset) return dowel_fail(err, DOWEL_E_INTERNAL, "the rest of a file can only be read from its start");
+    f->at = f->start;
+    return dowel_source_rewind(f->upload->source, err);
+}
+
+static const dowel_source_ops rest_ops = {rest_read, rest_seek, NULL};
+
+static int stream(upload *u, dowel_error *err) {
+    int rc = 0;
+    for (int sessions = 1; !rc && !u->resource;) {
+        rest f = {u, u->held, u->held};
+        rc = dowel_source_window(u->source, u->held, u->total - u->held, err);
+        dowel_source *body = rc ? NULL : dowel_source_new(&rest_ops, &f, u->total - u->held);
+        if (!rc) rc = body ? advance(u, body, u->total - u->held, err) : dowel_gcs_no_memory(err);
+        dowel_source_close(body);
+        if (rc && (err->http_status == 404 || err->http_status == 410) && sessions++ < SESSIONS) {
+            dowel_log(u->client->d, DOWEL_LOG_WARNING, "%s; the upload starts again", err->message);
+            rc = start(u, err);
+        }
+    }
+    return rc;
+}
+
+/* ---- chunk by chunk ---- */
+
+static int chunks(upload *u, char *buffer, size_t room, size_t got, dowel_error *err) {
+    for (;;) {
+        int64_t at = u->read, end = at + (int64_t)got;
+        bool last = got < room || end == u->total;
+        if (last) u->total = end;
+        dowel_digest_update(u->digest, buffer, got);
+        u->read = end;
+        do {
+            dowel_source *body = dowel_source_memory(buffer + (u->held - at), (size_t)(end - u->held));
+            int rc = body ? advance(u, body, end - u->held, err) : dowel_gcs_no_memory(err);
+            dowel_source_close(body);
+            if (rc) return rc;
+            if (u->resource) return 0;
+            if (u->held < at)
+                return dowel_fail(err, DOWEL_E_CORRUPT, "Cloud Storage: the session lost bytes that it had confirmed");
+        } while (last || u->held < end);
+        int rc = dowel_gcs_fill(u->source, buffer, room, &got, err);
+        if (rc) return rc;
+    }
+}
+
+/* ---- the whole ---- */
+
+static void cancel(upload *u, const dowel_error *why) {
+    int status = why->http_status;
+    if (status >= 400 && status < 500 && status != 408 && status != 429) return; /* it is over already, or not ours */
+    dowel_http_request *r = session_request(u, "DELETE");
+    dowel_http_accept(r, 499); /* how the service confirms it */
+    dowel_http_accept(r, 404);
+    dowel_http_accept(r, 410);
+    dowel_error ignored;
+    if (dowel_http_send(dowel_cleanup(u->client->d), r, NULL, &ignored))
+        dowel_log(u->client->d, DOWEL_LOG_WARNING,
+                  "the upload session could not be cancelled; it ends by itself in a week");
+    dowel_http_free(r);
+}
+
+int dowel_gcs_upload_session(dowel_gcs_client *c, const dowel_gcs_upload_args *args, dowel_source *source,
+                             int64_t total, char *buffer, size_t room, size_t got, char crc[9], json_t **resource,
+                             dowel_error *err) {
+    upload u = {.client = c, .args = args, .source = source, .total = total, .streamed = !buffer};
+    u.digest = dowel_digest_new(DOWEL_CRC32C);
+    int rc = u.digest ? start(&u, err) : dowel_gcs_no_memory(err);
+    if (!rc) rc = u.streamed ? stream(&u, err) : chunks(&u, buffer, room, got, err);
+    if (!rc)
+        dowel_gcs_crc32c_text(u.digest, crc);
+    else if (u.url)
+        cancel(&u, err);
+    *resource = u.resource;
+    dowel_digest_free(u.digest);
+    free(u.url);
+    return rc;
+}
