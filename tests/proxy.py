@@ -11,7 +11,9 @@ without query went by, from 1) and returns None, which passes it on, or a dictio
     lose          true: passed on, but its answer is not: the connection is closed
     cut_upload    the server gets so many bytes of the body and then a hang-up; so does the client
     cut_download  the client gets so many bytes of the answer's body and then a hang-up
+    replace       (old, new): in the request's body, as it goes by
     corrupt       true: one byte of the answer's body is changed
+    says          {"Name": "value"} added to the answer
     edit          a function of (status, headers, body) that gives what is answered in their place
 """
 import http.client
@@ -96,6 +98,8 @@ class Handler(BaseHTTPRequestHandler):
                 if limit is not None and passed + len(piece) > limit:
                     connection.send(piece[:limit - passed])
                     raise HangUp
+                if "replace" in step:
+                    piece = piece.replace(*step["replace"])
                 connection.send(b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece)
                 passed += len(piece)
             if chunked:
@@ -109,6 +113,7 @@ class Handler(BaseHTTPRequestHandler):
     def pass_back(self, request, step, answer):
         proxy = self.server.proxy
         headers = [(name, value.replace(proxy.upstream, proxy.url)) for name, value in answer.getheaders()]
+        headers += step.get("says", {}).items()
         if step.get("lose"):
             answer.read()
             raise HangUp
@@ -133,6 +138,8 @@ class Handler(BaseHTTPRequestHandler):
                 raise HangUp
             self.wfile.write(piece)
             passed += len(piece)
+        if passed < int(length):
+            raise HangUp
 
     def serve(self):
         proxy = self.server.proxy
