@@ -1,75 +1,22 @@
 /* Checksums, and bytes as text. */
-#include <dowel/stream.h>
+#include "crc.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#if defined(__x86_64__)
-#include <nmmintrin.h>
-#endif
 
 struct dowel_digest {
     dowel_digest_kind kind;
-    uint32_t crc;
+    uint64_t crc;
     EVP_MD_CTX *context;
 };
-
-/* ---- CRC32C (Castagnoli), eight bytes a step ---- */
-
-static uint32_t crc_tables[8][256];
-static pthread_once_t crc_once = PTHREAD_ONCE_INIT;
-
-static void crc_init(void) {
-    for (uint32_t i = 0; i < 256; i++) {
-        uint32_t crc = i;
-        for (int bit = 0; bit < 8; bit++) crc = crc & 1 ? crc >> 1 ^ 0x82f63b78u : crc >> 1;
-        crc_tables[0][i] = crc;
-    }
-    for (uint32_t i = 0; i < 256; i++)
-        for (int t = 1; t < 8; t++)
-            crc_tables[t][i] = crc_tables[t - 1][i] >> 8 ^ crc_tables[0][crc_tables[t - 1][i] & 255];
-}
-
-static uint32_t crc_software(uint32_t crc, const unsigned char *p, size_t size) {
-    pthread_once(&crc_once, crc_init);
-    for (; size >= 8; p += 8, size -= 8) {
-        uint32_t low = crc ^ ((uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24);
-        crc = crc_tables[7][low & 255] ^ crc_tables[6][low >> 8 & 255] ^ crc_tables[5][low >> 16 & 255] ^
-              crc_tables[4][low >> 24] ^ crc_tables[3][p[4]] ^ crc_tables[2][p[5]] ^ crc_tables[1][p[6]] ^
-              crc_tables[0][p[7]];
-    }
-    while (size--) crc = crc >> 8 ^ crc_tables[0][(crc ^ *p++) & 255];
-    return crc;
-}
-
-#if defined(__x86_64__)
-__attribute__((target("sse4.2"))) static uint32_t crc_hardware(uint32_t crc, const unsigned char *p, size_t size) {
-    uint64_t wide = crc;
-    for (; size >= 8; p += 8, size -= 8) {
-        uint64_t word;
-        memcpy(&word, p, 8);
-        wide = _mm_crc32_u64(wide, word);
-    }
-    crc = (uint32_t)wide;
-    while (size--) crc = _mm_crc32_u8(crc, *p++);
-    return crc;
-}
-#endif
-
-static uint32_t crc_update(uint32_t crc, const void *data, size_t size) {
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("sse4.2")) return crc_hardware(crc, data, size);
-#endif
-    return crc_software(crc, data, size);
-}
 
 dowel_digest *dowel_digest_new(dowel_digest_kind kind) {
     dowel_digest *digest = calloc(1, sizeof *digest);
     if (!digest) return NULL;
     digest->kind = kind;
-    if (kind != DOWEL_CRC32C && !(digest->context = EVP_MD_CTX_new())) {
+    if (!dowel_crc_bytes(kind) && !(digest->context = EVP_MD_CTX_new())) {
         free(digest);
         return NULL;
     }
@@ -78,7 +25,7 @@ dowel_digest *dowel_digest_new(dowel_digest_kind kind) {
 }
 
 void dowel_digest_reset(dowel_digest *digest) {
-    digest->crc = 0xffffffffu;
+    digest->crc = 0;
     if (digest->context) EVP_DigestInit_ex(digest->context, digest->kind == DOWEL_MD5 ? EVP_md5() : EVP_sha256(), NULL);
 }
 
@@ -86,7 +33,7 @@ void dowel_digest_update(dowel_digest *digest, const void *data, size_t size) {
     if (digest->context)
         EVP_DigestUpdate(digest->context, data, size);
     else
-        digest->crc = crc_update(digest->crc, data, size);
+        digest->crc = dowel_crc_update(digest->kind, digest->crc, data, size);
 }
 
 size_t dowel_digest_end(dowel_digest *digest, unsigned char out[DOWEL_DIGEST_MAX]) {
@@ -95,9 +42,21 @@ size_t dowel_digest_end(dowel_digest *digest, unsigned char out[DOWEL_DIGEST_MAX
         EVP_DigestFinal_ex(digest->context, out, &size);
         return size;
     }
-    uint32_t crc = ~digest->crc;
-    for (int i = 0; i < 4; i++) out[i] = (unsigned char)(crc >> (24 - 8 * i));
-    return 4;
+    return dowel_crc_write(digest->kind, digest->crc, out);
+}
+
+size_t dowel_crc_write(dowel_digest_kind kind, uint64_t crc, unsigned char out[DOWEL_DIGEST_MAX]) {
+    size_t size = dowel_crc_bytes(kind);
+    for (size_t i = 0; i < size; i++) out[i] = (unsigned char)(crc >> (8 * (size - 1 - i)));
+    return size;
+}
+
+bool dowel_digest_joins(dowel_digest_kind kind) {
+    return dowel_crc_bytes(kind) != 0;
+}
+
+uint64_t dowel_digest_crc(const dowel_digest *digest) {
+    return digest->crc;
 }
 
 void dowel_digest_free(dowel_digest *digest) {

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 typedef struct dowel_core dowel_core;
+struct dowel_gang;
 typedef struct dowel_run dowel_run;
 
 /* What programs hold: the shared part, and the run that it is scoped to. */
@@ -17,6 +18,9 @@ struct dowel {
     dowel_core *core;
     dowel_run *run; /* NULL outside a run */
     bool cleanup;   /* goes by the run's clean-up deadline, and not by whether the run was cancelled */
+    /* Of a thread that does parts: whom it works with, and which of them it is. */
+    struct dowel_gang *gang;
+    int slot;
 };
 
 typedef struct dowel_attachment {

@@ -116,7 +116,7 @@ int dowel_sink_file(const char *path, dowel_sink **sink, dowel_error *err) {
             RAND_bytes(noise, sizeof noise);
             snprintf(f->temporary, size, "%.*s.%s.%02x%02x%02x%02x%02x%02x", folder, path, path + folder, noise[0],
                      noise[1], noise[2], noise[3], noise[4], noise[5]);
-            f->fd = open(f->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+            f->fd = open(f->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
             if (f->fd < 0) {
                 free(f->temporary);
                 f->temporary = NULL;
@@ -132,6 +132,83 @@ int dowel_sink_file(const char *path, dowel_sink **sink, dowel_error *err) {
         rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     if (rc) file_close(f);
     return rc;
+}
+
+/* ---- parts of a file ---- */
+
+typedef struct part {
+    const file *whole; /* borrowed */
+    int64_t offset, limit, at;
+} part;
+
+static int part_write(void *context, const void *data, size_t size, dowel_error *err) {
+    part *p = context;
+    const char *from = data;
+    if ((int64_t)size > p->limit - p->at)
+        return dowel_fail(err, DOWEL_E_PROTOCOL, "%s: more bytes came than were asked for", p->whole->path);
+    while (size) {
+        ssize_t n = pwrite(p->whole->fd, from, size, (off_t)(p->offset + p->at));
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return dowel_fail(err, DOWEL_E_IO, "cannot write %s: %s", p->whole->path, strerror(errno));
+        from += n;
+        size -= (size_t)n;
+        p->at += n;
+    }
+    return 0;
+}
+
+static int part_restart(void *context, dowel_error *err) {
+    (void)err;
+    ((part *)context)->at = 0;
+    return 0;
+}
+
+static const dowel_sink_ops part_ops = {part_write, part_restart, NULL, free};
+
+bool dowel_sink_has_parts(const dowel_sink *sink) {
+    return sink->ops == &file_ops;
+}
+
+int dowel_sink_reserve(dowel_sink *sink, int64_t size, dowel_error *err) {
+    const file *f = sink->context;
+    if (sink->ops != &file_ops || size <= 0) return 0;
+    int why = posix_fallocate(f->fd, 0, (off_t)size);
+    if (why == EOPNOTSUPP || why == EINVAL || why == ENOSYS) why = ftruncate(f->fd, (off_t)size) ? errno : 0;
+    if (why)
+        return dowel_fail(err, DOWEL_E_IO, "no room for the %lld bytes of %s: %s", (long long)size, f->path,
+                          strerror(why));
+    return 0;
+}
+
+int dowel_sink_part(dowel_sink *whole, int64_t offset, int64_t limit, dowel_sink **sink, dowel_error *err) {
+    if (whole->ops != &file_ops) return dowel_fail(err, DOWEL_E_INTERNAL, "this sink takes its bytes in order only");
+    part *p = malloc(sizeof *p);
+    *sink = p ? dowel_sink_new(&part_ops, p) : NULL;
+    if (!*sink) {
+        free(p);
+        return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    }
+    *p = (part){whole->context, offset, limit, 0};
+    return 0;
+}
+
+int dowel_sink_digest(dowel_sink *sink, dowel_digest *digest, dowel_error *err) {
+    if (sink->ops != &file_ops) return dowel_fail(err, DOWEL_E_INTERNAL, "this sink cannot be read");
+    const file *f = sink->context;
+    enum { PIECE = 1 << 18 };
+    char *buffer = malloc(PIECE);
+    if (!buffer) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    ssize_t n = 0;
+    for (off_t at = 0; (n = pread(f->fd, buffer, PIECE, at)) != 0; at += n) {
+        if (n < 0 && errno != EINTR) break;
+        if (n < 0)
+            n = 0;
+        else
+            dowel_digest_update(digest, buffer, (size_t)n);
+    }
+    int why = errno;
+    free(buffer);
+    return n < 0 ? dowel_fail(err, DOWEL_E_IO, "cannot read %s: %s", f->path, strerror(why)) : 0;
 }
 
 /* ---- memory ---- */

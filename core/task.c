@@ -2,6 +2,7 @@
 #include "run.h"
 
 #include "future.h"
+#include "gang.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -23,8 +24,8 @@ int dowel_run_new(dowel *d, const dowel_task *task, bool flow, dowel_record *arg
         dowel_record_free(args);
         return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     }
-    r->scope = (dowel){d->core, r, false};
-    r->cleanup = (dowel){d->core, r, true};
+    r->scope = (dowel){.core = d->core, .run = r};
+    r->cleanup = (dowel){.core = d->core, .run = r, .cleanup = true};
     atomic_init(&r->references, 1);
     r->parent = d->run ? dowel_run_retain(d->run) : NULL;
     r->task = task;
@@ -226,6 +227,7 @@ dowel *dowel_cleanup(dowel *d) {
 
 int dowel_check(dowel *d, dowel_error *err) {
     if (!d->cleanup && dowel_run_is_cancelled(d->run)) return dowel_fail(err, DOWEL_E_CANCELLED, "cancelled");
+    if (d->gang && atomic_load(&d->gang->stop)) return dowel_fail(err, DOWEL_E_CANCELLED, "another part failed");
     double left = dowel_time_left(d);
     if (left == 0 && d->cleanup)
         return dowel_fail(err, DOWEL_E_TIMEOUT, "cleaning up took longer than %d s", CLEANUP_SECONDS);
@@ -260,6 +262,10 @@ int dowel_sleep(dowel *d, double seconds, dowel_error *err) {
 }
 
 void dowel_progress(dowel *d, int64_t done, int64_t total) {
+    if (d->gang) {
+        dowel_gang_progress(d->gang, d->slot, done);
+        return;
+    }
     for (dowel_run *run = d->run; run; run = run->parent) {
         if (!run->options.progress) continue;
         run->options.progress(run->options.progress_context, done, total);

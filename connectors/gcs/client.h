@@ -44,7 +44,7 @@ int dowel_gcs_upload_session(dowel_gcs_client *client, const dowel_gcs_upload_ar
                              dowel_error *err);
 int dowel_gcs_upload_source(dowel_gcs_client *client, const dowel_gcs_upload_args *args, dowel_source *source,
                             json_t **result, dowel_error *err);
-int dowel_gcs_download_sink(dowel_gcs_client *client, const char *name, const char *generation, dowel_sink *sink,
+int dowel_gcs_download_sink(dowel_gcs_client *client, const dowel_gcs_download_args *args, dowel_sink *sink,
                             json_t **result, dowel_error *err);
 
 #endif

@@ -1,6 +1,8 @@
 /* Downloads: one generation, checked, and never half under the final name. */
 #include "client.h"
 
+#include <dowel/transfer.h>
+
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -19,39 +21,77 @@ static bool stored_crc(const dowel_http_response *response, char crc[9]) {
     return false;
 }
 
-int dowel_gcs_download_sink(dowel_gcs_client *c, const char *name, const char *generation, dowel_sink *sink,
-                            json_t **result, dowel_error *err) {
-    dowel_http_request *r = dowel_gcs_request(c, "GET", name);
-    dowel_digest *digest = dowel_digest_new(DOWEL_CRC32C);
-    dowel_http_response *response = NULL;
+/* Which object a download is of. */
+typedef struct object {
+    dowel_gcs_client *client;
+    const char *name, *generation;
+} object;
+
+static dowel_http_request *request(void *context, const dowel_http_response *pinned) {
+    const object *o = context;
+    dowel_http_request *r = dowel_gcs_request(o->client, "GET", o->name);
     dowel_http_query(r, "alt", "media");
-    dowel_http_query(r, "generation", generation);
-    dowel_http_sink(r, sink);
-    dowel_http_digest(r, digest);
-    dowel_http_progress(r, 0, -1);
+    dowel_http_query(r, "generation", o->generation);
+    if (pinned) dowel_http_query(r, "ifGenerationMatch", dowel_http_response_header(pinned, "x-goog-generation"));
     /* As stored: otherwise the service may unpack gzip on the way, and no checksum would fit. */
     dowel_http_header(r, "Accept-Encoding", "gzip");
-    int rc = r && digest ? dowel_http_send(c->d, r, &response, err) : dowel_gcs_no_memory(err);
-    char wanted[9], got[9];
-    if (!rc && stored_crc(response, wanted)) {
-        dowel_gcs_crc32c_text(digest, got);
-        if (strcmp(wanted, got)) {
-            rc = dowel_fail(err, DOWEL_E_CORRUPT,
-                            "Cloud Storage: %s/%s: what arrived differs from what is stored (CRC32C %s, stored %s)",
-                            c->bucket->bucket, name, got, wanted);
-            if (err) err->retryable = true;
-        }
+    return r;
+}
+
+/* The answer to a range may leave the checksum of the whole out: the object's resource has it. */
+static bool asked_crc(const object *o, const dowel_http_response *response, char crc[9]) {
+    const char *generation = dowel_http_response_header(response, "x-goog-generation");
+    dowel_http_request *r = dowel_gcs_request(o->client, "GET", o->name);
+    dowel_http_query(r, "generation", generation ? generation : o->generation);
+    dowel_http_query(r, "fields", "crc32c");
+    json_t *resource = NULL;
+    bool known = !dowel_http_fetch_json(o->client->d, r, &resource, NULL);
+    const char *text = json_string_value(json_object_get(resource, "crc32c"));
+    known = known && text && strlen(text) == 8;
+    if (known) memcpy(crc, text, 9);
+    json_decref(resource);
+    return known;
+}
+
+static int verify(void *context, const dowel_downloaded *got, dowel_error *err) {
+    const object *o = context;
+    char wanted[9];
+    bool range = dowel_http_status(got->response) == 206;
+    if (!stored_crc(got->response, wanted) && !(range && asked_crc(o, got->response, wanted))) return 0;
+    char *crc = dowel_base64(got->check, got->check_size);
+    if (!crc) return dowel_gcs_no_memory(err);
+    int rc = 0;
+    if (strcmp(wanted, crc)) {
+        rc = dowel_fail(err, DOWEL_E_CORRUPT,
+                        "Cloud Storage: %s/%s: what arrived differs from what is stored (CRC32C %s, stored %s)",
+                        o->client->bucket->bucket, o->name, crc, wanted);
+        if (err) err->retryable = true;
     }
-    int64_t size = dowel_sink_written(sink);
+    free(crc);
+    return rc;
+}
+
+int dowel_gcs_download_sink(dowel_gcs_client *c, const dowel_gcs_download_args *args, dowel_sink *sink, json_t **result,
+                            dowel_error *err) {
+    object o = {c, args->name, args->generation};
+    const dowel_download plan = {.sink = sink,
+                                 .digest = DOWEL_CRC32C,
+                                 .part_size = args->part_size,
+                                 .width = (int)args->concurrency,
+                                 .request = request,
+                                 .verify = verify,
+                                 .context = &o};
+    dowel_downloaded got;
+    int rc = dowel_download_run(c->d, &plan, &got, err);
+    if (rc == DOWEL_E_CONFLICT)
+        dowel_error_hint(err, "the object was replaced while it was read; get it again, or give a generation");
     if (!rc) rc = dowel_sink_commit(sink, err);
     if (!rc && result) {
-        const char *pinned = dowel_http_response_header(response, "x-goog-generation");
-        *result = json_pack("{s:s,s:s,s:I,s:s*}", "bucket", c->bucket->bucket, "name", name, "size", (json_int_t)size,
-                            "generation", pinned);
+        *result = json_pack("{s:s,s:s,s:I,s:s*}", "bucket", c->bucket->bucket, "name", args->name, "size",
+                            (json_int_t)got.size, "generation",
+                            dowel_http_response_header(got.response, "x-goog-generation"));
         if (!*result) rc = dowel_gcs_no_memory(err);
     }
-    dowel_http_response_free(response);
-    dowel_digest_free(digest);
-    dowel_http_free(r);
+    dowel_http_response_free(got.response);
     return rc;
 }

@@ -23,7 +23,7 @@ static int storage_get(dowel *d, dowel_block *block, const char *key, void **dat
     dowel_gcs_client c;
     dowel_sink *sink = dowel_sink_memory(0);
     int rc = sink ? dowel_gcs_client_open(d, block, &c, err) : dowel_gcs_no_memory(err);
-    if (!rc) rc = dowel_gcs_download_sink(&c, key, NULL, sink, NULL, err);
+    if (!rc) rc = dowel_gcs_download_sink(&c, &(dowel_gcs_download_args){.name = key}, sink, NULL, err);
     if (!rc) {
         dowel_bytes bytes = dowel_sink_bytes(sink);
         *data = malloc(bytes.size + 1);
@@ -126,13 +126,17 @@ static int storage_put(dowel *d, dowel_block *block, const char *key, const void
 
 /* ---- download ---- */
 
-static const dowel_field download_fields[] = {BUCKET(dowel_gcs_download_args),
-                                              NAME(dowel_gcs_download_args),
-                                              {DOWEL_AT(dowel_gcs_download_args, file), .kind = DOWEL_PATH,
-                                               .flags = DOWEL_REQUIRED, .doc = "Where it goes; - is standard output.",
-                                               .example = "airports.csv"},
-                                              GENERATION(dowel_gcs_download_args),
-                                              {0}};
+static const dowel_field download_fields[] = {
+    BUCKET(dowel_gcs_download_args),
+    NAME(dowel_gcs_download_args),
+    {DOWEL_AT(dowel_gcs_download_args, file), .kind = DOWEL_PATH, .flags = DOWEL_REQUIRED,
+     .doc = "Where it goes; - is standard output.", .example = "airports.csv"},
+    GENERATION(dowel_gcs_download_args),
+    {DOWEL_AT(dowel_gcs_download_args, part_size), .kind = DOWEL_SIZE, .fallback = "16MiB", .minimum = 1,
+     .maximum = 1e15, .doc = "Larger objects come in several requests of this size."},
+    {DOWEL_AT(dowel_gcs_download_args, concurrency), .kind = DOWEL_INT, .fallback = "4", .minimum = 1, .maximum = 64,
+     .doc = "Requests at a time."},
+    {0}};
 static const dowel_table download_table = {"gcs.download", sizeof(dowel_gcs_download_args), download_fields, NULL};
 
 static int run_download(dowel *d, const void *data, json_t **result, dowel_error *err) {
@@ -142,7 +146,7 @@ static int run_download(dowel *d, const void *data, json_t **result, dowel_error
     int rc = dowel_gcs_client_open(d, args->bucket, &c, err);
     if (!rc) rc = dowel_sink_file(args->file, &sink, err);
     if (rc) return rc;
-    rc = dowel_gcs_download_sink(&c, args->name, args->generation, sink, result, err);
+    rc = dowel_gcs_download_sink(&c, args, sink, result, err);
     if (!rc) json_object_set_new(*result, "file", json_string(args->file));
     dowel_sink_close(sink);
     return rc;

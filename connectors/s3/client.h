@@ -36,7 +36,7 @@ void dowel_s3_abort(dowel_s3_client *client, const char *key, const char *upload
 int dowel_s3_put_source(dowel_s3_client *client, const dowel_s3_put_args *args, dowel_source *source, json_t **result,
                         dowel_error *err);
 /* get.c */
-int dowel_s3_get_sink(dowel_s3_client *client, const char *key, const char *version, dowel_sink *sink, json_t **result,
+int dowel_s3_get_sink(dowel_s3_client *client, const dowel_s3_get_args *args, dowel_sink *sink, json_t **result,
                       dowel_error *err);
 
 #endif

@@ -1,6 +1,8 @@
 /* Downloads: checked, and never half under the final name. */
 #include "client.h"
 
+#include <dowel/transfer.h>
+
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -21,42 +23,58 @@ static bool etag_is_md5(const dowel_http_response *response, char md5[33]) {
     return true;
 }
 
-int dowel_s3_get_sink(dowel_s3_client *c, const char *key, const char *version, dowel_sink *sink, json_t **result,
-                      dowel_error *err) {
-    dowel_http_request *r = dowel_s3_request(c, "GET", key);
-    dowel_digest *digest = dowel_digest_new(DOWEL_MD5);
-    dowel_http_response *response = NULL;
-    dowel_http_query(r, "versionId", version);
-    dowel_http_sink(r, sink);
-    dowel_http_digest(r, digest);
-    dowel_http_progress(r, 0, -1);
-    int rc = r && digest ? dowel_http_send(c->d, r, &response, err) : no_memory(err);
-    int64_t size = dowel_sink_written(sink);
-    if (!rc) {
-        unsigned char bytes[DOWEL_DIGEST_MAX];
-        char wanted[33];
-        size_t n = dowel_digest_end(digest, bytes);
-        char *got = dowel_hex(bytes, n);
-        if (!got)
-            rc = no_memory(err);
-        else if (etag_is_md5(response, wanted) && strcasecmp(wanted, got)) {
-            rc = dowel_fail(err, DOWEL_E_CORRUPT,
-                            "S3: %s/%s: what arrived differs from what is stored (MD5 %s, ETag %s)", c->bucket->bucket,
-                            key, got, wanted);
-            if (err) err->retryable = true;
-        }
-        free(got);
+/* Which object a download is of. */
+typedef struct object {
+    dowel_s3_client *client;
+    const char *key, *version;
+} object;
+
+static dowel_http_request *request(void *context, const dowel_http_response *pinned) {
+    const object *o = context;
+    dowel_http_request *r = dowel_s3_request(o->client, "GET", o->key);
+    dowel_http_query(r, "versionId", o->version);
+    if (pinned) dowel_http_header(r, "If-Match", dowel_http_response_header(pinned, "ETag"));
+    return r;
+}
+
+static int verify(void *context, const dowel_downloaded *got, dowel_error *err) {
+    const object *o = context;
+    char wanted[33];
+    if (!etag_is_md5(got->response, wanted)) return 0;
+    char *md5 = dowel_hex(got->check, got->check_size);
+    if (!md5) return no_memory(err);
+    int rc = 0;
+    if (strcasecmp(wanted, md5)) {
+        rc = dowel_fail(err, DOWEL_E_CORRUPT, "S3: %s/%s: what arrived differs from what is stored (MD5 %s, ETag %s)",
+                        o->client->bucket->bucket, o->key, md5, wanted);
+        if (err) err->retryable = true;
     }
+    free(md5);
+    return rc;
+}
+
+int dowel_s3_get_sink(dowel_s3_client *c, const dowel_s3_get_args *args, dowel_sink *sink, json_t **result,
+                      dowel_error *err) {
+    object o = {c, args->key, args->version_id};
+    const dowel_download plan = {.sink = sink,
+                                 .digest = DOWEL_MD5,
+                                 .part_size = args->part_size,
+                                 .width = (int)args->concurrency,
+                                 .request = request,
+                                 .verify = verify,
+                                 .context = &o};
+    dowel_downloaded got;
+    int rc = dowel_download_run(c->d, &plan, &got, err);
+    if (rc == DOWEL_E_CONFLICT)
+        dowel_error_hint(err, "the object was replaced while it was read; get it again, or give a version_id");
     if (!rc) rc = dowel_sink_commit(sink, err);
     if (!rc && result) {
-        const char *type = dowel_http_response_header(response, "Content-Type");
-        *result = json_pack("{s:s,s:s,s:I,s:o,s:s}", "bucket", c->bucket->bucket, "key", key, "size", (json_int_t)size,
-                            "etag", dowel_s3_etag(dowel_http_response_header(response, "ETag")), "content_type",
-                            type ? type : "");
+        const char *type = dowel_http_response_header(got.response, "Content-Type");
+        *result = json_pack(
+            "{s:s,s:s,s:I,s:o*,s:s}", "bucket", c->bucket->bucket, "key", args->key, "size", (json_int_t)got.size,
+            "etag", dowel_s3_etag(dowel_http_response_header(got.response, "ETag")), "content_type", type ? type : "");
         if (!*result) rc = no_memory(err);
     }
-    dowel_http_response_free(response);
-    dowel_digest_free(digest);
-    dowel_http_free(r);
+    dowel_http_response_free(got.response);
     return rc;
 }

@@ -45,7 +45,7 @@ static int storage_get(dowel *d, dowel_block *block, const char *key, void **dat
     if (!sink) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     int rc = dowel_s3_client_open(d, block, &c, err);
     if (!rc) {
-        rc = dowel_s3_get_sink(&c, key, NULL, sink, NULL, err);
+        rc = dowel_s3_get_sink(&c, &(dowel_s3_get_args){.key = key}, sink, NULL, err);
         dowel_s3_client_close(&c);
     }
     if (!rc) {
@@ -166,14 +166,18 @@ static int storage_put(dowel *d, dowel_block *block, const char *key, const void
 
 /* ---- get ---- */
 
-static const dowel_field get_fields[] = {BUCKET(dowel_s3_get_args),
-                                         KEY(dowel_s3_get_args),
-                                         {DOWEL_AT(dowel_s3_get_args, file), .kind = DOWEL_PATH,
-                                          .flags = DOWEL_REQUIRED, .doc = "Where it goes; - is standard output.",
-                                          .example = "report.json"},
-                                         {DOWEL_AT(dowel_s3_get_args, version_id), .kind = DOWEL_STRING,
-                                          .doc = "Version of the object; without: the newest."},
-                                         {0}};
+static const dowel_field get_fields[] = {
+    BUCKET(dowel_s3_get_args),
+    KEY(dowel_s3_get_args),
+    {DOWEL_AT(dowel_s3_get_args, file), .kind = DOWEL_PATH, .flags = DOWEL_REQUIRED,
+     .doc = "Where it goes; - is standard output.", .example = "report.json"},
+    {DOWEL_AT(dowel_s3_get_args, version_id), .kind = DOWEL_STRING,
+     .doc = "Version of the object; without: the newest."},
+    {DOWEL_AT(dowel_s3_get_args, part_size), .kind = DOWEL_SIZE, .fallback = "16MiB", .minimum = 1, .maximum = 1e15,
+     .doc = "Larger objects come in several requests of this size."},
+    {DOWEL_AT(dowel_s3_get_args, concurrency), .kind = DOWEL_INT, .fallback = "4", .minimum = 1, .maximum = 64,
+     .doc = "Requests at a time."},
+    {0}};
 static const dowel_table get_table = {"s3.get", sizeof(dowel_s3_get_args), get_fields, NULL};
 
 static int run_get(dowel *d, const void *data, json_t **result, dowel_error *err) {
@@ -183,7 +187,7 @@ static int run_get(dowel *d, const void *data, json_t **result, dowel_error *err
     int rc = dowel_s3_client_open(d, args->bucket, &c, err);
     if (rc) return rc;
     rc = dowel_sink_file(args->file, &sink, err);
-    if (!rc) rc = dowel_s3_get_sink(&c, args->key, args->version_id, sink, result, err);
+    if (!rc) rc = dowel_s3_get_sink(&c, args, sink, result, err);
     if (!rc) json_object_set_new(*result, "file", json_string(args->file));
     dowel_sink_close(sink);
     dowel_s3_client_close(&c);

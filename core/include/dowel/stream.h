@@ -11,6 +11,8 @@
 extern "C" {
 #endif
 
+typedef struct dowel_digest dowel_digest; /* below */
+
 /* ---- sources ---- */
 
 typedef struct dowel_source dowel_source;
@@ -66,13 +68,26 @@ DOWEL_API int dowel_sink_write(dowel_sink *sink, const void *data, size_t size, 
 DOWEL_API bool dowel_sink_can_restart(const dowel_sink *sink);
 DOWEL_API int dowel_sink_restart(dowel_sink *sink, dowel_error *err);
 DOWEL_API int64_t dowel_sink_written(const dowel_sink *sink); /* since the start or the last restart */
+/* Whether several parts can be written at once (a file that is not in place yet). */
+DOWEL_API bool dowel_sink_has_parts(const dowel_sink *sink);
+/* Makes room for so many bytes, so that a full disk is noticed before anything is fetched. */
+DOWEL_API int dowel_sink_reserve(dowel_sink *sink, int64_t size, dowel_error *err);
+/* A sink for the bytes from `offset` on, for one thread; it may restart. `limit` bytes at most. Close it before the whole is committed. */
+DOWEL_API int dowel_sink_part(dowel_sink *whole, int64_t offset, int64_t limit, dowel_sink **part, dowel_error *err);
+/* Reads back what was written, from the start, for a check that needs the bytes in order. */
+DOWEL_API int dowel_sink_digest(dowel_sink *sink, dowel_digest *digest, dowel_error *err);
 DOWEL_API int dowel_sink_commit(dowel_sink *sink, dowel_error *err);
 DOWEL_API void dowel_sink_close(dowel_sink *sink);
 
 /* ---- checksums ---- */
 
-typedef enum dowel_digest_kind { DOWEL_CRC32C, DOWEL_MD5, DOWEL_SHA256 } dowel_digest_kind;
-typedef struct dowel_digest dowel_digest;
+typedef enum dowel_digest_kind {
+    DOWEL_CRC32C,
+    DOWEL_MD5,
+    DOWEL_SHA256,
+    DOWEL_CRC32,
+    DOWEL_CRC64NVME,
+} dowel_digest_kind;
 #define DOWEL_DIGEST_MAX 32
 
 DOWEL_API dowel_digest *dowel_digest_new(dowel_digest_kind kind); /* NULL: out of memory */
@@ -81,6 +96,14 @@ DOWEL_API void dowel_digest_update(dowel_digest *digest, const void *data, size_
 DOWEL_API size_t dowel_digest_end(dowel_digest *digest, unsigned char out[DOWEL_DIGEST_MAX]);
 DOWEL_API void dowel_digest_reset(dowel_digest *digest);
 DOWEL_API void dowel_digest_free(dowel_digest *digest);
+/* Whether the checks of pieces give that of the whole: the CRCs. */
+DOWEL_API bool dowel_digest_joins(dowel_digest_kind kind);
+/* The check so far, of a CRC: what dowel_crc_join takes. */
+DOWEL_API uint64_t dowel_digest_crc(const dowel_digest *digest);
+/* The check of two pieces one after the other, from the check of each and the size of the second. `kind` is a CRC. */
+DOWEL_API uint64_t dowel_crc_join(dowel_digest_kind kind, uint64_t first, uint64_t second, int64_t second_size);
+/* As dowel_digest_end gives it. */
+DOWEL_API size_t dowel_crc_write(dowel_digest_kind kind, uint64_t crc, unsigned char out[DOWEL_DIGEST_MAX]);
 /* NUL-terminated, newly allocated; NULL when out of memory. */
 DOWEL_API char *dowel_base64(const void *data, size_t size);
 DOWEL_API char *dowel_base64url(const void *data, size_t size); /* no padding */

@@ -38,6 +38,8 @@ typedef struct dowel_gcs_download_args {
     const char *name;
     const char *file; /* "-" is standard output */
     const char *generation;
+    int64_t part_size;   /* bytes of one request; larger objects come in several */
+    int64_t concurrency; /* requests at a time */
 } dowel_gcs_download_args;
 
 typedef struct dowel_gcs_list_args {

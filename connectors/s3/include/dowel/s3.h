@@ -40,6 +40,8 @@ typedef struct dowel_s3_get_args {
     const char *key;
     const char *file; /* "-" is standard output */
     const char *version_id;
+    int64_t part_size;   /* bytes of one request; larger objects come in several */
+    int64_t concurrency; /* requests at a time */
 } dowel_s3_get_args;
 
 typedef struct dowel_s3_list_args {

@@ -1,0 +1,108 @@
+/* CRC32C (Castagnoli), CRC32 (ISO 3309) and CRC64NVME (NVM Express): eight bytes a step, and the joining of two. */
+#include "crc.h"
+
+#include <pthread.h>
+#include <string.h>
+#if defined(__x86_64__)
+#include <nmmintrin.h>
+#endif
+
+typedef struct kind {
+    uint64_t polynomial; /* reflected */
+    uint64_t all;        /* ones */
+    size_t bytes;
+    uint64_t tables[8][256];
+} kind;
+
+static kind kinds[] = {
+    {.polynomial = 0x82f63b78u, .all = 0xffffffffu, .bytes = 4},
+    {.polynomial = 0xedb88320u, .all = 0xffffffffu, .bytes = 4},
+    {.polynomial = 0x9a6c9329ac4bc9b5u, .all = UINT64_MAX, .bytes = 8},
+};
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void make_tables(void) {
+    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++)
+        for (unsigned i = 0; i < 256; i++) {
+            uint64_t crc = i;
+            for (int bit = 0; bit < 8; bit++) crc = crc & 1 ? crc >> 1 ^ kinds[k].polynomial : crc >> 1;
+            kinds[k].tables[0][i] = crc;
+        }
+    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++)
+        for (unsigned i = 0; i < 256; i++)
+            for (int t = 1; t < 8; t++) {
+                uint64_t before = kinds[k].tables[t - 1][i];
+                kinds[k].tables[t][i] = before >> 8 ^ kinds[k].tables[0][before & 255];
+            }
+}
+
+static const kind *find(dowel_digest_kind which) {
+    pthread_once(&once, make_tables);
+    switch (which) {
+    case DOWEL_CRC32C: return &kinds[0];
+    case DOWEL_CRC32: return &kinds[1];
+    case DOWEL_CRC64NVME: return &kinds[2];
+    default: return NULL;
+    }
+}
+
+size_t dowel_crc_bytes(dowel_digest_kind which) {
+    const kind *k = find(which);
+    return k ? k->bytes : 0;
+}
+
+static uint64_t by_tables(const kind *k, uint64_t crc, const unsigned char *p, size_t size) {
+    for (; size >= 8; p += 8, size -= 8) {
+        uint64_t word = 0;
+        for (int i = 7; i >= 0; i--) word = word << 8 | p[i];
+        word ^= crc;
+        crc = 0;
+        for (int i = 0; i < 8; i++) crc ^= k->tables[7 - i][word >> (8 * i) & 255];
+    }
+    while (size--) crc = crc >> 8 ^ k->tables[0][(crc ^ *p++) & 255];
+    return crc;
+}
+
+#if defined(__x86_64__)
+__attribute__((target("sse4.2"))) static uint64_t by_instruction(uint64_t crc, const unsigned char *p, size_t size) {
+    for (; size >= 8; p += 8, size -= 8) {
+        uint64_t word;
+        memcpy(&word, p, 8);
+        crc = _mm_crc32_u64(crc, word);
+    }
+    uint32_t rest = (uint32_t)crc;
+    while (size--) rest = _mm_crc32_u8(rest, *p++);
+    return rest;
+}
+#endif
+
+uint64_t dowel_crc_update(dowel_digest_kind which, uint64_t crc, const void *data, size_t size) {
+    const kind *k = find(which);
+    crc ^= k->all;
+#if defined(__x86_64__)
+    if (which == DOWEL_CRC32C && __builtin_cpu_supports("sse4.2")) return by_instruction(crc, data, size) ^ k->all;
+#endif
+    return by_tables(k, crc, data, size) ^ k->all;
+}
+
+/* Product of two polynomials modulo the check's own, both reflected: the highest bit is x to the power 0. */
+static uint64_t multiply(const kind *k, uint64_t a, uint64_t b) {
+    uint64_t top = k->all ^ k->all >> 1, product = 0;
+    for (uint64_t bit = top; bit; bit >>= 1) {
+        if (a & bit) product ^= b;
+        b = b & 1 ? b >> 1 ^ k->polynomial : b >> 1;
+    }
+    return product;
+}
+
+uint64_t dowel_crc_join(dowel_digest_kind which, uint64_t first, uint64_t second, int64_t second_size) {
+    const kind *k = find(which);
+    uint64_t top = k->all ^ k->all >> 1;
+    /* `first` has to be moved past what follows it: times x to the power of that many bits. */
+    uint64_t power = top, square = top >> 8; /* x to 0, x to 8 */
+    for (uint64_t n = second_size > 0 ? (uint64_t)second_size : 0; n; n >>= 1) {
+        if (n & 1) power = multiply(k, power, square);
+        square = multiply(k, square, square);
+    }
+    return multiply(k, power, first) ^ second;
+}

@@ -1,0 +1,11 @@
+/* Cyclic redundancy checks, as the clouds use them. All are reflected, start at all ones and end inverted. */
+#ifndef DOWEL_CRC_H
+#define DOWEL_CRC_H
+
+#include <dowel/stream.h>
+
+/* Goes on from `crc`, the finished value of what came before (0 for nothing). */
+uint64_t dowel_crc_update(dowel_digest_kind kind, uint64_t crc, const void *data, size_t size);
+size_t dowel_crc_bytes(dowel_digest_kind kind); /* 0: no such check */
+
+#endif

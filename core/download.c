@@ -1,0 +1,164 @@
+/* Downloads in parallel ranges of one version of an object. */
+#include <dowel/transfer.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int no_memory(dowel_error *err) {
+    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+}
+
+/* Sends one GET: of [offset, offset + size), or of everything where size is negative. */
+static int fetch(dowel *d, const dowel_download *plan, const dowel_http_response *pinned, int64_t offset, int64_t size,
+                 dowel_sink *sink, dowel_digest *digest, dowel_http_response **response, dowel_error *err) {
+    dowel_http_request *r = plan->request(plan->context, pinned);
+    *response = NULL;
+    if (!r) return no_memory(err);
+    if (size >= 0) {
+        char range[64];
+        snprintf(range, sizeof range, "bytes=%" PRId64 "-%" PRId64, offset, offset + size - 1);
+        dowel_http_header(r, "Range", range);
+        if (!pinned) dowel_http_accept(r, 416); /* of an empty object no range can be had */
+    }
+    dowel_http_sink(r, sink);
+    dowel_http_digest(r, digest);
+    dowel_http_progress(r, 0, -1);
+    int rc = dowel_http_send(d, r, response, err);
+    dowel_http_free(r);
+    return rc;
+}
+
+/* Reads "bytes 0-99/1000". */
+static bool content_range(const dowel_http_response *response, int64_t *first, int64_t *last, int64_t *total) {
+    const char *text = dowel_http_response_header(response, "Content-Range");
+    return text && sscanf(text, "bytes %" SCNd64 "-%" SCNd64 "/%" SCNd64, first, last, total) == 3 && *first >= 0 &&
+           *last >= *first && *total > *last;
+}
+
+/* ---- the rest, in parts ---- */
+
+typedef struct rest {
+    const dowel_download *plan;
+    const dowel_http_response *pinned;
+    int64_t start, total;
+    uint64_t *checks; /* of each part; NULL where the check cannot be joined */
+} rest;
+
+static int64_t part_bytes(const rest *all, int64_t index, int64_t *offset) {
+    *offset = all->start + index * all->plan->part_size;
+    int64_t left = all->total - *offset;
+    return left < all->plan->part_size ? left : all->plan->part_size;
+}
+
+static int fetch_part(dowel *d, void *context, int64_t index, dowel_error *err) {
+    const rest *all = context;
+    int64_t offset, size = part_bytes(all, index, &offset), first, last, total;
+    dowel_sink *sink = NULL;
+    dowel_http_response *response = NULL;
+    dowel_digest *digest = all->checks ? dowel_digest_new(all->plan->digest) : NULL;
+    int rc = all->checks && !digest ? no_memory(err) : dowel_sink_part(all->plan->sink, offset, size, &sink, err);
+    if (!rc) rc = fetch(d, all->plan, all->pinned, offset, size, sink, digest, &response, err);
+    if (!rc &&
+        (dowel_http_status(response) != 206 || !content_range(response, &first, &last, &total) || first != offset ||
+         last != offset + size - 1 || total != all->total || dowel_sink_written(sink) != size))
+        rc = dowel_fail(err, DOWEL_E_PROTOCOL,
+                        "bytes %" PRId64 " to %" PRId64 " were asked for, and something else came", offset,
+                        offset + size - 1);
+    if (!rc && all->checks) all->checks[index] = dowel_digest_crc(digest);
+    dowel_http_response_free(response);
+    dowel_digest_free(digest);
+    dowel_sink_close(sink);
+    return rc;
+}
+
+static int fetch_rest(dowel *d, const dowel_download *plan, const dowel_http_response *pinned, int64_t start,
+                      int64_t total, dowel_digest *digest, dowel_downloaded *done, dowel_error *err) {
+    rest all = {plan, pinned, start, total, NULL};
+    int64_t count = (total - start + plan->part_size - 1) / plan->part_size;
+    bool joins = dowel_digest_joins(plan->digest);
+    int rc = dowel_sink_reserve(plan->sink, total, err);
+    if (!rc && joins && !(all.checks = calloc((size_t)count, sizeof *all.checks))) rc = no_memory(err);
+    const dowel_parts parts = {
+        .count = count, .width = plan->width, .total = total, .done = start, .part = fetch_part, .context = &all};
+    if (!rc) rc = dowel_parts_run(d, &parts, err);
+    if (!rc && joins) {
+        uint64_t check = dowel_digest_crc(digest);
+        for (int64_t i = 0; i < count; i++) {
+            int64_t offset, size = part_bytes(&all, i, &offset);
+            check = dowel_crc_join(plan->digest, check, all.checks[i], size);
+        }
+        done->check_size = dowel_crc_write(plan->digest, check, done->check);
+    } else if (!rc) {
+        dowel_digest_reset(digest);
+        rc = dowel_sink_digest(plan->sink, digest, err);
+        if (!rc) done->check_size = dowel_digest_end(digest, done->check);
+    }
+    free(all.checks);
+    return rc;
+}
+
+/* ---- the whole ---- */
+
+static int fetch_in_order(dowel *d, const dowel_download *plan, dowel_digest *digest, dowel_downloaded *done,
+                          dowel_error *err) {
+    int rc = fetch(d, plan, NULL, 0, -1, plan->sink, digest, &done->response, err);
+    if (rc) return rc;
+    done->size = dowel_sink_written(plan->sink);
+    done->check_size = dowel_digest_end(digest, done->check);
+    return 0;
+}
+
+static int fetch_in_parts(dowel *d, const dowel_download *plan, dowel_digest *digest, dowel_downloaded *done,
+                          dowel_error *err) {
+    dowel_sink *sink = NULL;
+    /* A server that knows no ranges sends everything: that is welcome too. */
+    int rc = dowel_sink_part(plan->sink, 0, INT64_MAX, &sink, err);
+    if (!rc) rc = fetch(d, plan, NULL, 0, plan->part_size, sink, digest, &done->response, err);
+    int64_t got = rc ? 0 : dowel_sink_written(sink), first, last;
+    dowel_sink_close(sink);
+    if (rc) return rc;
+    if (dowel_http_status(done->response) == 416) {
+        dowel_http_response_free(done->response);
+        done->response = NULL;
+        dowel_digest_reset(digest);
+        return fetch_in_order(d, plan, digest, done, err);
+    }
+    done->size = got;
+    if (dowel_http_status(done->response) == 206) {
+        if (!content_range(done->response, &first, &last, &done->size) || first || last + 1 != got)
+            return dowel_fail(err, DOWEL_E_PROTOCOL,
+                              "the first %" PRId64 " bytes were asked for, and something else came", plan->part_size);
+        if (got < done->size) return fetch_rest(d, plan, done->response, got, done->size, digest, done, err);
+    }
+    done->check_size = dowel_digest_end(digest, done->check);
+    return 0;
+}
+
+static int fetch_once(dowel *d, const dowel_download *plan, dowel_downloaded *done, dowel_error *err) {
+    memset(done, 0, sizeof *done);
+    dowel_digest *digest = dowel_digest_new(plan->digest);
+    if (!digest) return no_memory(err);
+    bool parts = dowel_sink_has_parts(plan->sink) && plan->part_size > 0;
+    int rc = parts ? fetch_in_parts(d, plan, digest, done, err) : fetch_in_order(d, plan, digest, done, err);
+    dowel_digest_free(digest);
+    if (!rc) rc = plan->verify(plan->context, done, err);
+    if (rc) {
+        dowel_http_response_free(done->response);
+        done->response = NULL;
+    }
+    return rc;
+}
+
+int dowel_download_run(dowel *d, const dowel_download *download, dowel_downloaded *done, dowel_error *err) {
+    dowel_error first;
+    int rc = fetch_once(d, download, done, &first);
+    if (rc == DOWEL_E_CORRUPT && dowel_sink_can_restart(download->sink)) {
+        dowel_log(d, DOWEL_LOG_WARNING, "%s; fetched again", first.message);
+        rc = dowel_sink_restart(download->sink, err);
+        return rc ? rc : fetch_once(d, download, done, err);
+    }
+    if (rc && err) *err = first;
+    return rc;
+}

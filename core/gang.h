@@ -1,0 +1,26 @@
+/* Several threads at the parts of one thing, as each thread's view of the handle sees it. */
+#ifndef DOWEL_GANG_H
+#define DOWEL_GANG_H
+
+#include "handle.h"
+
+#include <dowel/transfer.h>
+
+enum { DOWEL_GANG_MOST = 64 };
+
+typedef struct dowel_gang {
+    dowel *d; /* whose progress it is */
+    const dowel_parts *parts;
+    pthread_mutex_t lock;
+    int64_t next;     /* the part to begin next */
+    int64_t finished; /* bytes of parts that have ended, and of before */
+    int64_t current[DOWEL_GANG_MOST];
+    atomic_bool stop;
+    int rc;
+    dowel_error error; /* of the first failure */
+} dowel_gang;
+
+/* A thread's share of the whole grew. */
+void dowel_gang_progress(dowel_gang *gang, int slot, int64_t done);
+
+#endif

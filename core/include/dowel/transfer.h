@@ -1,0 +1,59 @@
+/* dowel/transfer.h: work that is done in parts, several at a time: large objects. */
+#ifndef DOWEL_TRANSFER_H
+#define DOWEL_TRANSFER_H
+
+#include <dowel/http.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct dowel_parts {
+    int64_t count; /* of parts */
+    int width;     /* how many at a time; the calling thread is one of them */
+    int64_t total; /* bytes of the whole, for progress; -1: unknown */
+    int64_t done;  /* bytes of the whole that were there before */
+    /* Does part `index`. `d` is this thread's own view of the handle: what the part reports with dowel_progress counts as its share of the
+     * whole, and dowel_check fails when another part has failed. Called from several threads, each index once. */
+    int (*part)(dowel *d, void *context, int64_t index, dowel_error *err);
+    void *context;
+} dowel_parts;
+
+/* Does every part, in order of index as threads come free. Returns when all threads have ended. When a part fails, no further
+ * one begins, those on their way are stopped, and the first failure is what comes back. */
+DOWEL_API int dowel_parts_run(dowel *d, const dowel_parts *parts, dowel_error *err);
+
+/* ---- downloads ---- */
+
+struct dowel_downloaded;
+
+/* What a protocol fills in. */
+typedef struct dowel_download {
+    dowel_sink *sink;
+    dowel_digest_kind digest; /* the check that the provider may offer for the whole */
+    int64_t part_size;        /* bytes of one request */
+    int width;                /* requests at a time */
+    /* A new GET of the object. `pinned` NULL: the newest; else the first answer, and the request must fail when the object is no
+     * longer the one of that answer. Called from several threads. */
+    dowel_http_request *(*request)(void *context, const dowel_http_response *pinned);
+    /* Compares what arrived with what the provider says of it: CORRUPT when they differ, and then all is fetched once more where the sink can
+     * restart. */
+    int (*verify)(void *context, const struct dowel_downloaded *done, dowel_error *err);
+    void *context;
+} dowel_download;
+
+typedef struct dowel_downloaded {
+    int64_t size;
+    dowel_http_response *response;         /* the first answer, with its headers; the caller's to free */
+    unsigned char check[DOWEL_DIGEST_MAX]; /* of what arrived */
+    size_t check_size;
+} dowel_downloaded;
+
+/* Fetches an object into the sink, and does not commit it. A sink with parts gets a first range, and when there is more, the rest in parallel
+ * ranges of the same version; another sink gets the bytes in order. Memory does not grow with the object. */
+DOWEL_API int dowel_download_run(dowel *d, const dowel_download *download, dowel_downloaded *done, dowel_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,147 @@
+/* Parts of one thing on several threads; checks of pieces joined. */
+#include "test.h"
+
+#include <dowel/transfer.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* ---- checks: the values are those of the catalogue of parametrised CRC algorithms ("check": of the text 123456789) ---- */
+
+static void catalogue(void **state) {
+    (void)state;
+    static const struct {
+        dowel_digest_kind kind;
+        const char *check;
+    } known[] = {{DOWEL_CRC32C, "e3069283"}, {DOWEL_CRC32, "cbf43926"}, {DOWEL_CRC64NVME, "ae8b14860a799888"}};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        for (size_t cut = 0; cut <= 9; cut++) {
+            unsigned char bytes[DOWEL_DIGEST_MAX];
+            dowel_digest *first = dowel_digest_new(known[i].kind), *second = dowel_digest_new(known[i].kind);
+            dowel_digest_update(first, "123456789", cut);
+            dowel_digest_update(second, "123456789" + cut, 9 - cut);
+            uint64_t joined =
+                dowel_crc_join(known[i].kind, dowel_digest_crc(first), dowel_digest_crc(second), (int64_t)(9 - cut));
+            char *hex = dowel_hex(bytes, dowel_crc_write(known[i].kind, joined, bytes));
+            assert_string_equal(hex, known[i].check);
+            free(hex);
+            dowel_digest_free(first);
+            dowel_digest_free(second);
+        }
+}
+
+static void long_pieces(void **state) {
+    (void)state;
+    enum { SIZE = 1 << 20 };
+    unsigned char *data = malloc(SIZE);
+    assert_non_null(data);
+    for (size_t i = 0; i < SIZE; i++) data[i] = (unsigned char)(i * 2654435761u >> 13);
+    static const dowel_digest_kind kinds[] = {DOWEL_CRC32C, DOWEL_CRC32, DOWEL_CRC64NVME};
+    for (size_t k = 0; k < 3; k++) {
+        dowel_digest *whole = dowel_digest_new(kinds[k]);
+        dowel_digest_update(whole, data, SIZE);
+        uint64_t joined = 0;
+        for (size_t at = 0, size; at < SIZE; at += size) {
+            size = at % 7 ? 65537 : 99991;
+            if (size > SIZE - at) size = SIZE - at;
+            dowel_digest *piece = dowel_digest_new(kinds[k]);
+            dowel_digest_update(piece, data + at, size);
+            joined = dowel_crc_join(kinds[k], joined, dowel_digest_crc(piece), (int64_t)size);
+            dowel_digest_free(piece);
+        }
+        assert_true(joined == dowel_digest_crc(whole));
+        dowel_digest_free(whole);
+    }
+    free(data);
+}
+
+/* ---- parts ---- */
+
+typedef struct job {
+    atomic_int done[1000], running, most;
+    int64_t fail_at;
+    atomic_bool cancelled_seen;
+    int64_t last; /* of progress: written by one thread at a time */
+    bool shrank;
+} job;
+
+static int one(dowel *d, void *context, int64_t index, dowel_error *err) {
+    job *j = context;
+    int running = atomic_fetch_add(&j->running, 1) + 1, most = atomic_load(&j->most);
+    while (running > most && !atomic_compare_exchange_weak(&j->most, &most, running)) continue;
+    int rc = 0;
+    for (int i = 1; i <= 10 && !rc; i++) {
+        dowel_progress(d, i, -1);
+        rc = dowel_check(d, err);
+    }
+    if (!rc && index == j->fail_at) rc = dowel_fail(err, DOWEL_E_REMOTE, "part %d broke", (int)index);
+    if (!rc && j->fail_at >= 0 && index > j->fail_at) {
+        /* Waits to be stopped by the part that fails; the limit is only for a broken build. */
+        rc = dowel_sleep(d, 20, err);
+        if (rc == DOWEL_E_CANCELLED) atomic_store(&j->cancelled_seen, true);
+    }
+    atomic_fetch_sub(&j->running, 1);
+    atomic_fetch_add(&j->done[index], rc == 0);
+    return rc;
+}
+
+static void progress(void *context, int64_t done, int64_t total) {
+    job *j = context;
+    j->shrank |= done < j->last || total != 10000;
+    j->last = done;
+}
+
+static int body(dowel *d, const void *args, json_t **result, dowel_error *err) {
+    (void)args, (void)result;
+    job *j = dowel_task_context(d);
+    return dowel_parts_run(d, &(dowel_parts){.count = 1000, .width = 8, .total = 10000, .part = one, .context = j},
+                           err);
+}
+
+static int run(job *j, dowel_error *err) {
+    dowel *d;
+    const dowel_task task = {.size = sizeof task, .name = "parts", .doc = "Parts.", .run = body, .context = j};
+    const dowel_call_options options = {.size = sizeof options, .progress = progress, .progress_context = j};
+    assert_int_equal(dowel_open_with(&d, &(dowel_options){.size = sizeof(dowel_options), .no_history = true}, err), 0);
+    assert_int_equal(dowel_register_task(d, &task, err), 0);
+    int rc = dowel_call_json(d, "parts", NULL, &options, NULL, err);
+    dowel_close(d);
+    return rc;
+}
+
+static void every_part_once(void **state) {
+    (void)state;
+    job *j = calloc(1, sizeof *j);
+    dowel_error err;
+    assert_non_null(j);
+    j->fail_at = -1;
+    assert_int_equal(run(j, &err), 0);
+    for (size_t i = 0; i < 1000; i++) assert_int_equal(atomic_load(&j->done[i]), 1);
+    assert_in_range(atomic_load(&j->most), 1, 8);
+    assert_false(j->shrank);
+    assert_int_equal(j->last, 10000);
+    free(j);
+}
+
+static void a_failed_part_stops_the_others(void **state) {
+    (void)state;
+    job *j = calloc(1, sizeof *j);
+    dowel_error err;
+    assert_non_null(j);
+    j->fail_at = 50;
+    assert_int_equal(run(j, &err), DOWEL_E_REMOTE);
+    assert_string_equal(err.message, "part 50 broke");
+    int later = 0;
+    for (size_t i = 51; i < 1000; i++) later += atomic_load(&j->done[i]);
+    assert_int_equal(later, 0);
+    free(j);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(catalogue),
+        cmocka_unit_test(long_pieces),
+        cmocka_unit_test(every_part_once),
+        cmocka_unit_test(a_failed_part_stops_the_others),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
