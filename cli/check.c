@@ -29,7 +29,9 @@ static void print(const cli *c, json_t *report) {
 int cli_block_check(cli *c, const char *reference) {
     json_t *report = NULL, *args = json_pack("{s:s}", "block", reference);
     const dowel_call_options options = {.size = sizeof options, .cancelled = cli_interrupted};
+    cli_signals_begin();
     int rc = dowel_call_json(c->d, "block.check", args, &options, &report, &c->err);
+    cli_signals_end();
     json_decref(args);
     if (!rc) {
         if (c->json)

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static const char *const verbs[][2] = {{"block", "types save show list delete edit"},
+static const char *const verbs[][2] = {{"block", "types save show list delete edit check"},
                                        {"task", "list show"},
                                        {"runs", "list show result"},
                                        {"completion", "bash zsh fish"},
@@ -71,7 +71,7 @@ static void bash(cli *c) {
     print_types(c, "/");
     fputs("' ;;\n    3:block:list:*|4:block:list:--type) words='--json --type ", stdout);
     print_types(c, "");
-    puts("' ;;\n    3:block:show:*|3:block:delete:*|3:block:edit:*) words=$(" SAVED ") ;;\n"
+    puts("' ;;\n    3:block:show:*|3:block:delete:*|3:block:edit:*|3:block:check:*) words=$(" SAVED ") ;;\n"
          "    *:block:show:*) words='--json --show-secrets' ;;\n"
          "    *:block:delete:*) words='--json --force' ;;\n"
          "    3:runs:show:*|3:runs:result:*) words=$(dowel runs 2>/dev/null | awk 'NR > 1 {print $1}') ;;\n"

@@ -25,7 +25,9 @@ class Completion(CommandTest):
     def test_commands_and_verbs(self):
         self.assertLessEqual({"block", "task", "call", "runs", "config", "completion"}, set(self.complete("")))
         self.assertEqual(self.complete("bl"), ["block"])
-        self.assertEqual(set(self.complete("block", "")), {"types", "save", "show", "list", "delete", "edit"})
+        for command in ("block", "task"):
+            verbs = set(re.findall(rf"(?m)dowel {command} ([a-z]+) .*", self.dowel(command, "--help").split("\n\n")[0]))
+            self.assertEqual(set(self.complete(command, "")), verbs)
         self.assertEqual(self.complete("task", "s"), ["show"])
         self.assertEqual(self.complete("runs", "r"), ["result"])
         self.assertEqual(set(self.complete("completion", "")), {"bash", "zsh", "fish"})
@@ -52,7 +54,7 @@ class Completion(CommandTest):
     def test_values(self):
         self.dowel("block", "save", "gcs-bucket/landing", "--bucket", "b")
         self.dowel("block", "save", "s3-bucket/reports", "--bucket", "b")
-        for words in (("block", "show", ""), ("block", "delete", ""), ("block", "edit", ""), ("call", "gcs.list", "--bucket", "")):
+        for words in (("block", "show", ""), ("block", "delete", ""), ("block", "edit", ""), ("block", "check", ""), ("call", "gcs.list", "--bucket", "")):
             self.assertEqual(self.complete(*words), ["gcs-bucket/landing", "s3-bucket/reports"], words)
         self.assertEqual(self.complete("call", "gcs.list", "--retry-backoff", ""), ["fixed", "exponential"])
         self.assertEqual(self.complete("runs", "--state", "comp"), ["completed"])
