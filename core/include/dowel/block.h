@@ -31,6 +31,7 @@ typedef struct dowel_block_type {
     /* Proves a block: asks the provider who it is and what it may do, and changes nothing that lasts. Adds what it found to `report`, an object:
      * names as the provider says them, "permissions" as an object of booleans. Fails when the block cannot be used at all. NULL: nothing to ask. */
     int (*check)(dowel *d, dowel_block *block, json_t *report, dowel_error *err);
+    const struct dowel_objects *objects; /* dowel/objects.h; NULL: holds no objects */
 } dowel_block_type;
 
 /* Makes a block from a document. `name` NULL: an anonymous (inline) block. The caller ends it with dowel_block_free. */

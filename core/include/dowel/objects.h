@@ -1,0 +1,92 @@
+/* dowel/objects.h: named objects in one vocabulary, whatever keeps them.
+ *
+ * A block type that holds objects (a bucket, a folder) fills a `dowel_objects`; listing, copying, syncing, removing and presigning work
+ * over that interface and know no provider. Names are relative to the block's own folder, have `/` between their parts, and may
+ * hold any byte but NUL. Every function may be called from any thread and obeys the run of `d`. */
+#ifndef DOWEL_OBJECTS_H
+#define DOWEL_OBJECTS_H
+
+#include <dowel/block.h>
+#include <dowel/stream.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What is known of one object. Borrowed: lives until the function that it was handed to returns. */
+typedef struct dowel_object {
+    const char *name;
+    bool is_prefix;  /* no object, but what several names begin with, up to the delimiter */
+    bool is_deleted; /* a marker of a deletion; only where versions were asked for */
+    bool is_current; /* the newest version */
+    int64_t size;    /* bytes */
+    int64_t
+        modified; /* µs since the epoch: the file's own time where the writer recorded it, else when it was stored; 0: unknown */
+    const char *version;      /* generation or version id; NULL: none */
+    const char *etag;         /* without quotes; NULL: none */
+    const char *content_type; /* NULL: not told (listings of S3 do not) */
+    const char *storage_class;
+    dowel_digest_kind check_kind; /* a check of the whole content; check_size 0: none known */
+    size_t check_size;
+    unsigned char check[DOWEL_DIGEST_MAX];
+} dowel_object;
+
+/* Receives objects one by one; anything but 0 ends the listing with that code. */
+typedef int (*dowel_object_visitor)(void *context, const dowel_object *object, dowel_error *err);
+
+typedef struct dowel_objects_query {
+    size_t size;
+    const char *prefix;      /* NULL: all */
+    const char *delimiter;   /* NULL: no prefixes */
+    const char *start_after; /* names after this one, in the byte order of UTF-8 */
+    bool versions;           /* every version, and markers of deletion */
+} dowel_objects_query;
+
+typedef struct dowel_object_put_options {
+    size_t size;
+    const char *content_type; /* NULL: guessed from the name */
+    const char *content_encoding, *cache_control, *storage_class;
+    const dowel_pair *metadata; /* ended by {NULL, NULL} */
+    int64_t modified;           /* the file's time, recorded so that a later listing or stat can tell it; 0: none */
+    bool if_absent;             /* CONFLICT where there is such an object already */
+} dowel_object_put_options;
+
+typedef struct dowel_presign_options {
+    size_t size;
+    const char *method; /* "GET" (also for NULL), "PUT", "DELETE", "HEAD" */
+    double seconds;     /* how long it is good for; 0: an hour */
+    const char *content_type;
+} dowel_presign_options;
+
+typedef struct dowel_objects {
+    size_t size;        /* sizeof(dowel_objects) */
+    const char *scheme; /* of URLs: "gs", "s3", "file" */
+    const char *place;  /* the field that a URL's authority fills in a block that is made on the fly: "bucket" */
+    /* In the byte order of names where the provider has it. Memory does not grow with the number of objects. */
+    int (*list)(dowel *d, dowel_block *block, const dowel_objects_query *query, dowel_object_visitor visit,
+                void *context, dowel_error *err);
+    /* `version` NULL: the newest. NOT_FOUND when there is none. */
+    int (*stat)(dowel *d, dowel_block *block, const char *name, const char *version, dowel_object_visitor visit,
+                void *context, dowel_error *err);
+    /* Writes the content into the sink, checked against what the provider says of it; does not commit. */
+    int (*get)(dowel *d, dowel_block *block, const char *name, const char *version, dowel_sink *sink, dowel_error *err);
+    /* `visit` (may be NULL) is told what was stored. */
+    int (*put)(dowel *d, dowel_block *block, const char *name, dowel_source *source,
+               const dowel_object_put_options *options, dowel_object_visitor visit, void *context, dowel_error *err);
+    /* Within the provider, without fetching. Both blocks are of this type. NULL: cannot. */
+    int (*copy)(dowel *d, dowel_block *from, const char *name, const char *version, dowel_block *to,
+                const char *to_name, dowel_error *err);
+    /* Removes many. A name that is not there is no failure. `failed` is told of each one that could not be removed; the result is then the
+     * first one's code. */
+    int (*remove)(dowel *d, dowel_block *block, const char *const *names, size_t count,
+                  void (*failed)(void *context, const char *name, const dowel_error *why), void *context,
+                  dowel_error *err);
+    /* *url is newly allocated, and a secret: who has it may do what it says. NULL: cannot. */
+    int (*presign)(dowel *d, dowel_block *block, const char *name, const dowel_presign_options *options, char **url,
+                   dowel_error *err);
+} dowel_objects;
+
+#ifdef __cplusplus
+}
+#endif
+#endif
