@@ -46,6 +46,10 @@ int dowel_gcp_known_identity(dowel *d, dowel_block *credentials, dowel_gcp_ident
 int dowel_gcp_token_after(dowel *d, dowel_block *credentials, const char *refused, bool again, char **token,
                           int64_t *expires, char **quota_project, dowel_error *err);
 
+/* RSA SHA-256 with the identity's own key. *signature is newly allocated. */
+int dowel_gcp_sign_with_key(const dowel_gcp_identity *identity, const void *data, size_t size, void **signature,
+                            size_t *signature_size, dowel_error *err);
+
 /* check of the block type */
 int dowel_gcp_check(dowel *d, dowel_block *block, json_t *report, dowel_error *err);
 

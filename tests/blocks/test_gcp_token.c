@@ -259,6 +259,47 @@ static void never_sends_a_token_in_the_clear(void **state) {
     dowel_block_free(block);
 }
 
+/* ---- signatures ---- */
+
+static bool verified(world *w, const char *email, const char *data, const void *signature, size_t size) {
+    char *text = dowel_base64(data, strlen(data)), *signed_text = dowel_base64(signature, size);
+    json_t *answer =
+        admin(w, "verify", json_pack("{s:s,s:s,s:s}", "email", email, "data", text, "signature", signed_text));
+    bool good = json_is_true(json_object_get(answer, "good"));
+    json_decref(answer);
+    free(text);
+    free(signed_text);
+    return good;
+}
+
+static void signs_bytes_with_the_key(void **state) {
+    world *w = *state;
+    static const char data[] = "GOOG4-RSA-SHA256\n20260101T000000Z\n";
+    dowel_block *block = block_of(w, key_file("service-account.json")),
+                *wrong = block_of(w, key_file("wrong-key.json")),
+                *given = block_of(w, json_pack("{s:s}", "token", "mine"));
+    char *email;
+    void *signature;
+    size_t size;
+    assert_ok(w, dowel_gcp_sign(w->d, block, data, strlen(data), &email, &signature, &size, &w->err));
+    assert_int_equal(size, 256);
+    assert_true(verified(w, email, data, signature, size));
+    assert_false(verified(w, email, "other data", signature, size));
+    free(email);
+    free(signature);
+    assert_ok(w, dowel_gcp_sign(w->d, wrong, data, strlen(data), &email, &signature, &size, &w->err));
+    assert_false(verified(w, email, data, signature, size));
+    free(email);
+    free(signature);
+    assert_int_equal(dowel_gcp_sign(w->d, given, data, strlen(data), &email, &signature, &size, &w->err),
+                     DOWEL_E_CREDENTIALS);
+    assert_says(w->err.message, "cannot sign");
+    assert_int_equal(requests(w), 0);
+    dowel_block_free(block);
+    dowel_block_free(wrong);
+    dowel_block_free(given);
+}
+
 /* ---- the cache ---- */
 
 typedef struct asking {
@@ -471,6 +512,7 @@ int main(void) {
         CASE(renews_before_the_end),      CASE(keeps_the_old_token_when_renewal_fails),
         CASE(replaces_a_revoked_token),   CASE(retries_what_passes),
         CASE(says_what_google_said),      CASE(refuses_bad_files),
+        CASE(signs_bytes_with_the_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,10 +11,12 @@ ANY  /protected/*  needs a token that was issued here and not revoked; answers w
 GET  /admin/stats  {"requests", "issued", "last": {"grant_type", "header", "claims"}}
 POST /admin/reset  forgets counts and faults, revokes nothing
 POST /admin/revoke revokes every token issued so far
+POST /admin/verify {"email", "data", "signature"} (base64): whether google-auth finds that the account's key made the signature
 POST /admin/fault  {"status", "error", "error_description", "count", "delay", "expires_in"}: the next `count` (default: all) token
                    requests wait `delay` seconds; with `status` they fail so; with `expires_in` tokens live that long
 """
 import argparse
+import base64
 import json
 import os
 import secrets
@@ -25,7 +27,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from google.auth import jwt
+from google.auth import crypt, jwt
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 EMAIL = "robot@test-project.iam.gserviceaccount.com"
@@ -172,6 +174,11 @@ class Handler(BaseHTTPRequestHandler):
                 self.state.reset()
             elif action == "revoke":
                 self.state.tokens.clear()
+            elif action == "verify":
+                asked = json.loads(text)
+                good = asked["email"] == EMAIL and crypt.RSAVerifier.from_string(self.state.public).verify(
+                    base64.b64decode(asked["data"]), base64.b64decode(asked["signature"]))
+                return self.answer(200, {"good": good})
             elif action == "fault":
                 self.state.fault = json.loads(text)
             elif action != "stats":

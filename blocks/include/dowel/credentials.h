@@ -38,6 +38,10 @@ DOWEL_API int dowel_gcp_token(dowel *d, dowel_block *credentials, bool again, ch
  * it. Newly allocated. */
 DOWEL_API int dowel_gcp_project(dowel *d, dowel_block *credentials, const char *given, char **project,
                                 dowel_error *err);
+/* Signs bytes (RSA SHA-256) as the identity of the credentials: with its private key, or through IAM's signBlob where there is none. *email (who
+ * signed) and *signature are newly allocated. */
+DOWEL_API int dowel_gcp_sign(dowel *d, dowel_block *credentials, const void *data, size_t size, char **email,
+                             void **signature, size_t *signature_size, dowel_error *err);
 /* Fills code, reason and message from Google's JSON error shape (AIP-193): for dowel_http_service.explain. */
 DOWEL_API void dowel_gcp_explain(const dowel_http_response *response, dowel_error *err);
 
