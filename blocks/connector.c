@@ -13,6 +13,7 @@ static const dowel_task *const tasks[] = {&dowel_block_check_task, NULL};
 static int open_registry(dowel *d, dowel_error *err) {
     (void)err;
     dowel_resolver_install(d);
+    dowel_set_sealer(d, &dowel_handle_sealer);
     return 0;
 }
 

@@ -73,6 +73,15 @@ static int no_key(const dowel_keys *keys, const dowel_sealed_for *owner, const c
     return rc;
 }
 
+int dowel_sealed_key_id(const void *sealed, size_t sealed_size, char id[DOWEL_KEY_ID_SIZE], dowel_error *err) {
+    const unsigned char *in = sealed;
+    if (sealed_size < HEADER || in[0] != FORMAT || in[1] != ID_LENGTH)
+        return dowel_fail(err, DOWEL_E_CORRUPT, "what should be sealed is not");
+    memcpy(id, in + 2, ID_LENGTH);
+    id[ID_LENGTH] = 0;
+    return 0;
+}
+
 int dowel_unseal(const dowel_keys *keys, const dowel_sealed_for *owner, const char *key_id, const void *sealed,
                  size_t sealed_size, void **plain, size_t *size, dowel_error *err) {
     const unsigned char *in = sealed;

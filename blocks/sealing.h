@@ -41,6 +41,9 @@ int dowel_seal(const dowel_key *key, const dowel_sealed_for *owner, const void *
 int dowel_unseal(const dowel_keys *keys, const dowel_sealed_for *owner, const char *key_id, const void *sealed,
                  size_t sealed_size, void **plain, size_t *size, dowel_error *err);
 
+/* Which key a blob says that it was sealed with. */
+int dowel_sealed_key_id(const void *sealed, size_t sealed_size, char id[DOWEL_KEY_ID_SIZE], dowel_error *err);
+
 /* Takes the secrets out of a document (a placeholder stays where each was) into an object from JSON pointers to values; references
  * to blocks get their one form {"$block": "type/name"}. `d` finds the types of inline blocks. New references. */
 int dowel_secrets_split(dowel *d, const dowel_block_type *type, const json_t *document, json_t **shown,

@@ -16,6 +16,8 @@ static void help(cli *c, const dowel_task *task) {
     cli_help_fields(c, &dowel_policy_table);
     puts("\nOther:\n  --from FILE|-    arguments from a JSON object; flags win\n  --run-name NAME  what the history "
          "calls the run\n"
+         "  --run-key KEY    go on with the run of this key where it did not complete\n"
+         "  --take-over      go on also where its process was on another machine\n"
          "  --json           the result as JSON");
     printf("\nExample:\n  dowel call %s %s\n", task ? task->name : "bigquery.query",
            task && task->example ? task->example
@@ -31,13 +33,13 @@ static const dowel_field *policy_field(const char *name) {
 
 /* Every flag that `call` has beside the task's own: for suggestions. */
 static int unknown_flag(cli *c, const char *where, const cli_flag *flag, const dowel_task *task) {
-    const char *names[32] = {"json", "from", "run_name", "help"};
-    size_t n = 4;
+    const char *names[32] = {"json", "from", "run_name", "run_key", "take_over", "help"};
+    size_t n = 6;
     for (const dowel_field *f = dowel_policy_table.fields; f->name && n < 31; f++) names[n++] = f->name;
     return cli_unknown_flag(c, where, flag, task->args, names);
 }
 
-static int read_flags(cli *c, const dowel_task *task, json_t *args, json_t *policy, const char **run_name) {
+static int read_flags(cli *c, const dowel_task *task, json_t *args, json_t *policy, dowel_call_options *options) {
     char where[160];
     snprintf(where, sizeof where, "dowel call %s --help", task->name);
     json_t *document = json_object();
@@ -59,8 +61,13 @@ static int read_flags(cli *c, const dowel_task *task, json_t *args, json_t *poli
         } else if (!strcmp(flag.name, "from")) {
             rc = cli_read_document(c, &flag, document);
         } else if (!strcmp(flag.name, "run-name")) {
-            *run_name = cli_flag_value(c, &flag);
-            rc = *run_name ? 0 : c->err.code;
+            options->run_name = cli_flag_value(c, &flag);
+            rc = options->run_name ? 0 : c->err.code;
+        } else if (!strcmp(flag.name, "run-key")) {
+            options->run_key = cli_flag_value(c, &flag);
+            rc = options->run_key ? 0 : c->err.code;
+        } else if (!strcmp(flag.name, "take-over")) {
+            rc = cli_switch(c, &flag, &options->take_over);
         } else {
             status = unknown_flag(c, where, &flag, task);
         }
@@ -95,7 +102,7 @@ int cli_call(cli *c) {
                                   .progress_context = &progress,
                                   .cancelled = cli_interrupted};
     dowel_record *record = NULL;
-    int status = read_flags(c, task, args, policy, &options.run_name);
+    int status = read_flags(c, task, args, policy, &options);
     if (!status && json_object_size(policy)) {
         if (dowel_record_decode(&dowel_policy_table, policy, dowel_get_resolver(c->d), &record, &c->err))
             status = cli_failed(c);

@@ -5,7 +5,7 @@
 
 static const char *const verbs[][2] = {{"block", "types save show list delete edit check"},
                                        {"task", "list show"},
-                                       {"runs", "list show result"},
+                                       {"runs", "list show result resume"},
                                        {"completion", "bash zsh fish"},
                                        {"help", "block task call runs config completion"}};
 #define VERBS (sizeof verbs / sizeof verbs[0])
@@ -74,7 +74,9 @@ static void bash(cli *c) {
     puts("' ;;\n    3:block:show:*|3:block:delete:*|3:block:edit:*|3:block:check:*) words=$(" SAVED ") ;;\n"
          "    *:block:show:*) words='--json --show-secrets' ;;\n"
          "    *:block:delete:*) words='--json --force' ;;\n"
-         "    3:runs:show:*|3:runs:result:*) words=$(dowel runs 2>/dev/null | awk 'NR > 1 {print $1}') ;;\n"
+         "    *:runs:resume:*) words='--json --take-over' ;;\n"
+         "    3:runs:show:*|3:runs:result:*|3:runs:resume:*) words=$(dowel runs 2>/dev/null | awk 'NR > 1 {print $1}') "
+         ";;\n"
          "    *:runs:*)\n"
          "        words='--json --limit --state --task --parent'\n"
          "        case $last in\n"
@@ -84,7 +86,7 @@ static void bash(cli *c) {
     for (size_t i = 0; (task = dowel_task_at(c->d, i)); i++) {
         char pattern[200];
         snprintf(pattern, sizeof pattern, "*:call:%s:*", task->name);
-        bash_table(pattern, "--help --json --from --run-name", task->args, true);
+        bash_table(pattern, "--help --json --from --run-name --run-key --take-over", task->args, true);
     }
     const dowel_block_type *type;
     for (size_t i = 0; (type = dowel_block_type_at(c->d, i)); i++) {

@@ -8,7 +8,9 @@
 static const char *const usage =
     "Usage: dowel runs [--limit N] [--state STATE] [--task TASK] [--parent ID] [--json]\n"
     "       dowel runs show ID [--json]      arguments, attempts, error, children, log\n"
-    "       dowel runs result ID             a persisted result, read back from its storage\n\n"
+    "       dowel runs result ID             a persisted result, read back from its storage\n"
+    "       dowel runs resume ID [--json]    goes on with a run that crashed, failed or was cancelled\n"
+    "                        [--take-over]   also where its process was on another machine\n\n"
     "ID may be any unique part of a run's id, at least 4 characters. States: pending running retrying completed "
     "failed\n"
     "cancelled crashed.\n\nExamples:\n  dowel runs --state failed\n  dowel runs show 7b2b-b3eb\n";
@@ -63,20 +65,21 @@ static int read_state(cli *c, const char *text, const char **state) {
     return c->err.code;
 }
 
-static int read_query(cli *c, const cli_flag *flag, dowel_runs_query *query) {
-    static const char *const flags[] = {"json", "limit", "state", "task", "parent", NULL};
+static int read_query(cli *c, const cli_flag *flag, dowel_runs_query *query, bool *take_over) {
+    static const char *const flags[] = {"json", "take_over", "limit", "state", "task", "parent", NULL};
     if (!strcmp(flag->name, "json")) return cli_switch(c, flag, &c->json) ? cli_failed(c) : 0;
-    size_t i = 1;
+    if (!strcmp(flag->name, "take-over")) return cli_switch(c, flag, take_over) ? cli_failed(c) : 0;
+    size_t i = 2;
     while (flags[i] && strcmp(flags[i], flag->name)) i++;
     if (!flags[i]) return cli_unknown_flag(c, "dowel runs --help", flag, NULL, flags);
     const char *value = cli_flag_value(c, flag);
     int rc = value ? 0 : c->err.code;
     if (rc) {
-    } else if (i == 1) {
-        rc = read_limit(c, value, &query->limit);
     } else if (i == 2) {
-        rc = read_state(c, value, &query->state);
+        rc = read_limit(c, value, &query->limit);
     } else if (i == 3) {
+        rc = read_state(c, value, &query->state);
+    } else if (i == 4) {
         query->task = value;
     } else {
         query->parent = value;
@@ -84,33 +87,58 @@ static int read_query(cli *c, const cli_flag *flag, dowel_runs_query *query) {
     return rc ? cli_failed(c) : 0;
 }
 
+static int resume_run(cli *c, const char *id, bool take_over) {
+    cli_progress progress = {0};
+    const dowel_call_options options = {.size = sizeof options,
+                                        .progress = cli_progress_show,
+                                        .progress_context = &progress,
+                                        .cancelled = cli_interrupted,
+                                        .take_over = take_over};
+    json_t *result = NULL;
+    cli_signals_begin();
+    int rc = dowel_runs_resume(c->d, id, &options, &result, &c->err);
+    cli_signals_end();
+    cli_progress_end(&progress);
+    if (rc) return cli_failed(c);
+    if (c->json)
+        cli_print_json(result);
+    else if (!json_is_null(result))
+        cli_print_value(c, result, NULL);
+    json_decref(result);
+    return 0;
+}
+
 int cli_runs(cli *c) {
-    static const char *const verbs[] = {"list", "show", "result", NULL};
+    static const char *const verbs[] = {"list", "show", "result", "resume", NULL};
     if (cli_wants_help(c)) {
         fputs(usage, stdout);
         return 0;
     }
     dowel_runs_query query = {.size = sizeof query, .limit = 50};
+    bool take_over = false;
     const char *words[2] = {NULL};
     size_t n = 0;
     cli_flag flag;
     for (cli_kind kind; (kind = cli_next(c, &flag));) {
         int status = 0;
         if (kind == CLI_FLAG)
-            status = read_query(c, &flag, &query);
+            status = read_query(c, &flag, &query, &take_over);
         else if (n == 2)
             status = cli_usage(c, "dowel runs --help", "\"%.60s\" is too much", flag.word);
         else
             words[n++] = flag.word;
         if (status) return status;
     }
-    bool lists = !n || !strcmp(words[0], "list"), result = n && !strcmp(words[0], "result");
-    if (!lists && !result && strcmp(words[0], "show"))
+    bool lists = !n || !strcmp(words[0], "list"), result = n && !strcmp(words[0], "result"),
+         resume = n && !strcmp(words[0], "resume");
+    if (!lists && !result && !resume && strcmp(words[0], "show"))
         return cli_unknown_word(c, "dowel runs --help", "runs command", words[0], verbs);
     if (lists && n == 2) return cli_usage(c, "dowel runs --help", "\"%.60s\" is too much", words[1]);
     if (!lists && n < 2) return cli_usage(c, "dowel runs --help", "which run? dowel runs %s ID", words[0]);
     if (cli_open(c)) return cli_failed(c);
     if (lists) return list(c, &query);
+    if (take_over && !resume) return cli_usage(c, "dowel runs --help", "--take-over is for dowel runs resume");
+    if (resume) return resume_run(c, words[1], take_over);
     json_t *value;
     if (result ? dowel_runs_result(c->d, words[1], &value, &c->err) : dowel_runs_show(c->d, words[1], &value, &c->err))
         return cli_failed(c);

@@ -135,6 +135,10 @@ void dowel_set_resolver(dowel *d, const dowel_resolver *resolver) {
     d->core->has_resolver = true;
 }
 
+void dowel_set_sealer(dowel *d, const dowel_sealer *sealer) {
+    d->core->sealer = *sealer;
+}
+
 const dowel_resolver *dowel_get_resolver(dowel *d) {
     return d->core->has_resolver ? &d->core->resolver : NULL;
 }

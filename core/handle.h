@@ -41,6 +41,7 @@ struct dowel_core {
     size_t task_count, type_count;
     dowel_resolver resolver;
     bool has_resolver;
+    dowel_sealer sealer; /* empty: secret handles are not kept */
     int log_level;
     atomic_bool closing;
 

@@ -3,9 +3,11 @@
 
 #include "process.h"
 
-#include <openssl/crypto.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *const migrations[] = {
     "CREATE TABLE runs (id TEXT PRIMARY KEY, parent TEXT, kind TEXT NOT NULL, task TEXT NOT NULL, name TEXT NOT NULL,"
@@ -21,6 +23,12 @@ static const char *const migrations[] = {
     "NOT NULL,"
     " line TEXT NOT NULL);"
     "CREATE INDEX run_logs_by_run ON run_logs (run, at);",
+    /* What a resumed run needs. */
+    "ALTER TABLE runs ADD COLUMN run_key TEXT;"
+    "ALTER TABLE runs ADD COLUMN policy TEXT;"
+    "ALTER TABLE runs ADD COLUMN folder TEXT;"  /* that relative paths among the arguments start from */
+    "ALTER TABLE runs ADD COLUMN whole BIGINT;" /* 1: the arguments are there as they were given */
+    "CREATE INDEX runs_by_key ON runs (run_key);",
     NULL};
 
 int dowel_history_acquire(dowel *d, dowel_db **db, dowel_error *err) {
@@ -49,31 +57,64 @@ static void write_row(dowel_run *run, const char *sql, const dowel_value *values
     if (first) dowel_log(&core->top, DOWEL_LOG_WARNING, "history is not recorded: %s", err.message);
 }
 
+/* Large inputs (data given inline) would make the history larger than the data. */
+#define ARGS_LARGEST 65536
+
+char *dowel_history_args(const dowel_run *run, bool *whole) {
+    const void *data = dowel_record_data(run->args);
+    *whole = true;
+    if (!run->task->args) return strdup("{}");
+    for (const dowel_field *field = run->task->args->fields; field->name; field++)
+        if (field->kind == DOWEL_POINTER && *(void *const *)((const char *)data + field->offset)) *whole = false;
+    json_t *masked = dowel_fields_encode(run->task->args, data, DOWEL_SECRETS_MASKED);
+    json_t *shown = dowel_fields_encode(run->task->args, data, DOWEL_SECRETS_OMITTED);
+    if (!json_equal(masked, shown)) *whole = false;
+    char *text = masked ? json_dumps(masked, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    json_decref(masked);
+    json_decref(shown);
+    if (!text || strlen(text) <= ARGS_LARGEST) return text;
+    *whole = false;
+    free(text);
+    return strdup("{\"...\": \"too large to keep\"}");
+}
+
+/* A run that goes on keeps its record; its process is this one since it was claimed. */
+static void start_again(dowel_run *run, const char *state) {
+    write_row(run, "UPDATE runs SET state = $1, attempts = $2 WHERE id = $3",
+              DOWEL_VALUES(DOWEL_TEXT(state), DOWEL_INTEGER(run->attempts_before + run->attempt), DOWEL_TEXT(run->id)));
+}
+
 void dowel_history_start(dowel_run *run, const char *state) {
     if (run->scope.core->options.no_history) return;
-    json_t *args =
-        dowel_fields_encode(run->task->args ? run->task->args : &(dowel_table){"task", 0, &(dowel_field){0}, NULL},
-                            dowel_record_data(run->args), DOWEL_SECRETS_MASKED);
-    char *text = args ? json_dumps(args, JSON_COMPACT) : NULL;
-    json_decref(args);
-    char process[DOWEL_PROCESS_SIZE];
+    if (run->resumed) {
+        start_again(run, state);
+        return;
+    }
+    bool whole;
+    char *text = dowel_history_args(run, &whole);
+    json_t *policy = dowel_fields_encode(&dowel_policy_table, &run->policy, DOWEL_SECRETS_MASKED);
+    char *policy_text = policy ? json_dumps(policy, JSON_COMPACT) : NULL;
+    json_decref(policy);
+    char process[DOWEL_PROCESS_SIZE], folder[PATH_MAX];
+    if (!getcwd(folder, sizeof folder)) *folder = 0;
     dowel_process_name(process);
     int64_t now = dowel_now();
-    /* Large inputs (data given inline) would make the history larger than the data. */
-    const char *kept = text && strlen(text) > 65536 ? "{\"...\": \"too large to keep\"}" : text;
-    write_row(run,
-              "INSERT INTO runs (id, parent, kind, task, name, state, attempts, created, started, args, process) "
-              "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-              DOWEL_VALUES(DOWEL_TEXT(run->id), DOWEL_TEXT(run->parent ? run->parent->id : NULL),
-                           DOWEL_TEXT(run->flow ? "flow" : "task"), DOWEL_TEXT(run->task->name), DOWEL_TEXT(run->name),
-                           DOWEL_TEXT(state), DOWEL_INTEGER(run->attempt), DOWEL_INTEGER(now), DOWEL_INTEGER(now),
-                           DOWEL_TEXT(kept), DOWEL_TEXT(process)));
+    write_row(
+        run,
+        "INSERT INTO runs (id, parent, kind, task, name, state, attempts, created, started, args, process, run_key, "
+        "policy, whole, folder) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+        DOWEL_VALUES(DOWEL_TEXT(run->id), DOWEL_TEXT(run->parent ? run->parent->id : NULL),
+                     DOWEL_TEXT(run->flow ? "flow" : "task"), DOWEL_TEXT(run->task->name), DOWEL_TEXT(run->name),
+                     DOWEL_TEXT(state), DOWEL_INTEGER(run->attempt), DOWEL_INTEGER(now), DOWEL_INTEGER(now),
+                     DOWEL_TEXT(text), DOWEL_TEXT(process), DOWEL_TEXT(run->options.run_key), DOWEL_TEXT(policy_text),
+                     DOWEL_INTEGER(whole), DOWEL_TEXT(folder)));
+    free(policy_text);
     free(text);
 }
 
 void dowel_history_state(dowel_run *run, const char *state) {
     write_row(run, "UPDATE runs SET state = $1, attempts = $2 WHERE id = $3",
-              DOWEL_VALUES(DOWEL_TEXT(state), DOWEL_INTEGER(run->attempt), DOWEL_TEXT(run->id)));
+              DOWEL_VALUES(DOWEL_TEXT(state), DOWEL_INTEGER(run->attempts_before + run->attempt), DOWEL_TEXT(run->id)));
 }
 
 void dowel_history_end(dowel_run *run, const char *state, const dowel_error *err, const char *storage,
@@ -84,8 +125,9 @@ void dowel_history_end(dowel_run *run, const char *state, const dowel_error *err
     write_row(run,
               "UPDATE runs SET state = $1, attempts = $2, ended = $3, error = $4, storage = $5, storage_key = $6 WHERE "
               "id = $7",
-              DOWEL_VALUES(DOWEL_TEXT(state), DOWEL_INTEGER(run->attempt), DOWEL_INTEGER(dowel_now()), DOWEL_TEXT(text),
-                           DOWEL_TEXT(storage), DOWEL_TEXT(key), DOWEL_TEXT(run->id)));
+              DOWEL_VALUES(DOWEL_TEXT(state), DOWEL_INTEGER(run->attempts_before + run->attempt),
+                           DOWEL_INTEGER(dowel_now()), DOWEL_TEXT(text), DOWEL_TEXT(storage), DOWEL_TEXT(key),
+                           DOWEL_TEXT(run->id)));
     free(text);
 }
 
@@ -94,17 +136,45 @@ void dowel_history_log(dowel_run *run, const char *level, const char *line) {
               DOWEL_VALUES(DOWEL_TEXT(run->id), DOWEL_INTEGER(dowel_now()), DOWEL_TEXT(level), DOWEL_TEXT(line)));
 }
 
+/* ---- handles ---- */
+
+/* What a sealed handle is bound to: the run, and the handle's name. Newly allocated. */
+static char *owner_of(const dowel *d, const char *name) {
+    size_t size = sizeof d->run->id + strlen(name) + 1;
+    char *owner = malloc(size);
+    if (owner) snprintf(owner, size, "%s %s", d->run->id, name);
+    return owner;
+}
+
+/* The text to keep for a secret; NULL: none is kept. */
+static char *seal(dowel *d, const char *name, const char *value) {
+    const dowel_sealer *sealer = &d->core->sealer;
+    char *sealed = NULL, *owner = owner_of(d, name);
+    dowel_error err;
+    if (owner && sealer->seal && sealer->seal(d, owner, value, &sealed, &err)) {
+        dowel_log(d, DOWEL_LOG_INFO, "%s is not kept, so the run cannot go on from it later: %s", name, err.message);
+        sealed = NULL;
+    }
+    free(owner);
+    return sealed;
+}
+
 int dowel_remember(dowel *d, const char *name, const char *value, bool secret, dowel_error *err) {
     if (!d->run || d->core->options.no_history) return 0;
+    char *sealed = secret ? seal(d, name, value) : NULL;
+    if (secret && !sealed) return 0;
     dowel_db *db;
     int rc = dowel_history_acquire(d, &db, err);
-    if (rc) return rc;
-    rc = dowel_db_exec(db,
-                       "INSERT INTO run_handles (run, name, value, secret) VALUES ($1, $2, $3, $4) "
-                       "ON CONFLICT (run, name) DO UPDATE SET value = excluded.value, secret = excluded.secret",
-                       DOWEL_VALUES(DOWEL_TEXT(d->run->id), DOWEL_TEXT(name), DOWEL_TEXT(value), DOWEL_INTEGER(secret)),
-                       NULL, err);
-    dowel_database_release(d, db);
+    if (!rc) {
+        rc = dowel_db_exec(db,
+                           "INSERT INTO run_handles (run, name, value, secret) VALUES ($1, $2, $3, $4) "
+                           "ON CONFLICT (run, name) DO UPDATE SET value = excluded.value, secret = excluded.secret",
+                           DOWEL_VALUES(DOWEL_TEXT(d->run->id), DOWEL_TEXT(name), DOWEL_TEXT(sealed ? sealed : value),
+                                        DOWEL_INTEGER(secret)),
+                           NULL, err);
+        dowel_database_release(d, db);
+    }
+    free(sealed);
     return rc;
 }
 
@@ -112,12 +182,27 @@ char *dowel_recall(dowel *d, const char *name) {
     dowel_db *db;
     dowel_rows *rows;
     char *value = NULL;
+    bool secret = false;
     if (!d->run || d->core->options.no_history || dowel_history_acquire(d, &db, NULL)) return NULL;
-    if (!dowel_db_query(db, "SELECT value FROM run_handles WHERE run = $1 AND name = $2",
+    if (!dowel_db_query(db, "SELECT value, secret FROM run_handles WHERE run = $1 AND name = $2",
                         DOWEL_VALUES(DOWEL_TEXT(d->run->id), DOWEL_TEXT(name)), &rows, NULL)) {
-        if (dowel_rows_next(rows, NULL) == 1 && dowel_rows_text(rows, 0)) value = strdup(dowel_rows_text(rows, 0));
+        if (dowel_rows_next(rows, NULL) == 1 && dowel_rows_text(rows, 0)) {
+            value = strdup(dowel_rows_text(rows, 0));
+            secret = dowel_rows_int(rows, 1) != 0;
+        }
         dowel_rows_free(rows);
     }
     dowel_database_release(d, db);
-    return value;
+    if (!value || !secret) return value;
+    char *plain = NULL, *owner = owner_of(d, name);
+    if (!owner || !d->core->sealer.open || d->core->sealer.open(d, owner, value, &plain, NULL)) plain = NULL;
+    free(owner);
+    free(value);
+    return plain;
+}
+
+void dowel_forget(dowel *d, const char *name) {
+    if (!d->run) return;
+    write_row(d->run, "DELETE FROM run_handles WHERE run = $1 AND name = $2",
+              DOWEL_VALUES(DOWEL_TEXT(d->run->id), DOWEL_TEXT(name)));
 }

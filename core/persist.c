@@ -27,7 +27,7 @@ int dowel_persist(dowel_run *run, const json_t *result, char **storage, char **k
     return rc;
 }
 
-static int find_id(dowel_db *db, const char *part, char id[DOWEL_RUN_ID_SIZE], dowel_error *err) {
+int dowel_find_run_id(dowel_db *db, const char *part, char id[DOWEL_RUN_ID_SIZE], dowel_error *err) {
     if (strlen(part) < 4)
         return dowel_fail(err, DOWEL_E_INVALID, "run id \"%s\": give at least 4 characters of it", part);
     char pattern[DOWEL_RUN_ID_SIZE + 4];
@@ -58,7 +58,7 @@ int dowel_runs_result(dowel *d, const char *part, json_t **result, dowel_error *
     char id[DOWEL_RUN_ID_SIZE], *storage = NULL, *key = NULL, *state = NULL;
     int rc = dowel_history_acquire(d, &db, err);
     if (rc) return rc;
-    rc = find_id(db, part, id, err);
+    rc = dowel_find_run_id(db, part, id, err);
     dowel_rows *rows;
     if (!rc)
         rc = dowel_db_query(db, "SELECT storage, storage_key, state FROM runs WHERE id = $1",
@@ -202,7 +202,7 @@ int dowel_runs_show(dowel *d, const char *part, json_t **run, dowel_error *err) 
     json_t *found = NULL, *more = NULL;
     int rc = dowel_history_acquire(d, &db, err);
     if (rc) return rc;
-    rc = find_id(db, part, id, err);
+    rc = dowel_find_run_id(db, part, id, err);
     if (!rc)
         rc = collect(db, "SELECT " COLUMNS " FROM runs WHERE id = $1", DOWEL_VALUES(DOWEL_TEXT(id)), run_object, true,
                      &found, err);

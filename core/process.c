@@ -44,13 +44,19 @@ void dowel_process_name(char text[DOWEL_PROCESS_SIZE]) {
     snprintf(text, DOWEL_PROCESS_SIZE, "%s:%ld:%llu", where, (long)getpid(), started(getpid()));
 }
 
+bool dowel_process_is_elsewhere(const char *process) {
+    char where[128];
+    machine(where);
+    const char *colon = strchr(process, ':');
+    return !colon || strncmp(process, where, (size_t)(colon - process) + 1) != 0;
+}
+
 bool dowel_process_is_gone(const char *process) {
+    if (dowel_process_is_elsewhere(process)) return false;
     char where[128];
     machine(where);
     size_t length = strlen(where);
-    const char *colon = strchr(process, ':');
-    if (!colon || strncmp(process, where, (size_t)(colon - process) + 1)) return false; /* another host: cannot tell */
-    if (strncmp(process, where, length) || process[length] != ':') return true;         /* this host, before a reboot */
+    if (strncmp(process, where, length) || process[length] != ':') return true; /* this host, before a reboot */
     char *end;
     long pid = strtol(process + length + 1, &end, 10);
     unsigned long long then = *end == ':' ? strtoull(end + 1, NULL, 10) : 0;

@@ -17,6 +17,8 @@ struct dowel_run {
     char id[DOWEL_RUN_ID_SIZE];
     char *name;
     int attempt;
+    int attempts_before;     /* of a resumed run */
+    bool resumed;            /* its record is there already */
     double deadline;         /* of dowel_clock; 0 none */
     double cleanup_deadline; /* 0: no clean-up has begun */
     atomic_bool cancelled;
@@ -38,6 +40,9 @@ int dowel_run_execute(dowel_run *run, json_t **result, dowel_error *err);
 void dowel_run_failed_early(dowel_run *run, const dowel_error *err);
 bool dowel_run_is_cancelled(const dowel_run *run);
 
+/* The table of a task without arguments. */
+extern const dowel_table dowel_no_args;
+
 /* Policy (policy.c) */
 double dowel_policy_delay(const dowel_policy *policy, int retry);
 dowel_policy dowel_policy_merge(const dowel_policy *own, const dowel_policy *over, const dowel_policy *inherited);
@@ -45,11 +50,19 @@ int dowel_policy_check(const dowel_policy *policy, dowel_error *err);
 
 /* History (history.c): failures are warned of once and never fail the run. */
 void dowel_history_start(dowel_run *run, const char *state);
+/* The arguments as the history keeps them. Newly allocated; *whole: they can be run again from it. */
+char *dowel_history_args(const dowel_run *run, bool *whole);
 void dowel_history_state(dowel_run *run, const char *state);
 void dowel_history_end(dowel_run *run, const char *state, const dowel_error *err, const char *storage, const char *key);
 void dowel_history_log(dowel_run *run, const char *level, const char *line);
 
+/* Resuming (resume.c). Looks for the newest run of the task with the options' key. 0: run anew. 1: *result is a completed run's. 2: the run has
+ * taken over an earlier one's id. */
+int dowel_resume_by_key(dowel_run *run, json_t **result, dowel_error *err);
+
 /* Persisted results (persist.c) */
 int dowel_persist(dowel_run *run, const json_t *result, char **storage, char **key, dowel_error *err);
+/* The whole id of which `part` is a part. */
+int dowel_find_run_id(dowel_db *db, const char *part, char id[DOWEL_RUN_ID_SIZE], dowel_error *err);
 
 #endif

@@ -11,10 +11,10 @@
 #include <time.h>
 
 static const dowel_field no_fields[] = {{0}};
-static const dowel_table no_args = {"task", 0, no_fields, NULL};
+const dowel_table dowel_no_args = {"task", 0, no_fields, NULL};
 
 static const dowel_table *args_of(const dowel_task *task) {
-    return task->args ? task->args : &no_args;
+    return task->args ? task->args : &dowel_no_args;
 }
 
 int dowel_run_new(dowel *d, const dowel_task *task, bool flow, dowel_record *args, const dowel_call_options *options,
@@ -156,7 +156,11 @@ static int call(dowel *d, const dowel_task *task, bool flow, dowel_record *recor
     dowel_run *run;
     int rc = dowel_run_new(d, task, flow, record, options, &run, err);
     if (rc) return rc;
-    rc = dowel_run_execute(run, result, err);
+    if (run->options.run_key && *run->options.run_key) rc = dowel_resume_by_key(run, result, err);
+    if (rc == 0 || rc == 2)
+        rc = dowel_run_execute(run, result, err);
+    else if (rc == 1)
+        rc = 0;
     dowel_run_release(run);
     return rc;
 }
@@ -274,7 +278,7 @@ void dowel_progress(dowel *d, int64_t done, int64_t total) {
 }
 
 int dowel_attempt(const dowel *d) {
-    return d->run ? d->run->attempt : 0;
+    return d->run ? d->run->attempts_before + d->run->attempt : 0;
 }
 
 const char *dowel_run_id(const dowel *d) {

@@ -4,6 +4,8 @@
 
 #include <dowel/cloud_run.h>
 
+#define DOWEL_RUN_MARKER_SIZE 64 /* what an execution is known by before it has a name */
+
 typedef struct dowel_run_client {
     dowel *d;
     const dowel_cloud_run_job *job;
@@ -32,7 +34,10 @@ int dowel_run_check(dowel *d, dowel_block *block, json_t *report, dowel_error *e
 
 /* execution.c */
 /* *execution may be set with a failure: something began that the caller has to cancel. */
-int dowel_run_start(dowel_run_client *client, const dowel_cloud_run_run_args *args, char **execution, dowel_error *err);
+int dowel_run_start(dowel_run_client *client, const dowel_cloud_run_run_args *args, const char *marker,
+                    char **execution, dowel_error *err);
+/* The execution that carries a mark; *execution NULL when there is none. */
+int dowel_run_find(dowel_run_client *client, const char *marker, char **execution, dowel_error *err);
 int dowel_run_follow(dowel_run_client *client, const char *execution, json_t **state, dowel_error *err);
 int dowel_run_get(dowel_run_client *client, const char *execution, json_t **state, dowel_error *err);
 int dowel_run_newest(dowel_run_client *client, char **execution, dowel_error *err);

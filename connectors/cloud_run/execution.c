@@ -34,8 +34,7 @@ static int list(dowel_run_client *c, json_t **executions, dowel_error *err) {
     return rc;
 }
 
-/* *execution NULL when there is none of ours. */
-static int find_ours(dowel_run_client *c, const char *marker, char **execution, dowel_error *err) {
+int dowel_run_find(dowel_run_client *c, const char *marker, char **execution, dowel_error *err) {
     json_t *executions = NULL, *one;
     size_t i;
     *execution = NULL;
@@ -63,9 +62,8 @@ static json_t *overrides_of(const dowel_cloud_run_run_args *args, const char *ma
     return overrides;
 }
 
-int dowel_run_start(dowel_run_client *c, const dowel_cloud_run_run_args *args, char **execution, dowel_error *err) {
-    char marker[64];
-    snprintf(marker, sizeof marker, "%.36s-%d", dowel_run_id(c->d), dowel_attempt(c->d));
+int dowel_run_start(dowel_run_client *c, const dowel_cloud_run_run_args *args, const char *marker, char **execution,
+                    dowel_error *err) {
     json_t *body = json_pack("{s:o}", "overrides", overrides_of(args, marker)), *operation = NULL;
     dowel_error local;
     int rc = 0;
@@ -78,7 +76,7 @@ int dowel_run_start(dowel_run_client *c, const dowel_cloud_run_run_args *args, c
         /* The answer is lost, the execution perhaps not: look before starting another. */
         dowel_error first = local;
         rc = dowel_sleep(c->d, 0.5 * exp2(attempt), &local);
-        if (!rc) rc = find_ours(c, marker, execution, &local);
+        if (!rc) rc = dowel_run_find(c, marker, execution, &local);
         if (rc || *execution) break;
         local = first;
     }
@@ -87,7 +85,7 @@ int dowel_run_start(dowel_run_client *c, const dowel_cloud_run_run_args *args, c
         if (name && strstr(name, "/executions/")) *execution = strdup(name);
         /* An operation that does not name its execution: our mark does. */
         for (int i = 0; !rc && !*execution && i < 20; i++) {
-            rc = find_ours(c, marker, execution, &local);
+            rc = dowel_run_find(c, marker, execution, &local);
             if (!rc && !*execution) rc = dowel_sleep(c->d, 0.25, &local);
         }
         if (!rc && !*execution)
@@ -99,7 +97,7 @@ int dowel_run_start(dowel_run_client *c, const dowel_cloud_run_run_args *args, c
         dowel_run_client cleanup = *c;
         dowel_error ignored;
         cleanup.d = dowel_cleanup(c->d);
-        find_ours(&cleanup, marker, execution, &ignored);
+        dowel_run_find(&cleanup, marker, execution, &ignored);
     }
     if (rc && err) *err = local;
     json_decref(operation);

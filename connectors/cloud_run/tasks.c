@@ -94,19 +94,46 @@ static void cancel_remote(const dowel_run_client *c, dowel_block *job, const cha
                   dowel_run_short(execution), why.message, dowel_block_name(job) ? dowel_block_name(job) : "...");
 }
 
+/* An execution of this run that was begun and whose end nobody has seen: by an attempt whose process died, say. Its mark stands in
+ * the history before it is started, so that not even an execution whose name was never read is started twice. */
+static int find_unended(dowel_run_client *c, char marker[DOWEL_RUN_MARKER_SIZE], char **execution, dowel_error *err) {
+    char *begun = dowel_recall(c->d, "cloud_run.marker"), *ended = dowel_recall(c->d, "cloud_run.ended");
+    int rc = 0;
+    if (begun && (!ended || strcmp(begun, ended) != 0)) {
+        snprintf(marker, DOWEL_RUN_MARKER_SIZE, "%s", begun);
+        *execution = dowel_recall(c->d, "cloud_run.execution");
+        if (!*execution) rc = dowel_run_find(c, marker, execution, err);
+        if (rc == DOWEL_E_NOT_FOUND) rc = 0; /* not even the job is there */
+    } else {
+        snprintf(marker, DOWEL_RUN_MARKER_SIZE, "%.36s-%d", dowel_run_id(c->d), dowel_attempt(c->d));
+        dowel_forget(c->d, "cloud_run.execution");
+        rc = dowel_remember(c->d, "cloud_run.marker", marker, false, err);
+    }
+    free(begun);
+    free(ended);
+    return rc;
+}
+
 static int run_run(dowel *d, const void *data, json_t **result, dowel_error *err) {
     const dowel_cloud_run_run_args *args = data;
     dowel_run_client c;
     json_t *state = NULL;
     int rc = dowel_run_client_open(d, args->job, &c, err);
     if (rc) return rc;
-    char *execution = NULL;
-    rc = dowel_run_ensure_job(&c, err);
-    if (!rc) rc = dowel_run_start(&c, args, &execution, err);
+    char *execution = NULL, marker[DOWEL_RUN_MARKER_SIZE];
+    rc = find_unended(&c, marker, &execution, err);
+    if (!rc && execution) {
+        dowel_log(d, DOWEL_LOG_INFO, "execution %s was begun before: followed to its end", dowel_run_short(execution));
+    } else if (!rc) {
+        rc = dowel_run_ensure_job(&c, err);
+        if (!rc) rc = dowel_run_start(&c, args, marker, &execution, err);
+    }
     if (!rc) rc = dowel_remember(d, "cloud_run.execution", execution, false, err);
     if (!rc)
         rc = args->no_wait ? dowel_run_get(&c, execution, &state, err) : dowel_run_follow(&c, execution, &state, err);
-    if (rc && execution && dowel_check(d, NULL)) cancel_remote(&c, args->job, execution);
+    bool cancelled = rc && execution && dowel_check(d, NULL);
+    if (cancelled) cancel_remote(&c, args->job, execution);
+    if (cancelled || (state && dowel_run_ended(state))) (void)dowel_remember(d, "cloud_run.ended", marker, false, NULL);
     if (!rc && !args->no_wait) rc = dowel_run_outcome(state, err);
     if (!rc) *result = dowel_run_describe(state);
     if (c.job->delete_after && state && dowel_run_ended(state)) {

@@ -29,7 +29,7 @@ class Completion(CommandTest):
             verbs = set(re.findall(rf"(?m)dowel {command} ([a-z]+) .*", self.dowel(command, "--help").split("\n\n")[0]))
             self.assertEqual(set(self.complete(command, "")), verbs)
         self.assertEqual(self.complete("task", "s"), ["show"])
-        self.assertEqual(self.complete("runs", "r"), ["result"])
+        self.assertEqual(self.complete("runs", "r"), ["result", "resume"])
         self.assertEqual(set(self.complete("completion", "")), {"bash", "zsh", "fish"})
 
     def test_every_word_offered_is_known_to_the_command(self):

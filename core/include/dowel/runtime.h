@@ -86,6 +86,11 @@ typedef struct dowel_call_options {
     void *progress_context;
     bool (*cancelled)(void *context); /* asked now and then; true cancels the run */
     void *cancelled_context;
+    /* A name of this piece of work, such as "nightly-2026-01-31". The newest run of the task with that key is looked for: one that crashed,
+     * failed or was cancelled is resumed under its own id; one that completed and kept its result gives that again; one that is on its way is
+     * CONFLICT; other arguments under the same key are INVALID. NULL: always a new run. For dowel_call, dowel_call_json, dowel_flow_run. */
+    const char *run_key;
+    bool take_over; /* resume also a run whose process was on another machine and cannot be seen to have ended */
 } dowel_call_options;
 
 #define DOWEL_RUN_ID_SIZE 37 /* a UUID (version 7: sorts by time) with its NUL */
@@ -132,9 +137,19 @@ DOWEL_API int dowel_attempt(const dowel *d);        /* 1 for the first; 0 outsid
 DOWEL_API const char *dowel_run_id(const dowel *d); /* "" outside a run */
 DOWEL_API void *dowel_task_context(const dowel *d);
 /* Writes a remote handle (job id, execution, upload session) to the run's record before it returns. Later attempts and a resumed
- * run find it with dowel_recall (malloc'd text, or NULL). Handles that let their holder act (a session URL) are `secret`. */
+ * run find it with dowel_recall (malloc'd text, or NULL). A run may have many: a name says what the handle is of
+ * ("s3.upload_id my-bucket/a/key"). Handles that let their holder act (a session URL) are `secret`: they are kept sealed, and not kept at all
+ * where there is no key to seal with. dowel_forget: the remote work has ended. */
 DOWEL_API int dowel_remember(dowel *d, const char *name, const char *value, bool secret, dowel_error *err);
 DOWEL_API char *dowel_recall(dowel *d, const char *name);
+DOWEL_API void dowel_forget(dowel *d, const char *name);
+
+/* How secret handles are kept; the registry fills it when it opens. `owner` is bound to what is sealed. Both give newly allocated text. */
+typedef struct dowel_sealer {
+    int (*seal)(dowel *d, const char *owner, const char *plain, char **sealed, dowel_error *err);
+    int (*open)(dowel *d, const char *owner, const char *sealed, char **plain, dowel_error *err);
+} dowel_sealer;
+DOWEL_API void dowel_set_sealer(dowel *d, const dowel_sealer *sealer);
 
 /* ---- flows ---- */
 
@@ -161,6 +176,11 @@ typedef struct dowel_runs_query {
 DOWEL_API int dowel_runs_list(dowel *d, const dowel_runs_query *query, json_t **runs, dowel_error *err);
 /* One run with its masked arguments, remote handles, children, log lines. `id` may be any unique part (at least 4 characters). */
 DOWEL_API int dowel_runs_show(dowel *d, const char *id, json_t **run, dowel_error *err);
+/* Goes on with a task's run that crashed, failed or was cancelled: the same id, the recorded arguments and policy, the handles that it
+ * remembered. CONFLICT when it completed or is still on its way; INVALID when its arguments were not kept whole (secrets given
+ * inline, more than 64 KiB) or it is a flow. Of two callers one resumes it. `options` as for dowel_call; its policy is not used. */
+DOWEL_API int dowel_runs_resume(dowel *d, const char *id, const dowel_call_options *options, json_t **result,
+                                dowel_error *err);
 /* Reads a persisted result back from its storage. */
 DOWEL_API int dowel_runs_result(dowel *d, const char *id, json_t **result, dowel_error *err);
 
