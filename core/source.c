@@ -155,8 +155,82 @@ int dowel_source_read(dowel_source *source, void *buffer, size_t size, size_t *g
     return 0;
 }
 
+int dowel_source_fill(dowel_source *source, void *buffer, size_t size, size_t *got, dowel_error *err) {
+    *got = 0;
+    while (*got < size) {
+        size_t n;
+        int rc = dowel_source_read(source, (char *)buffer + *got, size - *got, &n, err);
+        if (rc) return rc;
+        if (!n) break;
+        *got += n;
+    }
+    return 0;
+}
+
+int dowel_source_digest(dowel_source *source, dowel_digest *digest, dowel_error *err) {
+    enum { PIECE = 1 << 17 };
+    char *buffer = malloc(PIECE);
+    size_t got = 1;
+    int rc = buffer ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    while (!rc && got) {
+        rc = dowel_source_read(source, buffer, PIECE, &got, err);
+        if (!rc) dowel_digest_update(digest, buffer, got);
+    }
+    free(buffer);
+    return rc;
+}
+
 int dowel_source_rewind(dowel_source *source, dowel_error *err) {
     if (!source->ops->seek) return dowel_fail(err, DOWEL_E_IO, "the source cannot be read a second time");
     source->left = source->size;
     return source->ops->seek(source->context, source->start, err);
+}
+
+/* ---- parts ---- */
+
+/* Of a file: reads with an offset of its own, so that others may read elsewhere meanwhile. */
+typedef struct part {
+    const file *whole; /* borrowed */
+    int64_t offset, at;
+} part;
+
+static int part_read(void *context, void *buffer, size_t size, size_t *got, dowel_error *err) {
+    part *p = context;
+    ssize_t n;
+    do n = pread(p->whole->fd, buffer, size, (off_t)(p->offset + p->at));
+    while (n < 0 && errno == EINTR);
+    if (n < 0) return dowel_fail(err, DOWEL_E_IO, "cannot read %s: %s", p->whole->path, strerror(errno));
+    p->at += n;
+    *got = (size_t)n;
+    return 0;
+}
+
+static int part_seek(void *context, int64_t offset, dowel_error *err) {
+    (void)err;
+    ((part *)context)->at = offset;
+    return 0;
+}
+
+static const dowel_source_ops part_ops = {part_read, part_seek, free};
+
+bool dowel_source_has_parts(const dowel_source *source) {
+    return source->size >= 0 && (source->ops == &file_ops || source->ops == &memory_ops);
+}
+
+int dowel_source_part(dowel_source *whole, int64_t offset, int64_t size, dowel_source **source, dowel_error *err) {
+    if (!dowel_source_has_parts(whole) || offset < 0 || size < 0 || offset > whole->size - size)
+        return dowel_fail(err, DOWEL_E_INTERNAL, "this source has no such part");
+    offset += whole->start;
+    if (whole->ops == &memory_ops) {
+        const memory *m = whole->context;
+        *source = dowel_source_memory(m->data ? m->data + offset : NULL, (size_t)size);
+    } else {
+        part *p = malloc(sizeof *p);
+        *source = p ? dowel_source_new(&part_ops, p, size) : NULL;
+        if (*source)
+            *p = (part){whole->context, offset, 0};
+        else
+            free(p);
+    }
+    return *source ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
 }

@@ -41,6 +41,15 @@ DOWEL_API bool dowel_source_can_seek(const dowel_source *source);
 DOWEL_API int dowel_source_window(dowel_source *source, int64_t offset, int64_t size, dowel_error *err);
 DOWEL_API int dowel_source_read(dowel_source *source, void *buffer, size_t size, size_t *got, dowel_error *err);
 DOWEL_API int dowel_source_rewind(dowel_source *source, dowel_error *err);
+/* Whether several parts can be read at once (a regular file, memory). */
+DOWEL_API bool dowel_source_has_parts(const dowel_source *source);
+/* A source of its own for `size` bytes from `offset` of the window on, for one thread; it can be read again. Close it before the whole. */
+DOWEL_API int dowel_source_part(dowel_source *whole, int64_t offset, int64_t size, dowel_source **part,
+                                dowel_error *err);
+/* Reads until the buffer is full or the source ends. */
+DOWEL_API int dowel_source_fill(dowel_source *source, void *buffer, size_t size, size_t *got, dowel_error *err);
+/* Reads to the end, for its check. */
+DOWEL_API int dowel_source_digest(dowel_source *source, dowel_digest *digest, dowel_error *err);
 
 /* ---- sinks ---- */
 

@@ -53,6 +53,51 @@ typedef struct dowel_downloaded {
  * ranges of the same version; another sink gets the bytes in order. Memory does not grow with the object. */
 DOWEL_API int dowel_download_run(dowel *d, const dowel_download *download, dowel_downloaded *done, dowel_error *err);
 
+/* ---- uploads ---- */
+
+/* One request's share of an object: the whole of a small one, a part of a large one. For one thread. */
+typedef struct dowel_upload_part {
+    int64_t index; /* from 0 */
+    int64_t offset, size;
+    dowel_source *source; /* its bytes; may be rewound and read again */
+    /* Of the engine: */
+    dowel_digest *digest;
+    unsigned char check[DOWEL_DIGEST_MAX];
+    size_t check_size;
+} dowel_upload_part;
+
+/* The check of a part whose source has been read to its end. Lives until the source is rewound. Returns its size. */
+DOWEL_API size_t dowel_upload_check(dowel_upload_part *part, const unsigned char **check);
+
+typedef struct dowel_uploaded {
+    int64_t size, parts; /* parts 0: it went in one request */
+    unsigned char check[DOWEL_DIGEST_MAX];
+    size_t check_size; /* of the whole; 0 where that of parts does not give it */
+} dowel_uploaded;
+
+/* What a protocol fills in. A part may be put by any thread, several at a time; the rest is called by the one that runs the upload. */
+typedef struct dowel_upload {
+    dowel_source *source;
+    dowel_digest_kind digest;
+    int64_t one_request;    /* up to so many bytes go in one request; -1: none does */
+    int64_t part_size;      /* wanted; larger where the number of parts would not do */
+    int64_t most_part_size; /* what the provider takes; 0: any */
+    int64_t most_parts;
+    int width;      /* parts at a time */
+    int64_t memory; /* for what cannot be read again (pipes); 0: 32 MiB. Sources that have parts need none */
+    int (*put_whole)(dowel *d, void *context, dowel_upload_part *part, dowel_error *err);
+    /* Begins an upload in parts, or goes on with one that an earlier attempt of this run began. `size` -1: not known. */
+    int (*start)(dowel *d, void *context, int64_t size, int64_t part_size, dowel_error *err);
+    int (*put_part)(dowel *d, void *context, dowel_upload_part *part, dowel_error *err);
+    int (*finish)(dowel *d, void *context, const dowel_uploaded *done, dowel_error *err);
+    /* Undoes what was started; `why` is not to be changed. Send through dowel_cleanup(d). */
+    void (*abort)(dowel *d, void *context, const dowel_error *why);
+    void *context;
+} dowel_upload;
+
+/* Sends a source. What is read once only is buffered, so that every part can be repeated; memory does not grow with the object. */
+DOWEL_API int dowel_upload_run(dowel *d, const dowel_upload *upload, dowel_uploaded *done, dowel_error *err);
+
 #ifdef __cplusplus
 }
 #endif
