@@ -102,23 +102,23 @@ static int from_profile(const dowel_aws_credentials *c, dowel_aws_keys *keys, do
     bool asked = c->profile || variable("AWS_PROFILE");
     int rc = dowel_aws_profiles_load(&profiles, err);
     if (rc) return rc;
-    const char *id = dowel_aws_profile_get(profiles, name, "aws_access_key_id");
-    const char *secret = dowel_aws_profile_get(profiles, name, "aws_secret_access_key");
+    const char *id = dowel_aws_setting(profiles, DOWEL_AWS_PROFILE, name, "aws_access_key_id");
+    const char *secret = dowel_aws_setting(profiles, DOWEL_AWS_PROFILE, name, "aws_secret_access_key");
     static const char *const elsewhere[] = {"role_arn", "sso_session", "sso_start_url", "credential_process",
                                             "web_identity_token_file"};
     if (id && secret) {
-        rc = fill(keys, id, secret, dowel_aws_profile_get(profiles, name, "aws_session_token"), err);
+        rc = fill(keys, id, secret, dowel_aws_setting(profiles, DOWEL_AWS_PROFILE, name, "aws_session_token"), err);
         if (!rc) rc = 1;
     } else if (id || secret) {
         rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "profile \"%s\" has %s but not %s", name,
                         id ? "aws_access_key_id" : "aws_secret_access_key",
                         id ? "aws_secret_access_key" : "aws_access_key_id");
-    } else if (!dowel_aws_profile_exists(profiles, name) && asked) {
+    } else if (!dowel_aws_section_exists(profiles, DOWEL_AWS_PROFILE, name) && asked) {
         rc = dowel_fail(err, DOWEL_E_CREDENTIALS,
                         "there is no profile \"%s\" in the shared credentials and config files", name);
     } else {
         for (size_t i = 0; i < sizeof elsewhere / sizeof elsewhere[0] && !rc; i++) {
-            if (!dowel_aws_profile_get(profiles, name, elsewhere[i])) continue;
+            if (!dowel_aws_setting(profiles, DOWEL_AWS_PROFILE, name, elsewhere[i])) continue;
             rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "profile \"%s\" gets its keys by %s, which is not supported yet",
                             name, elsewhere[i]);
             dowel_error_hint(err,
@@ -154,7 +154,7 @@ int dowel_aws_get_keys(dowel *d, dowel_block *credentials, bool again, dowel_aws
 static char *profile_setting(const dowel_aws_credentials *c, const char *setting) {
     dowel_aws_profiles *profiles;
     if (dowel_aws_profiles_load(&profiles, NULL)) return NULL;
-    const char *value = dowel_aws_profile_get(profiles, profile_name(c), setting);
+    const char *value = dowel_aws_setting(profiles, DOWEL_AWS_PROFILE, profile_name(c), setting);
     char *copy = value && *value ? strdup(value) : NULL;
     dowel_aws_profiles_free(profiles);
     return copy;

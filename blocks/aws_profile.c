@@ -1,262 +1,314 @@
-/* Reads the shared credentials and config files into sections of settings. */
+/* The grammar of the shared config and credentials files: sections of settings. */
 #include "aws_profile.h"
 
-#include <dowel/stream.h>
-
 #include <ctype.h>
-#include <errno.h>
-#include <limits.h>
 #include <openssl/crypto.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#define BLANK " \t"
+
 typedef struct setting {
     struct setting *next;
-    char *section; /* profile name, or "sso-session NAME", "services NAME" */
-    char *name;    /* lower case; NULL: the section itself */
-    char *value;
-    bool credentials; /* from the credentials file */
+    char *name;  /* lower case */
+    char *value; /* a secret for all we know */
 } setting;
 
-struct dowel_aws_profiles {
+typedef struct section {
+    struct section *next;
+    dowel_aws_section kind;
+    bool bare; /* [default] of the config file: [profile default] takes its place */
+    char *name;
     setting *settings;
+} section;
+
+struct dowel_aws_profiles {
+    section *sections;
 };
 
 dowel_aws_profiles *dowel_aws_profiles_new(void) {
     return calloc(1, sizeof(dowel_aws_profiles));
 }
 
+static void drop(char *text) {
+    if (text) OPENSSL_cleanse(text, strlen(text));
+    free(text);
+}
+
+static void drop_settings(section *s) {
+    for (setting *e = s->settings, *next; e; e = next) {
+        next = e->next;
+        free(e->name);
+        drop(e->value);
+        free(e);
+    }
+    s->settings = NULL;
+}
+
 void dowel_aws_profiles_free(dowel_aws_profiles *profiles) {
     if (!profiles) return;
-    for (setting *s = profiles->settings, *next; s; s = next) {
+    for (section *s = profiles->sections, *next; s; s = next) {
         next = s->next;
-        if (s->value) OPENSSL_cleanse(s->value, strlen(s->value));
-        free(s->section);
+        drop_settings(s);
         free(s->name);
-        free(s->value);
         free(s);
     }
     free(profiles);
 }
 
-static setting *find(const dowel_aws_profiles *profiles, const char *section, const char *name, bool credentials) {
-    for (setting *s = profiles->settings; s; s = s->next)
-        if (s->credentials == credentials && !strcmp(s->section, section) &&
-            (name ? s->name && !strcmp(s->name, name) : !s->name))
-            return s;
-    return NULL;
+static section *find_section(const dowel_aws_profiles *profiles, dowel_aws_section kind, const char *name) {
+    section *s = profiles->sections;
+    while (s && (s->kind != kind || strcmp(s->name, name) != 0)) s = s->next;
+    return s;
 }
 
-/* Sets or replaces; a later line wins. */
-static setting *put(dowel_aws_profiles *profiles, const char *section, const char *name, const char *value,
-                    bool credentials) {
-    setting *s = find(profiles, section, name, credentials);
-    if (!s) {
-        s = calloc(1, sizeof *s);
-        if (!s) return NULL;
-        s->section = strdup(section);
-        s->name = name ? strdup(name) : NULL;
-        s->credentials = credentials;
-        s->next = profiles->settings;
-        profiles->settings = s;
-    }
-    char *copy = value ? strdup(value) : NULL;
-    if (s->value) OPENSSL_cleanse(s->value, strlen(s->value));
-    free(s->value);
-    s->value = copy;
-    return s->section && (!name || s->name) && (!value || copy) ? s : NULL;
+static setting *find_setting(const section *s, const char *name) {
+    setting *e = s ? s->settings : NULL;
+    while (e && strcmp(e->name, name) != 0) e = e->next;
+    return e;
 }
+
+static section *add_section(dowel_aws_profiles *profiles, dowel_aws_section kind, const char *name) {
+    section **end = &profiles->sections;
+    while (*end) end = &(*end)->next;
+    section *s = calloc(1, sizeof *s);
+    char *copy = s ? strdup(name) : NULL;
+    if (!copy) {
+        free(s);
+        return NULL;
+    }
+    s->kind = kind;
+    s->name = copy;
+    return *end = s;
+}
+
+/* Sets or replaces: a later line wins. Takes `value`. */
+static setting *put(section *s, const char *name, char *value) {
+    setting **end = &s->settings;
+    while (*end && strcmp((*end)->name, name) != 0) end = &(*end)->next;
+    if (*end) {
+        drop((*end)->value);
+        (*end)->value = value;
+        return *end;
+    }
+    setting *e = value ? calloc(1, sizeof *e) : NULL;
+    char *copy = e ? strdup(name) : NULL;
+    if (!copy) {
+        free(e);
+        drop(value);
+        return NULL;
+    }
+    *e = (setting){NULL, copy, value};
+    return *end = e;
+}
+
+/* ---- lines ---- */
 
 static char *trim(char *text) {
-    while (isspace((unsigned char)*text)) text++;
+    text += strspn(text, BLANK);
     char *end = text + strlen(text);
-    while (end > text && isspace((unsigned char)end[-1])) *--end = 0;
+    while (end > text && strchr(BLANK, end[-1])) *--end = 0;
     return text;
 }
 
 static bool is_identifier(const char *name) {
+    if (!*name) return false;
     for (; *name; name++)
         if (!isalnum((unsigned char)*name) && !strchr("_-./%@:+", *name)) return false;
     return true;
 }
 
-/* The name that a section line means, or NULL when the section is to be skipped. Cuts `line`. */
-static char *section_name(char *line, bool credentials, char *buffer, size_t size) {
-    char *name = trim(line);
-    char *space = name;
-    while (*space && !isspace((unsigned char)*space)) space++;
-    char *rest = *space ? trim(space) : space;
-    size_t length = (size_t)(space - name);
-    if (*rest && length == 7 && !strncmp(name, "profile", 7)) {
-        if (credentials || !is_identifier(rest)) return NULL;
-        snprintf(buffer, size, "%s", rest);
-        return buffer;
-    }
-    if (*rest && !credentials &&
-        ((length == 11 && !strncmp(name, "sso-session", 11)) || (length == 8 && !strncmp(name, "services", 8)))) {
-        snprintf(buffer, size, "%.*s %s", (int)length, name, rest);
-        return is_identifier(rest) ? buffer : NULL;
-    }
-    if (*rest || !is_identifier(name)) return NULL;
-    if (!credentials && strcmp(name, "default") != 0) return NULL;
-    snprintf(buffer, size, "%s", name);
-    return buffer;
+/* Where the text of one file stands. */
+typedef struct reader {
+    dowel_aws_profiles *profiles;
+    bool credentials;
+    const char *origin;
+    int line;
+    bool in_section;
+    section *section; /* NULL: one that is passed over */
+    setting *setting; /* what an indented line continues */
+    bool passed_over; /* indented lines belong to a setting that is passed over */
+    dowel_error *err;
+} reader;
+
+static int problem(const reader *r, const char *what) {
+    int rc = dowel_fail(r->err, DOWEL_E_CREDENTIALS, "%s, line %d: %s", r->origin, r->line, what);
+    dowel_error_hint(r->err,
+                     "correct the file; its settings are written \"name = value\" below a line \"[profile NAME]\"");
+    return rc;
 }
 
-static int problem(dowel_error *err, const char *origin, int line, const char *what) {
-    dowel_fail(err, DOWEL_E_CREDENTIALS, "%s, line %d: %s", origin, line, what);
-    return DOWEL_E_CREDENTIALS;
+static int no_memory(const reader *r) {
+    return dowel_fail(r->err, DOWEL_E_NO_MEMORY, "out of memory");
+}
+
+/* Kind and name that stand between the brackets; false for a section that means nothing here. */
+static bool section_of(const reader *r, char *text, dowel_aws_section *kind, char **name, bool *bare) {
+    static const struct {
+        const char *word;
+        dowel_aws_section kind;
+    } words[] = {
+        {"profile", DOWEL_AWS_PROFILE}, {"sso-session", DOWEL_AWS_SSO_SESSION}, {"services", DOWEL_AWS_SERVICES}};
+    char *space = text + strcspn(text, BLANK);
+    *kind = DOWEL_AWS_PROFILE;
+    *name = text;
+    *bare = false;
+    if (r->credentials) return is_identifier(text);
+    if (!*space) {
+        *bare = !strcmp(text, "default");
+        return *bare;
+    }
+    *name = space + strspn(space, BLANK);
+    *space = 0;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strcmp(words[i].word, text) != 0) continue;
+        *kind = words[i].kind;
+        return is_identifier(*name);
+    }
+    return false;
+}
+
+static int read_section(reader *r, char *line) {
+    line[strcspn(line, "#;")] = 0;
+    line = trim(line);
+    size_t length = strlen(line);
+    if (line[length - 1] != ']') return problem(r, "the section's name must end with a ]");
+    line[length - 1] = 0;
+    dowel_aws_section kind;
+    char *name;
+    bool bare;
+    r->in_section = true;
+    r->section = NULL;
+    r->setting = NULL;
+    r->passed_over = false;
+    if (!section_of(r, trim(line + 1), &kind, &name, &bare)) return 0;
+    section *s = find_section(r->profiles, kind, name);
+    if (s && bare && !s->bare) return 0;
+    if (s && s->bare && !bare && !r->credentials) {
+        drop_settings(s);
+        s->bare = false;
+    }
+    if (!s) {
+        s = add_section(r->profiles, kind, name);
+        if (!s) return no_memory(r);
+        s->bare = bare;
+    }
+    r->section = s;
+    return 0;
+}
+
+static int read_setting(reader *r, char *line) {
+    if (!r->in_section) return problem(r, "a section such as [default] must come before the first setting");
+    /* A comment begins at white space and # or ;. */
+    for (char *p = line + 1; *p; p++)
+        if ((*p == '#' || *p == ';') && strchr(BLANK, p[-1])) *p = 0;
+    char *equals = strchr(line, '=');
+    if (!equals) return problem(r, "a setting needs a =");
+    *equals = 0;
+    char *name = trim(line);
+    if (!*name) return problem(r, "a setting without a name");
+    r->setting = NULL;
+    r->passed_over = !r->section || !is_identifier(name);
+    if (r->passed_over) return 0;
+    for (char *c = name; *c; c++) *c = (char)tolower((unsigned char)*c);
+    char *value = strdup(trim(equals + 1));
+    r->setting = value ? put(r->section, name, value) : NULL;
+    return r->setting ? 0 : no_memory(r);
+}
+
+static int read_continued(reader *r, char *line) {
+    line = trim(line);
+    if (!r->in_section) return problem(r, "a section such as [default] must come before the first setting");
+    if (r->passed_over || !r->section) return 0;
+    if (!r->setting) return problem(r, "an indented line continues a setting, and there is none before it");
+    char *old = r->setting->value;
+    if (!*old || *old == '\n') { /* settings of the setting */
+        if (!strchr(line, '=')) return problem(r, "a setting below another needs a =");
+        if (*line == '=') return problem(r, "a setting below another without a name");
+    }
+    size_t before = strlen(old), added = strlen(line);
+    char *joined = malloc(before + added + 2);
+    if (!joined) return no_memory(r);
+    memcpy(joined, old, before);
+    joined[before] = '\n';
+    memcpy(joined + before + 1, line, added + 1);
+    drop(old);
+    r->setting->value = joined;
+    return 0;
+}
+
+static int read_line(reader *r, char *line) {
+    if (!line[strspn(line, BLANK)] || *line == '#' || *line == ';') return 0;
+    if (*line == '[') return read_section(r, line);
+    return strchr(BLANK, *line) ? read_continued(r, line) : read_setting(r, line);
 }
 
 int dowel_aws_profiles_parse(dowel_aws_profiles *profiles, const char *text, size_t size, bool credentials,
                              const char *origin, dowel_error *err) {
-    char *copy = malloc(size + 1), section[256] = "", *name = NULL;
-    if (!copy) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-    memcpy(copy, text, size);
+    reader r = {.profiles = profiles, .credentials = credentials, .origin = origin, .err = err};
+    if (size && memchr(text, 0, size))
+        return dowel_fail(err, DOWEL_E_CREDENTIALS, "%s: a NUL byte: this is no text file", origin);
+    if (size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) { /* a byte order mark, as editors on Windows leave it */
+        text += 3;
+        size -= 3;
+    }
+    char *copy = malloc(size + 1);
+    if (!copy) return no_memory(&r);
+    if (size) memcpy(copy, text, size);
     copy[size] = 0;
-    int rc = 0, number = 0;
-    bool in_section = false, skipped = false;
-    setting *last = NULL;
+    int rc = 0;
     for (char *line = copy, *next; line && !rc; line = next) {
-        char *end = strchr(line, '\n');
-        next = end ? end + 1 : NULL;
-        if (end) *end = 0;
-        number++;
-        line[strcspn(line, "\r")] = 0;
-        char *content = trim(line);
-        bool indented = content > line;
-        if (!*content || *line == '#' || *line == ';') continue;
-        if (*line == '[') {
-            char *close = strchr(line, ']');
-            if (!close) {
-                rc = problem(err, origin, number, "a section without its closing bracket");
-                break;
-            }
-            *close = 0;
-            in_section = true;
-            last = NULL;
-            name = section_name(line + 1, credentials, section, sizeof section);
-            skipped = !name;
-            if (name && !put(profiles, section, NULL, NULL, credentials))
-                rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-            continue;
-        }
-        if (!in_section) {
-            rc = problem(err, origin, number,
-                         indented ? "a continued line before any section" : "a setting before any section");
-            break;
-        }
-        if (indented) {
-            if (skipped) continue;
-            if (!last) {
-                rc = problem(err, origin, number, "a continued line without a setting before it");
-                break;
-            }
-            if (!*last->value || strstr(last->value, "\n") == last->value) {
-                /* "s3 =" and indented lines: sub-properties. They are kept both as text and one by one. */
-                char *equals = strchr(content, '=');
-                if (!equals) {
-                    rc = problem(err, origin, number, "a sub-property without =");
-                    break;
-                }
-                char key[256];
-                *equals = 0;
-                snprintf(key, sizeof key, "%s.%s", last->name, trim(content));
-                for (char *c = key; *c; c++) *c = (char)tolower((unsigned char)*c);
-                setting *parent = last;
-                if (!put(profiles, section, key, trim(equals + 1), credentials))
-                    rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-                last = parent;
-            } else {
-                size_t room = strlen(last->value) + strlen(content) + 2;
-                char *joined = malloc(room);
-                if (!joined) {
-                    rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-                    break;
-                }
-                snprintf(joined, room, "%s\n%s", last->value, content);
-                OPENSSL_cleanse(last->value, strlen(last->value));
-                free(last->value);
-                last->value = joined;
-            }
-            continue;
-        }
-        char *equals = strchr(line, '=');
-        if (!equals) {
-            rc = problem(err, origin, number, "a setting without =");
-            break;
-        }
-        *equals = 0;
-        char *key = trim(line), *value = equals + 1;
-        if (!*key) {
-            rc = problem(err, origin, number, "a setting without a name");
-            break;
-        }
-        /* A comment starts at white space and # or ;. */
-        for (char *p = value; *p; p++)
-            if ((*p == '#' || *p == ';') && p > value && isspace((unsigned char)p[-1])) *p = 0;
-        if (skipped) continue;
-        for (char *c = key; *c; c++) *c = (char)tolower((unsigned char)*c);
-        last = put(profiles, section, key, trim(value), credentials);
-        if (!last) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        size_t length = strcspn(line, "\n");
+        next = line[length] ? line + length + 1 : NULL;
+        if (length && line[length - 1] == '\r') length--;
+        line[length] = 0;
+        r.line++;
+        rc = read_line(&r, line);
     }
     OPENSSL_cleanse(copy, size);
     free(copy);
     return rc;
 }
 
-static int load_file(dowel_aws_profiles *profiles, const char *variable, const char *file, bool credentials,
-                     dowel_error *err) {
-    char path[PATH_MAX];
-    const char *named = getenv(variable), *home = getenv("HOME");
-    if (named && *named == '~' && named[1] == '/' && home)
-        snprintf(path, sizeof path, "%s%s", home, named + 1);
-    else if (named && *named)
-        snprintf(path, sizeof path, "%s", named);
-    else if (home && *home)
-        snprintf(path, sizeof path, "%s/.aws/%s", home, file);
-    else
-        return 0;
-    dowel_source *source;
-    if (dowel_source_file(path, &source, NULL)) return 0;
-    dowel_sink *sink = dowel_sink_memory(4u << 20);
-    int rc = sink ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-    char buffer[8192];
-    size_t got = 1;
-    while (!rc && got) {
-        rc = dowel_source_read(source, buffer, sizeof buffer, &got, err);
-        if (!rc && got) rc = dowel_sink_write(sink, buffer, got, err);
+/* ---- asking ---- */
+
+bool dowel_aws_section_exists(const dowel_aws_profiles *profiles, dowel_aws_section kind, const char *name) {
+    return find_section(profiles, kind, name) != NULL;
+}
+
+const char *dowel_aws_setting(const dowel_aws_profiles *profiles, dowel_aws_section kind, const char *name,
+                              const char *setting_name) {
+    const setting *e = find_setting(find_section(profiles, kind, name), setting_name);
+    return e ? e->value : NULL;
+}
+
+char *dowel_aws_sub_setting(const char *value, const char *name) {
+    size_t wanted = strlen(name);
+    const char *found = NULL;
+    size_t size = 0;
+    for (const char *line = value && *value == '\n' ? value : NULL; line; line = strchr(line, '\n')) {
+        line++;
+        size_t length = strcspn(line, "\n"), key = strcspn(line, "=");
+        const char *start = line + key + 1;
+        while (key && strchr(BLANK, line[key - 1])) key--;
+        if (key != wanted || strncasecmp(line, name, wanted) != 0 || start > line + length) continue;
+        found = start + strspn(start, BLANK); /* the last one counts */
+        size = found < line + length ? (size_t)(line + length - found) : 0;
     }
-    OPENSSL_cleanse(buffer, sizeof buffer);
-    if (!rc) {
-        dowel_bytes bytes = dowel_sink_bytes(sink);
-        rc = dowel_aws_profiles_parse(profiles, bytes.data, bytes.size, credentials, path, err);
-    }
-    dowel_sink_close(sink);
-    dowel_source_close(source);
-    return rc;
+    return found ? strndup(found, size) : NULL;
 }
 
-int dowel_aws_profiles_load(dowel_aws_profiles **profiles, dowel_error *err) {
-    dowel_aws_profiles *p = dowel_aws_profiles_new();
-    if (!p) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-    int rc = load_file(p, "AWS_CONFIG_FILE", "config", false, err);
-    if (!rc) rc = load_file(p, "AWS_SHARED_CREDENTIALS_FILE", "credentials", true, err);
-    if (rc)
-        dowel_aws_profiles_free(p);
-    else
-        *profiles = p;
-    return rc;
+const char *dowel_aws_section_at(const dowel_aws_profiles *profiles, dowel_aws_section kind, size_t n) {
+    for (const section *s = profiles->sections; s; s = s->next)
+        if (s->kind == kind && !n--) return s->name;
+    return NULL;
 }
 
-bool dowel_aws_profile_exists(const dowel_aws_profiles *profiles, const char *profile) {
-    return find(profiles, profile, NULL, true) || find(profiles, profile, NULL, false);
-}
-
-const char *dowel_aws_profile_get(const dowel_aws_profiles *profiles, const char *profile, const char *name) {
-    setting *s = find(profiles, profile, name, true);
-    if (!s) s = find(profiles, profile, name, false);
-    return s ? s->value : NULL;
+const char *dowel_aws_setting_at(const dowel_aws_profiles *profiles, dowel_aws_section kind, const char *name,
+                                 size_t n) {
+    const section *s = find_section(profiles, kind, name);
+    for (const setting *e = s ? s->settings : NULL; e; e = e->next)
+        if (!n--) return e->name;
+    return NULL;
 }

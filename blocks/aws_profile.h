@@ -1,22 +1,40 @@
-/* The shared credentials and config files (AWS SDKs and Tools Reference Guide, "Shared config and credentials files"). */
+/* The shared config and credentials files (AWS SDKs and Tools Reference Guide, "Shared config and credentials files"). */
 #ifndef DOWEL_AWS_PROFILE_H
 #define DOWEL_AWS_PROFILE_H
 
 #include <dowel/error.h>
 
+#define DOWEL_AWS_PATH_SIZE 4096
+
 typedef struct dowel_aws_profiles dowel_aws_profiles;
+
+/* What a section of a file describes. */
+typedef enum dowel_aws_section {
+    DOWEL_AWS_PROFILE,     /* [default], [profile NAME]; in the credentials file [NAME] */
+    DOWEL_AWS_SSO_SESSION, /* [sso-session NAME] */
+    DOWEL_AWS_SERVICES,    /* [services NAME] */
+} dowel_aws_section;
 
 /* Reads the files that AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE name, else those in ~/.aws. Absent files are empty. */
 int dowel_aws_profiles_load(dowel_aws_profiles **profiles, dowel_error *err);
 void dowel_aws_profiles_free(dowel_aws_profiles *profiles);
+/* Where the config or the credentials file is looked for; false when nothing says where. */
+bool dowel_aws_profiles_path(bool credentials, char path[DOWEL_AWS_PATH_SIZE]);
 
-/* Adds the text of one file; `credentials`: section names are profile names as they are. */
+dowel_aws_profiles *dowel_aws_profiles_new(void);
+/* Adds the text of one file: first the config file, then the credentials file, whose settings win. */
 int dowel_aws_profiles_parse(dowel_aws_profiles *profiles, const char *text, size_t size, bool credentials,
                              const char *origin, dowel_error *err);
-dowel_aws_profiles *dowel_aws_profiles_new(void);
 
-bool dowel_aws_profile_exists(const dowel_aws_profiles *profiles, const char *profile);
-/* The setting, or NULL; the credentials file wins. Borrowed. Sub-properties are "parent.name". */
-const char *dowel_aws_profile_get(const dowel_aws_profiles *profiles, const char *profile, const char *setting);
+bool dowel_aws_section_exists(const dowel_aws_profiles *profiles, dowel_aws_section kind, const char *name);
+/* The setting, or NULL. Borrowed. Continued lines are joined by newlines. */
+const char *dowel_aws_setting(const dowel_aws_profiles *profiles, dowel_aws_section kind, const char *section,
+                              const char *name);
+/* One of a setting's own settings ("s3 =" and indented lines below it): newly allocated, or NULL when there is none. */
+char *dowel_aws_sub_setting(const char *value, const char *name);
+/* The n-th section of a kind, the n-th setting of a section; NULL past the last. Borrowed. */
+const char *dowel_aws_section_at(const dowel_aws_profiles *profiles, dowel_aws_section kind, size_t n);
+const char *dowel_aws_setting_at(const dowel_aws_profiles *profiles, dowel_aws_section kind, const char *section,
+                                 size_t n);
 
 #endif
