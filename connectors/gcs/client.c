@@ -41,6 +41,18 @@ static const dowel_http_service bare = {
     .name = "Cloud Storage", .retry = retry, .max_attempts = 6, .backoff = 0.5, .explain = explain};
 static const dowel_http_service bare_once = {.name = "Cloud Storage", .max_attempts = 1, .explain = explain};
 
+int dowel_gcs_endpoint(const char *given, const char *emulator, char *base, size_t size) {
+    if (emulator && !*emulator) emulator = NULL;
+    const char *endpoint = given      ? given
+                           : emulator ? emulator
+                                      : "https://storage.googleapis.com",
+               *scheme = strstr(endpoint, "://") ? ""
+                         : given                 ? "https://"
+                                                 : "http://";
+    int n = snprintf(base, size, "%s%s", scheme, endpoint);
+    return n < 0 || (size_t)n >= size;
+}
+
 int dowel_gcs_client_open(dowel *d, dowel_block *block, dowel_gcs_client *c, dowel_error *err) {
     memset(c, 0, sizeof *c);
     c->d = d;
@@ -49,10 +61,7 @@ int dowel_gcs_client_open(dowel *d, dowel_block *block, dowel_gcs_client *c, dow
     c->credentials = c->bucket->credentials;
     const char *emulator = getenv("STORAGE_EMULATOR_HOST"), *endpoint = c->bucket->endpoint;
     bool from_environment = !endpoint && emulator && *emulator;
-    if (from_environment) endpoint = emulator;
-    if (!endpoint) endpoint = "https://storage.googleapis.com";
-    int n = snprintf(c->base, sizeof c->base, "%s%s", strstr(endpoint, "://") ? "" : "http://", endpoint);
-    if (n < 0 || (size_t)n >= sizeof c->base)
+    if (dowel_gcs_endpoint(endpoint, emulator, c->base, sizeof c->base))
         return dowel_fail(err, DOWEL_E_INVALID, "bucket %s: the endpoint is too long", c->bucket->bucket);
     bool no_token = from_environment && !c->credentials;
     c->service = no_token ? &bare : &with_credentials;

@@ -14,6 +14,10 @@ typedef struct dowel_gcs_client {
 
 int dowel_gcs_client_open(dowel *d, dowel_block *block, dowel_gcs_client *client, dowel_error *err);
 
+/* Where requests go: what the block says, else what the environment does, else Google. Nonzero: too long for `base`. Plain http only where
+ * it is said, or where the environment names an emulator. */
+int dowel_gcs_endpoint(const char *given, const char *emulator, char *base, size_t size);
+
 /* A request under /storage/v1/b/BUCKET, or (name given) under its object. */
 dowel_http_request *dowel_gcs_request(dowel_gcs_client *client, const char *method, const char *name);
 /* A request that starts an upload. */
@@ -27,6 +31,11 @@ json_t *dowel_gcs_describe(const dowel_gcs_client *client, const json_t *resourc
 int dowel_gcs_no_memory(dowel_error *err);
 /* CRC32C in Google's form: big-endian, base64. */
 void dowel_gcs_crc32c_text(dowel_digest *digest, char text[9]);
+
+/* presign.c: `signing` says style, method, headers and query. *url is newly allocated, and a secret. */
+struct dowel_gcs_signing;
+int dowel_gcs_presigned(dowel_gcs_client *client, const char *name, const char *host, double expires,
+                        struct dowel_gcs_signing *signing, char **url, dowel_error *err);
 
 /* check.c */
 int dowel_gcs_check(dowel *d, dowel_block *block, json_t *report, dowel_error *err);

@@ -1,4 +1,5 @@
 /* What the gcs connector brings: a block type and its tasks. */
+#include "tasks.h"
 #include "client.h"
 
 #include <stdlib.h>
@@ -47,23 +48,10 @@ const dowel_block_type dowel_gcs_bucket_type = {.size = sizeof(dowel_block_type)
                                                 .storage = &storage,
                                                 .check = dowel_gcs_check};
 
-#define BUCKET(type)                                                                                                   \
-    {                                                                                                                  \
-        DOWEL_AT(type, bucket), .kind = DOWEL_BLOCK, .flags = DOWEL_REQUIRED, .blocks = "gcs-bucket",                  \
-                                .doc = "The bucket.", .example = "gcs-bucket/landing"                                  \
-    }
-#define NAME(type)                                                                                                     \
-    {                                                                                                                  \
-        DOWEL_AT(type, name), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED,                                           \
-                              .doc = "The object's name, relative to the block's folder.", .example = "airports.csv"   \
-    }
-#define GENERATION(type)                                                                                               \
-    { DOWEL_AT(type, generation), .kind = DOWEL_STRING, .doc = "Generation of the object; without: the newest." }
-
 /* ---- upload ---- */
 
 static const dowel_field upload_fields[] = {
-    BUCKET(dowel_gcs_upload_args),
+    DOWEL_GCS_BUCKET_FIELD(dowel_gcs_upload_args),
     {DOWEL_AT(dowel_gcs_upload_args, name), .kind = DOWEL_STRING,
      .doc = "The object's name, relative to the block's folder; without: the file's own.", .example = "airports.csv"},
     {DOWEL_AT(dowel_gcs_upload_args, file), .kind = DOWEL_PATH, .doc = "File to send; - is standard input.",
@@ -127,11 +115,11 @@ static int storage_put(dowel *d, dowel_block *block, const char *key, const void
 /* ---- download ---- */
 
 static const dowel_field download_fields[] = {
-    BUCKET(dowel_gcs_download_args),
-    NAME(dowel_gcs_download_args),
+    DOWEL_GCS_BUCKET_FIELD(dowel_gcs_download_args),
+    DOWEL_GCS_NAME_FIELD(dowel_gcs_download_args),
     {DOWEL_AT(dowel_gcs_download_args, file), .kind = DOWEL_PATH, .flags = DOWEL_REQUIRED,
      .doc = "Where it goes; - is standard output.", .example = "airports.csv"},
-    GENERATION(dowel_gcs_download_args),
+    DOWEL_GCS_GENERATION_FIELD(dowel_gcs_download_args),
     {DOWEL_AT(dowel_gcs_download_args, part_size), .kind = DOWEL_SIZE, .fallback = "16MiB", .minimum = 1,
      .maximum = 1e15, .doc = "Larger objects come in several requests of this size."},
     {DOWEL_AT(dowel_gcs_download_args, concurrency), .kind = DOWEL_INT, .fallback = "4", .minimum = 1, .maximum = 64,
@@ -155,7 +143,7 @@ static int run_download(dowel *d, const void *data, json_t **result, dowel_error
 /* ---- list ---- */
 
 static const dowel_field list_fields[] = {
-    BUCKET(dowel_gcs_list_args),
+    DOWEL_GCS_BUCKET_FIELD(dowel_gcs_list_args),
     {DOWEL_AT(dowel_gcs_list_args, prefix), .kind = DOWEL_STRING, .doc = "Only names that begin so."},
     {DOWEL_AT(dowel_gcs_list_args, delimiter), .kind = DOWEL_STRING,
      .doc = "Names are folded at it, as files into folders.", .example = "/"},
@@ -204,8 +192,10 @@ static int run_list(dowel *d, const void *data, json_t **result, dowel_error *er
 
 /* ---- stat, delete ---- */
 
-static const dowel_field object_fields[] = {
-    BUCKET(dowel_gcs_object_args), NAME(dowel_gcs_object_args), GENERATION(dowel_gcs_object_args), {0}};
+static const dowel_field object_fields[] = {DOWEL_GCS_BUCKET_FIELD(dowel_gcs_object_args),
+                                            DOWEL_GCS_NAME_FIELD(dowel_gcs_object_args),
+                                            DOWEL_GCS_GENERATION_FIELD(dowel_gcs_object_args),
+                                            {0}};
 static const dowel_table stat_table = {"gcs.stat", sizeof(dowel_gcs_object_args), object_fields, NULL};
 static const dowel_table delete_table = {"gcs.delete", sizeof(dowel_gcs_object_args), object_fields, NULL};
 
@@ -239,8 +229,8 @@ static int run_delete(dowel *d, const void *data, json_t **result, dowel_error *
 /* ---- copy ---- */
 
 static const dowel_field copy_fields[] = {
-    BUCKET(dowel_gcs_copy_args),
-    NAME(dowel_gcs_copy_args),
+    DOWEL_GCS_BUCKET_FIELD(dowel_gcs_copy_args),
+    DOWEL_GCS_NAME_FIELD(dowel_gcs_copy_args),
     {DOWEL_AT(dowel_gcs_copy_args, to_name), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED, .doc = "Name of the copy."},
     {DOWEL_AT(dowel_gcs_copy_args, to_bucket), .kind = DOWEL_BLOCK, .blocks = "gcs-bucket",
      .doc = "Bucket of the copy; without: the same."},
@@ -281,7 +271,7 @@ static int run_copy(dowel *d, const void *data, json_t **result, dowel_error *er
 
 /* ---- create_bucket ---- */
 
-static const dowel_field create_fields[] = {BUCKET(dowel_gcs_create_bucket_args),
+static const dowel_field create_fields[] = {DOWEL_GCS_BUCKET_FIELD(dowel_gcs_create_bucket_args),
                                             {DOWEL_AT(dowel_gcs_create_bucket_args, project), .kind = DOWEL_STRING,
                                              .doc = "Project that pays; without: the credentials' own."},
                                             {DOWEL_AT(dowel_gcs_create_bucket_args, location), .kind = DOWEL_STRING,
@@ -349,8 +339,16 @@ TASK(copy, "Copies an object without fetching it.", copy_table, run_copy,
 TASK(create_bucket, "Creates the block's bucket.", create_table, run_create,
      "--bucket gcs-bucket/landing --location europe-west1");
 
-static const dowel_task *const tasks[] = {&task_upload, &task_download, &task_list,          &task_stat,
-                                          &task_delete, &task_copy,     &task_create_bucket, NULL};
+static const dowel_task *const tasks[] = {&task_upload,
+                                          &task_download,
+                                          &task_list,
+                                          &task_stat,
+                                          &task_delete,
+                                          &task_copy,
+                                          &task_create_bucket,
+                                          &dowel_gcs_task_presign,
+                                          &dowel_gcs_task_presign_post,
+                                          NULL};
 static const dowel_block_type *const types[] = {&dowel_gcs_bucket_type, NULL};
 
 const dowel_connector dowel_gcs_connector = {.abi = DOWEL_ABI,

@@ -69,6 +69,33 @@ typedef struct dowel_gcs_create_bucket_args {
     const char *storage_class;
 } dowel_gcs_create_bucket_args;
 
+typedef enum dowel_gcs_url_style {
+    DOWEL_GCS_PATH_STYLE,     /* https://storage.googleapis.com/BUCKET/NAME */
+    DOWEL_GCS_VIRTUAL_HOSTED, /* https://BUCKET.storage.googleapis.com/NAME */
+    DOWEL_GCS_BUCKET_BOUND,   /* https://HOST/NAME: a domain that leads to the bucket */
+} dowel_gcs_url_style;
+
+typedef struct dowel_gcs_presign_args {
+    dowel_block *bucket;
+    const char *name;          /* NULL: the bucket itself */
+    int method;                /* enum: GET, PUT, DELETE, HEAD, RESUMABLE (starts an upload) */
+    double expires;            /* seconds, up to 7 days */
+    int style;                 /* dowel_gcs_url_style */
+    const char *host;          /* bucket-bound: [scheme://]host */
+    const dowel_pair *headers; /* that the request must then have */
+    const dowel_pair *query;   /* parameters of the URL */
+} dowel_gcs_presign_args;
+
+typedef struct dowel_gcs_presign_post_args {
+    dowel_block *bucket;
+    const char *name;
+    double expires;
+    int style;
+    const char *host;
+    const dowel_pair *fields; /* of the form: what the object will have */
+    json_t *conditions;       /* array: ["starts-with", "$x", "y"], ["content-length-range", min, max], {"x": "y"} */
+} dowel_gcs_presign_post_args;
+
 /* The object's resource: {bucket, name, size, generation, crc32c, content_type, updated}. Its CRC32C is checked at both ends. */
 static inline int dowel_gcs_upload(dowel *d, const dowel_gcs_upload_args *args, json_t **result, dowel_error *err) {
     return dowel_call(d, "gcs.upload", args, sizeof *args, NULL, result, err);
@@ -95,6 +122,16 @@ static inline int dowel_gcs_copy(dowel *d, const dowel_gcs_copy_args *args, json
 static inline int dowel_gcs_create_bucket(dowel *d, const dowel_gcs_create_bucket_args *args, json_t **result,
                                           dowel_error *err) {
     return dowel_call(d, "gcs.create_bucket", args, sizeof *args, NULL, result, err);
+}
+
+/* {url, method, headers, expires}: who has the URL may do what it says. */
+static inline int dowel_gcs_presign(dowel *d, const dowel_gcs_presign_args *args, json_t **result, dowel_error *err) {
+    return dowel_call(d, "gcs.presign", args, sizeof *args, NULL, result, err);
+}
+/* {url, fields, expires}: a form with these fields and then a file, sent there, becomes the object. */
+static inline int dowel_gcs_presign_post(dowel *d, const dowel_gcs_presign_post_args *args, json_t **result,
+                                         dowel_error *err) {
+    return dowel_call(d, "gcs.presign_post", args, sizeof *args, NULL, result, err);
 }
 
 #ifdef __cplusplus

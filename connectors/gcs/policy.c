@@ -1,0 +1,143 @@
+/* Policy documents: what a form that somebody else sends may upload ("Policy documents", version 4). */
+#include "sign.h"
+
+#include "client.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+/* The next code point of valid UTF-8. */
+static unsigned decode(const unsigned char **at) {
+    const unsigned char *p = *at;
+    int more = *p >= 0xf0 ? 3 : *p >= 0xe0 ? 2 : 1;
+    unsigned point = *p & (0x3fu >> more);
+    for (int i = 1; i <= more; i++) point = point << 6 | (p[i] & 0x3f);
+    *at += more + 1;
+    return point;
+}
+
+/* JSON in ASCII with escapes in small letters: the bytes are what is signed, and all implementations write them so. */
+static char *ascii(const json_t *document) {
+    char *utf8 = json_dumps(document, JSON_COMPACT), *text = NULL;
+    size_t size;
+    FILE *out = utf8 ? open_memstream(&text, &size) : NULL;
+    for (const unsigned char *p = (const unsigned char *)utf8; out && *p;) {
+        if (p[0] == '\\' && p[1] == 'u') {
+            fprintf(out, "\\u%c%c%c%c", tolower(p[2]), tolower(p[3]), tolower(p[4]), tolower(p[5]));
+            p += 6;
+        } else if (*p == '\\') {
+            fprintf(out, "%c%c", p[0], p[1]);
+            p += 2;
+        } else if (*p < 0x80) {
+            fputc(*p++, out);
+        } else {
+            unsigned point = decode(&p);
+            if (point < 0x10000)
+                fprintf(out, "\\u%04x", point);
+            else
+                fprintf(out, "\\u%04x\\u%04x", 0xd800 + ((point - 0x10000) >> 10),
+                        0xdc00 + ((point - 0x10000) & 0x3ff));
+        }
+    }
+    if (out && fclose(out)) {
+        free(text);
+        text = NULL;
+    }
+    free(utf8);
+    return text;
+}
+
+static int by_name(const void *a, const void *b) {
+    return strcmp((*(const dowel_pair *const *)a)->name, (*(const dowel_pair *const *)b)->name);
+}
+
+static bool ours(const char *name) {
+    static const char *const names[] = {"key",         "policy",           "x-goog-algorithm", "x-goog-credential",
+                                        "x-goog-date", "x-goog-signature", "bucket",           NULL};
+    for (size_t i = 0; names[i]; i++)
+        if (!strcasecmp(names[i], name)) return true;
+    return false;
+}
+
+/* The caller's fields, each with a condition of its own, in the order of their names. */
+static int add_fields(const dowel_pair *fields, json_t *conditions, json_t *form, dowel_error *err) {
+    size_t count = 0;
+    while (fields && fields[count].name) count++;
+    if (!count) return 0;
+    const dowel_pair **sorted = malloc(count * sizeof(const dowel_pair *));
+    if (!sorted) return dowel_gcs_no_memory(err);
+    for (size_t i = 0; i < count; i++) sorted[i] = &fields[i];
+    qsort(sorted, count, sizeof *sorted, by_name);
+    int rc = 0;
+    for (size_t i = 0; i < count && !rc; i++) {
+        if (ours(sorted[i]->name))
+            rc = dowel_fail(err, DOWEL_E_INVALID, "field \"fields.%s\": this one is not the caller's to set",
+                            sorted[i]->name);
+        else if (json_object_set_new(form, sorted[i]->name, json_string(sorted[i]->value)))
+            rc = dowel_fail(err, DOWEL_E_INVALID, "field \"fields.%s\": expected text in UTF-8", sorted[i]->name);
+        else if (strncasecmp(sorted[i]->name, "x-ignore-", 9) != 0)
+            json_array_append_new(conditions, json_pack("{s:s}", sorted[i]->name, sorted[i]->value));
+    }
+    free(sorted);
+    return rc;
+}
+
+static int add_required(const dowel_gcs_signing *s, const dowel_gcs_stamp *stamp, json_t *conditions, json_t *form,
+                        dowel_error *err) {
+    const dowel_pair required[] = {{"bucket", s->bucket},
+                                   {"key", s->object},
+                                   {"x-goog-date", stamp->moment},
+                                   {"x-goog-credential", stamp->credential},
+                                   {"x-goog-algorithm", DOWEL_GCS_ALGORITHM}};
+    for (size_t i = 0; i < sizeof required / sizeof required[0]; i++) {
+        if (json_array_append_new(conditions, json_pack("{s:s}", required[i].name, required[i].value)))
+            return dowel_fail(err, DOWEL_E_INVALID, "%s \"%s\": expected text in UTF-8", required[i].name,
+                              required[i].value);
+        if (i && json_object_set_new(form, required[i].name, json_string(required[i].value)))
+            return dowel_gcs_no_memory(err);
+    }
+    return 0;
+}
+
+static char *form_url(const dowel_gcs_signing *s, const char *base) {
+    bool in_path = s->style == DOWEL_GCS_PATH_STYLE;
+    size_t size = strlen(base) + strlen(s->bucket) + 3;
+    char *url = malloc(size);
+    if (url) snprintf(url, size, in_path ? "%s/%s/" : "%s/", base, s->bucket);
+    return url;
+}
+
+int dowel_gcs_sign_policy(const dowel_gcs_signing *s, dowel_gcs_signable *signable, dowel_error *err) {
+    memset(signable, 0, sizeof *signable);
+    dowel_gcs_stamp stamp;
+    int rc = dowel_gcs_stamp_make(s, &stamp, err);
+    if (rc) return rc;
+    time_t end = (time_t)(s->time + s->seconds);
+    struct tm tm;
+    char expiration[32];
+    gmtime_r(&end, &tm);
+    strftime(expiration, sizeof expiration, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    json_t *conditions = json_array();
+    signable->fields = json_object();
+    if (s->conditions) json_array_extend(conditions, (json_t *)s->conditions);
+    rc = add_fields(s->fields, conditions, signable->fields, err);
+    if (!rc) rc = add_required(s, &stamp, conditions, signable->fields, err);
+    json_t *policy = rc ? NULL : json_pack("{s:O,s:s}", "conditions", conditions, "expiration", expiration);
+    char *text = policy ? ascii(policy) : NULL;
+    if (text) {
+        signable->text = dowel_base64(text, strlen(text));
+        signable->url = form_url(s, stamp.base);
+        if (signable->text) json_object_set_new(signable->fields, "policy", json_string(signable->text));
+    }
+    if (!rc && (!signable->text || !signable->url)) rc = dowel_gcs_no_memory(err);
+    if (rc) dowel_gcs_signable_clear(signable);
+    free(text);
+    json_decref(policy);
+    json_decref(conditions);
+    dowel_gcs_stamp_clear(&stamp);
+    return rc;
+}

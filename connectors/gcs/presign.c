@@ -1,0 +1,266 @@
+/* Signed URLs and forms: what somebody without credentials may do for a while. */
+#include "sign.h"
+
+#include "client.h"
+#include "tasks.h"
+
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+/* ---- signing ---- */
+
+/* Who signs is part of what is signed, so it is asked first. */
+static int signer(const dowel_gcs_client *c, char **email, dowel_error *err) {
+    void *signature = NULL;
+    size_t size;
+    int rc = dowel_gcp_sign(c->d, c->credentials, "", 0, email, &signature, &size, err);
+    free(signature);
+    return rc;
+}
+
+/* In hexadecimal. */
+static int sign(const dowel_gcs_client *c, const char *text, char **hex, dowel_error *err) {
+    char *email = NULL;
+    void *signature = NULL;
+    size_t size = 0;
+    int rc = dowel_gcp_sign(c->d, c->credentials, text, strlen(text), &email, &signature, &size, err);
+    *hex = rc ? NULL : dowel_hex(signature, size);
+    if (!rc && !*hex) rc = dowel_gcs_no_memory(err);
+    if (signature) OPENSSL_cleanse(signature, size);
+    free(signature);
+    free(email);
+    return rc;
+}
+
+/* Fills in who, where and until when; `*owned` are what must be freed. */
+static int prepare(const dowel_gcs_client *c, const char *name, const char *host, double expires,
+                   dowel_gcs_signing *signing, char *owned[3], dowel_error *err) {
+    owned[0] = owned[1] = owned[2] = NULL;
+    signing->bucket = c->bucket->bucket;
+    signing->endpoint = c->base;
+    signing->time = (int64_t)time(NULL);
+    signing->seconds = (int64_t)expires;
+    if (signing->style == DOWEL_GCS_BUCKET_BOUND) {
+        size_t size = strlen(host) + sizeof "https://";
+        if (!(owned[0] = malloc(size))) return dowel_gcs_no_memory(err);
+        snprintf(owned[0], size, "%s%s", strstr(host, "://") ? "" : "https://", host);
+        signing->endpoint = owned[0];
+    }
+    if (name && !(owned[1] = dowel_gcs_full_name(c, name))) return dowel_gcs_no_memory(err);
+    signing->object = owned[1];
+    int rc = signer(c, &owned[2], err);
+    signing->email = owned[2];
+    return rc;
+}
+
+static void release(char *owned[3]) {
+    for (int i = 0; i < 3; i++) free(owned[i]);
+}
+
+int dowel_gcs_presigned(dowel_gcs_client *c, const char *name, const char *host, double expires,
+                        dowel_gcs_signing *signing, char **url, dowel_error *err) {
+    char *owned[3], *hex = NULL;
+    dowel_gcs_signable signable = {0};
+    *url = NULL;
+    int rc = prepare(c, name, host, expires, signing, owned, err);
+    if (!rc) rc = dowel_gcs_sign_url(signing, &signable, err);
+    if (!rc) rc = sign(c, signable.text, &hex, err);
+    if (!rc) {
+        static const char last[] = "&X-Goog-Signature=";
+        size_t size = strlen(signable.url) + sizeof last + strlen(hex);
+        if ((*url = malloc(size)))
+            snprintf(*url, size, "%s%s%s", signable.url, last, hex);
+        else
+            rc = dowel_gcs_no_memory(err);
+    }
+    if (hex) OPENSSL_cleanse(hex, strlen(hex));
+    free(hex);
+    dowel_gcs_signable_clear(&signable);
+    release(owned);
+    return rc;
+}
+
+/* ---- fields of both tasks ---- */
+
+static const char *const styles[] = {"path", "virtual-hosted", "bucket-bound", NULL};
+
+#define EXPIRES(type)                                                                                                  \
+    {                                                                                                                  \
+        DOWEL_AT(type, expires), .kind = DOWEL_DURATION, .fallback = "1h", .minimum = 1,                               \
+                                 .maximum = DOWEL_GCS_SIGNED_MOST, .doc = "How long it is good for, up to 7 days."     \
+    }
+#define STYLE(type)                                                                                                    \
+    {                                                                                                                  \
+        DOWEL_AT(type, style), .kind = DOWEL_ENUM, .values = styles,                                                   \
+                               .doc = "Where the URL has the bucket: in its path, in its host, or in neither."         \
+    }
+#define HOST(type)                                                                                                     \
+    {                                                                                                                  \
+        DOWEL_AT(type, host), .kind = DOWEL_STRING,                                                                    \
+                              .doc = "Host that leads to the bucket, for the style bucket-bound.",                     \
+                              .example = "downloads.example.com"                                                       \
+    }
+
+static int check_host(int style, const char *host, dowel_error *err) {
+    if (style == DOWEL_GCS_BUCKET_BOUND && !host)
+        return dowel_fail(err, DOWEL_E_INVALID, "field \"host\" is required for the style bucket-bound");
+    if (style != DOWEL_GCS_BUCKET_BOUND && host)
+        return dowel_fail(err, DOWEL_E_INVALID, "field \"host\" is for the style bucket-bound only");
+    return 0;
+}
+
+static void format_end(const dowel_gcs_signing *signing, char text[DOWEL_TIME_TEXT_SIZE]) {
+    dowel_format_time((signing->time + signing->seconds) * 1000000, text);
+}
+
+/* ---- URLs ---- */
+
+static const char *const methods[] = {"GET", "PUT", "DELETE", "HEAD", "RESUMABLE", NULL};
+
+static const dowel_field presign_fields[] = {
+    DOWEL_GCS_BUCKET_FIELD(dowel_gcs_presign_args),
+    {DOWEL_AT(dowel_gcs_presign_args, name), .kind = DOWEL_STRING,
+     .doc = "The object's name, relative to the block's folder; without: the bucket itself.",
+     .example = "airports.csv"},
+    {DOWEL_AT(dowel_gcs_presign_args, method), .kind = DOWEL_ENUM, .values = methods,
+     .doc = "What may be done; RESUMABLE is the POST that starts a resumable upload."},
+    EXPIRES(dowel_gcs_presign_args),
+    STYLE(dowel_gcs_presign_args),
+    HOST(dowel_gcs_presign_args),
+    {DOWEL_AT(dowel_gcs_presign_args, headers), .kind = DOWEL_MAP,
+     .doc = "Headers that the request must have, such as content-type.", .example = "content-type=text/csv"},
+    {DOWEL_AT(dowel_gcs_presign_args, query), .kind = DOWEL_MAP, .doc = "Parameters of the URL.",
+     .example = "response-content-disposition=attachment"},
+    {0}};
+
+static int check_presign(const void *data, dowel_error *err) {
+    const dowel_gcs_presign_args *args = data;
+    for (const dowel_pair *pair = args->query; pair && pair->name; pair++)
+        if (!strncasecmp(pair->name, "x-goog-signature", 17) || !strcasecmp(pair->name, "x-goog-signedheaders"))
+            return dowel_fail(err, DOWEL_E_INVALID, "field \"query.%s\": this one is not the caller's to set",
+                              pair->name);
+    return check_host(args->style, args->host, err);
+}
+
+static const dowel_table presign_table = {"gcs.presign", sizeof(dowel_gcs_presign_args), presign_fields, check_presign};
+
+/* The caller's headers, and the one that makes a POST the start of an upload. */
+static dowel_pair *headers_of(const dowel_gcs_presign_args *args, bool resumable) {
+    size_t count = 0;
+    while (args->headers && args->headers[count].name) count++;
+    dowel_pair *all = calloc(count + 2, sizeof *all);
+    if (!all) return NULL;
+    bool named = false;
+    for (size_t i = 0; i < count; i++) {
+        all[i] = args->headers[i];
+        named |= !strcasecmp(all[i].name, "x-goog-resumable");
+    }
+    if (resumable && !named) all[count] = (dowel_pair){"x-goog-resumable", "start"};
+    return all;
+}
+
+static int run_presign(dowel *d, const void *data, json_t **result, dowel_error *err) {
+    const dowel_gcs_presign_args *args = data;
+    bool resumable = !strcmp(methods[args->method], "RESUMABLE");
+    dowel_gcs_client c;
+    int rc = dowel_gcs_client_open(d, args->bucket, &c, err);
+    if (rc) return rc;
+    dowel_pair *headers = headers_of(args, resumable);
+    if (!headers) return dowel_gcs_no_memory(err);
+    dowel_gcs_signing signing = {.style = (dowel_gcs_url_style)args->style,
+                                 .method = resumable ? "POST" : methods[args->method],
+                                 .headers = headers,
+                                 .query = args->query};
+    char *url, end[DOWEL_TIME_TEXT_SIZE];
+    rc = dowel_gcs_presigned(&c, args->name, args->host, args->expires, &signing, &url, err);
+    if (!rc) {
+        format_end(&signing, end);
+        *result = json_pack("{s:s,s:s,s:{},s:s}", "url", url, "method", signing.method, "headers", "expires", end);
+        for (dowel_pair *pair = headers; pair->name; pair++)
+            json_object_set_new(json_object_get(*result, "headers"), pair->name, json_string(pair->value));
+        if (!*result) rc = dowel_gcs_no_memory(err);
+        OPENSSL_cleanse(url, strlen(url));
+    }
+    free(url);
+    free(headers);
+    return rc;
+}
+
+const dowel_task dowel_gcs_task_presign = {
+    .size = sizeof(dowel_task),
+    .name = "gcs.presign",
+    .doc = "Makes a URL by which somebody without credentials may read or write an object for a while.",
+    .args = &presign_table,
+    .run = run_presign,
+    .example = "--bucket gcs-bucket/landing --name airports.csv --expires 15m"};
+
+/* ---- forms ---- */
+
+static const dowel_field post_fields[] = {
+    DOWEL_GCS_BUCKET_FIELD(dowel_gcs_presign_post_args),
+    {DOWEL_AT(dowel_gcs_presign_post_args, name), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED,
+     .doc = "Name that the object will have, relative to the block's folder.", .example = "inbox/photo.jpg"},
+    EXPIRES(dowel_gcs_presign_post_args),
+    STYLE(dowel_gcs_presign_post_args),
+    HOST(dowel_gcs_presign_post_args),
+    {DOWEL_AT(dowel_gcs_presign_post_args, fields), .kind = DOWEL_MAP,
+     .doc = "Fields of the form, such as content-type, cache-control, acl, success_action_status.",
+     .example = "content-type=image/jpeg"},
+    {DOWEL_AT(dowel_gcs_presign_post_args, conditions), .kind = DOWEL_JSON,
+     .doc = "Further conditions of the policy document, a list.",
+     .example = "[[\"content-length-range\", 1, 1048576]]"},
+    {0}};
+
+static int check_post(const void *data, dowel_error *err) {
+    const dowel_gcs_presign_post_args *args = data;
+    json_t *condition;
+    size_t i;
+    if (args->conditions && !json_is_array(args->conditions))
+        return dowel_fail(err, DOWEL_E_INVALID, "field \"conditions\": expected a list");
+    json_array_foreach(args->conditions, i, condition) {
+        bool list =
+            json_is_array(condition) && json_array_size(condition) == 3 && json_is_string(json_array_get(condition, 0));
+        if (!list && !(json_is_object(condition) && json_object_size(condition) == 1))
+            return dowel_fail(err, DOWEL_E_INVALID,
+                              "field \"conditions[%zu]\": expected a list of three or an object of one member", i);
+    }
+    return check_host(args->style, args->host, err);
+}
+
+static const dowel_table post_table = {"gcs.presign_post", sizeof(dowel_gcs_presign_post_args), post_fields,
+                                       check_post};
+
+static int run_presign_post(dowel *d, const void *data, json_t **result, dowel_error *err) {
+    const dowel_gcs_presign_post_args *args = data;
+    dowel_gcs_client c;
+    dowel_gcs_signing signing = {
+        .style = (dowel_gcs_url_style)args->style, .fields = args->fields, .conditions = args->conditions};
+    dowel_gcs_signable signable = {0};
+    char *owned[3] = {NULL}, *hex = NULL, end[DOWEL_TIME_TEXT_SIZE];
+    int rc = dowel_gcs_client_open(d, args->bucket, &c, err);
+    if (!rc) rc = prepare(&c, args->name, args->host, args->expires, &signing, owned, err);
+    if (!rc) rc = dowel_gcs_sign_policy(&signing, &signable, err);
+    if (!rc) rc = sign(&c, signable.text, &hex, err);
+    if (!rc) {
+        json_object_set_new(signable.fields, "x-goog-signature", json_string(hex));
+        format_end(&signing, end);
+        *result = json_pack("{s:s,s:O,s:s}", "url", signable.url, "fields", signable.fields, "expires", end);
+        if (!*result) rc = dowel_gcs_no_memory(err);
+    }
+    free(hex);
+    dowel_gcs_signable_clear(&signable);
+    release(owned);
+    return rc;
+}
+
+const dowel_task dowel_gcs_task_presign_post = {
+    .size = sizeof(dowel_task),
+    .name = "gcs.presign_post",
+    .doc = "Makes a form by which somebody without credentials may upload one object for a while.",
+    .args = &post_table,
+    .run = run_presign_post,
+    .example = "--bucket gcs-bucket/landing --name inbox/photo.jpg --fields content-type=image/jpeg"};
