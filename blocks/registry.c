@@ -190,30 +190,55 @@ int dowel_block_show(dowel *d, const char *reference, dowel_secrets secrets, jso
     return rc;
 }
 
-int dowel_block_list(dowel *d, const char *type, json_t **blocks, dowel_error *err) {
-    const dowel_block_type *known;
+static int by_type_and_name(const void *a, const void *b) {
+    const json_t *left = *(json_t *const *)a, *right = *(json_t *const *)b;
+    int order =
+        strcmp(json_string_value(json_object_get(left, "type")), json_string_value(json_object_get(right, "type")));
+    return order ? order
+                 : strcmp(json_string_value(json_object_get(left, "name")),
+                          json_string_value(json_object_get(right, "name")));
+}
+
+/* By bytes, which is not how every database sorts. */
+static int sort(json_t **list, dowel_error *err) {
+    size_t count = json_array_size(*list);
+    json_t **items = malloc((count + 1) * sizeof(json_t *)), *sorted = json_array();
+    for (size_t i = 0; items && i < count; i++) items[i] = json_array_get(*list, i);
+    if (items) qsort(items, count, sizeof(json_t *), by_type_and_name);
+    int rc = items && sorted ? 0 : no_memory(err);
+    for (size_t i = 0; !rc && i < count; i++)
+        if (json_array_append(sorted, items[i])) rc = no_memory(err);
+    free(items);
+    json_decref(*list);
+    *list = sorted;
+    return rc;
+}
+
+static int list_stored(dowel *d, const char *type, json_t *list, dowel_error *err) {
     dowel_db *db = NULL;
     dowel_rows *rows = NULL;
+    int rc = dowel_registry_database(d, &db, err);
+    if (!rc)
+        rc = dowel_db_query(db, "SELECT type, name, revision, updated FROM blocks WHERE $1 IS NULL OR type = $1",
+                            DOWEL_VALUES(DOWEL_TEXT(type)), &rows, err);
+    while (!rc && (rc = dowel_rows_next(rows, err)) == 1) {
+        json_t *entry = json_pack("{s:s,s:s,s:I,s:o,s:s}", "type", dowel_rows_text(rows, 0), "name",
+                                  dowel_rows_text(rows, 1), "revision", (json_int_t)dowel_rows_int(rows, 2), "updated",
+                                  time_text(dowel_rows_int(rows, 3)), "source", "database");
+        rc = json_array_append_new(list, entry) ? no_memory(err) : 0;
+    }
+    dowel_rows_free(rows);
+    dowel_database_release(d, db);
+    return rc;
+}
+
+int dowel_block_list(dowel *d, const char *type, json_t **blocks, dowel_error *err) {
+    const dowel_block_type *known;
     int rc = type ? dowel_find_block_type(d, type, &known, err) : 0;
-    if (!rc) rc = dowel_registry_database(d, &db, err);
     if (rc) return rc;
     json_t *list = json_array();
-    rc = list ? dowel_db_query(db,
-                               "SELECT type, name, revision, updated FROM blocks WHERE $1 IS NULL OR type = $1 "
-                               "ORDER BY type, name",
-                               DOWEL_VALUES(DOWEL_TEXT(type)), &rows, err)
-              : no_memory(err);
-    if (!rc) {
-        int got;
-        while ((got = dowel_rows_next(rows, err)) == 1)
-            json_array_append_new(list,
-                                  json_pack("{s:s,s:s,s:I,s:o,s:s}", "type", dowel_rows_text(rows, 0), "name",
-                                            dowel_rows_text(rows, 1), "revision", (json_int_t)dowel_rows_int(rows, 2),
-                                            "updated", time_text(dowel_rows_int(rows, 3)), "source", "database"));
-        rc = got;
-        dowel_rows_free(rows);
-    }
-    dowel_database_release(d, db);
+    rc = list ? list_stored(d, type, list, err) : no_memory(err);
+    if (!rc) rc = sort(&list, err);
     if (rc)
         json_decref(list);
     else

@@ -59,43 +59,52 @@ static int default_path(dowel *d, char path[PATH_MAX], dowel_error *err) {
 static int locate(dowel *d, dowel_error *err) {
     dowel_core *core = d->core;
     const char *url = core->database_url ? core->database_url : getenv("DOWEL_DATABASE_URL");
-    char path[PATH_MAX];
-    int rc = 0;
-    if (!url || !*url) {
-        rc = default_path(d, path, err);
-    } else if (!strcmp(url, "memory:")) {
-        /* memdb locks as files do; a shared cache would refuse other threads' tables without waiting. */
-        snprintf(path, sizeof path, "file:/dowel-%p?vfs=memdb", (void *)core);
-    } else if (!strncmp(url, "sqlite:", 7) && url[7]) {
-        snprintf(path, sizeof path, "%s", url + 7);
-        rc = make_folders(path, err);
-    } else {
-        const char *colon = strchr(url, ':');
-        rc = dowel_fail(err, DOWEL_E_INVALID, "DOWEL_DATABASE_URL: \"%.*s\" is no known kind of database",
-                        colon ? (int)(colon - url < 30 ? colon - url : 30) : 0, url);
-        dowel_error_hint(err, "use sqlite:PATH or memory:");
+    dowel_database_address address;
+    char path[7 + PATH_MAX] = "sqlite:";
+    int rc = url && *url ? 0 : default_path(d, path + 7, err);
+    if (!rc) rc = dowel_database_address_parse(url && *url ? url : path, &address, err);
+    if (rc) return rc;
+    if (address.kind == DOWEL_DATABASE_SQLITE) rc = make_folders(address.path, err);
+    core->address = rc ? NULL : malloc(sizeof *core->address);
+    if (core->address) {
+        *core->address = address;
+        return 0;
     }
-    if (!rc && !(core->database_path = strdup(path))) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-    return rc;
+    dowel_database_address_clear(&address);
+    return rc ? rc : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
 }
 
 static int open_one(dowel_core *core, dowel_db **db, dowel_error *err) {
-    bool memory = !strncmp(core->database_path, "file:/dowel-", 12);
-    int rc = dowel_sqlite_open(core->database_path, memory, db, err);
+    char memory[64];
+    int rc;
+    switch (core->address->kind) {
+    case DOWEL_DATABASE_POSTGRES: rc = dowel_postgres_open(core->address, db, err); break;
+    case DOWEL_DATABASE_MEMORY:
+        /* memdb locks as files do; a shared cache would refuse other threads' tables without waiting. */
+        snprintf(memory, sizeof memory, "file:/dowel-%p?vfs=memdb", (void *)core);
+        rc = dowel_sqlite_open(memory, true, db, err);
+        break;
+    default: rc = dowel_sqlite_open(core->address->path, false, db, err); break;
+    }
     if (!rc) (*db)->migrated = core->migrated;
     return rc;
 }
 
+/* Connections stay open until the handle closes, so that a memory: database lives as long. */
 int dowel_database_acquire(dowel *d, dowel_db **db, dowel_error *err) {
     dowel_core *core = d->core;
     pthread_mutex_lock(&core->database_lock);
-    int rc = core->database_path ? 0 : locate(d, err);
+    int rc = core->address ? 0 : locate(d, err);
     dowel_db *found = core->idle;
     if (!rc && found) core->idle = found->next;
-    if (!rc && !found) rc = open_one(core, &found, err);
-    if (!rc && !core->memory_keeper && !strncmp(core->database_path, "file:/dowel-", 12))
-        rc = open_one(core, &core->memory_keeper, err);
     pthread_mutex_unlock(&core->database_lock);
+    /* Connecting may take long: others can work meanwhile. */
+    if (!rc && !found) {
+        rc = open_one(core, &found, err);
+    } else if (!rc && found->backend->wake) {
+        rc = found->backend->wake(found, err);
+        if (rc) found->backend->close(found);
+    }
     if (!rc) *db = found;
     return rc;
 }
@@ -113,16 +122,16 @@ void dowel_database_close(dowel_core *core) {
         next = db->next;
         db->backend->close(db);
     }
-    if (core->memory_keeper) core->memory_keeper->backend->close(core->memory_keeper);
-    free(core->database_path);
+    if (core->address) dowel_database_address_clear(core->address);
+    free(core->address);
 }
 
 const char *dowel_database_url(dowel *d) {
     pthread_mutex_lock(&d->core->database_lock);
-    if (!d->core->database_path) (void)locate(d, NULL);
-    const char *path = d->core->database_path;
+    if (!d->core->address) (void)locate(d, NULL);
+    const char *shown = d->core->address ? d->core->address->shown : "(none)";
     pthread_mutex_unlock(&d->core->database_lock);
-    return !path ? "(none)" : strncmp(path, "file:/dowel-", 12) ? path : "memory:";
+    return shown;
 }
 
 int dowel_db_exec(dowel_db *db, const char *sql, const dowel_value *values, size_t count, int64_t *changed,
@@ -145,14 +154,6 @@ const char *dowel_rows_text(dowel_rows *rows, int column) {
 
 int64_t dowel_rows_int(dowel_rows *rows, int column) {
     return rows->backend->integer(rows, column);
-}
-
-double dowel_rows_double(dowel_rows *rows, int column) {
-    return rows->backend->real(rows, column);
-}
-
-dowel_bytes dowel_rows_blob(dowel_rows *rows, int column) {
-    return rows->backend->blob(rows, column);
 }
 
 void dowel_rows_free(dowel_rows *rows) {

@@ -2,6 +2,8 @@
 #ifndef DOWEL_DATABASE_BACKEND_H
 #define DOWEL_DATABASE_BACKEND_H
 
+#include "database_address.h"
+
 #include <dowel/database.h>
 
 #include <stdatomic.h>
@@ -15,12 +17,12 @@ typedef struct dowel_db_backend {
     int (*query)(dowel_db *db, const char *sql, const dowel_value *values, size_t count, dowel_rows **rows,
                  dowel_error *err);
     int (*begin)(dowel_db *db, dowel_error *err);
+    /* Before a connection is used that lay in the pool: brings it back where it broke meanwhile. NULL: it cannot break. */
+    int (*wake)(dowel_db *db, dowel_error *err);
     void (*close)(dowel_db *db);
     int (*next)(dowel_rows *rows, dowel_error *err);
     const char *(*text)(dowel_rows *rows, int column);
     int64_t (*integer)(dowel_rows *rows, int column);
-    double (*real)(dowel_rows *rows, int column);
-    dowel_bytes (*blob)(dowel_rows *rows, int column);
     void (*end)(dowel_rows *rows);
 } dowel_db_backend;
 
@@ -35,5 +37,6 @@ struct dowel_rows {
 };
 
 int dowel_sqlite_open(const char *path, bool memory, dowel_db **db, dowel_error *err);
+int dowel_postgres_open(const dowel_database_address *address, dowel_db **db, dowel_error *err);
 
 #endif

@@ -51,8 +51,6 @@ static int prepare(connection *c, const char *sql, const dowel_value *values, si
         switch (v->kind) {
         case DOWEL_V_TEXT: rc = sqlite3_bind_text(*statement, at, v->text, -1, SQLITE_STATIC); break;
         case DOWEL_V_INT: rc = sqlite3_bind_int64(*statement, at, v->integer); break;
-        case DOWEL_V_DOUBLE: rc = sqlite3_bind_double(*statement, at, v->real); break;
-        case DOWEL_V_BLOB: rc = sqlite3_bind_blob64(*statement, at, v->blob.data, v->blob.size, SQLITE_STATIC); break;
         default: rc = sqlite3_bind_null(*statement, at); break;
         }
     }
@@ -122,24 +120,21 @@ static int64_t integer(dowel_rows *base, int column) {
     return sqlite3_column_int64(((rows *)base)->statement, column);
 }
 
-static double real(dowel_rows *base, int column) {
-    return sqlite3_column_double(((rows *)base)->statement, column);
-}
-
-static dowel_bytes blob(dowel_rows *base, int column) {
-    rows *r = (rows *)base;
-    const void *data = sqlite3_column_blob(r->statement, column);
-    return (dowel_bytes){data, (size_t)sqlite3_column_bytes(r->statement, column)};
-}
-
 static void end(dowel_rows *base) {
     rows *r = (rows *)base;
     sqlite3_finalize(r->statement);
     free(r);
 }
 
-static const dowel_db_backend backend = {exec,    script, query, begin, close_connection, next, text,
-                                         integer, real,   blob,  end};
+static const dowel_db_backend backend = {.exec = exec,
+                                         .script = script,
+                                         .query = query,
+                                         .begin = begin,
+                                         .close = close_connection,
+                                         .next = next,
+                                         .text = text,
+                                         .integer = integer,
+                                         .end = end};
 
 /* Waits a random while, so that many waiters do not wake together; gives up after BUSY_MILLISECONDS. */
 static int wait_busy(void *context, int calls) {

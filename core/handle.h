@@ -53,9 +53,8 @@ struct dowel_core {
 
     pthread_mutex_t database_lock;
     dowel_db *idle;
-    char *database_path; /* as shown; set by the first acquire */
+    struct dowel_database_address *address; /* made by the first acquire */
     atomic_uintptr_t migrated[8];
-    dowel_db *memory_keeper; /* keeps a memory: database alive */
     bool history_warned;
 
     struct dowel_pool *pool; /* made by the first submit */

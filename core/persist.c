@@ -1,6 +1,7 @@
 /* Results that outlive the process: as JSON in a storage block, found again by run id. */
 #include "history.h"
 
+#include <ctype.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +35,7 @@ int dowel_find_run_id(dowel_db *db, const char *part, char id[DOWEL_RUN_ID_SIZE]
     if (strlen(part) >= DOWEL_RUN_ID_SIZE || strspn(part, "0123456789abcdefABCDEF-") != strlen(part))
         return dowel_fail(err, DOWEL_E_INVALID, "\"%.60s\" is no run id", part);
     snprintf(pattern, sizeof pattern, "%%%s%%", part);
+    for (char *p = pattern; *p; p++) *p = (char)tolower((unsigned char)*p);
     dowel_rows *rows;
     int rc = dowel_db_query(db, "SELECT id FROM runs WHERE id LIKE $1 ORDER BY created DESC LIMIT 2",
                             DOWEL_VALUES(DOWEL_TEXT(pattern)), &rows, err);

@@ -12,6 +12,17 @@ mkdir -p build
 
 say() { printf '== %s\n' "$*" >&2; }
 
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        say "run as root or install sudo, for: $*"
+        return 1
+    fi
+}
+
 packages() {
     missing=
     for package in "$@"; do
@@ -19,14 +30,9 @@ packages() {
     done
     [ -z "$missing" ] && return 0
     say "installing$missing"
-    sudo=
-    if [ "$(id -u)" != 0 ]; then
-        command -v sudo >/dev/null || { say "run as root or install sudo: these packages are missing:$missing"; exit 1; }
-        sudo=sudo
-    fi
-    $sudo apt-get update -qq >build/apt.log 2>&1 || { cat build/apt.log >&2; exit 1; }
+    as_root apt-get update -qq >build/apt.log 2>&1 || { cat build/apt.log >&2; exit 1; }
     # shellcheck disable=SC2086
-    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >>build/apt.log 2>&1 ||
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >>build/apt.log 2>&1 ||
         { tail -n 30 build/apt.log >&2; exit 1; }
 }
 
@@ -64,10 +70,16 @@ environment() { # environment NAME REQUIREMENTS [MORE ...]
 for part in "$@"; do
     case $part in
     build)
-        packages ca-certificates cmake gcc libc6-dev libcurl4-openssl-dev libexpat1-dev libjansson-dev libjwt-dev libsqlite3-dev libssl-dev \
-            ninja-build pkg-config
+        packages ca-certificates cmake gcc libc6-dev libcurl4-openssl-dev libexpat1-dev libjansson-dev libjwt-dev libpq-dev libsqlite3-dev \
+            libssl-dev ninja-build pkg-config
         ;;
     checks)
+        # The tests start their own server: Debian's should not run beside it.
+        if ! dpkg-query -W -f '${db:Status-Status}' postgresql 2>/dev/null | grep -qx installed; then
+            packages postgresql-common
+            as_root sh -c 'echo "create_main_cluster = false" >>/etc/postgresql-common/createcluster.conf'
+            packages postgresql
+        fi
         packages clang clang-format clang-tidy curl git libclang-rt-14-dev libcmocka-dev valgrind
         ;;
     servers)

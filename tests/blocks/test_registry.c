@@ -1,4 +1,6 @@
-/* The registry: saving, loading, references, secrets at rest, damage, many processes. */
+/* The registry: saving, loading, references, secrets at rest, damage, many processes. In SQLite, and in PostgreSQL where
+ * DOWEL_TEST_POSTGRES_URL names one: the same tests, each in a schema of its own. */
+#include <dowel/database.h>
 #include <dowel/dowel.h>
 
 #include <fcntl.h>
@@ -33,7 +35,8 @@ static const dowel_table node_table = {"node", sizeof(node), node_fields, NULL};
 static const dowel_block_type node_type = {sizeof(dowel_block_type), "node", "A node.", &node_table, 1, NULL};
 
 typedef struct world {
-    char folder[64], url[160], path[128];
+    char folder[64], url[320], path[128];
+    const char *postgres;
     dowel *d;
     dowel_error err;
 } world;
@@ -47,12 +50,35 @@ static dowel *open_handle(world *w) {
     return dowel_register_block_type(d, &node_type, &w->err) ? NULL : d;
 }
 
+static int run_sql(const char *url, const char *text, dowel_error *err) {
+    dowel_options options = {.size = sizeof options, .database_url = url};
+    dowel *d;
+    dowel_db *db;
+    int rc = dowel_open_with(&d, &options, err);
+    if (rc) return rc;
+    rc = dowel_database_acquire(d, &db, err);
+    if (!rc) rc = dowel_db_exec(db, text, NULL, 0, NULL, err);
+    if (!rc) dowel_database_release(d, db);
+    dowel_close(d);
+    return rc;
+}
+
+static int use_schema(world *w) {
+    static int number;
+    char text[64];
+    snprintf(text, sizeof text, "CREATE SCHEMA t%ld_%d", (long)getpid(), ++number);
+    snprintf(w->url, sizeof w->url, "%s?options=-csearch_path%%3Dt%ld_%d", w->postgres, (long)getpid(), number);
+    return run_sql(w->postgres, text, &w->err);
+}
+
 static int set_up(void **state) {
     world *w = calloc(1, sizeof *w);
+    w->postgres = getenv("DOWEL_TEST_POSTGRES_URL");
     snprintf(w->folder, sizeof w->folder, "/tmp/dowel-registry-XXXXXX");
     if (!mkdtemp(w->folder)) return -1;
     snprintf(w->path, sizeof w->path, "%s/dowel.db", w->folder);
     snprintf(w->url, sizeof w->url, "sqlite:%s", w->path);
+    if (w->postgres && use_schema(w)) return -1;
     char config[96];
     snprintf(config, sizeof config, "%s/config", w->folder);
     setenv("XDG_CONFIG_HOME", config, 1);
@@ -97,11 +123,26 @@ static int save(world *w, const char *reference, const char *text, dowel_save_mo
     } while (0)
 
 static void sql(world *w, const char *text) {
-    sqlite3 *db;
-    assert_int_equal(sqlite3_open(w->path, &db), SQLITE_OK);
-    char *why = NULL;
-    if (sqlite3_exec(db, text, NULL, NULL, &why) != SQLITE_OK) fail_msg("%s: %s", text, why);
-    sqlite3_close(db);
+    assert_ok(w, run_sql(w->url, text, &w->err));
+}
+
+static char *sealed_text(world *w) {
+    dowel_db *db;
+    dowel_rows *rows;
+    assert_ok(w, dowel_database_acquire(w->d, &db, &w->err));
+    assert_ok(w, dowel_db_query(db, "SELECT sealed FROM blocks", NULL, 0, &rows, &w->err));
+    assert_int_equal(dowel_rows_next(rows, &w->err), 1);
+    char *text = strdup(dowel_rows_text(rows, 0));
+    dowel_rows_free(rows);
+    dowel_database_release(w->d, db);
+    return text;
+}
+
+static void put_sealed(world *w, const char *text) {
+    dowel_db *db;
+    assert_ok(w, dowel_database_acquire(w->d, &db, &w->err));
+    assert_ok(w, dowel_db_exec(db, "UPDATE blocks SET sealed = $1", DOWEL_VALUES(DOWEL_TEXT(text)), NULL, &w->err));
+    dowel_database_release(w->d, db);
 }
 
 static void saves_and_loads(void **state) {
@@ -154,7 +195,9 @@ static void hides_secrets(void **state) {
     /* Nothing readable in any file of the database. */
     reopen(w);
     char command[256];
-    snprintf(command, sizeof command, "grep -rqaF '%s' %s", SECRET, w->folder);
+    const char *server = getenv("DOWEL_TEST_POSTGRES_FOLDER");
+    if (server) sql(w, "CHECKPOINT");
+    snprintf(command, sizeof command, "grep -rqaF '%s' %s %s", SECRET, w->folder, server ? server : "");
     assert_int_not_equal(system(command), 0);
     snprintf(command, sizeof command, "rm %s/config/dowel/key", w->folder);
     json_t *shown;
@@ -310,26 +353,31 @@ static void without_any_key_secrets_are_refused(void **state) {
 static void flipped_bits_are_seen(void **state) {
     world *w = *state;
     assert_ok(w, save(w, "node/a", "{\"password\": \"" SECRET "\"}", DOWEL_SAVE_NEW));
-    sqlite3 *db;
-    sqlite3_stmt *statement;
-    assert_int_equal(sqlite3_open(w->path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(db, "SELECT sealed FROM blocks", -1, &statement, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
-    char *whole = strdup((const char *)sqlite3_column_text(statement, 0));
-    sqlite3_finalize(statement);
+    char *whole = sealed_text(w);
     void *bytes;
     size_t size;
     assert_int_equal(dowel_base64_decode(whole, &bytes, &size), 0);
-    for (size_t bit = 0; bit < size * 8; bit += 3) {
+    for (size_t bit = 0; bit < size * 8; bit++) {
         ((unsigned char *)bytes)[bit / 8] ^= (unsigned char)(1u << bit % 8);
-        char *text = dowel_base64(bytes, size), *update = sqlite3_mprintf("UPDATE blocks SET sealed = %Q", text);
-        assert_int_equal(sqlite3_exec(db, update, NULL, NULL, NULL), SQLITE_OK);
+        char *text = dowel_base64(bytes, size);
+        put_sealed(w, text);
         dowel_block *block;
         assert_int_equal(dowel_block_load(w->d, "node/a", &block, &w->err), DOWEL_E_CORRUPT);
         assert_says(w->err.message, "node/a");
         free(text);
-        sqlite3_free(update);
         ((unsigned char *)bytes)[bit / 8] ^= (unsigned char)(1u << bit % 8);
+    }
+    /* And one in its text, whatever that makes of it. */
+    for (size_t bit = 0; bit < strlen(whole) * 8; bit++) {
+        char *text = strdup(whole);
+        text[bit / 8] ^= (char)(1u << bit % 8);
+        if ((unsigned char)text[bit / 8] >= ' ' && (unsigned char)text[bit / 8] < 0x7f) {
+            put_sealed(w, text);
+            dowel_block *block;
+            assert_int_equal(dowel_block_load(w->d, "node/a", &block, &w->err), DOWEL_E_CORRUPT);
+            assert_says(w->err.message, "node/a");
+        }
+        free(text);
     }
     /* The blob of another block, or of another revision of this one, is not accepted either. */
     assert_ok(w, save(w, "node/b", "{\"password\": \"other\"}", DOWEL_SAVE_NEW));
@@ -337,22 +385,22 @@ static void flipped_bits_are_seen(void **state) {
         "UPDATE blocks SET sealed = (SELECT sealed FROM blocks WHERE name = 'b') WHERE name = 'a'",
         "UPDATE blocks SET revision = 7 WHERE name = 'b'",
         "UPDATE blocks SET sealed = NULL WHERE name = 'b'",
-        "UPDATE blocks SET document = '{\"x\":1}', sealed = (SELECT sealed FROM blocks WHERE name = 'a') WHERE 1",
+        "UPDATE blocks SET document = '{\"x\":1}', sealed = (SELECT sealed FROM blocks WHERE name = 'a') WHERE 1 = 1",
         "UPDATE blocks SET document = '{' WHERE name = 'b'",
     };
     for (size_t i = 0; i < sizeof tampering / sizeof tampering[0]; i++) {
-        assert_int_equal(sqlite3_exec(db, tampering[i], NULL, NULL, NULL), SQLITE_OK);
+        sql(w, tampering[i]);
         dowel_block *block;
         assert_int_equal(dowel_block_load(w->d, i ? "node/b" : "node/a", &block, &w->err), DOWEL_E_CORRUPT);
     }
     assert_ok(w, dowel_block_delete(w->d, "node/b", false, &w->err));
-    sqlite3_close(db);
     free(bytes);
     free(whole);
 }
 
 static void damaged_database_is_left_alone(void **state) {
     world *w = *state;
+    if (w->postgres) skip();
     dowel_close(w->d);
     FILE *file = fopen(w->path, "wb");
     fputs("this is no database, but it might be somebody's only copy of something; long enough for a header....", file);
@@ -376,6 +424,7 @@ static void *unlock_soon(void *context) {
 
 static void waits_for_a_lock(void **state) {
     world *w = *state;
+    if (w->postgres) skip();
     assert_ok(w, save(w, "node/a", "{\"label\": \"x\"}", DOWEL_SAVE_NEW));
     sqlite3 *db;
     pthread_t thread;

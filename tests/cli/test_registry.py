@@ -98,7 +98,7 @@ class Registry(CommandTest):
         self.assertEqual(self.json("block", "list", env={"DOWEL_DATABASE_URL": "memory:"}), [])
         self.dowel("block", "save", "gcs-bucket/c", "--bucket", "b", env={"XDG_DATA_HOME": self.path("xdg")})
         self.assertTrue(os.path.exists(self.path("xdg", "dowel", "dowel.db")))
-        for url in ("nonsense:x", "postgresql://u:p4ss@h/d", "sqlite:", "/a/path"):
+        for url in ("nonsense:x", "postgresql://u:p4ss/x@h/d", "postgres:x", "sqlite:", "/a/path"):
             said = self.fails(2, "block", "list", env={"DOWEL_DATABASE_URL": url}, says="DOWEL_DATABASE_URL")
             self.assertNotIn("p4ss", said)
 

@@ -1,12 +1,13 @@
 """The servers that stand in for the clouds: how each is started, how it says that it is ready, what it tells a test.
 
 They come from the folder that holds this Python's virtual environment: venv/ (Python packages), venv-testbench/ (Google's
-storage testbench, whose pins clash with others), npm/ (serverless-offline), bin/ (versitygw).
+storage testbench, whose pins clash with others), npm/ (serverless-offline), bin/ (versitygw); PostgreSQL from the system.
 """
 import ctypes
 import glob
 import json
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -26,9 +27,9 @@ class Missing(Exception):
     """A server that is not installed here."""
 
 
-def die_with_parent():
+def die_with_parent(number=signal.SIGKILL):
     """The kernel ends the process when its parent dies, however that happens."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    ctypes.CDLL(None).prctl(1, number)
 
 
 def free_port():
@@ -59,13 +60,15 @@ class Fleet:
                     raise
         raise AssertionError
 
-    def spawn(self, name, command, env=None, cwd=None, capture=False):
+    def spawn(self, name, command, env=None, cwd=None, capture=False, end=signal.SIGTERM, **options):
+        """`end` is the signal that the server takes for: at once, but tidily."""
         log = open(os.path.join(self.folder, f"{name}.log"), "ab")
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE if capture else log, stderr=log,
             env={**os.environ, **(env or {})}, cwd=cwd or self.folder, start_new_session=True,
-            preexec_fn=die_with_parent)
+            preexec_fn=lambda: die_with_parent(signal.SIGKILL if end == signal.SIGTERM else end), **options)
         process.dowel_log = log.name
+        process.dowel_end = end
         self.processes.append(process)
         return process
 
@@ -91,7 +94,7 @@ class Fleet:
 
     def stop(self):
         for process in reversed(self.processes):
-            for number in (signal.SIGTERM, signal.SIGKILL):
+            for number in (process.dowel_end, signal.SIGKILL):
                 try:
                     os.killpg(process.pid, number)
                 except ProcessLookupError:
@@ -214,6 +217,39 @@ def start_oauth(fleet):
     return {"DOWEL_TEST_OAUTH_URL": fleet.own("oauth", "oauth.py", "--keys", keys), "DOWEL_TEST_OAUTH_KEYS": keys}
 
 
+def start_postgres(fleet, folder=None, port=None):
+    """PostgreSQL 15 or newer, as Debian packages it; it refuses to run as root. With a folder: one that ran before goes on."""
+    programs = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda path: int(path.split("/")[-2]))
+    if not programs:
+        raise Missing("PostgreSQL is not installed")
+    who = {}
+    if os.geteuid() == 0:
+        account = next((pwd.getpwnam(name) for name in ("postgres", "nobody") if name in {p.pw_name for p in pwd.getpwall()}), None)
+        if not account:
+            raise Missing("PostgreSQL needs another user than root")
+        who = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+        os.chmod(fleet.folder, 0o711)
+    password = "planted-postgres-password"
+    if not folder:
+        folder = os.path.join(fleet.folder, "postgres")
+        os.mkdir(folder, 0o700)
+        secret = os.path.join(folder, "password")
+        with open(secret, "w") as file:
+            file.write(password)
+        if who:
+            os.chown(folder, who["user"], who["group"])
+            os.chown(secret, who["user"], who["group"])
+        subprocess.run([programs[-1] + "/initdb", "-D", folder + "/data", "-U", "dowel", "-A", "scram-sha-256", "--pwfile", secret,
+                        "-E", "UTF8", "--locale", "C.UTF-8", "--no-sync", "--no-instructions"], check=True, stdout=subprocess.DEVNULL,
+                       cwd=folder, **who)
+    port = port or free_port()
+    process = fleet.spawn("postgres", [programs[-1] + "/postgres", "-D", folder + "/data", "-p", str(port), "-h", "127.0.0.1", "-k", folder,
+                                       "-F", "-c", "max_connections=60"], cwd=folder, end=signal.SIGINT, **who)
+    check = [programs[-1] + "/pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port), "-t", "2"]
+    fleet.wait_until(process, lambda: subprocess.run(check, check=False).returncode == 0)
+    return {"DOWEL_TEST_POSTGRES_URL": f"postgresql://dowel:{password}@127.0.0.1:{port}/postgres", "DOWEL_TEST_POSTGRES_FOLDER": folder}
+
+
 STARTERS = {
     "moto": start_moto,
     "gcs": start_gcs,
@@ -222,6 +258,7 @@ STARTERS = {
     "lambda": start_lambda,
     "versitygw": start_versitygw,
     "oauth": start_oauth,
+    "postgres": start_postgres,
     "cloud-run": lambda fleet: {"DOWEL_TEST_CLOUD_RUN_URL": fleet.own("cloud-run", "cloud_run.py")},
     "fault": lambda fleet: {"DOWEL_TEST_FAULT_URL": fleet.own("fault", "fault.py")},
 }

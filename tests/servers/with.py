@@ -25,7 +25,7 @@ import servers  # noqa: E402
 def clean_environment(folder):
     """The caller's environment without anything that would let a test reach a real account."""
     env = {k: v for k, v in os.environ.items()
-           if not k.startswith(("AWS_", "GOOGLE_", "CLOUDSDK_", "GCE_", "GCLOUD_", "XDG_"))
+           if not k.startswith(("AWS_", "GOOGLE_", "CLOUDSDK_", "GCE_", "GCLOUD_", "XDG_", "PG", "DOWEL_BLOCK"))
            and k not in ("STORAGE_EMULATOR_HOST", "BIGQUERY_EMULATOR_HOST", "DOWEL_DATABASE_URL", "DOWEL_KEY",
                          "DOWEL_KEY_FILE", "DOWEL_LOG", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy",
                          "ALL_PROXY", "all_proxy")}
@@ -43,6 +43,8 @@ def known_secrets(env):
     found = {"access token": rb"ya29\.[A-Za-z0-9_-]{20,}", "refresh token": rb"1//refresh-token"}
     if "DOWEL_TEST_AWS_SECRET_ACCESS_KEY" in env:
         found["secret access key"] = re.escape(env["DOWEL_TEST_AWS_SECRET_ACCESS_KEY"].encode())
+    if "DOWEL_TEST_POSTGRES_URL" in env:
+        found["database password"] = rb"planted-postgres-password"
     for path in glob.glob(os.path.join(env.get("DOWEL_TEST_OAUTH_KEYS", "/nowhere"), "*.json")):
         with open(path) as file:
             key = json.load(file).get("private_key", "")

@@ -1,6 +1,6 @@
 /* dowel/database.h: the one way to the registry and history database. For modules of dowel, not for programs.
  *
- * Statements use $1, $2 ... and SQL that SQLite and PostgreSQL both understand. A connection is used by one thread at a time:
+ * Statements use $1, $2 ... and SQL that SQLite and PostgreSQL both understand: columns are TEXT and BIGINT. A connection is used by one thread at a time:
  * borrow one with dowel_database_acquire, give it back soon. */
 #ifndef DOWEL_DATABASE_H
 #define DOWEL_DATABASE_H
@@ -16,16 +16,12 @@ typedef struct dowel_rows dowel_rows;
 
 /* A parameter of a statement. */
 typedef struct dowel_value {
-    enum { DOWEL_V_NULL = 0, DOWEL_V_TEXT, DOWEL_V_INT, DOWEL_V_DOUBLE, DOWEL_V_BLOB } kind;
+    enum { DOWEL_V_NULL = 0, DOWEL_V_TEXT, DOWEL_V_INT } kind;
     const char *text;
     int64_t integer;
-    double real;
-    dowel_bytes blob;
 } dowel_value;
 #define DOWEL_TEXT(t) ((dowel_value){.kind = DOWEL_V_TEXT, .text = (t)}) /* NULL: SQL NULL */
 #define DOWEL_INTEGER(i) ((dowel_value){.kind = DOWEL_V_INT, .integer = (i)})
-#define DOWEL_REAL(r) ((dowel_value){.kind = DOWEL_V_DOUBLE, .real = (r)})
-#define DOWEL_BLOB(d, n) ((dowel_value){.kind = DOWEL_V_BLOB, .blob = {(d), (n)}})
 #define DOWEL_VALUES(...)                                                                                              \
     ((const dowel_value[]){__VA_ARGS__}), sizeof((const dowel_value[]){__VA_ARGS__}) / sizeof(dowel_value)
 
@@ -48,8 +44,6 @@ DOWEL_API int dowel_db_query(dowel_db *db, const char *sql, const dowel_value *v
 DOWEL_API int dowel_rows_next(dowel_rows *rows, dowel_error *err);
 DOWEL_API const char *dowel_rows_text(dowel_rows *rows, int column); /* NULL for SQL NULL; borrowed until next */
 DOWEL_API int64_t dowel_rows_int(dowel_rows *rows, int column);
-DOWEL_API double dowel_rows_double(dowel_rows *rows, int column);
-DOWEL_API dowel_bytes dowel_rows_blob(dowel_rows *rows, int column);
 DOWEL_API void dowel_rows_free(dowel_rows *rows);
 
 /* A write transaction: takes the write lock at once, so that it cannot deadlock with another. */
