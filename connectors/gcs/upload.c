@@ -1,43 +1,18 @@
 /* Uploads: small objects in one request that the service checks, large ones in a resumable session ("Resumable uploads"). */
 #include "client.h"
 
+#include <dowel/objects.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define QUANTUM (256 * 1024)
-
-static const char *guess_type(const char *name) {
-    static const struct {
-        const char *ending, *type;
-    } types[] = {{".csv", "text/csv"},
-                 {".json", "application/json"},
-                 {".txt", "text/plain"},
-                 {".html", "text/html"},
-                 {".xml", "application/xml"},
-                 {".gz", "application/gzip"},
-                 {".parquet", "application/vnd.apache.parquet"},
-                 {".png", "image/png"},
-                 {".jpg", "image/jpeg"},
-                 {".jpeg", "image/jpeg"},
-                 {".pdf", "application/pdf"},
-                 {".zip", "application/zip"},
-                 {".md", "text/markdown"},
-                 {".jsonl", "application/jsonl"},
-                 {".ndjson", "application/x-ndjson"},
-                 {".yaml", "application/yaml"},
-                 {".svg", "image/svg+xml"}};
-    const char *dot = strrchr(name, '.');
-    for (size_t i = 0; dot && i < sizeof types / sizeof types[0]; i++)
-        if (!strcasecmp(dot, types[i].ending)) return types[i].type;
-    return "application/octet-stream";
-}
 
 json_t *dowel_gcs_resource(const dowel_gcs_client *c, const dowel_gcs_upload_args *args) {
     char *name = dowel_gcs_full_name(c, args->name);
     json_t *resource = json_pack("{s:s,s:s}", "name", name ? name : "", "contentType",
-                                 args->content_type ? args->content_type : guess_type(args->name));
+                                 args->content_type ? args->content_type : dowel_content_type(args->name));
     free(name);
     json_t *metadata = args->metadata ? json_object() : NULL;
     for (const dowel_pair *pair = args->metadata; pair && pair->name; pair++)

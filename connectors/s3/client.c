@@ -15,6 +15,9 @@ static const dowel_retry_rule retry[] = {{500, NULL, false},
                                          {400, "RequestTimeout", false},
                                          {403, "RequestTimeTooSkewed", true},
                                          {409, "OperationAborted", false},
+                                         {409, "ConditionalRequestConflict", true},
+                                         {400, "BadDigest", false}, /* a byte changed on the way */
+                                         {400, "XAmzContentChecksumMismatch", false},
                                          {0}};
 
 static void explain(const dowel_http_response *response, dowel_error *err) {
@@ -44,6 +47,11 @@ static void explain(const dowel_http_response *response, dowel_error *err) {
             {"PermanentRedirect", "the bucket is in another region: set the block's region"},
             {"AuthorizationHeaderMalformed", "the bucket is in another region: set the block's region"},
             {"RequestTimeTooSkewed", "this machine's clock is wrong"},
+            {"BadDigest", "bytes changed on the way or in the file while it was sent: send it again"},
+            {"PreconditionFailed", "the object is not what the condition says: look at it with s3.head"},
+            {"EntityTooLarge",
+             "more than the service takes at once: leave multipart_threshold and part_size as they are"},
+            {"InvalidObjectState", "the object is archived: restore it first"},
         };
         for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++)
             if (!strcmp(hints[i].code, code)) dowel_error_hint(err, "%s", hints[i].hint);
@@ -65,6 +73,7 @@ static const dowel_http_service service = {.name = "S3",
 int dowel_s3_client_open(dowel *d, dowel_block *block, dowel_s3_client *c, dowel_error *err) {
     memset(c, 0, sizeof *c);
     c->d = d;
+    c->block = block;
     c->bucket = dowel_block_data_as(block, &dowel_s3_bucket_type);
     if (!c->bucket) return dowel_fail(err, DOWEL_E_INVALID, "expected an s3-bucket block");
     char *endpoint = NULL;
@@ -86,6 +95,9 @@ int dowel_s3_client_open(dowel *d, dowel_block *block, dowel_s3_client *c, dowel
     else
         n = snprintf(c->base, sizeof c->base, "https://%s.s3.%s.amazonaws.com", bucket, c->region);
     c->tls = !strncmp(c->base, "https:", 6);
+    const dowel_aws_credentials *credentials =
+        c->bucket->credentials ? dowel_block_data_as(c->bucket->credentials, &dowel_aws_credentials_type) : NULL;
+    c->anonymous = credentials && credentials->anonymous;
     c->signing = (dowel_aws_signing){c->bucket->credentials, c->region, "s3"};
     free(endpoint);
     if (!rc && (n < 0 || (size_t)n >= sizeof c->base))
@@ -121,6 +133,7 @@ dowel_http_request *dowel_s3_request(dowel_s3_client *c, const char *method, con
         dowel_http_path_slashes(r, full);
         free(full);
     }
+    if (c->bucket->requester_pays) dowel_http_header(r, "x-amz-request-payer", "requester");
     return r;
 }
 

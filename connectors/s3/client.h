@@ -2,17 +2,21 @@
 #ifndef DOWEL_S3_CLIENT_H
 #define DOWEL_S3_CLIENT_H
 
+#include <dowel/objects.h>
 #include <dowel/s3.h>
+#include <dowel/transfer.h>
 #include <dowel/xml.h>
 
 typedef struct dowel_s3_client {
     dowel *d;
+    dowel_block *block; /* borrowed */
     const dowel_s3_bucket *bucket;
     dowel_aws_signing signing;
     char *region;
     char base[512]; /* of the bucket's requests */
     bool path_style;
     bool tls;
+    bool anonymous; /* nothing is signed */
 } dowel_s3_client;
 
 int dowel_s3_client_open(dowel *d, dowel_block *block, dowel_s3_client *client, dowel_error *err);
@@ -30,11 +34,72 @@ int dowel_s3_fetch_xml(dowel_s3_client *client, dowel_http_request *request, dow
 /* check.c */
 int dowel_s3_check(dowel *d, dowel_block *block, json_t *report, dowel_error *err);
 
+/* checksum.c */
+enum { DOWEL_S3_CRC32C, DOWEL_S3_CRC64NVME, DOWEL_S3_CRC32, DOWEL_S3_SHA256, DOWEL_S3_MD5, DOWEL_S3_NONE };
+enum { DOWEL_S3_WHEN_SUPPORTED, DOWEL_S3_WHEN_REQUIRED };
+extern const char *const dowel_s3_checksum_names[];
+typedef struct dowel_s3_checksum {
+    dowel_digest_kind kind;
+    const char *algorithm, *header, *element;
+} dowel_s3_checksum;
+/* NULL for MD5 and none, which are not of the flexible kind. */
+const dowel_s3_checksum *dowel_s3_checksum_of(int choice);
+/* The first one that an answer's headers or an element has, with its value; NULL: none. */
+const dowel_s3_checksum *dowel_s3_checksum_in_headers(const dowel_http_response *response, const char **value);
+const dowel_s3_checksum *dowel_s3_checksum_in_xml(const dowel_xml *element, const char **value);
+/* A part's bytes as an aws-chunked body with the checksum behind them. */
+dowel_source *dowel_s3_trailed_source(dowel_upload_part *part, const dowel_s3_checksum *checksum);
+/* Whether the failure may be that of a server that does not know these checksums. */
+bool dowel_s3_refuses_checksums(const dowel_error *err);
+/* Whether only the old Content-MD5 is used: asked for, or found out. */
+bool dowel_s3_plain(const dowel_s3_client *client);
+void dowel_s3_set_plain(const dowel_s3_client *client, const dowel_error *why);
+
+/* describe.c */
+int dowel_s3_check_description(const dowel_s3_put_args *args, dowel_error *err);
+int dowel_s3_describe(dowel_http_request *request, const dowel_s3_put_args *args, dowel_error *err);
+int dowel_s3_customer_key(dowel_http_request *request, const char *key, bool of_copy_source, dowel_error *err);
+void dowel_s3_condition(dowel_http_request *request, const dowel_s3_put_args *args);
+
 /* put.c */
+typedef struct dowel_s3_stored {
+    int64_t size, parts;
+    json_t *etag;
+    char *version;
+    dowel_digest_kind check_kind;
+    size_t check_size;
+    unsigned char check[DOWEL_DIGEST_MAX];
+} dowel_s3_stored;
+void dowel_s3_stored_clear(dowel_s3_stored *stored);
+int dowel_s3_put_source(dowel_s3_client *client, const dowel_s3_put_args *args, dowel_source *source,
+                        dowel_s3_stored *stored, dowel_error *err);
+
+/* multipart.c */
+typedef struct dowel_s3_part {
+    char *etag;
+    int64_t size;
+    bool held;      /* the server had it before */
+    char check[48]; /* base64 */
+} dowel_s3_part;
+typedef struct dowel_s3_upload {
+    dowel_s3_client *client;
+    const dowel_s3_put_args *args;
+    char *id;
+    dowel_s3_part *parts;
+    int64_t count;
+    json_t *etag; /* of the object */
+    char *version;
+} dowel_s3_upload;
+int dowel_s3_start_parts(dowel *d, void *upload, int64_t size, int64_t part_size, dowel_error *err);
+int dowel_s3_part_is_there(dowel_s3_upload *upload, dowel_upload_part *part, bool *there, dowel_error *err);
+/* `etag` NULL: the one that is known. */
+int dowel_s3_note_part(dowel_s3_upload *upload, dowel_upload_part *part, const char *etag, dowel_error *err);
+int dowel_s3_finish_parts(dowel *d, void *upload, const dowel_uploaded *done, dowel_error *err);
+void dowel_s3_abort_parts(dowel *d, void *upload, const dowel_error *why);
+void dowel_s3_upload_clear(dowel_s3_upload *upload);
 /* Gives up a multipart upload; a failure is logged. */
 void dowel_s3_abort(dowel_s3_client *client, const char *key, const char *upload);
-int dowel_s3_put_source(dowel_s3_client *client, const dowel_s3_put_args *args, dowel_source *source, json_t **result,
-                        dowel_error *err);
+
 /* get.c */
 int dowel_s3_get_sink(dowel_s3_client *client, const dowel_s3_get_args *args, dowel_sink *sink, json_t **result,
                       dowel_error *err);

@@ -8,44 +8,21 @@
 
 #define MAX_PARTS 10000
 #define MIN_PART (5 << 20)
-
-static void describe(dowel_http_request *r, const dowel_s3_put_args *args) {
-    dowel_http_header(r, "Content-Type", args->content_type ? args->content_type : "application/octet-stream");
-    for (const dowel_pair *pair = args->metadata; pair && pair->name; pair++) {
-        char name[256];
-        snprintf(name, sizeof name, "x-amz-meta-%s", pair->name);
-        dowel_http_header(r, name, pair->value);
-    }
-}
+#define MAX_PART (5LL << 30)
 
 static int no_memory(dowel_error *err) {
     return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
 }
 
-/* The service checks what arrived against this header, and refuses what differs. */
-static int add_md5(dowel_http_request *r, const void *data, size_t size, char hex[33], dowel_error *err) {
-    unsigned char bytes[DOWEL_DIGEST_MAX];
-    dowel_digest *digest = dowel_digest_new(DOWEL_MD5);
-    if (!digest) return no_memory(err);
-    dowel_digest_update(digest, data, size);
-    dowel_digest_end(digest, bytes);
-    dowel_digest_free(digest);
-    char *base64 = dowel_base64(bytes, 16), *text = dowel_hex(bytes, 16);
-    if (base64 && text) {
-        dowel_http_header(r, "Content-MD5", base64);
-        memcpy(hex, text, 33);
-    }
-    int rc = base64 && text ? 0 : no_memory(err);
-    free(base64);
-    free(text);
-    return rc;
-}
+/* ---- one body: of an object, of a part ---- */
 
-/* The ETag of an object that was put in one piece is its MD5, unless the bucket encrypts with a key of its own. */
+/* The ETag of what was put in one piece is its MD5, unless it is encrypted with a key of the bucket's or the caller's own. */
 static int compare_etag(const dowel_http_response *response, const char md5[33], const char *key, dowel_error *err) {
     const char *etag = dowel_http_response_header(response, "ETag");
     const char *encryption = dowel_http_response_header(response, "x-amz-server-side-encryption");
-    if (!etag || (encryption && strcmp(encryption, "AES256"))) return 0;
+    if (!etag || (encryption && strcmp(encryption, "AES256")) ||
+        dowel_http_response_header(response, "x-amz-server-side-encryption-customer-algorithm"))
+        return 0;
     if (*etag == '"') etag++;
     if (strspn(etag, "0123456789abcdefABCDEF") != 32 || (etag[32] && etag[32] != '"') || !strncasecmp(etag, md5, 32))
         return 0;
@@ -55,170 +32,219 @@ static int compare_etag(const dowel_http_response *response, const char md5[33],
     return DOWEL_E_CORRUPT;
 }
 
-/* Sends bytes in memory to an object or a part; *etag is a new reference. */
-static int send_piece(dowel_s3_client *c, dowel_http_request *r, const char *key, dowel_bytes data, int64_t offset,
-                      int64_t total, json_t **etag, dowel_error *err) {
-    char md5[33];
-    dowel_http_response *response = NULL;
-    int rc = r ? add_md5(r, data.data, data.size, md5, err) : no_memory(err);
-    dowel_source *source = rc ? NULL : dowel_source_memory(data.data, data.size);
-    if (!rc && !source) rc = no_memory(err);
-    if (!rc) {
-        dowel_http_source(r, source);
-        dowel_http_progress(r, offset, total);
-        if (c->tls)
-            dowel_http_header(r, "x-amz-content-sha256", "UNSIGNED-PAYLOAD"); /* TLS and Content-MD5 protect it */
-        rc = dowel_http_send(c->d, r, &response, err);
-    }
-    if (!rc) rc = compare_etag(response, md5, key, err);
-    if (!rc) {
-        *etag = dowel_s3_etag(dowel_http_response_header(response, "ETag"));
-        if (!*etag) rc = no_memory(err);
-    }
-    dowel_http_response_free(response);
-    dowel_source_close(source);
-    dowel_http_free(r);
-    return rc;
+/* How one body is protected. */
+typedef struct protection {
+    const dowel_s3_checksum *checksum; /* NULL: none of the flexible ones */
+    bool md5, trailing, sign;          /* sign: its SHA-256 is part of the signature */
+} protection;
+
+static protection protect(const dowel_s3_client *c, int choice) {
+    bool plain = dowel_s3_plain(c);
+    protection p = {.checksum = plain ? NULL : dowel_s3_checksum_of(choice), .sign = !c->tls && !c->anonymous};
+    p.md5 = choice == DOWEL_S3_MD5 || (plain && choice != DOWEL_S3_NONE);
+    p.trailing = p.checksum && c->tls && !c->anonymous;
+    return p;
 }
 
-static int report(const dowel_s3_client *c, const char *key, int64_t size, json_t *etag, int64_t parts, json_t **result,
-                  dowel_error *err) {
-    *result = json_pack("{s:s,s:s,s:I,s:O,s:I}", "bucket", c->bucket->bucket, "key", key, "size", (json_int_t)size,
-                        "etag", etag, "parts", (json_int_t)parts);
-    return *result ? 0 : no_memory(err);
-}
-
-/* Fills the buffer from the source; *got less than size means the end. */
-static int fill(dowel_source *source, char *buffer, size_t size, size_t *got, dowel_error *err) {
-    *got = 0;
-    while (*got < size) {
-        size_t n;
-        int rc = dowel_source_read(source, buffer + *got, size - *got, &n, err);
-        if (rc) return rc;
-        if (!n) break;
-        *got += n;
-    }
-    return 0;
-}
-
-void dowel_s3_abort(dowel_s3_client *c, const char *key, const char *upload) {
-    dowel_http_request *r = dowel_s3_request(c, "DELETE", key);
-    dowel_http_query(r, "uploadId", upload);
-    dowel_http_accept(r, 404);
-    dowel_error why;
-    if (dowel_http_send(dowel_cleanup(c->d), r, NULL, &why))
-        dowel_log(c->d, DOWEL_LOG_WARNING,
-                  "the multipart upload of %s could not be aborted, and its parts are billed: %s", key, why.message);
-    dowel_http_free(r);
-}
-
-static int start_upload(dowel_s3_client *c, const dowel_s3_put_args *args, char **upload, dowel_error *err) {
-    dowel_http_request *r = dowel_s3_request(c, "POST", args->key);
-    dowel_xml *root;
-    dowel_http_query(r, "uploads", "");
-    describe(r, args);
-    int rc = dowel_s3_fetch_xml(c, r, &root, err);
-    if (rc) return rc;
-    const char *id = dowel_xml_child_text(root, "UploadId");
-    *upload = id && *id ? strdup(id) : NULL;
-    if (!*upload) rc = dowel_fail(err, DOWEL_E_PROTOCOL, "S3: %s: no UploadId in the answer", args->key);
-    dowel_xml_free(root);
-    return rc;
-}
-
-static int complete_upload(dowel_s3_client *c, const char *key, const char *upload, const json_t *etags, json_t **etag,
-                           dowel_error *err) {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    if (!out) return no_memory(err);
-    fputs("<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">", out);
-    for (size_t i = 0; i < json_array_size(etags); i++) {
-        fprintf(out, "<Part><PartNumber>%zu</PartNumber><ETag>&quot;", i + 1);
-        for (const char *p = json_string_value(json_array_get(etags, i)); *p;
-             p++) /* it came from the service: trust nothing */
-            if (*p == '<' || *p == '&' || *p == '>')
-                fprintf(out, "&#%d;", *p);
-            else
-                fputc(*p, out);
-        fputs("&quot;</ETag></Part>", out);
-    }
-    fputs("</CompleteMultipartUpload>", out);
-    if (fclose(out)) {
-        free(text);
-        return no_memory(err);
-    }
-    dowel_http_request *r = dowel_s3_request(c, "POST", key);
-    dowel_http_query(r, "uploadId", upload);
-    dowel_http_header(r, "Content-Type", "application/xml");
-    dowel_http_body(r, text, size);
-    /* Completing what is complete already answers the same, so it may be repeated. */
-    dowel_http_idempotent(r, true);
-    free(text);
-    dowel_xml *root;
-    int rc = dowel_s3_fetch_xml(c, r, &root, err);
-    if (rc) return rc;
-    *etag = dowel_s3_etag(dowel_xml_child_text(root, "ETag"));
-    dowel_xml_free(root);
-    return *etag ? 0 : no_memory(err);
-}
-
-static int put_parts(dowel_s3_client *c, const dowel_s3_put_args *args, dowel_source *source, int64_t total,
-                     char *buffer, size_t part_size, size_t first, json_t **result, dowel_error *err) {
-    char *upload = NULL;
-    json_t *etags = json_array(), *etag = NULL;
-    int64_t done = 0;
-    size_t got = first;
-    int rc = etags ? start_upload(c, args, &upload, err) : no_memory(err);
-    if (!rc) rc = dowel_remember(c->d, "s3.upload_id", upload, false, err);
-    while (!rc) {
-        if (json_array_size(etags) == MAX_PARTS) {
-            rc = dowel_fail(err, DOWEL_E_INVALID, "S3: %s: more than %d parts: give a larger part_size", args->key,
-                            MAX_PARTS);
-            break;
+/* Reads the source for what must be told before it is sent. */
+static int read_first(dowel_http_request *r, const protection *p, dowel_upload_part *part, char md5[33],
+                      dowel_error *err) {
+    dowel_digest *extra = NULL;
+    const unsigned char *check;
+    unsigned char bytes[DOWEL_DIGEST_MAX];
+    bool own_sha = p->checksum && p->checksum->kind == DOWEL_SHA256;
+    int rc = 0;
+    for (int pass = 0; pass < 2 && !rc; pass++) {
+        bool wanted = pass ? p->md5 : p->checksum || p->sign;
+        if (!wanted) continue;
+        bool extra_wanted = pass || (p->sign && !own_sha);
+        if (extra_wanted && !(extra = dowel_digest_new(pass ? DOWEL_MD5 : DOWEL_SHA256))) return no_memory(err);
+        rc = dowel_source_digest(part->source, extra, err);
+        size_t size = dowel_upload_check(part, &check), extra_size = extra ? dowel_digest_end(extra, bytes) : 0;
+        char *base64 = dowel_base64(pass ? bytes : check, pass ? extra_size : size),
+             *hex = dowel_hex(extra ? bytes : check, extra ? extra_size : size);
+        if (!rc && (!base64 || !hex)) rc = no_memory(err);
+        if (!rc && pass) {
+            dowel_http_header(r, "Content-MD5", base64);
+            memcpy(md5, hex, 33);
+        } else if (!rc) {
+            if (p->checksum) dowel_http_header(r, p->checksum->header, base64);
+            if (p->sign) dowel_http_header(r, "x-amz-content-sha256", hex);
         }
-        dowel_http_request *r = dowel_s3_request(c, "PUT", args->key);
-        dowel_http_query_int(r, "partNumber", (int64_t)json_array_size(etags) + 1);
-        dowel_http_query(r, "uploadId", upload);
-        rc = send_piece(c, r, args->key, (dowel_bytes){buffer, got}, done, total, &etag, err);
-        if (rc) break;
-        json_array_append_new(etags, etag);
-        etag = NULL;
-        done += (int64_t)got;
-        if (got < part_size || done == total) break;
-        rc = fill(source, buffer, part_size, &got, err);
-        if (!rc && !got) break;
+        free(base64);
+        free(hex);
+        dowel_digest_free(extra);
+        extra = NULL;
+        if (!rc) rc = dowel_source_rewind(part->source, err);
     }
-    if (!rc) rc = complete_upload(c, args->key, upload, etags, &etag, err);
-    if (!rc)
-        rc = report(c, args->key, done, etag, (int64_t)json_array_size(etags), result, err);
-    else if (upload)
-        dowel_s3_abort(c, args->key, upload);
-    json_decref(etags);
-    json_decref(etag);
-    free(upload);
     return rc;
 }
 
-int dowel_s3_put_source(dowel_s3_client *c, const dowel_s3_put_args *args, dowel_source *source, json_t **result,
-                        dowel_error *err) {
-    int64_t total = dowel_source_size(source), part = args->part_size > MIN_PART ? args->part_size : MIN_PART;
-    int64_t threshold = args->multipart_threshold > 0 ? args->multipart_threshold : part;
-    while (total > 0 && (total + part - 1) / part > MAX_PARTS) part *= 2;
-    /* One buffer holds a whole small object or one part, so that a retry can send it again whatever the source is. */
-    size_t room = (size_t)(total >= 0 && total <= threshold ? (total ? total : 1) : part), got;
-    char *buffer = malloc(room);
-    int rc = buffer ? fill(source, buffer, room, &got, err) : no_memory(err);
-    if (!rc && ((total >= 0 && total <= threshold) || got < room)) {
-        json_t *etag = NULL;
-        dowel_http_request *r = dowel_s3_request(c, "PUT", args->key);
-        describe(r, args);
-        rc = send_piece(c, r, args->key, (dowel_bytes){buffer, got}, 0, (int64_t)got, &etag, err);
-        if (!rc) rc = report(c, args->key, (int64_t)got, etag, 1, result, err);
-        json_decref(etag);
-    } else if (!rc) {
-        rc = put_parts(c, args, source, total, buffer, room, got, result, err);
+static int add_trailer(dowel_http_request *r, const dowel_s3_checksum *checksum, dowel_upload_part *part,
+                       dowel_source **body, dowel_error *err) {
+    char length[32], encoding[256];
+    const char *before = dowel_http_get_header(r, "Content-Encoding");
+    snprintf(length, sizeof length, "%lld", (long long)part->size);
+    snprintf(encoding, sizeof encoding, "%s%saws-chunked", before ? before : "", before ? "," : "");
+    dowel_http_header(r, "Content-Encoding", encoding);
+    dowel_http_header(r, "x-amz-decoded-content-length", length);
+    dowel_http_header(r, "x-amz-trailer", checksum->header);
+    dowel_http_header(r, "x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER");
+    *body = dowel_s3_trailed_source(part, checksum);
+    return *body ? 0 : no_memory(err);
+}
+
+/* The server says what it has checked. */
+static int compare_checksum(const dowel_http_response *response, const dowel_s3_checksum *checksum,
+                            dowel_upload_part *part, const char *key, dowel_error *err) {
+    const char *said = dowel_http_response_header(response, checksum->header);
+    const unsigned char *check;
+    size_t size = dowel_upload_check(part, &check);
+    char *base64 = said && *said ? dowel_base64(check, size) : NULL;
+    if (!base64) return 0;
+    int rc = 0;
+    if (strcmp(base64, said)) {
+        rc = dowel_fail(err, DOWEL_E_CORRUPT, "S3: %s: what was stored differs from what was sent (%s %s, sent %s)",
+                        key, checksum->algorithm, said, base64);
+        if (err) err->retryable = true;
     }
-    free(buffer);
+    free(base64);
     return rc;
+}
+
+/* Sends a part's bytes with a request, which is freed. */
+static int send_once(dowel *d, dowel_s3_upload *u, dowel_http_request *r, dowel_upload_part *part, bool whole,
+                     const protection *p, dowel_http_response **response, dowel_error *err) {
+    const dowel_s3_put_args *args = u->args;
+    char md5[33] = "";
+    dowel_source *body = NULL;
+    int rc = r ? 0 : no_memory(err);
+    if (!rc && p->checksum) dowel_http_header(r, "x-amz-sdk-checksum-algorithm", p->checksum->algorithm);
+    if (!rc && p->trailing)
+        rc = add_trailer(r, p->checksum, part, &body, err);
+    else if (!rc)
+        rc = read_first(r, p, part, md5, err);
+    if (!rc && !p->trailing && u->client->tls) dowel_http_header(r, "x-amz-content-sha256", "UNSIGNED-PAYLOAD");
+    if (!rc) {
+        dowel_http_source(r, body ? body : part->source);
+        dowel_http_progress(r, 0, whole ? part->size : -1);
+        rc = dowel_http_send(d, r, response, err);
+    }
+    if (!rc && p->md5) rc = compare_etag(*response, md5, args->key, err);
+    if (!rc && p->checksum) rc = compare_checksum(*response, p->checksum, part, args->key, err);
+    if (rc) {
+        dowel_http_response_free(*response);
+        *response = NULL;
+    }
+    dowel_source_close(body);
+    dowel_http_free(r);
+    return rc;
+}
+
+static dowel_http_request *request_for(dowel_s3_upload *u, const dowel_upload_part *part, bool whole,
+                                       dowel_error *err) {
+    const dowel_s3_put_args *args = u->args;
+    dowel_http_request *r = dowel_s3_request(u->client, "PUT", args->key);
+    int rc;
+    if (whole) {
+        rc = dowel_s3_describe(r, args, err);
+        dowel_s3_condition(r, args);
+    } else {
+        dowel_http_query_int(r, "partNumber", part->index + 1);
+        dowel_http_query(r, "uploadId", u->id);
+        rc = dowel_s3_customer_key(r, args->customer_key, false, err);
+    }
+    if (!rc) return r;
+    dowel_http_free(r);
+    return NULL;
+}
+
+static int send(dowel *d, dowel_s3_upload *u, dowel_upload_part *part, bool whole, dowel_http_response **response,
+                dowel_error *err) {
+    dowel_error why;
+    for (int attempt = 1;; attempt++) {
+        protection p = protect(u->client, u->args->checksum);
+        *response = NULL;
+        int rc = send_once(d, u, request_for(u, part, whole, &why), part, whole, &p, response, &why);
+        bool plain = rc && p.checksum && dowel_s3_refuses_checksums(&why);
+        if (plain) dowel_s3_set_plain(u->client, &why);
+        if (rc && attempt == 1 && (plain || rc == DOWEL_E_CORRUPT)) {
+            if (!plain) dowel_log(d, DOWEL_LOG_WARNING, "%s; sent again", why.message);
+            rc = dowel_source_rewind(part->source, err);
+            if (rc) return rc;
+            continue;
+        }
+        if (rc && err) *err = why;
+        return rc;
+    }
+}
+
+static int put_whole(dowel *d, void *context, dowel_upload_part *part, dowel_error *err) {
+    dowel_s3_upload *u = context;
+    dowel_http_response *response;
+    int rc = send(d, u, part, true, &response, err);
+    if (rc) return rc;
+    const char *version = dowel_http_response_header(response, "x-amz-version-id");
+    u->etag = dowel_s3_etag(dowel_http_response_header(response, "ETag"));
+    u->version = version ? strdup(version) : NULL;
+    dowel_http_response_free(response);
+    return u->etag ? 0 : no_memory(err);
+}
+
+static int put_part(dowel *d, void *context, dowel_upload_part *part, dowel_error *err) {
+    dowel_s3_upload *u = context;
+    dowel_http_response *response;
+    bool there = false;
+    int rc = dowel_s3_part_is_there(u, part, &there, err);
+    if (rc || there) {
+        if (there) dowel_progress(d, part->size, -1);
+        return rc;
+    }
+    rc = send(d, u, part, false, &response, err);
+    if (rc) return rc;
+    rc = dowel_s3_note_part(u, part, dowel_http_response_header(response, "ETag"), err);
+    dowel_http_response_free(response);
+    return rc;
+}
+
+int dowel_s3_put_source(dowel_s3_client *c, const dowel_s3_put_args *args, dowel_source *source,
+                        dowel_s3_stored *stored, dowel_error *err) {
+    dowel_s3_upload u = {.client = c, .args = args};
+    const dowel_s3_checksum *checksum = dowel_s3_checksum_of(args->checksum);
+    int64_t part = args->part_size > MIN_PART ? args->part_size : MIN_PART;
+    const dowel_upload plan = {.source = source,
+                               .digest = checksum ? checksum->kind : DOWEL_CRC32C,
+                               .one_request = args->multipart_threshold > 0 ? args->multipart_threshold : part,
+                               .part_size = part,
+                               .most_part_size = MAX_PART,
+                               .most_parts = MAX_PARTS,
+                               .width = args->concurrency > 0 ? (int)args->concurrency : 8,
+                               .put_whole = put_whole,
+                               .start = dowel_s3_start_parts,
+                               .put_part = put_part,
+                               .finish = dowel_s3_finish_parts,
+                               .abort = dowel_s3_abort_parts,
+                               .context = &u};
+    dowel_uploaded done;
+    memset(stored, 0, sizeof *stored);
+    int rc = dowel_upload_run(c->d, &plan, &done, err);
+    if (!rc) {
+        *stored = (dowel_s3_stored){
+            .size = done.size, .parts = done.parts ? done.parts : 1, .etag = u.etag, .version = u.version};
+        u.etag = NULL;
+        u.version = NULL;
+        if (checksum && done.check_size && !dowel_s3_plain(c)) {
+            stored->check_kind = checksum->kind;
+            stored->check_size = done.check_size;
+            memcpy(stored->check, done.check, done.check_size);
+        }
+    }
+    dowel_s3_upload_clear(&u);
+    return rc;
+}
+
+void dowel_s3_stored_clear(dowel_s3_stored *stored) {
+    json_decref(stored->etag);
+    free(stored->version);
+    memset(stored, 0, sizeof *stored);
 }

@@ -6,71 +6,6 @@
 #include <string.h>
 #include <strings.h>
 
-static const char *const addressings[] = {"auto", "path", "virtual", NULL};
-
-static const dowel_field bucket_fields[] = {
-    {DOWEL_AT(dowel_s3_bucket, bucket), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED, .doc = "Bucket name.",
-     .example = "reports"},
-    {DOWEL_AT(dowel_s3_bucket, folder), .kind = DOWEL_STRING, .doc = "In front of every key; keys are relative to it.",
-     .example = "2026/q1"},
-    {DOWEL_AT(dowel_s3_bucket, credentials), .kind = DOWEL_BLOCK, .blocks = "aws-credentials",
-     .doc = "Who calls; without: what Amazon's own tools would find."},
-    {DOWEL_AT(dowel_s3_bucket, region), .kind = DOWEL_STRING, .doc = "The bucket's region.", .example = "eu-west-1"},
-    {DOWEL_AT(dowel_s3_bucket, endpoint), .kind = DOWEL_STRING,
-     .doc = "Address of a server that speaks S3; plain http only where this says so.",
-     .example = "http://127.0.0.1:9000"},
-    {DOWEL_AT(dowel_s3_bucket, addressing), .kind = DOWEL_ENUM, .values = addressings,
-     .doc = "Bucket in the host name or in the path; auto: host at Amazon, path elsewhere."},
-    {0}};
-
-/* The name becomes part of a host name or of a path. */
-static int check_bucket(const void *data, dowel_error *err) {
-    const dowel_s3_bucket *b = data;
-    size_t length = strlen(b->bucket);
-    if (length == strspn(b->bucket, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") &&
-        length < 256 && *b->bucket != '.')
-        return 0;
-    int rc = dowel_fail(err, DOWEL_E_INVALID, "field \"bucket\": \"%.80s\" is no name of a bucket", b->bucket);
-    dowel_error_hint(err, "letters, digits, dots, hyphens and underscores; keys have a field of their own");
-    return rc;
-}
-
-static const dowel_table bucket_table = {"s3-bucket", sizeof(dowel_s3_bucket), bucket_fields, check_bucket};
-
-static int storage_put(dowel *d, dowel_block *block, const char *key, const void *data, size_t size, dowel_error *err);
-
-static int storage_get(dowel *d, dowel_block *block, const char *key, void **data, size_t *size, dowel_error *err) {
-    dowel_s3_client c;
-    dowel_sink *sink = dowel_sink_memory(0);
-    if (!sink) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-    int rc = dowel_s3_client_open(d, block, &c, err);
-    if (!rc) {
-        rc = dowel_s3_get_sink(&c, &(dowel_s3_get_args){.key = key}, sink, NULL, err);
-        dowel_s3_client_close(&c);
-    }
-    if (!rc) {
-        dowel_bytes bytes = dowel_sink_bytes(sink);
-        *data = malloc(bytes.size + 1);
-        *size = bytes.size;
-        if (*data)
-            memcpy(*data, bytes.data, bytes.size);
-        else
-            rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-    }
-    dowel_sink_close(sink);
-    return rc;
-}
-
-static const dowel_storage storage = {storage_put, storage_get};
-
-const dowel_block_type dowel_s3_bucket_type = {.size = sizeof(dowel_block_type),
-                                               .name = "s3-bucket",
-                                               .doc = "A bucket of Amazon S3 or of a server that speaks its protocol.",
-                                               .table = &bucket_table,
-                                               .version = 1,
-                                               .storage = &storage,
-                                               .check = dowel_s3_check};
-
 #define BUCKET(type)                                                                                                   \
     {                                                                                                                  \
         DOWEL_AT(type, bucket), .kind = DOWEL_BLOCK, .flags = DOWEL_REQUIRED, .blocks = "s3-bucket",                   \
@@ -84,6 +19,8 @@ const dowel_block_type dowel_s3_bucket_type = {.size = sizeof(dowel_block_type),
 
 /* ---- put ---- */
 
+static const char *const encryptions[] = {"bucket_default", "AES256", "aws:kms", NULL};
+
 static const dowel_field put_fields[] = {
     BUCKET(dowel_s3_put_args),
     KEY(dowel_s3_put_args),
@@ -96,39 +33,38 @@ static const dowel_field put_fields[] = {
      .doc = "Size of parts, at least 5 MiB; grows where 10,000 parts would not do."},
     {DOWEL_AT(dowel_s3_put_args, multipart_threshold), .kind = DOWEL_SIZE, .fallback = "8MiB",
      .doc = "Larger objects go up in parts."},
+    {DOWEL_AT(dowel_s3_put_args, concurrency), .kind = DOWEL_INT, .fallback = "8", .minimum = 1, .maximum = 64,
+     .doc = "Parts at a time."},
+    {DOWEL_AT(dowel_s3_put_args, checksum), .kind = DOWEL_ENUM, .values = dowel_s3_checksum_names,
+     .doc = "What the service checks the bytes by."},
+    {DOWEL_AT(dowel_s3_put_args, content_encoding), .kind = DOWEL_STRING, .doc = "Content encoding.",
+     .example = "gzip"},
+    {DOWEL_AT(dowel_s3_put_args, cache_control), .kind = DOWEL_STRING, .doc = "How long caches may keep it.",
+     .example = "max-age=3600"},
+    {DOWEL_AT(dowel_s3_put_args, content_disposition), .kind = DOWEL_STRING, .doc = "What browsers do with it.",
+     .example = "attachment"},
+    {DOWEL_AT(dowel_s3_put_args, storage_class), .kind = DOWEL_STRING, .doc = "Storage class.",
+     .example = "STANDARD_IA"},
+    {DOWEL_AT(dowel_s3_put_args, acl), .kind = DOWEL_STRING, .doc = "Canned access control list.",
+     .example = "public-read"},
+    {DOWEL_AT(dowel_s3_put_args, encryption), .kind = DOWEL_ENUM, .values = encryptions,
+     .doc = "Encryption by the service."},
+    {DOWEL_AT(dowel_s3_put_args, kms_key_id), .kind = DOWEL_STRING,
+     .doc = "Key of aws:kms; without: the account's own."},
+    {DOWEL_AT(dowel_s3_put_args, customer_key), .kind = DOWEL_STRING, .flags = DOWEL_SECRET,
+     .doc = "Key that the service encrypts with and does not keep: 32 bytes in base64."},
+    {DOWEL_AT(dowel_s3_put_args, tags), .kind = DOWEL_MAP, .doc = "Tags."},
+    {DOWEL_AT(dowel_s3_put_args, modified), .kind = DOWEL_TIME,
+     .doc = "Time of the content, recorded as metadata mtime.", .example = "2026-01-31T12:00:00Z"},
+    {DOWEL_AT(dowel_s3_put_args, if_absent), .kind = DOWEL_BOOL, .doc = "Only where there is no such object."},
+    {DOWEL_AT(dowel_s3_put_args, if_match), .kind = DOWEL_STRING, .doc = "Only in place of the object with this ETag."},
     {0}};
-
-/* What is not ASCII would be stored as something else, or break the signature. */
-static bool fits_header(const char *text) {
-    for (; *text; text++)
-        if (*text < ' ' || *text > '~') return false;
-    return true;
-}
-
-static int check_metadata(const dowel_pair *pair, dowel_error *err) {
-    for (; pair && pair->name; pair++) {
-        size_t length = strlen(pair->name);
-        if (!length || length > 200 ||
-            length !=
-                strspn(pair->name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~"))
-            return dowel_fail(err, DOWEL_E_INVALID, "field \"metadata\": \"%.80s\" cannot be a name in a header",
-                              pair->name);
-        if (fits_header(pair->value)) continue;
-        int rc =
-            dowel_fail(err, DOWEL_E_INVALID, "field \"metadata.%s\": only printable ASCII fits a header", pair->name);
-        dowel_error_hint(err, "encode the value, for example percent-encoded");
-        return rc;
-    }
-    return 0;
-}
 
 static int check_put(const void *data, dowel_error *err) {
     const dowel_s3_put_args *args = data;
-    if (args->content_type && !fits_header(args->content_type))
-        return dowel_fail(err, DOWEL_E_INVALID, "field \"content_type\": only printable ASCII fits a header");
     if (!args->file == !args->data.data)
         return dowel_fail(err, DOWEL_E_INVALID, "exactly one of \"file\" and \"data\" is required");
-    return check_metadata(args->metadata, err);
+    return dowel_s3_check_description(args, err);
 }
 
 static const dowel_table put_table = {"s3.put", sizeof(dowel_s3_put_args), put_fields, check_put};
@@ -142,25 +78,16 @@ static int run_put(dowel *d, const void *data, json_t **result, dowel_error *err
         rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     if (!rc) rc = dowel_s3_client_open(d, args->bucket, &c, err);
     if (!rc) {
-        rc = dowel_s3_put_source(&c, args, source, result, err);
+        dowel_s3_stored stored;
+        rc = dowel_s3_put_source(&c, args, source, &stored, err);
+        if (!rc && !(*result = json_pack("{s:s,s:s,s:I,s:O,s:I,s:s*}", "bucket", c.bucket->bucket, "key", args->key,
+                                         "size", (json_int_t)stored.size, "etag", stored.etag, "parts",
+                                         (json_int_t)stored.parts, "version_id", stored.version)))
+            rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        dowel_s3_stored_clear(&stored);
         dowel_s3_client_close(&c);
     }
     dowel_source_close(source);
-    return rc;
-}
-
-/* Results are kept by the task's body, not by a run of its own: the history has one run, and no copy of the result. */
-static int storage_put(dowel *d, dowel_block *block, const char *key, const void *data, size_t size, dowel_error *err) {
-    dowel_record *args;
-    json_t *stored = NULL;
-    int rc = dowel_record_copy(
-        &put_table,
-        &(dowel_s3_put_args){.bucket = block, .key = key, .data = {data, size}, .content_type = "application/json"},
-        sizeof(dowel_s3_put_args), &args, err);
-    if (rc) return rc;
-    rc = run_put(d, dowel_record_data(args), &stored, err);
-    json_decref(stored);
-    dowel_record_free(args);
     return rc;
 }
 

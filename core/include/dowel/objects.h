@@ -86,6 +86,9 @@ typedef struct dowel_objects {
                    dowel_error *err);
 } dowel_objects;
 
+/* What the ending of a name suggests; "application/octet-stream" where it suggests nothing. */
+DOWEL_API const char *dowel_content_type(const char *name);
+
 #ifdef __cplusplus
 }
 #endif

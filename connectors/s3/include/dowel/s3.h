@@ -20,6 +20,8 @@ typedef struct dowel_s3_bucket {
     const char *region;
     const char *endpoint; /* a server that speaks S3; plain http only where this says so */
     int addressing;       /* auto: virtual-hosted at Amazon, path elsewhere */
+    int checksums;        /* when_supported, when_required: only Content-MD5, for servers that know no other */
+    bool requester_pays;  /* who calls agrees to be billed */
 } dowel_s3_bucket;
 
 DOWEL_API extern const dowel_block_type dowel_s3_bucket_type;
@@ -33,6 +35,17 @@ typedef struct dowel_s3_put_args {
     const dowel_pair *metadata;
     int64_t part_size;           /* parts of a multipart upload; grows where 10,000 parts would not do */
     int64_t multipart_threshold; /* larger objects go up in parts */
+    int64_t concurrency;         /* parts at a time */
+    int checksum;                /* crc32c, crc64nvme, crc32, sha256, md5, none */
+    const char *content_encoding, *cache_control, *content_disposition;
+    const char *storage_class, *acl; /* as S3 names them: "STANDARD_IA", "public-read" */
+    int encryption;                  /* bucket_default, AES256, aws:kms */
+    const char *kms_key_id;
+    const char *customer_key; /* base64 of 32 bytes (SSE-C) */
+    const dowel_pair *tags;
+    int64_t modified;     /* recorded as x-amz-meta-mtime, where a copying program looks for it */
+    bool if_absent;       /* only where there is no such object */
+    const char *if_match; /* only in place of the object with this ETag */
 } dowel_s3_put_args;
 
 typedef struct dowel_s3_get_args {
@@ -42,6 +55,7 @@ typedef struct dowel_s3_get_args {
     const char *version_id;
     int64_t part_size;   /* bytes of one request; larger objects come in several */
     int64_t concurrency; /* requests at a time */
+    const char *customer_key;
 } dowel_s3_get_args;
 
 typedef struct dowel_s3_list_args {
@@ -55,6 +69,7 @@ typedef struct dowel_s3_object_args { /* head, delete */
     dowel_block *bucket;
     const char *key;
     const char *version_id;
+    const char *customer_key; /* head only */
 } dowel_s3_object_args;
 
 typedef struct dowel_s3_copy_args {
@@ -68,7 +83,7 @@ typedef struct dowel_s3_create_bucket_args {
     dowel_block *bucket;
 } dowel_s3_create_bucket_args;
 
-/* {bucket, key, size, etag, parts}. One request up to the threshold, else a multipart upload that is aborted when it fails. */
+/* {bucket, key, size, etag, parts, version_id}. One request up to the threshold, else a multipart upload that is aborted when it fails. */
 static inline int dowel_s3_put(dowel *d, const dowel_s3_put_args *args, json_t **result, dowel_error *err) {
     return dowel_call(d, "s3.put", args, sizeof *args, NULL, result, err);
 }

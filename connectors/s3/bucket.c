@@ -1,0 +1,89 @@
+/* The block type s3-bucket: where objects are, and results of tasks are kept. */
+#include "client.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const addressings[] = {"auto", "path", "virtual", NULL};
+static const char *const checksum_uses[] = {"when_supported", "when_required", NULL};
+
+static const dowel_field bucket_fields[] = {
+    {DOWEL_AT(dowel_s3_bucket, bucket), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED, .doc = "Bucket name.",
+     .example = "reports"},
+    {DOWEL_AT(dowel_s3_bucket, folder), .kind = DOWEL_STRING, .doc = "In front of every key; keys are relative to it.",
+     .example = "2026/q1"},
+    {DOWEL_AT(dowel_s3_bucket, credentials), .kind = DOWEL_BLOCK, .blocks = "aws-credentials",
+     .doc = "Who calls; without: what Amazon's own tools would find."},
+    {DOWEL_AT(dowel_s3_bucket, region), .kind = DOWEL_STRING, .doc = "The bucket's region.", .example = "eu-west-1"},
+    {DOWEL_AT(dowel_s3_bucket, endpoint), .kind = DOWEL_STRING,
+     .doc = "Address of a server that speaks S3; plain http only where this says so.",
+     .example = "http://127.0.0.1:9000"},
+    {DOWEL_AT(dowel_s3_bucket, addressing), .kind = DOWEL_ENUM, .values = addressings,
+     .doc = "Bucket in the host name or in the path; auto: host at Amazon, path elsewhere."},
+    {DOWEL_AT(dowel_s3_bucket, checksums), .kind = DOWEL_ENUM, .values = checksum_uses,
+     .doc = "when_required: only Content-MD5, for servers that know no other checksums."},
+    {DOWEL_AT(dowel_s3_bucket, requester_pays), .kind = DOWEL_BOOL, .doc = "Agree to be billed for requests to it."},
+    {0}};
+
+/* The name becomes part of a host name or of a path. */
+static int check_bucket(const void *data, dowel_error *err) {
+    const dowel_s3_bucket *b = data;
+    size_t length = strlen(b->bucket);
+    if (length == strspn(b->bucket, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") &&
+        length < 256 && *b->bucket != '.')
+        return 0;
+    int rc = dowel_fail(err, DOWEL_E_INVALID, "field \"bucket\": \"%.80s\" is no name of a bucket", b->bucket);
+    dowel_error_hint(err, "letters, digits, dots, hyphens and underscores; keys have a field of their own");
+    return rc;
+}
+
+static const dowel_table bucket_table = {"s3-bucket", sizeof(dowel_s3_bucket), bucket_fields, check_bucket};
+
+/* Results are kept by the task's body, not by a run of its own: the history has one run, and no copy of the result. */
+static int storage_put(dowel *d, dowel_block *block, const char *key, const void *data, size_t size, dowel_error *err) {
+    dowel_s3_client c;
+    dowel_s3_stored stored;
+    dowel_source *source = dowel_source_memory(data, size);
+    if (!source) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    int rc = dowel_s3_client_open(d, block, &c, err);
+    if (!rc) {
+        const dowel_s3_put_args args = {.bucket = block, .key = key, .content_type = "application/json"};
+        rc = dowel_s3_put_source(&c, &args, source, &stored, err);
+        dowel_s3_stored_clear(&stored);
+        dowel_s3_client_close(&c);
+    }
+    dowel_source_close(source);
+    return rc;
+}
+
+static int storage_get(dowel *d, dowel_block *block, const char *key, void **data, size_t *size, dowel_error *err) {
+    dowel_s3_client c;
+    dowel_sink *sink = dowel_sink_memory(0);
+    if (!sink) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    int rc = dowel_s3_client_open(d, block, &c, err);
+    if (!rc) {
+        rc = dowel_s3_get_sink(&c, &(dowel_s3_get_args){.key = key}, sink, NULL, err);
+        dowel_s3_client_close(&c);
+    }
+    if (!rc) {
+        dowel_bytes bytes = dowel_sink_bytes(sink);
+        *data = malloc(bytes.size + 1);
+        *size = bytes.size;
+        if (*data)
+            memcpy(*data, bytes.data, bytes.size);
+        else
+            rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    }
+    dowel_sink_close(sink);
+    return rc;
+}
+
+static const dowel_storage storage = {storage_put, storage_get};
+
+const dowel_block_type dowel_s3_bucket_type = {.size = sizeof(dowel_block_type),
+                                               .name = "s3-bucket",
+                                               .doc = "A bucket of Amazon S3 or of a server that speaks its protocol.",
+                                               .table = &bucket_table,
+                                               .version = 1,
+                                               .storage = &storage,
+                                               .check = dowel_s3_check};

@@ -1,0 +1,154 @@
+/* What goes along with an object: its type, metadata, storage class, encryption, tags, conditions. */
+#include "client.h"
+
+#include <inttypes.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- what may be said ---- */
+
+/* What is not ASCII would be stored as something else, or break the signature. */
+static bool fits_header(const char *text) {
+    for (; *text; text++)
+        if (*text < ' ' || *text > '~') return false;
+    return true;
+}
+
+static int check_metadata(const dowel_pair *pair, dowel_error *err) {
+    for (; pair && pair->name; pair++) {
+        size_t length = strlen(pair->name);
+        if (!length || length > 200 ||
+            length !=
+                strspn(pair->name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~"))
+            return dowel_fail(err, DOWEL_E_INVALID, "field \"metadata\": \"%.80s\" cannot be a name in a header",
+                              pair->name);
+        if (fits_header(pair->value)) continue;
+        int rc =
+            dowel_fail(err, DOWEL_E_INVALID, "field \"metadata.%s\": only printable ASCII fits a header", pair->name);
+        dowel_error_hint(err, "encode the value, for example percent-encoded");
+        return rc;
+    }
+    return 0;
+}
+
+static int check_customer_key(const char *key, dowel_error *err) {
+    void *bytes = NULL;
+    size_t size = 0;
+    if (!key) return 0;
+    int rc = dowel_base64_decode(key, &bytes, &size);
+    if (bytes) OPENSSL_cleanse(bytes, size);
+    free(bytes);
+    return !rc && size == 32 ? 0
+                             : dowel_fail(err, DOWEL_E_INVALID, "field \"customer_key\": expected 32 bytes in base64");
+}
+
+int dowel_s3_check_description(const dowel_s3_put_args *args, dowel_error *err) {
+    const struct {
+        const char *name, *value;
+    } headers[] = {{"content_type", args->content_type},   {"content_encoding", args->content_encoding},
+                   {"cache_control", args->cache_control}, {"content_disposition", args->content_disposition},
+                   {"storage_class", args->storage_class}, {"acl", args->acl},
+                   {"kms_key_id", args->kms_key_id},       {"if_match", args->if_match}};
+    for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++)
+        if (headers[i].value && !fits_header(headers[i].value))
+            return dowel_fail(err, DOWEL_E_INVALID, "field \"%s\": only printable ASCII fits a header",
+                              headers[i].name);
+    if (args->if_absent && args->if_match)
+        return dowel_fail(err, DOWEL_E_INVALID, "one of \"if_absent\" and \"if_match\", not both");
+    if (args->kms_key_id && args->encryption != 2)
+        return dowel_fail(err, DOWEL_E_INVALID, "field \"kms_key_id\": goes with \"encryption\" aws:kms");
+    int rc = check_customer_key(args->customer_key, err);
+    return rc ? rc : check_metadata(args->metadata, err);
+}
+
+/* ---- how it is said ---- */
+
+/* "name=value&..." as in a query. */
+static char *tagging(const dowel_pair *tags) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out) return NULL;
+    for (const dowel_pair *tag = tags; tag->name; tag++) {
+        char *name = dowel_percent_encode(tag->name, NULL), *value = dowel_percent_encode(tag->value, NULL);
+        fprintf(out, "%s%s=%s", tag == tags ? "" : "&", name ? name : "", value ? value : "");
+        free(name);
+        free(value);
+    }
+    if (fclose(out)) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+int dowel_s3_customer_key(dowel_http_request *r, const char *key, bool of_copy_source, dowel_error *err) {
+    if (!key) return 0;
+    void *bytes;
+    size_t size;
+    unsigned char md5[DOWEL_DIGEST_MAX];
+    dowel_digest *digest = dowel_digest_new(DOWEL_MD5);
+    if (!digest || dowel_base64_decode(key, &bytes, &size)) {
+        dowel_digest_free(digest);
+        return dowel_fail(err, DOWEL_E_INVALID, "field \"customer_key\": expected base64");
+    }
+    dowel_digest_update(digest, bytes, size);
+    char *check = dowel_base64(md5, dowel_digest_end(digest, md5));
+    dowel_digest_free(digest);
+    OPENSSL_cleanse(bytes, size);
+    free(bytes);
+    const char *prefix =
+        of_copy_source ? "x-amz-copy-source-server-side-encryption-customer" : "x-amz-server-side-encryption-customer";
+    char name[96];
+    snprintf(name, sizeof name, "%s-algorithm", prefix);
+    dowel_http_header(r, name, "AES256");
+    snprintf(name, sizeof name, "%s-key", prefix);
+    dowel_http_secret_header(r, name, key);
+    snprintf(name, sizeof name, "%s-key-MD5", prefix);
+    dowel_http_header(r, name, check);
+    int rc = check ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    free(check);
+    return rc;
+}
+
+int dowel_s3_describe(dowel_http_request *r, const dowel_s3_put_args *args, dowel_error *err) {
+    static const char *const encryptions[] = {NULL, "AES256", "aws:kms"};
+    dowel_http_header(r, "Content-Type", args->content_type ? args->content_type : dowel_content_type(args->key));
+    dowel_http_header(r, "Content-Encoding", args->content_encoding);
+    dowel_http_header(r, "Cache-Control", args->cache_control);
+    dowel_http_header(r, "Content-Disposition", args->content_disposition);
+    dowel_http_header(r, "x-amz-storage-class", args->storage_class);
+    dowel_http_header(r, "x-amz-acl", args->acl);
+    dowel_http_header(r, "x-amz-server-side-encryption", encryptions[args->encryption]);
+    dowel_http_header(r, "x-amz-server-side-encryption-aws-kms-key-id", args->kms_key_id);
+    for (const dowel_pair *pair = args->metadata; pair && pair->name; pair++) {
+        char name[256];
+        snprintf(name, sizeof name, "x-amz-meta-%s", pair->name);
+        dowel_http_header(r, name, pair->value);
+    }
+    if (args->modified) { /* seconds with a fraction, as rclone writes them */
+        char time[48];
+        snprintf(time, sizeof time, "%" PRId64 ".%06" PRId64, args->modified / 1000000, args->modified % 1000000);
+        dowel_http_header(r, "x-amz-meta-mtime", time);
+    }
+    if (args->tags && args->tags->name) {
+        char *tags = tagging(args->tags);
+        if (!tags) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        dowel_http_header(r, "x-amz-tagging", tags);
+        free(tags);
+    }
+    return dowel_s3_customer_key(r, args->customer_key, false, err);
+}
+
+/* Conditions hold when the object appears: for a multipart upload, at its completion. */
+void dowel_s3_condition(dowel_http_request *r, const dowel_s3_put_args *args) {
+    if (args->if_absent) dowel_http_header(r, "If-None-Match", "*");
+    if (args->if_match) {
+        char etag[300];
+        bool quoted = *args->if_match == '"';
+        snprintf(etag, sizeof etag, quoted ? "%s" : "\"%s\"", args->if_match);
+        dowel_http_header(r, "If-Match", etag);
+    }
+}

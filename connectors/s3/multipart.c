@@ -1,0 +1,315 @@
+/* Multipart uploads: begun, gone on with after a crash, completed, given up. */
+#include "client.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define COMPLETE_ATTEMPTS 4
+
+static int no_memory(dowel_error *err) {
+    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+}
+
+/* One of many uploads of a run. */
+static char *handle_name(const dowel_s3_upload *u) {
+    char *key = dowel_s3_full_key(u->client, u->args->key), *name = NULL;
+    size_t size = key ? strlen(key) + strlen(u->client->bucket->bucket) + 32 : 0;
+    if (key && (name = malloc(size))) snprintf(name, size, "s3.upload %s/%s", u->client->bucket->bucket, key);
+    free(key);
+    return name;
+}
+
+void dowel_s3_abort(dowel_s3_client *c, const char *key, const char *upload) {
+    dowel_http_request *r = dowel_s3_request(c, "DELETE", key);
+    dowel_http_query(r, "uploadId", upload);
+    dowel_http_accept(r, 404);
+    dowel_error why;
+    if (dowel_http_send(dowel_cleanup(c->d), r, NULL, &why))
+        dowel_log(c->d, DOWEL_LOG_WARNING,
+                  "the multipart upload of %s could not be aborted, and its parts are billed: %s; "
+                  "s3.abort_stale removes them later",
+                  key, why.message);
+    dowel_http_free(r);
+}
+
+/* ---- what the server holds already ---- */
+
+static int hold(dowel_s3_upload *u, const dowel_xml *entry, dowel_error *err) {
+    const char *number = dowel_xml_child_text(entry, "PartNumber"), *size = dowel_xml_child_text(entry, "Size"), *check;
+    long index = number ? strtol(number, NULL, 10) - 1 : -1;
+    if (index < 0 || index >= u->count) return 0;
+    dowel_s3_part *part = &u->parts[index];
+    const dowel_s3_checksum *checksum = dowel_s3_checksum_in_xml(entry, &check);
+    const char *etag = dowel_xml_child_text(entry, "ETag");
+    free(part->etag);
+    part->etag = etag ? strdup(etag) : NULL;
+    part->size = size ? strtoll(size, NULL, 10) : -1;
+    if (checksum && checksum == dowel_s3_checksum_of(u->args->checksum))
+        snprintf(part->check, sizeof part->check, "%s", check);
+    part->held = part->etag != NULL;
+    return part->etag || !etag ? 0 : no_memory(err);
+}
+
+static int list_parts(dowel_s3_upload *u, dowel_error *err) {
+    char *marker = NULL;
+    int rc = 0;
+    for (bool more = true; more && !rc;) {
+        dowel_http_request *r = dowel_s3_request(u->client, "GET", u->args->key);
+        dowel_xml *root;
+        dowel_http_query(r, "uploadId", u->id);
+        dowel_http_query(r, "part-number-marker", marker);
+        rc = dowel_s3_fetch_xml(u->client, r, &root, err);
+        if (rc) break;
+        for (const dowel_xml *e = dowel_xml_child(root, "Part"); e && !rc; e = dowel_xml_next(e, "Part"))
+            rc = hold(u, e, err);
+        const char *truncated = dowel_xml_child_text(root, "IsTruncated"),
+                   *next = dowel_xml_child_text(root, "NextPartNumberMarker");
+        more = truncated && !strcmp(truncated, "true") && next && (!marker || strcmp(marker, next));
+        free(marker);
+        marker = more ? strdup(next) : NULL;
+        dowel_xml_free(root);
+    }
+    free(marker);
+    return rc;
+}
+
+/* The part may be of another file than the one that is there now: only the same bytes need not be sent again. */
+int dowel_s3_part_is_there(dowel_s3_upload *u, dowel_upload_part *part, bool *there, dowel_error *err) {
+    const dowel_s3_part *held = &u->parts[part->index];
+    *there = false;
+    if (!held->held || held->size != part->size) return 0;
+    const char *etag = held->etag + (*held->etag == '"');
+    bool md5 = !*held->check && strspn(etag, "0123456789abcdefABCDEF") == 32;
+    if (!md5 && !*held->check) return 0;
+    dowel_digest *extra = md5 ? dowel_digest_new(DOWEL_MD5) : NULL;
+    if (md5 && !extra) return no_memory(err);
+    int rc = dowel_source_digest(part->source, extra, err);
+    const unsigned char *check;
+    unsigned char bytes[DOWEL_DIGEST_MAX];
+    size_t size = dowel_upload_check(part, &check);
+    char *text = rc ? NULL : md5 ? dowel_hex(bytes, dowel_digest_end(extra, bytes)) : dowel_base64(check, size);
+    if (!rc && !text) rc = no_memory(err);
+    if (!rc) *there = md5 ? !strncasecmp(etag, text, 32) : !strcmp(held->check, text);
+    free(text);
+    dowel_digest_free(extra);
+    if (!rc && !*there) rc = dowel_source_rewind(part->source, err);
+    if (!rc && *there) rc = dowel_s3_note_part(u, part, NULL, err);
+    return rc;
+}
+
+int dowel_s3_note_part(dowel_s3_upload *u, dowel_upload_part *part, const char *etag, dowel_error *err) {
+    dowel_s3_part *noted = &u->parts[part->index];
+    const unsigned char *check;
+    if (etag) {
+        free(noted->etag);
+        noted->etag = strdup(etag);
+    }
+    size_t size = dowel_upload_check(part, &check);
+    char *text = dowel_base64(check, size);
+    if (text) snprintf(noted->check, sizeof noted->check, "%s", text);
+    free(text);
+    if (!noted->etag)
+        return etag ? no_memory(err)
+                    : dowel_fail(err, DOWEL_E_PROTOCOL, "S3: %s: no ETag in the answer to a part", u->args->key);
+    return text ? 0 : no_memory(err);
+}
+
+/* ---- begin ---- */
+
+static int begin(dowel_s3_upload *u, bool plain, dowel_error *err) {
+    const dowel_s3_checksum *checksum = plain ? NULL : dowel_s3_checksum_of(u->args->checksum);
+    dowel_http_request *r = dowel_s3_request(u->client, "POST", u->args->key);
+    dowel_xml *root;
+    dowel_http_query(r, "uploads", "");
+    if (checksum) {
+        dowel_http_header(r, "x-amz-checksum-algorithm", checksum->algorithm);
+        dowel_http_header(r, "x-amz-checksum-type", dowel_digest_joins(checksum->kind) ? "FULL_OBJECT" : "COMPOSITE");
+    }
+    int rc = dowel_s3_describe(r, u->args, err);
+    if (rc) {
+        dowel_http_free(r);
+        return rc;
+    }
+    rc = dowel_s3_fetch_xml(u->client, r, &root, err);
+    if (rc) return rc;
+    const char *id = dowel_xml_child_text(root, "UploadId");
+    u->id = id && *id ? strdup(id) : NULL;
+    if (!u->id) rc = dowel_fail(err, DOWEL_E_PROTOCOL, "S3: %s: no UploadId in the answer", u->args->key);
+    dowel_xml_free(root);
+    return rc;
+}
+
+int dowel_s3_start_parts(dowel *d, void *context, int64_t size, int64_t part_size, dowel_error *err) {
+    dowel_s3_upload *u = context;
+    dowel_error why;
+    int rc = 0;
+    u->count = size < 0 ? 10000 : (size + part_size - 1) / part_size;
+    if (!u->count) u->count = 1;
+    u->parts = calloc((size_t)u->count, sizeof *u->parts);
+    char *name = handle_name(u);
+    if (!u->parts || !name) {
+        free(name);
+        return no_memory(err);
+    }
+    u->id = size >= 0 ? dowel_recall(d, name) : NULL;
+    if (u->id && *u->id) rc = list_parts(u, &why);
+    if (u->id && (!*u->id || rc == DOWEL_E_NOT_FOUND)) { /* given up, or completed, or removed by somebody */
+        free(u->id);
+        u->id = NULL;
+        rc = 0;
+    }
+    if (rc) {
+        free(name);
+        if (err) *err = why;
+        return rc;
+    }
+    if (u->id) {
+        dowel_log(d, DOWEL_LOG_INFO, "goes on with the multipart upload of %s", u->args->key);
+        free(name);
+        return 0;
+    }
+    bool plain = dowel_s3_plain(u->client);
+    rc = begin(u, plain, &why);
+    if (rc && !plain && dowel_s3_refuses_checksums(&why)) {
+        dowel_s3_set_plain(u->client, &why);
+        rc = begin(u, true, &why);
+    }
+    if (rc && err) *err = why;
+    if (!rc) {
+        rc = dowel_remember(d, name, u->id, false, err);
+        if (rc) dowel_s3_abort(u->client, u->args->key, u->id);
+    }
+    free(name);
+    return rc;
+}
+
+/* ---- end ---- */
+
+static void write_text(FILE *out, const char *text) { /* it came from the service: trust nothing */
+    for (; *text; text++)
+        if (strchr("<>&\"", *text))
+            fprintf(out, "&#%d;", *text);
+        else
+            fputc(*text, out);
+}
+
+static char *completion(const dowel_s3_upload *u, int64_t count, const dowel_s3_checksum *checksum, size_t *size) {
+    char *text = NULL;
+    FILE *out = open_memstream(&text, size);
+    if (!out) return NULL;
+    fputs("<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">", out);
+    for (int64_t i = 0; i < count; i++) {
+        fprintf(out, "<Part><PartNumber>%" PRId64 "</PartNumber><ETag>", i + 1);
+        write_text(out, u->parts[i].etag);
+        fputs("</ETag>", out);
+        if (checksum && *u->parts[i].check)
+            fprintf(out, "<%s>%s</%s>", checksum->element, u->parts[i].check, checksum->element);
+        fputs("</Part>", out);
+    }
+    fputs("</CompleteMultipartUpload>", out);
+    if (!fclose(out)) return text;
+    free(text);
+    return NULL;
+}
+
+static int complete(dowel_s3_upload *u, const dowel_uploaded *done, const dowel_s3_checksum *checksum,
+                    const char *check, dowel_error *err) {
+    size_t size;
+    char *text = completion(u, done->parts, checksum, &size), length[32];
+    if (!text) return no_memory(err);
+    dowel_http_request *r = dowel_s3_request(u->client, "POST", u->args->key);
+    dowel_http_query(r, "uploadId", u->id);
+    dowel_http_header(r, "Content-Type", "application/xml");
+    if (checksum && check) {
+        dowel_http_header(r, checksum->header, check);
+        dowel_http_header(r, "x-amz-checksum-type", "FULL_OBJECT");
+        snprintf(length, sizeof length, "%" PRId64, done->size);
+        dowel_http_header(r, "x-amz-mp-object-size", length);
+    }
+    dowel_s3_condition(r, u->args);
+    int rc = dowel_s3_customer_key(r, u->args->customer_key, false, err);
+    dowel_http_body(r, text, size);
+    free(text);
+    if (rc) {
+        dowel_http_free(r);
+        return rc;
+    }
+    /* Completing what is complete already answers the same, so it may be repeated. Putting many parts together takes a while. */
+    dowel_http_idempotent(r, true);
+    dowel_http_patient(r);
+    dowel_xml *root;
+    rc = dowel_s3_fetch_xml(u->client, r, &root, err);
+    if (rc) return rc;
+    const char *said = checksum && check ? dowel_xml_child_text(root, checksum->element) : NULL;
+    u->etag = dowel_s3_etag(dowel_xml_child_text(root, "ETag"));
+    if (!u->etag) rc = no_memory(err);
+    if (!rc && said && *said && strcmp(said, check) && !strchr(said, '-')) {
+        rc = dowel_fail(err, DOWEL_E_CORRUPT, "S3: %s: what was stored differs from what was sent (%s %s, sent %s)",
+                        u->args->key, checksum->algorithm, said, check);
+        if (err) err->retryable = true;
+    }
+    dowel_xml_free(root);
+    return rc;
+}
+
+/* Whether an upload that the server no longer knows became the object: the answer that said so was lost. */
+static bool became_object(dowel_s3_upload *u, const dowel_uploaded *done, const dowel_s3_checksum *checksum,
+                          const char *check) {
+    dowel_http_request *r = dowel_s3_request(u->client, "HEAD", u->args->key);
+    dowel_http_response *response = NULL;
+    char suffix[32];
+    dowel_http_header(r, "x-amz-checksum-mode", "ENABLED");
+    if (!dowel_s3_customer_key(r, u->args->customer_key, false, NULL))
+        dowel_http_send(u->client->d, r, &response, NULL);
+    dowel_http_free(r);
+    if (!response) return false;
+    const char *length = dowel_http_response_header(response, "Content-Length"),
+               *etag = dowel_http_response_header(response, "ETag"),
+               *said = checksum ? dowel_http_response_header(response, checksum->header) : NULL;
+    snprintf(suffix, sizeof suffix, "-%" PRId64, done->parts);
+    bool same = length && strtoll(length, NULL, 10) == done->size && etag && strstr(etag, suffix) && said && check &&
+                !strcmp(said, check);
+    if (same && !(u->etag = dowel_s3_etag(etag))) same = false;
+    dowel_http_response_free(response);
+    return same;
+}
+
+int dowel_s3_finish_parts(dowel *d, void *context, const dowel_uploaded *done, dowel_error *err) {
+    dowel_s3_upload *u = context;
+    const dowel_s3_checksum *checksum = dowel_s3_plain(u->client) ? NULL : dowel_s3_checksum_of(u->args->checksum);
+    char *check = checksum && done->check_size ? dowel_base64(done->check, done->check_size) : NULL;
+    dowel_error why;
+    int rc = 0;
+    for (int attempt = 1;; attempt++) {
+        rc = complete(u, done, checksum, check, &why);
+        /* The answer may begin well and then say that putting the parts together failed. */
+        if (rc != DOWEL_E_UNAVAILABLE || why.http_status || attempt == COMPLETE_ATTEMPTS) break;
+        rc = dowel_sleep(d, 0.2 * attempt * attempt, &why);
+        if (rc) break;
+    }
+    if (rc == DOWEL_E_NOT_FOUND && !strcmp(why.reason, "NoSuchUpload") && became_object(u, done, checksum, check))
+        rc = 0;
+    if (rc && err) *err = why;
+    free(check);
+    return rc;
+}
+
+void dowel_s3_abort_parts(dowel *d, void *context, const dowel_error *why) {
+    dowel_s3_upload *u = context;
+    (void)why;
+    char *name = handle_name(u);
+    dowel_s3_abort(u->client, u->args->key, u->id);
+    if (name) dowel_remember(dowel_cleanup(d), name, "", false, NULL);
+    free(name);
+}
+
+void dowel_s3_upload_clear(dowel_s3_upload *u) {
+    for (int64_t i = 0; i < u->count; i++) free(u->parts[i].etag);
+    free(u->parts);
+    free(u->id);
+    free(u->version);
+    json_decref(u->etag);
+}
