@@ -1,5 +1,6 @@
 /* Who aws-credentials are: GetCallerIdentity (AWS STS API reference), which needs no permission. */
 #include "aws.h"
+#include "aws_settings.h"
 
 #include <dowel/xml.h>
 
@@ -35,18 +36,22 @@ int dowel_aws_check(dowel *d, dowel_block *block, json_t *report, dowel_error *e
         json_object_set_new(report, "identity", json_string("anonymous"));
         return 0;
     }
-    char *region = NULL, *endpoint = NULL, base[160];
-    int rc = dowel_aws_region(d, block, NULL, &region, NULL);
-    if (rc) json_object_set_new(report, "region", json_null());
-    rc = dowel_aws_endpoint(d, block, "sts", NULL, &endpoint, err);
+    dowel_aws_settings settings;
+    char *region = NULL, *url = NULL, *named = NULL;
+    int rc = dowel_aws_settings_open(block, &settings, err);
+    if (rc) return rc;
+    rc = dowel_aws_find_sts(&settings, &url, &region, err);
+    if (!rc) rc = dowel_aws_find_region(&settings, NULL, &named, err);
+    dowel_aws_settings_close(&settings);
     if (rc) {
+        free(url);
         free(region);
         return rc;
     }
-    snprintf(base, sizeof base, "https://sts.%s.amazonaws.com", region ? region : "us-east-1");
-    dowel_aws_signing signing = {block, region ? region : "us-east-1", "sts"};
+    json_object_set_new(report, "region", named ? json_string(named) : json_null());
+    dowel_aws_signing signing = {block, region, "sts"};
     static const char body[] = "Action=GetCallerIdentity&Version=2011-06-15";
-    dowel_http_request *r = dowel_http_new(&service, &signing, "POST", endpoint ? endpoint : base);
+    dowel_http_request *r = dowel_http_new(&service, &signing, "POST", url);
     dowel_http_header(r, "Content-Type", "application/x-www-form-urlencoded; charset=utf-8");
     dowel_http_body(r, body, sizeof body - 1);
     dowel_http_path_raw(r, "/");
@@ -62,13 +67,13 @@ int dowel_aws_check(dowel *d, dowel_block *block, json_t *report, dowel_error *e
         const char *arn = dowel_xml_child_text(result, "Arn"), *account = dowel_xml_child_text(result, "Account");
         json_object_set_new(report, "identity", json_string(arn ? arn : ""));
         json_object_set_new(report, "account", json_string(account ? account : ""));
-        if (region) json_object_set_new(report, "region", json_string(region));
         if (!arn) rc = dowel_fail(err, DOWEL_E_PROTOCOL, "STS answered without an identity");
     }
     dowel_xml_free(root);
     dowel_http_response_free(response);
     dowel_http_free(r);
-    free(endpoint);
+    free(url);
+    free(named);
     free(region);
     return rc;
 }

@@ -3,9 +3,7 @@
 
 #include "aws.h"
 
-#include <ctype.h>
 #include <openssl/crypto.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -149,53 +147,4 @@ int dowel_aws_get_keys(dowel *d, dowel_block *credentials, bool again, dowel_aws
             err, "save an aws-credentials block, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY");
     }
     return rc;
-}
-
-static char *profile_setting(const dowel_aws_credentials *c, const char *setting) {
-    dowel_aws_profiles *profiles;
-    if (dowel_aws_profiles_load(&profiles, NULL)) return NULL;
-    const char *value = dowel_aws_setting(profiles, DOWEL_AWS_PROFILE, profile_name(c), setting);
-    char *copy = value && *value ? strdup(value) : NULL;
-    dowel_aws_profiles_free(profiles);
-    return copy;
-}
-
-int dowel_aws_region(dowel *d, dowel_block *credentials, const char *given, char **region, dowel_error *err) {
-    (void)d;
-    const dowel_aws_credentials *c = data_of(credentials);
-    const char *found = given ? given : c->region ? c->region : variable("AWS_REGION");
-    if (!found) found = variable("AWS_DEFAULT_REGION");
-    *region = found ? strdup(found) : profile_setting(c, "region");
-    if (*region) {
-        /* It becomes part of a host name. */
-        for (const char *p = *region; *p; p++)
-            if (!isalnum((unsigned char)*p) && *p != '-') {
-                int rc = dowel_fail(err, DOWEL_E_INVALID, "\"%.60s\" is no region", *region);
-                free(*region);
-                *region = NULL;
-                return rc;
-            }
-        return 0;
-    }
-    if (found) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-    int rc = dowel_fail(err, DOWEL_E_INVALID, "no AWS region is set");
-    dowel_error_hint(err, "give it in the block (region), or set AWS_REGION");
-    return rc;
-}
-
-int dowel_aws_endpoint(dowel *d, dowel_block *credentials, const char *service, const char *given, char **endpoint,
-                       dowel_error *err) {
-    (void)d;
-    const dowel_aws_credentials *c = data_of(credentials);
-    char name[64];
-    int n = snprintf(name, sizeof name, "AWS_ENDPOINT_URL_%s", service);
-    for (int i = 0; i < n; i++) name[i] = (char)toupper((unsigned char)name[i]);
-    const char *ignore = variable("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
-    const char *found = given ? given : c->endpoint;
-    if (!found && !(ignore && !strcmp(ignore, "true"))) {
-        found = variable(name);
-        if (!found) found = variable("AWS_ENDPOINT_URL");
-    }
-    *endpoint = found ? strdup(found) : ignore && !strcmp(ignore, "true") ? NULL : profile_setting(c, "endpoint_url");
-    return found && !*endpoint ? dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory") : 0;
 }

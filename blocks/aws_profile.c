@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <openssl/crypto.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -227,12 +228,10 @@ static int read_continued(reader *r, char *line) {
         if (!strchr(line, '=')) return problem(r, "a setting below another needs a =");
         if (*line == '=') return problem(r, "a setting below another without a name");
     }
-    size_t before = strlen(old), added = strlen(line);
-    char *joined = malloc(before + added + 2);
+    size_t room = strlen(old) + strlen(line) + 2;
+    char *joined = malloc(room);
     if (!joined) return no_memory(r);
-    memcpy(joined, old, before);
-    joined[before] = '\n';
-    memcpy(joined + before + 1, line, added + 1);
+    snprintf(joined, room, "%s\n%s", old, line);
     drop(old);
     r->setting->value = joined;
     return 0;

@@ -98,20 +98,19 @@ int dowel_lambda_run_invoke(dowel *d, const void *data, json_t **result, dowel_e
     const dowel_lambda_invoke_args *args = data;
     const dowel_lambda_function *f = dowel_block_data_as(args->function, &dowel_lambda_function_type);
     if (!f) return dowel_fail(err, DOWEL_E_INVALID, "expected a lambda-function block");
-    char *region = NULL, *endpoint = NULL, *context = NULL, base[256];
+    char *region = NULL, *endpoint = NULL, *context = NULL;
     /* The region is part of an ARN: arn:aws:lambda:REGION:... */
     char arn_region[64] = "";
     const char *given = f->region;
     if (!given && sscanf(f->function_name, "arn:%*[^:]:lambda:%63[^:]:", arn_region) == 1) given = arn_region;
     int rc = dowel_aws_region(d, f->credentials, given, &region, err);
-    if (!rc) rc = dowel_aws_endpoint(d, f->credentials, "lambda", f->endpoint, &endpoint, err);
+    if (!rc) rc = dowel_aws_service_url(d, f->credentials, "lambda", region, f->endpoint, &endpoint, NULL, err);
     if (rc) {
         free(region);
         return rc;
     }
-    snprintf(base, sizeof base, "https://lambda.%s.amazonaws.com", region);
     dowel_aws_signing signing = {f->credentials, region, "lambda"};
-    dowel_http_request *r = dowel_http_new(&service, &signing, "POST", endpoint ? endpoint : base);
+    dowel_http_request *r = dowel_http_new(&service, &signing, "POST", endpoint);
     dowel_http_path(r, "2015-03-31", "functions", f->function_name, "invocations", NULL);
     dowel_http_query(r, "Qualifier", args->qualifier ? args->qualifier : f->qualifier);
     dowel_http_header(r, "X-Amz-Invocation-Type", types[args->mode]);

@@ -77,23 +77,18 @@ int dowel_s3_client_open(dowel *d, dowel_block *block, dowel_s3_client *c, dowel
     c->bucket = dowel_block_data_as(block, &dowel_s3_bucket_type);
     if (!c->bucket) return dowel_fail(err, DOWEL_E_INVALID, "expected an s3-bucket block");
     char *endpoint = NULL;
-    int rc = dowel_aws_endpoint(d, c->bucket->credentials, "s3", c->bucket->endpoint, &endpoint, err);
-    if (!rc) rc = dowel_aws_region(d, c->bucket->credentials, c->bucket->region, &c->region, NULL);
+    bool own = false;
+    int n = 0, rc = dowel_aws_region(d, c->bucket->credentials, c->bucket->region, &c->region, NULL);
     if (rc && (c->region = strdup("us-east-1"))) rc = 0; /* S3's own default */
-    const char *bucket = c->bucket->bucket;
-    bool dotted = strchr(bucket, '.'), own = endpoint != NULL;
-    c->path_style = c->bucket->addressing == 1 || (c->bucket->addressing == 0 && (own || dotted));
-    int n = 0;
-    if (own && c->path_style)
+    if (!rc)
+        rc = dowel_aws_service_url(d, c->bucket->credentials, "s3", c->region, c->bucket->endpoint, &endpoint, &own,
+                                   err);
+    const char *bucket = c->bucket->bucket, *host = endpoint ? strstr(endpoint, "://") : NULL;
+    c->path_style = c->bucket->addressing == 1 || (c->bucket->addressing == 0 && (own || strchr(bucket, '.')));
+    if (host && !c->path_style)
+        n = snprintf(c->base, sizeof c->base, "%.*s://%s.%s", (int)(host - endpoint), endpoint, bucket, host + 3);
+    else if (endpoint)
         n = snprintf(c->base, sizeof c->base, "%s", endpoint);
-    else if (own) {
-        const char *host = strstr(endpoint, "://");
-        n = host ? snprintf(c->base, sizeof c->base, "%.*s://%s.%s", (int)(host - endpoint), endpoint, bucket, host + 3)
-                 : snprintf(c->base, sizeof c->base, "%s", endpoint);
-    } else if (c->path_style)
-        n = snprintf(c->base, sizeof c->base, "https://s3.%s.amazonaws.com", c->region);
-    else
-        n = snprintf(c->base, sizeof c->base, "https://%s.s3.%s.amazonaws.com", bucket, c->region);
     c->tls = !strncmp(c->base, "https:", 6);
     const dowel_aws_credentials *credentials =
         c->bucket->credentials ? dowel_block_data_as(c->bucket->credentials, &dowel_aws_credentials_type) : NULL;

@@ -74,10 +74,12 @@ DOWEL_API void dowel_aws_keys_clear(dowel_aws_keys *keys); /* cleanses, frees, z
 /* The region: `given` when not NULL, the block's, AWS_REGION, AWS_DEFAULT_REGION, the profile's; an error when none. Newly
  * allocated. */
 DOWEL_API int dowel_aws_region(dowel *d, dowel_block *credentials, const char *given, char **region, dowel_error *err);
-/* The endpoint that was configured for a service ("s3", "lambda", "sts"): `given`, AWS_ENDPOINT_URL_<SERVICE>, AWS_ENDPOINT_URL, the
- * block's, the profile's; *endpoint NULL when none. Newly allocated. */
-DOWEL_API int dowel_aws_endpoint(dowel *d, dowel_block *credentials, const char *service, const char *given,
-                                 char **endpoint, dowel_error *err);
+/* The address of a service ("s3", "lambda", "sts", "sso", "sso_oidc") for requests: what was configured for it, which is `given`, the
+ * block's endpoint, AWS_ENDPOINT_URL_<SERVICE>, AWS_ENDPOINT_URL, the profile's services section, the profile's endpoint_url; else Amazon's
+ * own in the region, as its partition, FIPS and dual-stack settings have it. *configured (may be NULL): it is not Amazon's own. Newly
+ * allocated. */
+DOWEL_API int dowel_aws_service_url(dowel *d, dowel_block *credentials, const char *service, const char *region,
+                                    const char *given, char **url, bool *configured, dowel_error *err);
 
 /* The context of dowel_aws_authorize. */
 typedef struct dowel_aws_signing {

@@ -1,0 +1,40 @@
+/* Where Amazon's settings come from: the block, the environment, the selected profile, in this order. */
+#ifndef DOWEL_AWS_SETTINGS_H
+#define DOWEL_AWS_SETTINGS_H
+
+#include "aws_profile.h"
+
+#include <dowel/credentials.h>
+
+typedef struct dowel_aws_settings {
+    const dowel_aws_credentials *block; /* never NULL */
+    dowel_aws_profiles *profiles;
+    const char *profile; /* which one is selected */
+    bool selected;       /* by the block or by AWS_PROFILE: it has to be there */
+} dowel_aws_settings;
+
+/* Reads the shared files. The block and the environment must outlive it. */
+int dowel_aws_settings_open(dowel_block *credentials, dowel_aws_settings *settings, dowel_error *err);
+void dowel_aws_settings_close(dowel_aws_settings *settings);
+
+/* A block's struct; one without a field for NULL. */
+const dowel_aws_credentials *dowel_aws_block_data(dowel_block *credentials);
+/* A variable; NULL when it is not set or blank. */
+const char *dowel_aws_variable(const char *name);
+/* A setting of the selected profile; NULL when there is none or it is empty. */
+const char *dowel_aws_profile_setting(const dowel_aws_settings *settings, const char *name);
+/* The variable, or else the setting of the selected profile. Either name may be NULL. */
+const char *dowel_aws_configured(const dowel_aws_settings *settings, const char *variable, const char *setting);
+/* The same for true and false, in any case; anything else is an error that names its place. `missing` when there is none. */
+int dowel_aws_switch(const dowel_aws_settings *settings, const char *variable, const char *setting, bool missing,
+                     bool *on, dowel_error *err);
+
+/* The region, newly allocated; *region NULL when none is set. */
+int dowel_aws_find_region(const dowel_aws_settings *settings, const char *given, char **region, dowel_error *err);
+/* As dowel_aws_service_url. */
+int dowel_aws_find_url(const dowel_aws_settings *settings, const char *service, const char *region, const char *given,
+                       char **url, bool *configured, dowel_error *err);
+/* Where STS is asked and which region its requests are signed for. Both newly allocated. */
+int dowel_aws_find_sts(const dowel_aws_settings *settings, char **url, char **region, dowel_error *err);
+
+#endif
