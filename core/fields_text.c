@@ -130,7 +130,9 @@ void dowel_format_time(int64_t microseconds, char text[DOWEL_TIME_TEXT_SIZE]) {
     time_t when = (time_t)seconds;
     struct tm tm;
     gmtime_r(&when, &tm);
-    size_t used = strftime(text, DOWEL_TIME_TEXT_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
+    /* RFC 3339 wants four digits of a year, which strftime does not always give. */
+    size_t used = (size_t)snprintf(text, DOWEL_TIME_TEXT_SIZE, "%04ld", (long)tm.tm_year + 1900);
+    used += strftime(text + used, DOWEL_TIME_TEXT_SIZE - used, "-%m-%dT%H:%M:%S", &tm);
     if (fraction)
         snprintf(text + used, DOWEL_TIME_TEXT_SIZE - used, ".%06" PRId64 "Z", fraction);
     else

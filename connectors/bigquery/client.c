@@ -1,6 +1,7 @@
 /* Where BigQuery is, what is retried, and jobs: submitted once, followed to their end. */
 #include "client.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +17,8 @@ static const dowel_retry_rule retry[] = {{429, NULL, true},
                                          {504, NULL, false},
                                          {0}};
 
-static void explain(const dowel_http_response *response, dowel_error *err) {
-    dowel_gcp_explain(response, err);
+/* What helps, by BigQuery's reason: of a request that was refused and of a job that failed alike. */
+static void advise(dowel_error *err) {
     if (*err->hint) return;
     if (!strcmp(err->reason, "notFound")) dowel_error_hint(err, "check project, dataset and table, and the location");
     if (!strcmp(err->reason, "accessDenied"))
@@ -25,6 +26,11 @@ static void explain(const dowel_http_response *response, dowel_error *err) {
                          "these credentials lack a permission: roles/bigquery.jobUser and roles/bigquery.dataEditor");
     if (!strcmp(err->reason, "bytesBilledLimitExceeded"))
         dowel_error_hint(err, "raise maximum_bytes_billed, or read less");
+}
+
+static void explain(const dowel_http_response *response, dowel_error *err) {
+    dowel_gcp_explain(response, err);
+    advise(err);
 }
 
 static const dowel_http_service with_credentials = {.name = "BigQuery",
@@ -74,18 +80,19 @@ int dowel_bq_table(const dowel_bq *bq, const char *text, json_t **reference, dow
     char *copy = strdup(text), *parts[3] = {NULL};
     size_t n = 0;
     /* Old projects have a domain in front, "example.com:project": dots before the last colon belong to it. */
-    char *colon = copy ? strrchr(copy, ':') : NULL, *p = colon ? colon : copy, *start = copy;
-    while (p && n < 3) {
-        char *dot = strchr(p, '.');
+    char *colon = copy ? strrchr(copy, ':') : NULL, *from = colon ? colon : copy, *start = copy;
+    while (start && n < 3) {
         parts[n++] = start;
-        if (!dot) break;
-        *dot = 0;
-        p = start = dot + 1;
+        char *dot = strchr(from, '.');
+        if (dot && n < 3) *dot++ = 0;
+        from = start = n < 3 ? dot : NULL;
     }
+    bool good = n >= 2 && !strchr(parts[n - 1], '.');
+    for (size_t i = 0; i < n; i++) good = good && *parts[i];
     int rc = 0;
     if (!copy)
         rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-    else if (n < 2 || (n == 3 && strchr(parts[2], '.')) || !*parts[n - 1] || !*parts[n - 2])
+    else if (!good)
         rc = dowel_fail(err, DOWEL_E_INVALID, "\"%.100s\" is no table: dataset.table or project.dataset.table", text);
     else
         *reference = json_pack("{s:s,s:s,s:s}", "projectId", n == 3 ? parts[0] : bq->project, "datasetId", parts[n - 2],
@@ -96,27 +103,6 @@ int dowel_bq_table(const dowel_bq *bq, const char *text, json_t **reference, dow
 
 /* ---- jobs ---- */
 
-int dowel_bq_job_id(dowel_bq *bq, char id[80], dowel_error *err) {
-    char name[32];
-    /* A job that failed keeps its id: an attempt after that needs a new one, but only then. */
-    char *held = dowel_recall(bq->d, "bigquery.job_id");
-    if (held) {
-        json_t *job = NULL;
-        dowel_http_request *r = dowel_bq_request(bq, "GET");
-        dowel_http_path(r, "jobs", held, NULL);
-        int rc = dowel_http_fetch_json(bq->d, r, &job, NULL);
-        bool failed = !rc && json_object_get(json_object_get(job, "status"), "errorResult");
-        json_decref(job);
-        if (!failed) snprintf(id, 80, "%s", held);
-        free(held);
-        if (!failed) return 0;
-    }
-    const char *run = dowel_run_id(bq->d);
-    snprintf(name, sizeof name, "_%d", dowel_attempt(bq->d));
-    snprintf(id, 80, "dowel_%s%s", run, name);
-    return dowel_remember(bq->d, "bigquery.job_id", id, false, err);
-}
-
 static int get_job(dowel_bq *bq, const char *id, const char *location, json_t **job, dowel_error *err) {
     dowel_http_request *r = dowel_bq_request(bq, "GET");
     dowel_http_path(r, "jobs", id, NULL);
@@ -124,10 +110,30 @@ static int get_job(dowel_bq *bq, const char *id, const char *location, json_t **
     return dowel_http_fetch_json(bq->d, r, job, err);
 }
 
+int dowel_bq_job_id(dowel_bq *bq, const char *location, char id[80], dowel_error *err) {
+    int number = 1;
+    /* A job that failed keeps its id: an attempt after that needs a new one, but only then. */
+    char *held = dowel_recall(bq->d, "bigquery.job_id");
+    if (held) {
+        json_t *job = NULL;
+        char *where = location ? NULL : dowel_recall(bq->d, "bigquery.location");
+        bool failed = !get_job(bq, held, location ? location : where, &job, NULL) &&
+                      json_object_get(json_object_get(job, "status"), "errorResult");
+        json_decref(job);
+        free(where);
+        const char *last = strrchr(held, '_');
+        if (last) number = (int)strtol(last + 1, NULL, 10) + 1;
+        if (!failed) snprintf(id, 80, "%s", held);
+        free(held);
+        if (!failed) return 0;
+    }
+    snprintf(id, 80, "dowel_%s_%d", dowel_run_id(bq->d), number);
+    return dowel_remember(bq->d, "bigquery.job_id", id, false, err);
+}
+
 int dowel_bq_insert(dowel_bq *bq, const char *id, const char *location, const json_t *configuration, json_t **job,
                     dowel_error *err) {
-    json_t *body = json_pack("{s:{s:s,s:s,s:s*},s:O}", "jobReference", "projectId", bq->project, "jobId", id,
-                             "location", location, "configuration", (json_t *)configuration);
+    json_t *body = dowel_bq_job_resource(bq, id, location, configuration);
     dowel_http_request *r = dowel_bq_request(bq, "POST");
     dowel_error local;
     dowel_http_path(r, "jobs", NULL);
@@ -136,9 +142,39 @@ int dowel_bq_insert(dowel_bq *bq, const char *id, const char *location, const js
     dowel_http_idempotent(r, true);
     int rc = dowel_http_fetch_json(bq->d, r, job, &local);
     json_decref(body);
-    if (rc && local.http_status == 409) rc = get_job(bq, id, location, job, &local);
-    if (rc && err) *err = local;
-    return rc;
+    return dowel_bq_submitted(bq, rc, id, location, job, &local, err);
+}
+
+json_t *dowel_bq_job_resource(const dowel_bq *bq, const char *id, const char *location, const json_t *configuration) {
+    return json_pack("{s:{s:s,s:s,s:s*},s:O}", "jobReference", "projectId", bq->project, "jobId", id, "location",
+                     location, "configuration", (json_t *)configuration);
+}
+
+/* "Already Exists: Job PROJECT:LOCATION.ID" tells where a job is that was submitted without a location. */
+static bool location_in(const char *message, const char *id, char location[64]) {
+    const char *found = strstr(message, id), *start = found ? found - 1 : NULL;
+    if (!found || found == message || *start != '.') return false;
+    while (start > message && (isalnum((unsigned char)start[-1]) || start[-1] == '-')) start--;
+    if (start == message || start[-1] != ':' || found - start < 2 || found - start > 63) return false;
+    snprintf(location, 64, "%.*s", (int)(found - 1 - start), start);
+    return true;
+}
+
+int dowel_bq_submitted(dowel_bq *bq, int rc, const char *id, const char *location, json_t **job, dowel_error *why,
+                       dowel_error *err) {
+    char said[64];
+    if (rc && why->http_status == 409) {
+        if (!location && location_in(why->message, id, said)) location = said;
+        rc = get_job(bq, id, location, job, why);
+    }
+    if (rc) {
+        if (err) *err = *why;
+        return rc;
+    }
+    /* Without its location a job is found in the US and the EU only. */
+    const char *where = json_string_value(json_object_get(json_object_get(*job, "jobReference"), "location"));
+    if (!where || !strcmp(where, "US") || !strcmp(where, "EU")) return 0;
+    return dowel_remember(bq->d, "bigquery.location", where, false, err);
 }
 
 int dowel_bq_job_error(const json_t *job, dowel_error *err) {
@@ -152,13 +188,19 @@ int dowel_bq_job_error(const json_t *job, dowel_error *err) {
     int code = reason && !strcmp(reason, "notFound")       ? DOWEL_E_NOT_FOUND
                : reason && !strcmp(reason, "accessDenied") ? DOWEL_E_PERMISSION
                                                            : DOWEL_E_REMOTE;
-    dowel_fail(err, code, "BigQuery: %s%s%s%s%s", reason ? reason : "the job failed", message ? ": " : "",
+    int first_line = message ? (int)strcspn(message, "\r\n") : 0;
+    dowel_fail(err, code, "BigQuery: %s%s%.*s%s%s", reason ? reason : "the job failed", message ? ": " : "", first_line,
                message ? message : "", where ? " at " : "", where ? where : "");
     snprintf(err->reason, sizeof err->reason, "%s", reason ? reason : "");
     err->retryable = reason && (!strcmp(reason, "backendError") || !strcmp(reason, "internalError") ||
                                 !strcmp(reason, "rateLimitExceeded"));
+    advise(err);
     size_t i, used = 0;
     json_t *one;
+    if (message && message[first_line]) {
+        snprintf(err->detail, sizeof err->detail, "%s\n", message);
+        used = strlen(err->detail);
+    }
     json_array_foreach(json_object_get(status, "errors"), i, one) {
         const char *text = json_string_value(json_object_get(one, "message")),
                    *at = json_string_value(json_object_get(one, "location"));

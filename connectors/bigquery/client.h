@@ -22,10 +22,15 @@ dowel_http_request *dowel_bq_request(dowel_bq *bq, const char *method);
 int dowel_bq_table(const dowel_bq *bq, const char *text, json_t **reference, dowel_error *err);
 
 /* An id of dowel's own for this run's job, remembered before it is used; the same in every attempt. */
-int dowel_bq_job_id(dowel_bq *bq, char id[80], dowel_error *err);
+int dowel_bq_job_id(dowel_bq *bq, const char *location, char id[80], dowel_error *err);
+/* What jobs.insert takes. New reference. */
+json_t *dowel_bq_job_resource(const dowel_bq *bq, const char *id, const char *location, const json_t *configuration);
 /* Submits (configuration is borrowed), attaching to the job where it exists already. */
 int dowel_bq_insert(dowel_bq *bq, const char *id, const char *location, const json_t *configuration, json_t **job,
                     dowel_error *err);
+/* What follows a submit that ended with `rc` and `why`: a job that is there already is taken up. */
+int dowel_bq_submitted(dowel_bq *bq, int rc, const char *id, const char *location, json_t **job, dowel_error *why,
+                       dowel_error *err);
 /* Waits for the end of a job; REMOTE with the job's own errors when it failed. Cancels the job when the run is cancelled. Takes and replaces *job. */
 int dowel_bq_wait(dowel_bq *bq, const char *id, json_t **job, dowel_error *err);
 void dowel_bq_cancel(dowel_bq *bq, const char *id, const char *location);
@@ -36,8 +41,9 @@ json_t *dowel_bq_describe_job(const json_t *job);
 int dowel_bq_run_query(dowel *d, const void *args, json_t **result, dowel_error *err);
 int dowel_bq_run_load(dowel *d, const void *args, json_t **result, dowel_error *err);
 
-/* values.c: a row of the wire as an object, by its schema; parameters as the API wants them. New references. */
+/* values.c: a row of the wire as an object, by its schema. New reference. */
 json_t *dowel_bq_row(const json_t *fields, const json_t *row);
+/* parameters.c: parameters as the API wants them. New reference. */
 int dowel_bq_parameters(const json_t *parameters, json_t **list, dowel_error *err);
 
 /* The value of an int64 that the API sends as text. */

@@ -94,8 +94,7 @@ static int insert_with_file(dowel_bq *bq, const char *id, const dowel_bigquery_l
         dowel_source_close(f.file);
         return dowel_fail(err, DOWEL_E_INVALID, "bigquery.load: field \"file\": %s is not a regular file", args->file);
     }
-    json_t *body = json_pack("{s:{s:s,s:s,s:s*},s:O}", "jobReference", "projectId", bq->project, "jobId", id,
-                             "location", args->location, "configuration", (json_t *)configuration);
+    json_t *body = dowel_bq_job_resource(bq, id, args->location, configuration);
     char *metadata = json_dumps(body, JSON_COMPACT), boundary[96], type[160], tail[112];
     snprintf(boundary, sizeof boundary, "%s", id);
     FILE *out = metadata ? open_memstream(&f.head, &f.head_size) : NULL;
@@ -123,14 +122,8 @@ static int insert_with_file(dowel_bq *bq, const char *id, const dowel_bigquery_l
         dowel_http_progress(r, 0, total);
         dowel_http_idempotent(r, true); /* by its job id */
         rc = dowel_http_fetch_json(bq->d, r, job, &local);
-        if (rc && local.http_status == 409) {
-            r = dowel_bq_request(bq, "GET");
-            dowel_http_path(r, "jobs", id, NULL);
-            dowel_http_query(r, "location", args->location);
-            rc = dowel_http_fetch_json(bq->d, r, job, &local);
-        }
     }
-    if (rc && err) *err = local;
+    rc = dowel_bq_submitted(bq, rc, id, args->location, job, &local, err);
     dowel_source_close(source);
     dowel_source_close(f.file);
     free(f.head);
@@ -146,7 +139,7 @@ int dowel_bq_run_load(dowel *d, const void *data, json_t **result, dowel_error *
     json_t *configuration = NULL, *job = NULL;
     int rc = dowel_bq_open(d, args->credentials, args->project, args->endpoint, &bq, err);
     if (!rc) rc = configuration_of(&bq, args, &configuration, err);
-    if (!rc) rc = dowel_bq_job_id(&bq, id, err);
+    if (!rc) rc = dowel_bq_job_id(&bq, args->location, id, err);
     if (!rc)
         rc = args->file ? insert_with_file(&bq, id, args, configuration, &job, err)
                         : dowel_bq_insert(&bq, id, args->location, configuration, &job, err);

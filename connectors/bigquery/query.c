@@ -69,7 +69,7 @@ int dowel_bq_run_query(dowel *d, const void *data, json_t **result, dowel_error 
     int64_t total = 0;
     int rc = dowel_bq_open(d, args->credentials, args->project, args->endpoint, &bq, err);
     if (!rc) rc = configuration_of(&bq, args, &configuration, err);
-    if (!rc && !args->dry_run) rc = dowel_bq_job_id(&bq, id, err);
+    if (!rc && !args->dry_run) rc = dowel_bq_job_id(&bq, args->location, id, err);
     if (!rc && args->dry_run) snprintf(id, sizeof id, "dowel_dry_%s", dowel_run_id(d));
     if (!rc) rc = dowel_bq_insert(&bq, id, args->location, configuration, &job, err);
     if (!rc && !args->dry_run) rc = dowel_bq_wait(&bq, id, &job, err);
@@ -92,6 +92,9 @@ int dowel_bq_run_query(dowel *d, const void *data, json_t **result, dowel_error 
                             schema ? json_incref(schema) : json_array(), "total_rows", (json_int_t)total, "job_id", id,
                             "location", location, "bytes_processed", (json_int_t)bytes, "cache_hit",
                             json_is_true(json_object_get(statistics, "cacheHit")), "dry_run", args->dry_run);
+        if (json_object_get(statistics, "numDmlAffectedRows"))
+            json_object_set_new(*result, "affected_rows",
+                                json_integer((json_int_t)dowel_bq_int(statistics, "numDmlAffectedRows")));
     } else {
         dowel_error_prefix(err, "query: ");
     }

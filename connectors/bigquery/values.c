@@ -1,7 +1,6 @@
-/* Values: rows of the wire as JSON by their schema, parameters the other way. */
+/* Values: rows of the wire as JSON by their schema. */
 #include "client.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -17,7 +16,11 @@ static json_t *scalar(const char *type, const char *text) {
     }
     if (!strcmp(type, "FLOAT") || !strcmp(type, "FLOAT64")) {
         double value = strtod(text, &end);
-        return !*end && end != text && isfinite(value) ? json_real(value) : json_string(text);
+        if (*end || end == text) return json_string(text);
+        /* JSON has no such numbers: the names that Google's JSON gives them. */
+        if (isnan(value)) return json_string("NaN");
+        if (isinf(value)) return json_string(value > 0 ? "Infinity" : "-Infinity");
+        return json_real(value);
     }
     if (!strcmp(type, "BOOLEAN") || !strcmp(type, "BOOL"))
         return json_boolean(!strcmp(text, "true") || !strcmp(text, "TRUE"));
@@ -63,97 +66,4 @@ json_t *dowel_bq_row(const json_t *fields, const json_t *row) {
         json_object_set_new(object, name, value_of(field, json_object_get(json_array_get(cells, i), "v"), false));
     }
     return object;
-}
-
-/* ---- parameters ---- */
-
-static int encode(const json_t *value, json_t **type, json_t **encoded, dowel_error *err);
-
-static int encode_typed(const char *type, const json_t *value, json_t **out_type, json_t **out, dowel_error *err) {
-    size_t length = strlen(type);
-    if (!strncmp(type, "ARRAY<", 6) && type[length - 1] == '>') {
-        char inner[64];
-        json_t *items = json_array(), *item, *item_type = NULL;
-        size_t i;
-        snprintf(inner, sizeof inner, "%.*s", (int)(length - 7), type + 6);
-        json_array_foreach((json_t *)value, i, item) {
-            json_t *one = NULL, *ignored = NULL;
-            int rc = encode_typed(inner, item, &ignored, &one, err);
-            json_decref(ignored);
-            if (rc) {
-                json_decref(items);
-                return rc;
-            }
-            json_array_append_new(items, one);
-        }
-        item_type = json_pack("{s:s}", "type", inner);
-        *out_type = json_pack("{s:s,s:o}", "type", "ARRAY", "arrayType", item_type);
-        *out = json_pack("{s:o}", "arrayValues", items);
-        return 0;
-    }
-    *out_type = json_pack("{s:s}", "type", type);
-    if (json_is_null(value)) {
-        *out = json_pack("{s:n}", "value");
-    } else if (json_is_string(value)) {
-        *out = json_pack("{s:O}", "value", (json_t *)value);
-    } else {
-        char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-        *out = json_pack("{s:s}", "value", text ? text : "");
-        free(text);
-    }
-    return *out_type && *out ? 0 : dowel_fail(err, DOWEL_E_INVALID, "a parameter of type %.40s cannot be sent", type);
-}
-
-static int encode(const json_t *value, json_t **type, json_t **encoded, dowel_error *err) {
-    switch (json_typeof(value)) {
-    case JSON_OBJECT: {
-        const char *given = json_string_value(json_object_get(value, "type"));
-        const json_t *inner = json_object_get(value, "value");
-        if (!given || !inner)
-            return dowel_fail(err, DOWEL_E_INVALID, "field \"parameters\": an object must be {\"type\", \"value\"}");
-        return encode_typed(given, inner, type, encoded, err);
-    }
-    case JSON_ARRAY: {
-        const json_t *first = json_array_get(value, 0);
-        const char *inner = json_is_integer(first)   ? "ARRAY<INT64>"
-                            : json_is_real(first)    ? "ARRAY<FLOAT64>"
-                            : json_is_boolean(first) ? "ARRAY<BOOL>"
-                                                     : "ARRAY<STRING>";
-        return encode_typed(inner, value, type, encoded, err);
-    }
-    case JSON_INTEGER: return encode_typed("INT64", value, type, encoded, err);
-    case JSON_REAL: return encode_typed("FLOAT64", value, type, encoded, err);
-    case JSON_TRUE:
-    case JSON_FALSE: return encode_typed("BOOL", value, type, encoded, err);
-    default: return encode_typed("STRING", value, type, encoded, err);
-    }
-}
-
-int dowel_bq_parameters(const json_t *parameters, json_t **list, dowel_error *err) {
-    json_t *out = json_array();
-    int rc = 0;
-    size_t i;
-    const char *name = NULL;
-    json_t *value, *type, *encoded;
-    if (json_is_array(parameters)) {
-        json_array_foreach((json_t *)parameters, i, value) {
-            rc = encode(value, &type, &encoded, err);
-            if (rc) break;
-            json_array_append_new(out, json_pack("{s:o,s:o}", "parameterType", type, "parameterValue", encoded));
-        }
-    } else if (json_is_object(parameters)) {
-        json_object_foreach((json_t *)parameters, name, value) {
-            rc = encode(value, &type, &encoded, err);
-            if (rc) break;
-            json_array_append_new(
-                out, json_pack("{s:s,s:o,s:o}", "name", name, "parameterType", type, "parameterValue", encoded));
-        }
-    } else {
-        rc = dowel_fail(err, DOWEL_E_INVALID, "field \"parameters\": expected an array for ? or an object for @name");
-    }
-    if (rc)
-        json_decref(out);
-    else
-        *list = out;
-    return rc;
 }

@@ -16,13 +16,17 @@ static void explain(const dowel_http_response *response, dowel_error *err) {
     const char *message = json_string_value(json_object_get(body, "Message"));
     if (!message) message = json_string_value(json_object_get(body, "message"));
     if (type) snprintf(err->reason, sizeof err->reason, "%.*s", (int)strcspn(type, ":"), type);
+    /* Which limit it was that throttled: "ReservedFunctionConcurrentInvocationLimitExceeded". */
+    const char *limit = json_string_value(json_object_get(body, "Reason"));
     size_t used = strlen(err->message);
-    snprintf(err->message + used, sizeof err->message - used, " %s%s%s", err->reason, message ? ": " : "",
-             message ? message : "");
+    snprintf(err->message + used, sizeof err->message - used, " %s%s%s%s%s%s", err->reason, message ? ": " : "",
+             message ? message : "", limit ? " (" : "", limit ? limit : "", limit ? ")" : "");
     if (!strcmp(err->reason, "ResourceNotFoundException"))
         dowel_error_hint(err, "check the function's name, its region and the qualifier");
     if (!strcmp(err->reason, "AccessDeniedException"))
         dowel_error_hint(err, "these credentials lack lambda:InvokeFunction");
+    if (!strcmp(err->reason, "TooManyRequestsException"))
+        dowel_error_hint(err, "wait, or raise the concurrency of the function or of the account");
     json_decref(body);
 }
 

@@ -169,6 +169,9 @@ def start_bigquery(fleet):
     port, grpc = free_port(), free_port()
     url = f"http://127.0.0.1:{port}"
     home = os.path.join(fleet.folder, "bigquery")
+    # What the server of Cloud Storage, where there is one, keeps: gs:// addresses lead there.
+    objects = os.path.join(fleet.folder, "gcs")
+    os.makedirs(objects, exist_ok=True)
     extensions = glob.glob(os.path.join(ROOT, "venv/lib/python3*/site-packages/duckdb_extension_*/extensions/*/*.duckdb_extension"))
     machine = {"x86_64": "linux_amd64", "aarch64": "linux_arm64"}[os.uname().machine]
     for path in extensions:
@@ -176,7 +179,8 @@ def start_bigquery(fleet):
         os.makedirs(target, exist_ok=True)
         shutil.copy(path, target)
     process = fleet.spawn("bigquery", [tool("venv", "bin", "bqemulator"), "start", "--rest-port", str(port),
-                                       "--grpc-port", str(grpc), "--log-level", "warning"], env={"HOME": home})
+                                       "--grpc-port", str(grpc), "--log-level", "warning"],
+                          env={"HOME": home, "BQEMU_GCS_LOCAL_ROOT": objects})
     fleet.wait_until(process, answers(url + "/bigquery/v2/projects/p/datasets"))
     return {"DOWEL_TEST_BIGQUERY_URL": url}
 

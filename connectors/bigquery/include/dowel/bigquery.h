@@ -21,8 +21,8 @@ typedef struct dowel_bigquery_query_args {
     dowel_block *credentials; /* gcp-credentials; NULL: Application Default Credentials */
     const char *project;      /* that pays; NULL: the credentials' */
     const char *location;
-    /* An array for `?`, an object for `@name`. Plain values have the obvious type; others are {"type": "DATE", "value": "..."}, with
-     * arrays {"type": "ARRAY<INT64>", "value": [...]}. */
+    /* An array for `?`, an object for `@name`. Plain values have the obvious type; others are {"type": "DATE", "value": "..."}. Types are
+     * written as in SQL: ARRAY<INT64>, STRUCT<x INT64, y ARRAY<STRING>>, RANGE<DATE>; their values are arrays and objects. */
     json_t *parameters;
     int dialect;
     bool dry_run; /* check and tell the bytes, run nothing */
@@ -87,8 +87,9 @@ typedef struct dowel_bigquery_job_args {
     const char *endpoint;
 } dowel_bigquery_job_args;
 
-/* {rows: [{column: value}], schema, total_rows, job_id, location, bytes_processed, cache_hit}. INT64 are JSON integers, NUMERIC and
- * BIGNUMERIC text, FLOAT64 numbers (NaN and infinities text), BYTES base64, times RFC 3339 text, STRUCT objects, ARRAY arrays, NULL null. */
+/* {rows: [{column: value}], schema, total_rows, job_id, location, bytes_processed, cache_hit, dry_run}, and affected_rows of a
+ * statement that changes rows. INT64 are JSON integers, NUMERIC and BIGNUMERIC text, FLOAT64 numbers ("NaN", "Infinity" and
+ * "-Infinity" text), BYTES base64, times RFC 3339 text, STRUCT objects, ARRAY arrays, JSON text, NULL null. */
 static inline int dowel_bigquery_query(dowel *d, const dowel_bigquery_query_args *args, json_t **result,
                                        dowel_error *err) {
     return dowel_call(d, "bigquery.query", args, sizeof *args, NULL, result, err);
