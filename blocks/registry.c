@@ -103,11 +103,21 @@ static int save_row(const saving *s, const char *reference, dowel_save_mode mode
     return rc;
 }
 
+static int refuse_readonly(const dowel_block_type *type, const char *name, dowel_error *err) {
+    char origin[DOWEL_ORIGIN_SIZE];
+    if (!dowel_readonly_find(type, name, origin)) return 0;
+    int rc =
+        dowel_fail(err, DOWEL_E_CONFLICT, "block %s/%s is only read: it comes from the %s", type->name, name, origin);
+    dowel_error_hint(err, "change it there, or take it away to use the registry's");
+    return rc;
+}
+
 int dowel_block_save(dowel *d, const char *reference, const json_t *document, dowel_save_mode mode, int64_t *revision,
                      dowel_error *err) {
     saving s = {.d = d, .document = document};
     int64_t written = 0;
     int rc = dowel_reference_parse(d, reference, &s.type, s.name, err);
+    if (!rc) rc = refuse_readonly(s.type, s.name, err);
     if (!rc && !json_is_object(document))
         rc = dowel_fail(err, DOWEL_E_INVALID, "block %s: its document must be an object", reference);
     if (rc) return rc;
@@ -164,28 +174,29 @@ static json_t *time_text(int64_t time) {
     return json_string(text);
 }
 
+static json_t *describe(const dowel_stored *stored) {
+    json_t *shown = json_pack("{s:s,s:s}", "type", stored->type->name, "name", stored->name);
+    if (!stored->readonly) json_object_set_new(shown, "revision", json_integer(stored->revision));
+    json_object_set_new(shown, "version", json_integer(stored->version));
+    if (!stored->readonly) {
+        json_object_set_new(shown, "created", time_text(stored->created));
+        json_object_set_new(shown, "updated", time_text(stored->updated));
+    }
+    json_object_set_new(shown, "source", json_string(stored->origin));
+    json_object_set(shown, "document", stored->document);
+    return shown;
+}
+
 int dowel_block_show(dowel *d, const char *reference, dowel_secrets secrets, json_t **shown, dowel_error *err) {
     const dowel_block_type *type;
     char name[DOWEL_NAME_SIZE];
-    dowel_db *db = NULL;
     dowel_stored stored;
     int rc = dowel_reference_parse(d, reference, &type, name, err);
-    if (!rc) rc = dowel_registry_database(d, &db, err);
+    if (!rc) rc = dowel_stored_read(d, NULL, type, name, &stored, err);
     if (rc) return rc;
-    rc = dowel_stored_read(d, db, type, name, &stored, err);
-    dowel_database_release(d, db);
-    if (rc) return rc;
-    if (secrets == DOWEL_SECRETS_SHOWN)
-        rc = dowel_stored_open(d, &stored, err);
-    else
-        dowel_secrets_mask(stored.document, secrets == DOWEL_SECRETS_OMITTED);
-    if (!rc) {
-        *shown = json_pack("{s:s,s:s,s:I,s:I,s:o,s:o,s:s,s:O}", "type", type->name, "name", stored.name, "revision",
-                           (json_int_t)stored.revision, "version", (json_int_t)stored.version, "created",
-                           time_text(stored.created), "updated", time_text(stored.updated), "source", "database",
-                           "document", stored.document);
-        if (!*shown) rc = no_memory(err);
-    }
+    rc = secrets == DOWEL_SECRETS_SHOWN ? dowel_stored_open(d, &stored, err)
+                                        : dowel_stored_mask(d, &stored, secrets == DOWEL_SECRETS_OMITTED, err);
+    if (!rc && !(*shown = describe(&stored))) rc = no_memory(err);
     dowel_stored_clear(&stored);
     return rc;
 }
@@ -214,6 +225,16 @@ static int sort(json_t **list, dowel_error *err) {
     return rc;
 }
 
+static bool is_listed(const json_t *list, size_t count, const char *type, const char *name) {
+    for (size_t i = 0; i < count; i++) {
+        const json_t *entry = json_array_get(list, i);
+        if (!strcmp(json_string_value(json_object_get(entry, "type")), type) &&
+            !strcmp(json_string_value(json_object_get(entry, "name")), name))
+            return true;
+    }
+    return false;
+}
+
 static int list_stored(dowel *d, const char *type, json_t *list, dowel_error *err) {
     dowel_db *db = NULL;
     dowel_rows *rows = NULL;
@@ -221,7 +242,12 @@ static int list_stored(dowel *d, const char *type, json_t *list, dowel_error *er
     if (!rc)
         rc = dowel_db_query(db, "SELECT type, name, revision, updated FROM blocks WHERE $1 IS NULL OR type = $1",
                             DOWEL_VALUES(DOWEL_TEXT(type)), &rows, err);
+    size_t in_front = json_array_size(list);
     while (!rc && (rc = dowel_rows_next(rows, err)) == 1) {
+        if (is_listed(list, in_front, dowel_rows_text(rows, 0), dowel_rows_text(rows, 1))) {
+            rc = 0;
+            continue;
+        }
         json_t *entry = json_pack("{s:s,s:s,s:I,s:o,s:s}", "type", dowel_rows_text(rows, 0), "name",
                                   dowel_rows_text(rows, 1), "revision", (json_int_t)dowel_rows_int(rows, 2), "updated",
                                   time_text(dowel_rows_int(rows, 3)), "source", "database");
@@ -237,7 +263,8 @@ int dowel_block_list(dowel *d, const char *type, json_t **blocks, dowel_error *e
     int rc = type ? dowel_find_block_type(d, type, &known, err) : 0;
     if (rc) return rc;
     json_t *list = json_array();
-    rc = list ? list_stored(d, type, list, err) : no_memory(err);
+    rc = list ? dowel_readonly_list(d, type, list, err) : no_memory(err);
+    if (!rc) rc = list_stored(d, type, list, err);
     if (!rc) rc = sort(&list, err);
     if (rc)
         json_decref(list);
@@ -273,6 +300,7 @@ int dowel_block_delete(dowel *d, const char *reference, bool force, dowel_error 
     dowel_db *db = NULL;
     dowel_stored stored;
     int rc = dowel_reference_parse(d, reference, &type, name, err);
+    if (!rc) rc = refuse_readonly(type, name, err);
     if (!rc) rc = dowel_registry_database(d, &db, err);
     if (rc) return rc;
     rc = dowel_db_begin(db, err);

@@ -35,8 +35,8 @@ static int cycle(const dowel_loading *at, const char *reference, dowel_error *er
     return dowel_fail(err, DOWEL_E_INVALID, "blocks refer to each other in a circle: %s", chain);
 }
 
-static int load_in(const dowel_loading *at, dowel_db *db, const char *reference, const char *types, dowel_block **block,
-                   dowel_error *err) {
+int dowel_load_below(const dowel_loading *at, const char *reference, const char *types, dowel_block **block,
+                     dowel_error *err) {
     const dowel_block_type *type;
     dowel_stored stored;
     char name[DOWEL_NAME_SIZE];
@@ -47,27 +47,16 @@ static int load_in(const dowel_loading *at, dowel_db *db, const char *reference,
         return dowel_fail(err, DOWEL_E_INVALID, "block %s: references are nested too deeply", reference);
     for (const dowel_loading *frame = at; frame; frame = frame->parent)
         if (frame->reference && !strcmp(frame->reference, reference)) return cycle(at, reference, err);
-    rc = dowel_stored_read(at->d, db, type, name, &stored, err);
+    rc = dowel_stored_read(at->d, at->db, type, name, &stored, err);
     if (rc) return rc;
     rc = dowel_stored_open(at->d, &stored, err);
     if (!rc) {
-        dowel_loading here = {at->d, db, at, reference, at->depth + 1};
+        dowel_loading here = {at->d, at->db, at, reference, at->depth + 1};
         dowel_resolver resolver = dowel_resolver_below(&here);
         rc = dowel_block_new(type, name, stored.document, &resolver, block, err);
         if (rc) dowel_error_prefix(err, "block %s: ", reference);
     }
     dowel_stored_clear(&stored);
-    return rc;
-}
-
-int dowel_load_below(const dowel_loading *at, const char *reference, const char *types, dowel_block **block,
-                     dowel_error *err) {
-    if (at->db) return load_in(at, at->db, reference, types, block, err);
-    dowel_db *db;
-    int rc = dowel_registry_database(at->d, &db, err);
-    if (rc) return rc;
-    rc = load_in(at, db, reference, types, block, err);
-    dowel_database_release(at->d, db);
     return rc;
 }
 

@@ -1,4 +1,4 @@
-/* Reads blocks from the registry's table. */
+/* Reads blocks from the sources in front of the registry, then from the registry's table. */
 #include "stored.h"
 
 #include <dowel/stream.h>
@@ -62,30 +62,27 @@ int dowel_reference_parse(dowel *d, const char *reference, const dowel_block_typ
 }
 
 /* NOT_FOUND, with the nearest of the names that this type has. */
-static int not_found(dowel_db *db, const dowel_block_type *type, const char *name, dowel_error *err) {
-    const char **names = NULL;
-    size_t count = 0;
+static int not_found(dowel *d, dowel_db *db, const dowel_block_type *type, const char *name, dowel_error *err) {
+    json_t *list = json_array(), *entry;
     dowel_rows *rows;
-    if (!dowel_db_query(db, "SELECT name FROM blocks WHERE type = $1", DOWEL_VALUES(DOWEL_TEXT(type->name)), &rows,
-                        NULL)) {
-        while (dowel_rows_next(rows, NULL) == 1) {
-            const char **grown = realloc(names, (count + 2) * sizeof *names);
-            char *copy = grown ? strdup(dowel_rows_text(rows, 0)) : NULL;
-            if (grown) names = grown;
-            if (!copy) break;
-            names[count++] = copy;
-            names[count] = NULL;
-        }
+    if (list && !dowel_db_query(db, "SELECT name FROM blocks WHERE type = $1", DOWEL_VALUES(DOWEL_TEXT(type->name)),
+                                &rows, NULL)) {
+        while (dowel_rows_next(rows, NULL) == 1)
+            json_array_append_new(list, json_pack("{s:s,s:s}", "type", type->name, "name", dowel_rows_text(rows, 0)));
         dowel_rows_free(rows);
     }
-    const char *near = count ? dowel_nearest(name, names) : NULL;
+    if (list) (void)dowel_readonly_list(d, type->name, list, NULL);
+    const char **names = calloc(json_array_size(list) + 1, sizeof *names);
+    size_t i;
+    json_array_foreach(list, i, entry) if (names) names[i] = json_string_value(json_object_get(entry, "name"));
+    const char *near = names ? dowel_nearest(name, names) : NULL;
     int rc = dowel_fail(err, DOWEL_E_NOT_FOUND, "no block %s/%s%s%s%s", type->name, name,
                         near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
     if (!near)
         dowel_error_hint(err, "`dowel block list` shows the saved blocks, `dowel block save %s/%s` makes one",
                          type->name, name);
-    for (size_t i = 0; i < count; i++) free((void *)names[i]);
     free(names);
+    json_decref(list);
     return rc;
 }
 
@@ -111,26 +108,67 @@ static int read_row(dowel_rows *rows, dowel_stored *stored, dowel_error *err) {
     return 0;
 }
 
-int dowel_stored_read(dowel *d, dowel_db *db, const dowel_block_type *type, const char *name, dowel_stored *stored,
-                      dowel_error *err) {
-    (void)d;
-    *stored = (dowel_stored){.type = type};
-    snprintf(stored->name, sizeof stored->name, "%s", name);
+static int read_table(dowel *d, dowel_db *db, dowel_stored *stored, dowel_error *err) {
     dowel_rows *rows;
     int rc = dowel_db_query(db,
                             "SELECT revision, version, document, sealed, key_id, created, updated FROM blocks "
                             "WHERE type = $1 AND name = $2",
-                            DOWEL_VALUES(DOWEL_TEXT(type->name), DOWEL_TEXT(name)), &rows, err);
+                            DOWEL_VALUES(DOWEL_TEXT(stored->type->name), DOWEL_TEXT(stored->name)), &rows, err);
     if (rc) return rc;
     int got = dowel_rows_next(rows, err);
     rc = got == 1 ? read_row(rows, stored, err) : got;
     dowel_rows_free(rows);
-    if (got == 0) rc = not_found(db, type, name, err);
+    snprintf(stored->origin, sizeof stored->origin, "database");
+    return got == 0 ? not_found(d, db, stored->type, stored->name, err) : rc;
+}
+
+int dowel_stored_read(dowel *d, dowel_db *db, const dowel_block_type *type, const char *name, dowel_stored *stored,
+                      dowel_error *err) {
+    *stored = (dowel_stored){.type = type};
+    snprintf(stored->name, sizeof stored->name, "%s", name);
+    int found = dowel_readonly_read(type, name, &stored->document, stored->origin, err);
+    if (found < 0) dowel_error_prefix(err, "block %s/%s: ", type->name, name);
+    if (found) {
+        stored->readonly = true;
+        stored->version = type->version;
+        return found < 0 ? found : 0;
+    }
+    dowel_db *borrowed = NULL;
+    int rc = db ? 0 : dowel_registry_database(d, &borrowed, err);
+    if (!rc) rc = read_table(d, db ? db : borrowed, stored, err);
+    dowel_database_release(d, borrowed);
     if (rc) dowel_stored_clear(stored);
     return rc;
 }
 
+/* What `split` says of a document whose secrets are as they are; a mask in the place of one is refused. */
+static int split(dowel *d, const dowel_stored *stored, json_t **shown, dowel_error *err) {
+    json_t *secrets;
+    int rc = dowel_secrets_split(d, stored->type, stored->document, shown, &secrets, err);
+    if (rc) return dowel_error_prefix(err, "block %s/%s (%s): ", stored->type->name, stored->name, stored->origin);
+    dowel_json_cleanse(secrets);
+    return 0;
+}
+
+int dowel_stored_mask(dowel *d, dowel_stored *stored, bool omit, dowel_error *err) {
+    json_t *shown = NULL;
+    int rc = stored->readonly ? split(d, stored, &shown, err) : 0;
+    if (rc) return rc;
+    if (shown) {
+        dowel_json_cleanse(stored->document);
+        stored->document = shown;
+    }
+    dowel_secrets_mask(stored->document, omit);
+    return 0;
+}
+
 int dowel_stored_open(dowel *d, dowel_stored *stored, dowel_error *err) {
+    if (stored->readonly) {
+        json_t *shown = NULL;
+        int rc = split(d, stored, &shown, err);
+        json_decref(shown);
+        return rc;
+    }
     if (!stored->sealed) return 0;
     const dowel_keys *keys;
     int rc = dowel_keys_get(d, false, &keys, err);

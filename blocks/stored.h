@@ -2,6 +2,7 @@
 #ifndef DOWEL_STORED_H
 #define DOWEL_STORED_H
 
+#include "readonly.h"
 #include "sealing.h"
 
 #include <dowel/database.h>
@@ -17,6 +18,8 @@ typedef struct dowel_stored {
     void *sealed;     /* NULL: no secrets */
     size_t sealed_size;
     char key_id[DOWEL_KEY_ID_SIZE];
+    bool readonly; /* from a source in front of the database: no revision, no times, secrets as they are */
+    char origin[DOWEL_ORIGIN_SIZE]; /* "database", or which variable or file */
 } dowel_stored;
 
 /* A connection with the registry's tables in place; given back with dowel_database_release. */
@@ -26,17 +29,20 @@ int dowel_registry_database(dowel *d, dowel_db **db, dowel_error *err);
 int dowel_reference_parse(dowel *d, const char *reference, const dowel_block_type **type, char name[DOWEL_NAME_SIZE],
                           dowel_error *err);
 
-/* 0, or NOT_FOUND with a suggestion. dowel_stored_clear ends what succeeded. */
+/* From the first source that has it. `db` NULL: borrowed, where it is needed. 0, or NOT_FOUND with a suggestion. dowel_stored_clear ends
+ * what succeeded. */
 int dowel_stored_read(dowel *d, dowel_db *db, const dowel_block_type *type, const char *name, dowel_stored *stored,
                       dowel_error *err);
 /* Puts the secrets into the document. */
 int dowel_stored_open(dowel *d, dowel_stored *stored, dowel_error *err);
+/* Masks the secrets of a document that was not opened, or leaves them out. */
+int dowel_stored_mask(dowel *d, dowel_stored *stored, bool omit, dowel_error *err);
 void dowel_stored_clear(dowel_stored *stored);
 
 /* Where a chain of references stands: each block on the way to the one being loaded is a frame, so that a cycle is seen. */
 typedef struct dowel_loading {
     dowel *d;
-    dowel_db *db; /* NULL: borrowed for each reference */
+    dowel_db *db; /* NULL: borrowed for each block */
     const struct dowel_loading *parent;
     const char *reference; /* NULL: no named block (arguments of a task, an inline block) */
     int depth;

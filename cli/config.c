@@ -5,11 +5,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Which block comes from where; an unreachable registry is said in their place. */
+static json_t *sources(cli *c) {
+    json_t *blocks = NULL, *entry;
+    dowel_error err;
+    if (dowel_block_list(c->d, NULL, &blocks, &err)) return json_string(err.message);
+    json_t *found = json_object();
+    size_t i;
+    json_array_foreach(blocks, i, entry) {
+        char reference[160];
+        snprintf(reference, sizeof reference, "%s/%s", json_string_value(json_object_get(entry, "type")),
+                 json_string_value(json_object_get(entry, "name")));
+        json_object_set(found, reference, json_object_get(entry, "source"));
+    }
+    json_decref(blocks);
+    return found;
+}
+
 int cli_config(cli *c) {
     static const struct {
         const char *name;
         bool secret;
     } variables[] = {{"DOWEL_DATABASE_URL", true},
+                     {"DOWEL_BLOCKS_DIR", false},
                      {"DOWEL_KEY", true},
                      {"DOWEL_KEY_FILE", false},
                      {"DOWEL_LOG", false},
@@ -55,8 +73,8 @@ int cli_config(cli *c) {
                      {"EDITOR", false},
                      {"NO_COLOR", false}};
     if (cli_wants_help(c)) {
-        puts("Usage: dowel config [--json]\n\nShows the version, the database in use and the variables that dowel "
-             "honours and that are set.\n\nExample:\n  dowel config --json");
+        puts("Usage: dowel config [--json]\n\nShows the version, the database in use, the variables that dowel "
+             "honours and that are set, and where each block comes from.\n\nExample:\n  dowel config --json");
         return 0;
     }
     cli_flag flag;
@@ -73,14 +91,20 @@ int cli_config(cli *c) {
         if (value && *value)
             json_object_set_new(environment, variables[i].name, json_string(variables[i].secret ? "(set)" : value));
     }
-    json_t *config = json_pack("{s:s,s:s,s:o}", "version", dowel_version(), "database", dowel_database_url(c->d),
-                               "environment", environment);
+    json_t *blocks = sources(c);
+    json_t *config = json_pack("{s:s,s:s,s:o,s:o}", "version", dowel_version(), "database", dowel_database_url(c->d),
+                               "environment", environment, "blocks", blocks);
     if (c->json) {
         cli_print_json(config);
     } else {
         printf("version:  %s\ndatabase: %s\n", dowel_version(), dowel_database_url(c->d));
         if (json_object_size(environment)) puts("\nenvironment:");
         cli_print_value(c, environment, NULL);
+        if (json_object_size(blocks)) puts("\nblocks:");
+        if (json_is_string(blocks))
+            printf("\nblocks: cannot be listed: %s\n", json_string_value(blocks));
+        else
+            cli_print_value(c, blocks, NULL);
     }
     json_decref(config);
     return 0;

@@ -89,10 +89,9 @@ static void help(void) {
          "\nExit status: 0 done; 2 bad input, nothing changed; 3 not found; 4 credentials or permission; 5 network, "
          "timeout or\n"
          "service unavailable; 6 remote work failed; 7 exists already or conflict; 130 interrupted; 1 anything else.\n"
-         "\nEnvironment: DOWEL_DATABASE_URL (sqlite:PATH, postgresql://..., memory:), DOWEL_KEY, DOWEL_KEY_FILE, "
-         "DOWEL_LOG (debug, info, "
-         "warning,\n"
-         "error), DOWEL_WORKERS, NO_COLOR, and what the clouds' own tools honour.");
+         "\nEnvironment: DOWEL_DATABASE_URL (sqlite:PATH, postgresql://..., memory:), DOWEL_BLOCKS_DIR, DOWEL_KEY, "
+         "DOWEL_KEY_FILE,\nDOWEL_LOG (debug, info, warning, error), DOWEL_WORKERS, NO_COLOR, and what the clouds' own "
+         "tools honour.");
 }
 
 /* The process holds secrets: no core file, no other process of the user looking in. */

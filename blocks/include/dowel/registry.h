@@ -1,5 +1,8 @@
 /* dowel/registry.h: where blocks live. A reference is "type/name", such as "gcs-bucket/results".
  *
+ * Where it is looked for: the variable DOWEL_BLOCK_TYPE__NAME (in capitals, _ for -), the file DOWEL_BLOCKS_DIR/TYPE/NAME.json, the
+ * database. The first two hold the document as JSON, secrets as they are, and are only read: saving or deleting such a block is CONFLICT.
+ *
  * Secrets of a saved block are sealed (AES-256-GCM); they leave the registry only inside a loaded block. All functions may be
  * called from any thread and from many processes at once. */
 #ifndef DOWEL_REGISTRY_H
@@ -29,7 +32,7 @@ DOWEL_API int dowel_block_save_struct(dowel *d, const char *reference, const voi
 /* Loads with everything it refers to. The caller ends it with dowel_block_free. */
 DOWEL_API int dowel_block_load(dowel *d, const char *reference, dowel_block **block, dowel_error *err);
 /* The stored block as JSON: type, name, revision, version, created, updated, source, document (secrets masked, or shown when
- * asked; DOWEL_SECRETS_MASKED needs no key). New reference. */
+ * asked; DOWEL_SECRETS_MASKED needs no key). What is not from the database has no revision and no times. New reference. */
 DOWEL_API int dowel_block_show(dowel *d, const char *reference, dowel_secrets secrets, json_t **shown,
                                dowel_error *err);
 /* An array of {type, name, revision, updated, source}; `type` NULL: all. New reference. */
