@@ -49,7 +49,17 @@ static void copy_trace(const json_t *payload, dowel_error *err) {
     }
 }
 
-static int function_failed(const dowel_lambda_function *f, const char *kind, const json_t *payload, dowel_error *err) {
+/* The log comes after the trace, its end where there is no room for all: the last lines say why. */
+static void copy_log(const char *log, dowel_error *err) {
+    size_t used = strlen(err->detail), length = strlen(log);
+    if (used && used + 64 < sizeof err->detail) used += (size_t)sprintf(err->detail + used, "log:\n");
+    size_t room = sizeof err->detail - used - 1;
+    if (length > room) log += length - room;
+    snprintf(err->detail + used, room + 1, "%s", log);
+}
+
+static int function_failed(const dowel_lambda_function *f, const char *kind, const json_t *payload, const char *log,
+                           dowel_error *err) {
     const char *type = json_string_value(json_object_get(payload, "errorType")),
                *message = json_string_value(json_object_get(payload, "errorMessage"));
     dowel_error local;
@@ -58,7 +68,10 @@ static int function_failed(const dowel_lambda_function *f, const char *kind, con
                message ? ": " : "", message ? message : "");
     snprintf(err->reason, sizeof err->reason, "%s", type ? type : kind);
     copy_trace(payload, err);
-    dowel_error_hint(err, "the function's own log says more: --tail");
+    if (log)
+        copy_log(log, err);
+    else
+        dowel_error_hint(err, "the function's own log says more: --tail");
     return DOWEL_E_REMOTE;
 }
 
@@ -84,14 +97,14 @@ static int read_answer(const dowel_lambda_function *f, const dowel_http_response
     char *log = log_of(response);
     int rc = 0;
     if (failed) {
-        rc = function_failed(f, failed, payload, err);
-        if (log && err && !*err->detail) snprintf(err->detail, sizeof err->detail, "%s", log);
+        rc = function_failed(f, failed, payload, log, err);
         json_decref(payload);
+    } else if (body.size && !payload) {
+        rc = dowel_fail(err, DOWEL_E_PROTOCOL, "Lambda function %s: the answer is not UTF-8", f->function_name);
     } else {
         *result = json_pack("{s:i,s:o,s:s*,s:s*}", "status", dowel_http_status(response), "payload",
                             payload ? payload : json_null(), "executed_version", version, "log", log);
-        if (!*result)
-            rc = dowel_fail(err, DOWEL_E_PROTOCOL, "Lambda function %s: the answer is not UTF-8", f->function_name);
+        if (!*result) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     }
     free(log);
     return rc;

@@ -1,4 +1,4 @@
-// Functions that the tests invoke: one answers what it was given, one throws, one takes its time.
+// Functions that the tests invoke: one answers what it was given, one throws, one takes its time, one writes down that it ran.
 'use strict'
 
 module.exports.echo = async (event) => event
@@ -13,4 +13,9 @@ module.exports.fail = async () => {
 module.exports.slow = async (event) => {
   await new Promise((resolve) => setTimeout(resolve, (event && event.milliseconds) || 1000))
   return { waited: (event && event.milliseconds) || 1000 }
+}
+
+module.exports.count = async (event) => {
+  require('node:fs').appendFileSync(event.file, 'ran\n')
+  return { ran: true }
 }
