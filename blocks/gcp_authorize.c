@@ -1,10 +1,10 @@
 /* Puts an access token on a request, where it is safe to send one. */
 #include "gcp.h"
 
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static int set_header(dowel_http_request *request, const char *token, dowel_error *err) {
     size_t size = strlen(token) + sizeof "Bearer ";
@@ -12,39 +12,73 @@ static int set_header(dowel_http_request *request, const char *token, dowel_erro
     if (!value) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     snprintf(value, size, "Bearer %s", token);
     dowel_http_secret_header(request, "Authorization", value);
-    OPENSSL_cleanse(value, size);
-    free(value);
+    dowel_gcp_wipe(value);
     return 0;
 }
 
-static int refuse(const dowel_block *credentials, const char *url, dowel_error *err) {
-    int rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "no access token is sent over plain http to %.*s",
-                        (int)(7 + strcspn(url + 7, "/?#")), url);
-    dowel_error_hint(err, "use https; for a stand-in server save %s with `anonymous`",
-                     credentials ? dowel_block_reference(credentials) : "a gcp-credentials block");
+/* Whether the host of an https address is the domain or within it. */
+static bool is_within(const char *url, const char *domain) {
+    if (strncasecmp(url, "https://", 8) != 0) return false;
+    const char *host = url + 8;
+    size_t size = strcspn(host, ":/?#"), tail = strlen(domain);
+    if (memchr(host, '@', strcspn(host, "/?#")) || size < tail) return false;
+    return !strncasecmp(host + size - tail, domain, tail) && (size == tail || host[size - tail - 1] == '.');
+}
+
+static int check_target(const dowel_gcp_identity *id, const char *url, dowel_error *err) {
+    if (!dowel_gcp_safe_url(url)) {
+        int rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "no access token is sent over plain http to %.*s",
+                            (int)(7 + strcspn(url + 7, "/?#")), url);
+        dowel_error_hint(err, "use https; for a stand-in server save a gcp-credentials block with `anonymous`");
+        return rc;
+    }
+    if (!dowel_gcp_default_universe(id) && is_within(url, DOWEL_GCP_UNIVERSE)) {
+        int rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "%s: credentials of universe %s are not for services of %s",
+                            id->origin, id->universe, DOWEL_GCP_UNIVERSE);
+        dowel_error_hint(err, "give the block of the service an endpoint in %s", id->universe);
+        return rc;
+    }
+    return 0;
+}
+
+/* Google's own APIs accept what a service account signs itself (AIP-4111), which saves a round trip. Another universe's know nothing else. A
+ * token endpoint that was chosen is asked, and so is one that stands in for Google's. */
+static bool signs_itself(const dowel_gcp_identity *id, const char *url) {
+    if (id->kind != DOWEL_GCP_SERVICE_ACCOUNT || id->subject) return false;
+    if (!dowel_gcp_default_universe(id)) return true;
+    return !id->asks && !strcmp(id->token_uri, DOWEL_GCP_TOKEN_URI) && is_within(url, DOWEL_GCP_UNIVERSE);
+}
+
+int dowel_gcp_authorize_as(dowel *d, dowel_http_request *request, void *identity, bool again, dowel_error *err) {
+    static const char scheme[] = "Bearer ";
+    dowel_gcp_identity *id = identity;
+    const char *url = dowel_http_url(request), *sent = dowel_http_get_header(request, "Authorization");
+    char *token = NULL, *refused = NULL;
+    dowel_http_header(request, "X-Goog-User-Project", id->kind == DOWEL_GCP_ANONYMOUS ? NULL : id->quota_project);
+    if (id->kind == DOWEL_GCP_ANONYMOUS) {
+        dowel_http_header(request, "Authorization", NULL);
+        return 0;
+    }
+    int rc = check_target(id, url ? url : "http://", err);
+    if (!rc && id->kind == DOWEL_GCP_TOKEN) return set_header(request, id->token, err);
+    if (!rc && again && sent && !strncmp(sent, scheme, sizeof scheme - 1) &&
+        !(refused = strdup(sent + sizeof scheme - 1)))
+        rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    const dowel_gcp_asking asking = {.identity = id, .self_signed = !rc && signs_itself(id, url)};
+    if (!rc) rc = dowel_gcp_cached_token(d, &asking, refused, again, &token, NULL, err);
+    if (!rc) rc = set_header(request, token, err);
+    dowel_gcp_wipe(refused);
+    dowel_gcp_wipe(token);
     return rc;
 }
 
 int dowel_gcp_authorize(dowel *d, dowel_http_request *request, void *context, bool again, dowel_error *err) {
-    static const char scheme[] = "Bearer ";
     dowel_block *credentials = context;
-    const char *sent = dowel_http_get_header(request, "Authorization");
-    char *token, *quota_project, *refused = NULL;
-    if (again && sent && !strncmp(sent, scheme, sizeof scheme - 1) && !(refused = strdup(sent + sizeof scheme - 1)))
-        return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-    int rc = dowel_gcp_token_after(d, credentials, refused, again, &token, NULL, &quota_project, err);
-    if (refused) OPENSSL_cleanse(refused, strlen(refused));
-    free(refused);
+    dowel_gcp_identity *id;
+    int rc = dowel_gcp_known_identity(d, credentials, again, &id, err);
     if (rc) return rc;
-    const char *url = dowel_http_url(request);
-    if (!token)
-        dowel_http_header(request, "Authorization", NULL);
-    else
-        rc = url && dowel_gcp_safe_url(url) ? set_header(request, token, err)
-                                            : refuse(credentials, url ? url : "http://", err);
-    dowel_http_header(request, "X-Goog-User-Project", token ? quota_project : NULL);
-    if (token) OPENSSL_cleanse(token, strlen(token));
-    free(token);
-    free(quota_project);
+    rc = dowel_gcp_authorize_as(d, request, id, again, err);
+    if (rc && credentials) dowel_error_prefix(err, "block %s: ", dowel_block_reference(credentials));
+    dowel_gcp_identity_drop(id);
     return rc;
 }

@@ -1,22 +1,22 @@
-/* Who gcp-credentials are: a token is fetched, and its owner is what the file says or Google's tokeninfo answers. */
+/* Who gcp-credentials are: a token is fetched, and its owner is what the file, the machine or Google's answer about the token says. */
 #include "gcp.h"
 
-#include <dowel/stream.h>
-
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const dowel_http_service service = {.name = "Google OAuth", .max_attempts = 2, .backoff = 0.2};
 
+static void put(json_t *report, const char *member, const char *text) {
+    if (text && *text) json_object_set_new(report, member, json_string(text));
+}
+
 /* Of a token whose credentials do not name their owner. No failure: the token works, only its owner is unknown. */
-static void ask_owner(dowel *d, const char *token_uri, const char *token, json_t *report) {
+static void ask_owner_of_user(dowel *d, const char *token_uri, const char *token, json_t *report) {
     char base[512];
-    const char *known = token_uri ? token_uri : "https://oauth2.googleapis.com/token";
-    size_t length = strlen(known);
-    if (length > 6 && !strcmp(known + length - 6, "/token")) length -= 6;
-    snprintf(base, sizeof base, "%.*s", (int)length, known);
+    size_t length = strlen(token_uri);
+    if (length > 6 && !strcmp(token_uri + length - 6, "/token")) length -= 6;
+    snprintf(base, sizeof base, "%.*s", (int)(length < sizeof base ? length : sizeof base - 1), token_uri);
     size_t size = strlen(token) + 16;
     char *body = malloc(size);
     if (!body) return;
@@ -29,41 +29,65 @@ static void ask_owner(dowel *d, const char *token_uri, const char *token, json_t
     dowel_http_timeout(r, 10);
     json_t *info = NULL;
     if (!dowel_http_fetch_json(d, r, &info, NULL)) {
-        const char *email = json_string_value(json_object_get(info, "email"));
-        if (email) json_object_set_new(report, "identity", json_string(email));
-        json_t *scope = json_object_get(info, "scope");
-        if (scope) json_object_set(report, "scope", scope);
+        put(report, "identity", json_string_value(json_object_get(info, "email")));
+        put(report, "scope", json_string_value(json_object_get(info, "scope")));
     }
     json_decref(info);
-    OPENSSL_cleanse(body, size);
-    free(body);
+    dowel_gcp_wipe(body);
+}
+
+/* A federated identity: its token service tells the principal, where the file names the address to ask. */
+static void ask_principal(dowel *d, const dowel_gcp_identity *id, const char *token, json_t *report) {
+    const char *const pairs[][2] = {{"token", token},
+                                    {"token_type_hint", "urn:ietf:params:oauth:token-type:access_token"}};
+    json_t *info = NULL;
+    if (id->token_info_uri && !dowel_gcp_post_form(d, id->token_info_uri, pairs, 2, id, true, &info, NULL))
+        put(report, "identity", json_string_value(json_object_get(info, "username")));
+    json_decref(info);
+    put(report, "audience", id->audience);
+}
+
+static int find_owner(dowel *d, const dowel_gcp_identity *id, const char *token, json_t *report, dowel_error *err) {
+    char *email = NULL;
+    int rc = dowel_gcp_email(d, id, &email, err);
+    if (rc) return rc;
+    put(report, "kind", dowel_gcp_kind_name(id->kind));
+    put(report, "from", id->origin);
+    if (email)
+        put(report, "identity", email);
+    else if (id->kind == DOWEL_GCP_ANONYMOUS)
+        put(report, "identity", "anonymous");
+    else if (id->kind == DOWEL_GCP_EXTERNAL_ACCOUNT || id->kind == DOWEL_GCP_EXTERNAL_USER)
+        ask_principal(d, id, token, report);
+    else
+        ask_owner_of_user(d, id->token_uri ? id->token_uri : DOWEL_GCP_TOKEN_URI, token, report);
+    put(report, "acts_for", id->subject);
+    if (id->source) {
+        put(report, "through", dowel_gcp_kind_name(id->source->kind));
+        put(report, "through_identity", id->source->email);
+        put(report, "audience", id->source->audience);
+    }
+    put(report, "universe_domain", dowel_gcp_default_universe(id) ? NULL : id->universe);
+    free(email);
+    return 0;
 }
 
 int dowel_gcp_check(dowel *d, dowel_block *block, json_t *report, dowel_error *err) {
     char *token = NULL, *project = NULL;
     int64_t expires = 0;
-    dowel_gcp_identity identity;
+    dowel_gcp_identity *id = NULL;
     int rc = dowel_gcp_token(d, block, false, &token, &expires, err);
-    if (rc) return rc;
-    if (!token) {
-        json_object_set_new(report, "identity", json_string("anonymous"));
-    } else if (!(rc = dowel_gcp_known_identity(d, block, &identity, err))) {
-        if (identity.email)
-            json_object_set_new(report, "identity", json_string(identity.email));
-        else
-            ask_owner(d, identity.token_uri, token, report);
-        if (identity.origin) json_object_set_new(report, "from", json_string(identity.origin));
-        dowel_gcp_identity_clear(&identity);
-    }
+    if (!rc) rc = dowel_gcp_known_identity(d, block, false, &id, err);
+    if (!rc) rc = find_owner(d, id, token, report, err);
     if (!rc && expires) {
         char text[DOWEL_TIME_TEXT_SIZE];
         dowel_format_time(expires, text);
-        json_object_set_new(report, "token_expires", json_string(text));
+        put(report, "token_expires", text);
     }
-    if (!rc && !dowel_gcp_project(d, block, NULL, &project, NULL))
-        json_object_set_new(report, "project", json_string(project));
-    if (token) OPENSSL_cleanse(token, strlen(token));
-    free(token);
+    if (!rc && !dowel_gcp_project(d, block, NULL, &project, NULL)) put(report, "project", project);
+    if (!rc) put(report, "quota_project", id->quota_project);
+    dowel_gcp_identity_drop(id);
+    dowel_gcp_wipe(token);
     free(project);
     return rc;
 }

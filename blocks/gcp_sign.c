@@ -11,57 +11,96 @@ static int no_memory(dowel_error *err) {
     return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
 }
 
-/* Instead of asking the terminal. */
-static int no_password(char *buffer, int size, int writing, void *context) {
-    (void)buffer, (void)size, (void)writing, (void)context;
-    return -1;
+static int unusable(const dowel_gcp_identity *id, dowel_error *err) {
+    int rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "%s: its private key cannot sign: it is damaged or not an RSA key",
+                        id->origin);
+    dowel_error_hint(err, "create a new key for %s and use its file unchanged", id->email);
+    return rc;
 }
 
-int dowel_gcp_sign_with_key(const dowel_gcp_identity *id, const void *data, size_t size, void **signature,
-                            size_t *signature_size, dowel_error *err) {
+/* NULL when it is no RSA key. */
+static EVP_PKEY *read_key(const dowel_gcp_identity *id) {
     BIO *pem = BIO_new_mem_buf(id->private_key, -1);
-    EVP_PKEY *key = pem ? PEM_read_bio_PrivateKey(pem, NULL, no_password, NULL) : NULL;
+    char no_password[] = ""; /* else OpenSSL would ask the terminal for that of an encrypted key */
+    EVP_PKEY *key = pem ? PEM_read_bio_PrivateKey(pem, NULL, NULL, no_password) : NULL;
+    BIO_free(pem);
+    if (key && !EVP_PKEY_is_a(key, "RSA")) {
+        EVP_PKEY_free(key);
+        key = NULL;
+    }
+    return key;
+}
+
+int dowel_gcp_check_key(const dowel_gcp_identity *id, dowel_error *err) {
+    EVP_PKEY *key = read_key(id);
+    if (!key) return unusable(id, err);
+    EVP_PKEY_free(key);
+    return 0;
+}
+
+static int sign_with_key(const dowel_gcp_identity *id, const void *data, size_t size, void **signature,
+                         size_t *signature_size, dowel_error *err) {
+    EVP_PKEY *key = read_key(id);
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     unsigned char *bytes = NULL;
     size_t length = 0;
-    bool usable = key && context && EVP_PKEY_is_a(key, "RSA") &&
-                  EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, key) == 1 &&
+    bool usable = key && context && EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, key) == 1 &&
                   EVP_DigestSign(context, NULL, &length, data, size) == 1;
     int rc = 0;
     if (usable && !(bytes = malloc(length))) {
         rc = no_memory(err);
     } else if (!usable || EVP_DigestSign(context, bytes, &length, data, size) != 1) {
         free(bytes);
-        rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "%s: its private key cannot sign: it is damaged or not an RSA key",
-                        id->origin);
-        dowel_error_hint(err, "create a new key for %s and use its file unchanged", id->email);
+        rc = unusable(id, err);
     } else {
         *signature = bytes;
         *signature_size = length;
     }
     EVP_MD_CTX_free(context);
     EVP_PKEY_free(key);
-    BIO_free(pem);
+    return rc;
+}
+
+/* IAM signs with a key that only Google has. */
+static int sign_with_iam(dowel *d, const dowel_gcp_identity *id, const void *data, size_t size, void **signature,
+                         size_t *signature_size, dowel_error *err) {
+    char *payload = dowel_base64(data, size);
+    json_t *answer = NULL;
+    if (!payload) return no_memory(err);
+    int rc = dowel_gcp_iam(d, id->source ? id->source : id, id, "signBlob", json_pack("{s:s}", "payload", payload),
+                           false, &answer, err);
+    free(payload);
+    if (rc) return rc;
+    const char *text = json_string_value(json_object_get(answer, "signedBlob"));
+    if (!text || dowel_base64_decode(text, signature, signature_size))
+        rc = dowel_fail(err, DOWEL_E_PROTOCOL, "IAM answered without a signature");
+    json_decref(answer);
     return rc;
 }
 
 int dowel_gcp_sign(dowel *d, dowel_block *credentials, const void *data, size_t size, char **email, void **signature,
                    size_t *signature_size, dowel_error *err) {
-    dowel_gcp_identity id;
-    int rc = dowel_gcp_known_identity(d, credentials, &id, err);
-    if (rc) return rc;
+    dowel_gcp_identity *id;
     *email = NULL;
     *signature = NULL;
-    if (id.kind != DOWEL_GCP_SERVICE_ACCOUNT) {
-        rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "%s: these credentials cannot sign: they are not a service account's",
-                        id.origin ? id.origin : dowel_block_reference(credentials));
-        dowel_error_hint(err, "use a service account's key");
-    } else if (!(*email = strdup(id.email))) {
-        rc = no_memory(err);
-    } else if ((rc = dowel_gcp_sign_with_key(&id, data, size, signature, signature_size, err))) {
+    *signature_size = 0;
+    int rc = dowel_gcp_known_identity(d, credentials, false, &id, err);
+    if (rc) return rc;
+    rc = dowel_gcp_email(d, id, email, err);
+    if (!rc && !*email) {
+        rc = dowel_fail(err, DOWEL_E_CREDENTIALS,
+                        "%s: these credentials cannot sign: they are not a service account's (%s)", id->origin,
+                        dowel_gcp_kind_name(id->kind));
+        dowel_error_hint(err, "use a service account: its key, impersonation, or the machine that it is attached to");
+    } else if (!rc && id->kind == DOWEL_GCP_SERVICE_ACCOUNT) {
+        rc = sign_with_key(id, data, size, signature, signature_size, err);
+    } else if (!rc && (rc = sign_with_iam(d, id, data, size, signature, signature_size, err))) {
+        dowel_error_prefix(err, "nothing was signed as %s (%s): ", *email, id->origin);
+    }
+    if (rc) {
         free(*email);
         *email = NULL;
     }
-    dowel_gcp_identity_clear(&id);
+    dowel_gcp_identity_drop(id);
     return rc;
 }

@@ -1,7 +1,7 @@
-/* Access tokens: cached per identity in the handle, renewed before they expire, by one thread at a time. */
+/* Tokens: cached per identity in the handle, renewed before they expire, by one thread at a time. */
 #include "gcp.h"
 
-#include <openssl/crypto.h>
+#include <openssl/evp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,21 +22,13 @@ static int64_t now(void) {
     return (int64_t)t.tv_sec * SECOND + t.tv_nsec / 1000;
 }
 
-static void wipe(char *text) {
-    if (text) OPENSSL_cleanse(text, strlen(text));
-    free(text);
-}
-
-static char *copy_of(const char *text) {
-    return text ? strdup(text) : NULL;
-}
-
-/* ---- identities: parsed once for each block and handle ---- */
+/* ---- identities: found once for each block and handle ---- */
 
 typedef struct identity_cache {
     pthread_mutex_t lock;
-    bool ready;
-    dowel_gcp_identity identity;
+    dowel_gcp_identity *identity; /* NULL: not found yet */
+    atomic_uint_fast64_t tries;   /* ended, well or badly */
+    dowel_error failure;          /* of the last one; code 0: it went well, or failed because its own run ended */
 } identity_cache;
 
 static identity_cache *make_identity(void) {
@@ -57,60 +49,40 @@ static void *make_for_handle(dowel *d) {
 
 static void end_identity(void *value) {
     identity_cache *cache = value;
-    dowel_gcp_identity_clear(&cache->identity);
+    dowel_gcp_identity_drop(cache->identity);
     pthread_mutex_destroy(&cache->lock);
     free(cache);
 }
 
-static bool copy_identity(const dowel_gcp_identity *from, dowel_gcp_identity *to) {
-    *to = *from;
-    const char *const texts[] = {from->origin,    from->email,         from->private_key,   from->private_key_id,
-                                 from->client_id, from->client_secret, from->refresh_token, from->token_uri,
-                                 from->project,   from->quota_project, from->token,         from->scopes,
-                                 from->subject};
-    char **const slots[] = {&to->origin,    &to->email,         &to->private_key,   &to->private_key_id,
-                            &to->client_id, &to->client_secret, &to->refresh_token, &to->token_uri,
-                            &to->project,   &to->quota_project, &to->token,         &to->scopes,
-                            &to->subject};
-    bool whole = true;
-    for (size_t i = 0; i < sizeof slots / sizeof slots[0]; i++) {
-        *slots[i] = copy_of(texts[i]);
-        if (texts[i] && !*slots[i]) whole = false;
-    }
-    if (!whole) dowel_gcp_identity_clear(to);
-    return whole;
-}
-
-/* With the cache's lock held and the identity in it. `again`: a file may have been replaced since. */
-static identity_cache *lock_identity(dowel *d, dowel_block *credentials, bool again, int *rc, dowel_error *err) {
+int dowel_gcp_known_identity(dowel *d, dowel_block *credentials, bool again, dowel_gcp_identity **identity,
+                             dowel_error *err) {
     static const char block_key, handle_key;
     identity_cache *cache = credentials ? dowel_block_attach(credentials, &block_key, make_for_block, end_identity)
                                         : dowel_attach(d, &handle_key, make_for_handle, end_identity);
-    if (!cache) {
-        *rc = no_memory(err);
-        return NULL;
-    }
+    *identity = NULL;
+    if (!cache) return no_memory(err);
+    uint_fast64_t seen = atomic_load(&cache->tries);
+    int rc = 0;
     pthread_mutex_lock(&cache->lock);
-    if (!cache->ready || again) {
-        dowel_gcp_identity fresh = {0};
-        *rc = dowel_gcp_identify(credentials, &fresh, err);
-        if (*rc) {
-            pthread_mutex_unlock(&cache->lock);
-            return NULL;
+    bool waited = atomic_load(&cache->tries) != seen;
+    if (waited && cache->failure.code) {
+        if (err) *err = cache->failure;
+        rc = cache->failure.code;
+    } else if (!cache->identity || (again && !waited)) {
+        dowel_gcp_identity *fresh = NULL;
+        dowel_error failure = {0};
+        rc = dowel_gcp_identify(d, credentials, &fresh, &failure);
+        cache->failure = failure;
+        cache->failure.code = dowel_check(d, NULL) ? 0 : rc;
+        atomic_fetch_add(&cache->tries, 1);
+        if (rc) {
+            if (err) *err = failure;
+        } else {
+            dowel_gcp_identity_drop(cache->identity);
+            cache->identity = fresh;
         }
-        dowel_gcp_identity_clear(&cache->identity);
-        cache->identity = fresh;
-        cache->ready = true;
     }
-    *rc = 0;
-    return cache;
-}
-
-int dowel_gcp_known_identity(dowel *d, dowel_block *credentials, dowel_gcp_identity *identity, dowel_error *err) {
-    int rc;
-    identity_cache *cache = lock_identity(d, credentials, false, &rc, err);
-    if (!cache) return rc;
-    if (!copy_identity(&cache->identity, identity)) rc = no_memory(err);
+    if (!rc) *identity = dowel_gcp_identity_hold(cache->identity);
     pthread_mutex_unlock(&cache->lock);
     return rc;
 }
@@ -124,9 +96,11 @@ typedef struct entry {
     pthread_cond_t changed;
     bool renewing;
     char *token;
+    char *refresh_token; /* newer than the identity's; NULL: none */
     int64_t expires, retry_at;
     uint64_t renewals;   /* ended, well or badly */
-    dowel_error failure; /* of the last one; code 0: it went well */
+    bool failed;         /* the last one */
+    dowel_error failure; /* of the last one; code 0: it went well, or failed because its own run ended */
 } entry;
 
 typedef struct tokens {
@@ -145,7 +119,8 @@ static void end_tokens(void *value) {
     tokens *t = value;
     for (entry *e = t->first, *next; e; e = next) {
         next = e->next;
-        wipe(e->token);
+        dowel_gcp_wipe(e->token);
+        dowel_gcp_wipe(e->refresh_token);
         pthread_cond_destroy(&e->changed);
         pthread_mutex_destroy(&e->lock);
         free(e);
@@ -154,7 +129,20 @@ static void end_tokens(void *value) {
     free(t);
 }
 
-/* The entry of an identity; it lives as long as the handle. */
+/* The identity, and which of its tokens. */
+static int digest_of(const dowel_gcp_asking *asking, unsigned char digest[32]) {
+    const char *kind = asking->audience ? "id token for " : asking->self_signed ? "self-signed" : "access token";
+    EVP_MD_CTX *sha = EVP_MD_CTX_new();
+    int ok = sha && EVP_DigestInit_ex(sha, EVP_sha256(), NULL) &&
+             EVP_DigestUpdate(sha, asking->identity->digest, sizeof asking->identity->digest) &&
+             EVP_DigestUpdate(sha, kind, strlen(kind)) &&
+             (!asking->audience || EVP_DigestUpdate(sha, asking->audience, strlen(asking->audience))) &&
+             EVP_DigestFinal_ex(sha, digest, NULL);
+    EVP_MD_CTX_free(sha);
+    return ok ? 0 : -1;
+}
+
+/* The entry of a token; it lives as long as the handle. */
 static entry *find_entry(dowel *d, const unsigned char digest[32]) {
     static const char key;
     tokens *t = dowel_attach(d, &key, make_tokens, end_tokens);
@@ -175,7 +163,7 @@ static entry *find_entry(dowel *d, const unsigned char digest[32]) {
 
 static int give(const entry *e, char **token, int64_t *expires, dowel_error *err) {
     *token = strdup(e->token);
-    *expires = e->expires;
+    if (expires) *expires = e->expires;
     return *token ? 0 : no_memory(err);
 }
 
@@ -187,23 +175,33 @@ static void wait_briefly(entry *e) {
 }
 
 /* Called with the lock held, which is let go of while the request is on its way. */
-static int renew(dowel *d, entry *e, const dowel_gcp_identity *identity, dowel_error *err) {
-    char *token = NULL;
-    int64_t expires = 0;
+static int renew(dowel *d, entry *e, const dowel_gcp_asking *wanted, dowel_error *err) {
+    dowel_gcp_asking asking = *wanted;
+    dowel_gcp_answer answer = {0};
     dowel_error failure = {0};
+    char *refresh_token = e->refresh_token ? strdup(e->refresh_token) : NULL;
+    asking.refresh_token = refresh_token;
+    asking.hurried = e->token && now() < e->expires;
     e->renewing = true;
     pthread_mutex_unlock(&e->lock);
-    int rc = dowel_gcp_request_token(d, identity, &token, &expires, &failure);
+    int rc = asking.audience ? dowel_gcp_request_id_token(d, &asking, &answer, &failure)
+                             : dowel_gcp_request_token(d, &asking, &answer, &failure);
+    dowel_gcp_wipe(refresh_token);
     pthread_mutex_lock(&e->lock);
     e->renewing = false;
     e->renewals++;
+    e->failed = rc != 0;
     e->failure = failure;
-    e->failure.code = rc;
+    e->failure.code = dowel_check(d, NULL) ? 0 : rc;
     if (!rc) {
-        wipe(e->token);
-        e->token = token;
-        e->expires = expires;
+        dowel_gcp_wipe(e->token);
+        e->token = answer.token;
+        e->expires = answer.expires;
         e->retry_at = 0;
+        if (answer.refresh_token) {
+            dowel_gcp_wipe(e->refresh_token);
+            e->refresh_token = answer.refresh_token;
+        }
     } else {
         e->retry_at = now() + AFTER_FAILURE;
         if (err) *err = failure;
@@ -212,14 +210,10 @@ static int renew(dowel *d, entry *e, const dowel_gcp_identity *identity, dowel_e
     return rc;
 }
 
-/* Another thread's failure is this one's too, unless it failed because its own run ended. */
-static bool shared_failure(const entry *e) {
-    return e->failure.code && e->failure.code != DOWEL_E_CANCELLED && e->failure.code != DOWEL_E_TIMEOUT;
-}
-
-static int token_of(dowel *d, const dowel_gcp_identity *identity, const char *refused, bool again, char **token,
-                    int64_t *expires, dowel_error *err) {
-    entry *e = find_entry(d, identity->digest);
+int dowel_gcp_cached_token(dowel *d, const dowel_gcp_asking *asking, const char *refused, bool again, char **token,
+                           int64_t *expires, dowel_error *err) {
+    unsigned char digest[32];
+    entry *e = digest_of(asking, digest) ? NULL : find_entry(d, digest);
     if (!e) return no_memory(err);
     int rc = 0;
     pthread_mutex_lock(&e->lock);
@@ -228,13 +222,13 @@ static int token_of(dowel *d, const dowel_gcp_identity *identity, const char *re
     for (;;) {
         int64_t time = now();
         bool holds = e->token && time < e->expires;
-        bool renewed = e->renewals != seen && !e->failure.code;
+        bool renewed = e->renewals != seen && !e->failed;
         if (holds && (!fresh_wanted || renewed) &&
             (time < e->expires - EARLY || time < e->retry_at || e->renewing || renewed)) {
             rc = give(e, token, expires, err);
             break;
         }
-        if (e->renewals != seen && shared_failure(e)) {
+        if (e->renewals != seen && e->failure.code) {
             if (err) *err = e->failure;
             rc = e->failure.code;
             break;
@@ -245,10 +239,10 @@ static int token_of(dowel *d, const dowel_gcp_identity *identity, const char *re
             if (rc) break;
             continue;
         }
-        rc = renew(d, e, identity, err);
+        rc = renew(d, e, asking, err);
         if (!rc) {
             rc = give(e, token, expires, err);
-        } else if (e->token && now() < e->expires && !fresh_wanted && shared_failure(e)) {
+        } else if (e->token && now() < e->expires && !fresh_wanted && !dowel_check(d, NULL)) {
             dowel_log(d, DOWEL_LOG_WARNING,
                       "an access token could not be renewed; the old one is used while it holds: %s",
                       e->failure.message);
@@ -260,35 +254,21 @@ static int token_of(dowel *d, const dowel_gcp_identity *identity, const char *re
     return rc;
 }
 
-int dowel_gcp_token_after(dowel *d, dowel_block *credentials, const char *refused, bool again, char **token,
-                          int64_t *expires, char **quota_project, dowel_error *err) {
-    dowel_gcp_identity identity = {0};
+int dowel_gcp_token(dowel *d, dowel_block *credentials, bool again, char **token, int64_t *expires, dowel_error *err) {
+    dowel_gcp_identity *id;
     int64_t end = 0;
     *token = NULL;
-    if (quota_project) *quota_project = NULL;
-    int rc;
-    identity_cache *cache = lock_identity(d, credentials, again, &rc, err);
-    if (!cache) return rc;
-    if (!copy_identity(&cache->identity, &identity)) rc = no_memory(err);
-    pthread_mutex_unlock(&cache->lock);
+    int rc = dowel_gcp_known_identity(d, credentials, again, &id, err);
     if (rc) return rc;
-    if (identity.kind == DOWEL_GCP_TOKEN) {
-        *token = copy_of(identity.token);
+    if (id->kind == DOWEL_GCP_TOKEN) {
+        *token = strdup(id->token);
         if (!*token) rc = no_memory(err);
-    } else if (identity.kind != DOWEL_GCP_ANONYMOUS) {
-        rc = token_of(d, &identity, refused, again, token, &end, err);
+    } else if (id->kind != DOWEL_GCP_ANONYMOUS) {
+        const dowel_gcp_asking asking = {.identity = id, .self_signed = !dowel_gcp_default_universe(id)};
+        rc = dowel_gcp_cached_token(d, &asking, NULL, again, token, &end, err);
         if (rc && credentials) dowel_error_prefix(err, "block %s: ", dowel_block_reference(credentials));
     }
-    if (!rc && quota_project && identity.quota_project && !(*quota_project = strdup(identity.quota_project))) {
-        wipe(*token);
-        *token = NULL;
-        rc = no_memory(err);
-    }
-    dowel_gcp_identity_clear(&identity);
+    dowel_gcp_identity_drop(id);
     if (expires) *expires = end;
     return rc;
-}
-
-int dowel_gcp_token(dowel *d, dowel_block *credentials, bool again, char **token, int64_t *expires, dowel_error *err) {
-    return dowel_gcp_token_after(d, credentials, NULL, again, token, expires, NULL, err);
 }

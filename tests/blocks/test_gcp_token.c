@@ -459,7 +459,7 @@ static void refuses_bad_files(void **state) {
         {"[]", "not a Google credentials file"},
         {"{}", "no \"type\""},
         {"{\"installed\": {\"client_id\": \"x\"}}", "OAuth client file"},
-        {"{\"type\": \"external_account\"}", "\"external_account\" are not supported"},
+        {"{\"type\": \"gdch_service_account\"}", "\"gdch_service_account\" are not supported"},
         {"{\"type\": \"service_account\"}", "\"client_email\" is missing"},
         {"{\"type\": \"service_account\", \"client_email\": \"a\", \"private_key\": \"b\"}", "PEM"},
         {"{\"type\": \"service_account\", \"client_email\": \"a\", \"private_key\": \"-----BEGIN PRIVATE "

@@ -34,7 +34,7 @@ def clean_environment(folder):
     env.update(HOME=os.path.join(folder, "home"), TMPDIR=os.path.join(folder, "tmp"),
                XDG_CONFIG_HOME=os.path.join(folder, "config"), XDG_DATA_HOME=os.path.join(folder, "data"),
                XDG_STATE_HOME=os.path.join(folder, "state"), XDG_CACHE_HOME=os.path.join(folder, "cache"),
-               DOWEL_TEST_TMP=os.path.join(folder, "tmp"), AWS_EC2_METADATA_DISABLED="true", NO_COLOR="1")
+               DOWEL_TEST_TMP=os.path.join(folder, "tmp"), AWS_EC2_METADATA_DISABLED="true", NO_GCE_CHECK="true", NO_COLOR="1")
     return env
 
 

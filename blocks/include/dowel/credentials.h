@@ -14,7 +14,7 @@ extern "C" {
 
 /* Block type "gcp-credentials". With no field: what Google's libraries would find (Application Default Credentials, AIP-4110). */
 typedef struct dowel_gcp_credentials {
-    json_t *service_account_info;     /* the key file's content (secret) */
+    json_t *service_account_info;     /* a credentials file's content (secret) */
     const char *service_account_file; /* path of a credentials file of any type that Google's libraries read */
     const char *token;                /* an access token as it is (secret) */
     bool anonymous;                   /* send none: for stand-in servers and public data */
@@ -34,8 +34,13 @@ DOWEL_API int dowel_gcp_authorize(dowel *d, dowel_http_request *request, void *c
  * epoch, 0 unknown. *token is NULL for anonymous credentials. */
 DOWEL_API int dowel_gcp_token(dowel *d, dowel_block *credentials, bool again, char **token, int64_t *expires,
                               dowel_error *err);
-/* The project to use: `given` when not NULL, the block's, the key file's, GOOGLE_CLOUD_PROJECT, or an error that says how to set
- * it. Newly allocated. */
+/* An ID token for an audience, such as "https://my-service.run.app": of a service account by its key, by impersonation, or of this
+ * machine. From the same cache. Newly allocated: overwrite it before free(). */
+DOWEL_API int dowel_gcp_id_token(dowel *d, dowel_block *credentials, const char *audience, bool again, char **token,
+                                 int64_t *expires, dowel_error *err);
+/* The project to use: `given` when not NULL, the block's, GOOGLE_CLOUD_PROJECT, GCLOUD_PROJECT, the credentials file's or the metadata
+ * server's, gcloud's configuration, or an error that says how to set it. A file that the block names comes before the environment. Newly
+ * allocated. */
 DOWEL_API int dowel_gcp_project(dowel *d, dowel_block *credentials, const char *given, char **project,
                                 dowel_error *err);
 /* Signs bytes (RSA SHA-256) as the identity of the credentials: with its private key, or through IAM's signBlob where there is none. *email (who

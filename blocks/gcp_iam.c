@@ -1,0 +1,85 @@
+/* IAM's API for service accounts (Service Account Credentials API): tokens and signatures of an account that another identity may act as. */
+#include "gcp.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TIMEOUT 60
+#define TIMEOUT_HURRIED 10
+
+static void explain(const dowel_http_response *response, dowel_error *err) {
+    dowel_gcp_explain(response, err);
+    int status = dowel_http_status(response);
+    if (status >= 500 || status == 429) return;
+    err->code = DOWEL_E_CREDENTIALS;
+    if (status == 403 || status == 404)
+        dowel_error_hint(
+            err, "does the service account exist, is IAM's API (iamcredentials.googleapis.com) enabled, and does "
+                 "the caller have the role roles/iam.serviceAccountTokenCreator on it?");
+}
+
+static const dowel_retry_rule retry[] = {{429, NULL, true}, {500, NULL, true}, {502, NULL, true},
+                                         {503, NULL, true}, {504, NULL, true}, {0, NULL, false}};
+static const dowel_http_service service = {.name = "Google IAM",
+                                           .retry = retry,
+                                           .max_attempts = 4,
+                                           .backoff = 0.5,
+                                           .backoff_limit = 8,
+                                           .authorize = dowel_gcp_authorize_as,
+                                           .explain = explain},
+                                once = {.name = "Google IAM",
+                                        .max_attempts = 1,
+                                        .authorize = dowel_gcp_authorize_as,
+                                        .explain = explain};
+
+/* The account's resource: as its file says, or the standard one, at the address that gcloud would use. */
+static int resource(dowel *d, const dowel_gcp_identity *about, char *url, size_t size, dowel_error *err) {
+    if (about->iam) {
+        snprintf(url, size, "%s", about->iam);
+        return 0;
+    }
+    char *email = NULL;
+    int rc = dowel_gcp_email(d, about, &email, err);
+    if (rc) return rc;
+    if (!email)
+        return dowel_fail(err, DOWEL_E_CREDENTIALS, "%s: these credentials are not a service account's", about->origin);
+    const char *other = getenv("CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS");
+    size_t length = other ? strlen(other) : 0;
+    while (length && other[length - 1] == '/') length--;
+    if (length)
+        snprintf(url, size, "%.*s/v1/projects/-/serviceAccounts/%s", (int)length, other, email);
+    else
+        snprintf(url, size, "https://iamcredentials.%s/v1/projects/-/serviceAccounts/%s",
+                 about->universe ? about->universe : DOWEL_GCP_UNIVERSE, email);
+    free(email);
+    return 0;
+}
+
+int dowel_gcp_iam(dowel *d, const dowel_gcp_identity *caller, const dowel_gcp_identity *about, const char *verb,
+                  json_t *body, bool hurried, json_t **answer, dowel_error *err) {
+    char url[1024];
+    if (!body || (about->delegates && json_object_set(body, "delegates", about->delegates))) {
+        json_decref(body);
+        return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    }
+    int rc = resource(d, about, url, sizeof url, err);
+    if (!rc) {
+        char base[1024];
+        const char *path = url + strcspn(url, ":");
+        path += strspn(path, ":/");
+        path += strcspn(path, "/");
+        snprintf(base, sizeof base, "%.*s", (int)(path - url), url);
+        dowel_http_request *request = dowel_http_new(hurried ? &once : &service, (void *)caller, "POST", base);
+        dowel_http_path_raw(request, path);
+        dowel_http_path_raw(request, ":");
+        dowel_http_path_raw(request, verb);
+        dowel_http_json(request, body);
+        dowel_http_secret_body(request);
+        dowel_http_idempotent(request, true);
+        dowel_http_timeout(request, hurried ? TIMEOUT_HURRIED : TIMEOUT);
+        rc = dowel_http_fetch_json(d, request, answer, err);
+    }
+    json_decref(body);
+    return rc;
+}
