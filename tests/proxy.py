@@ -73,7 +73,8 @@ class Handler(BaseHTTPRequestHandler):
     def send(self, status, headers, body):
         self.send_response_only(status)
         for name, value in headers:
-            if name.lower() not in ("transfer-encoding", "connection", "keep-alive", "content-length"):
+            # The answer to HEAD tells the length of a body that it does not have.
+            if name.lower() not in ("transfer-encoding", "connection", "keep-alive") and (self.command == "HEAD" or name.lower() != "content-length"):
                 self.send_header(name, value)
         if status not in (204, 304) and self.command != "HEAD":
             self.send_header("Content-Length", str(len(body)))

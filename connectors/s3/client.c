@@ -44,6 +44,7 @@ static void explain(const dowel_http_response *response, dowel_error *err) {
             {"InvalidAccessKeyId", "the access key id is unknown: check the aws-credentials block"},
             {"AccessDenied", "these credentials may not do this: check the bucket's and the user's policies"},
             {"ExpiredToken", "the session token has expired: get new temporary keys"},
+            {"InvalidToken", "the session token is not one: check the aws-credentials block"},
             {"PermanentRedirect", "the bucket is in another region: set the block's region"},
             {"AuthorizationHeaderMalformed", "the bucket is in another region: set the block's region"},
             {"RequestTimeTooSkewed", "this machine's clock is wrong"},
@@ -55,6 +56,8 @@ static void explain(const dowel_http_response *response, dowel_error *err) {
         };
         for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++)
             if (!strcmp(hints[i].code, code)) dowel_error_hint(err, "%s", hints[i].hint);
+        /* S3 answers 400 here: it is who we are all the same. */
+        if (!strcmp(code, "ExpiredToken") || !strcmp(code, "InvalidToken")) err->code = DOWEL_E_PERMISSION;
         if (!strcmp(code, "BucketAlreadyExists") || !strcmp(code, "BucketAlreadyOwnedByYou"))
             err->code = DOWEL_E_EXISTS;
     }

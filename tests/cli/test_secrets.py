@@ -152,8 +152,21 @@ class CredentialsFiles(CommandTest):
                "private_key_id": "1", "token_uri": "http://127.0.0.1:1/token"}
         self.use(self.write("bad-key.json", json.dumps(bad)), "bad-key.json")
         self.use(self.folder, "not a regular file")
-        if os.getuid():
-            self.use(self.write("closed.json", "{}", 0), "closed.json", "Permission denied")
+
+    def test_unreadable_file(self):
+        """Root may read everything: the command runs as somebody else then."""
+        closed, other = self.write("closed.json", "{}", 0), {}
+        if not os.getuid():
+            other = {"user": 65534, "group": 65534, "extra_groups": []}
+            for path in (self.folder, self.path("home"), self.path("tmp")):
+                os.chown(path, 65534, 65534)
+            try:
+                subprocess.run([BIN, "--version"], check=True, stdout=subprocess.DEVNULL, **other)
+            except (PermissionError, subprocess.CalledProcessError):
+                self.skipTest("only root may run the command here")
+        self.dowel("block", "save", "gcp-credentials/closed", "--service-account-file", closed, **other)
+        self.fails(4, "call", "bigquery.query", "--query", "SELECT 1", "--project", "p", "--credentials", "closed",
+                   says=["closed.json", "Permission denied"], **other)
 
     def test_wrong_type_given_inline(self):
         for text in ('{"type": "frobnicator"}', "[]", '"text"', '{"type": "service_account"'):
