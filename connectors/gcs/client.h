@@ -3,6 +3,7 @@
 #define DOWEL_GCS_CLIENT_H
 
 #include <dowel/gcs.h>
+#include <dowel/objects.h>
 
 typedef struct dowel_gcs_client {
     dowel *d;
@@ -10,9 +11,14 @@ typedef struct dowel_gcs_client {
     dowel_block *credentials;
     const dowel_http_service *service, *once; /* `once` does not retry by itself */
     char base[512];
+    bool
+        last_wins; /* writes without a precondition are repeated too: the caller's contract is that the last one stays */
 } dowel_gcs_client;
 
 int dowel_gcs_client_open(dowel *d, dowel_block *block, dowel_gcs_client *client, dowel_error *err);
+/* Without a bucket: for calls that are about a project. */
+int dowel_gcs_client_open_project(dowel *d, dowel_block *credentials, const char *endpoint, dowel_gcs_client *client,
+                                  dowel_error *err);
 
 /* Where requests go: what the block says, else what the environment does, else Google. Nonzero: too long for `base`. Plain http only where
  * it is said, or where the environment names an emulator. */
@@ -22,38 +28,104 @@ int dowel_gcs_endpoint(const char *given, const char *emulator, char *base, size
 dowel_http_request *dowel_gcs_request(dowel_gcs_client *client, const char *method, const char *name);
 /* A request that starts an upload. */
 dowel_http_request *dowel_gcs_upload_request(dowel_gcs_client *client, const char *kind);
+/* The customer's own encryption key, where the bucket's block has one; `source`: of the object that a copy is made of. */
+void dowel_gcs_encrypt(dowel_http_request *request, const dowel_gcs_bucket *bucket, bool source);
+int dowel_gcs_no_memory(dowel_error *err);
+
+/* Preconditions on an object or bucket. */
+typedef struct dowel_gcs_conditions {
+    const char *generation_match, *generation_not_match, *metageneration_match, *metageneration_not_match;
+} dowel_gcs_conditions;
+#define DOWEL_GCS_CONDITIONS(args)                                                                                     \
+    ((dowel_gcs_conditions){(args)->if_generation_match, (args)->if_generation_not_match,                              \
+                            (args)->if_metageneration_match, (args)->if_metageneration_not_match})
+void dowel_gcs_condition(dowel_http_request *request, dowel_gcs_conditions conditions);
+
+/* ---- names and resources (resource.c) ---- */
+
 /* The object name with the folder in front. Newly allocated. */
 char *dowel_gcs_full_name(const dowel_gcs_client *client, const char *name);
 /* The reverse, as a JSON string. New reference. */
 json_t *dowel_gcs_relative(const dowel_gcs_client *client, const char *name);
+/* The same; borrowed. */
+const char *dowel_gcs_without_folder(const dowel_gcs_client *client, const char *name);
 /* What tasks give of an object's resource. New reference. */
 json_t *dowel_gcs_describe(const dowel_gcs_client *client, const json_t *resource);
-int dowel_gcs_no_memory(dowel_error *err);
+/* The same for dowel/objects.h; borrows from the resource. */
+void dowel_gcs_object(const dowel_gcs_client *client, const json_t *resource, dowel_object *object);
+/* The members of a resource that dowel_gcs_describe and dowel_gcs_object read: the parameter `fields`. */
+extern const char dowel_gcs_object_members[];
+/* Metadata under which the time of a file is kept. NULL-terminated pairs with room for `text`; 0: none. */
+#define DOWEL_GCS_MTIME_PAIRS 2
+void dowel_gcs_record_mtime(int64_t modified, char text[2][DOWEL_TIME_TEXT_SIZE],
+                            dowel_pair pairs[DOWEL_GCS_MTIME_PAIRS]);
+/* What an upload says of its object. New reference. */
+json_t *dowel_gcs_resource(const dowel_gcs_client *client, const dowel_gcs_upload_args *args);
+/* Sets a member where there is a value. */
+void dowel_gcs_set(json_t *resource, const char *member, const char *value);
 /* CRC32C in Google's form: big-endian, base64. */
 void dowel_gcs_crc32c_text(dowel_digest *digest, char text[9]);
 
-/* presign.c: `signing` says style, method, headers and query. *url is newly allocated, and a secret. */
-struct dowel_gcs_signing;
-int dowel_gcs_presigned(dowel_gcs_client *client, const char *name, const char *host, double expires,
-                        struct dowel_gcs_signing *signing, char **url, dowel_error *err);
+/* ---- check.c ---- */
 
-/* check.c */
 int dowel_gcs_check(dowel *d, dowel_block *block, json_t *report, dowel_error *err);
 
-/* What an upload says of its object. New reference. */
-json_t *dowel_gcs_resource(const dowel_gcs_client *client, const dowel_gcs_upload_args *args);
-void dowel_gcs_condition(dowel_http_request *request, const dowel_gcs_upload_args *args);
+/* ---- uploads ---- */
+
+/* Preconditions and what else of an upload's arguments is in its URL. */
+void dowel_gcs_upload_query(const dowel_gcs_client *client, dowel_http_request *request,
+                            const dowel_gcs_upload_args *args);
 /* Reads until the buffer is full or the source at its end. */
 int dowel_gcs_fill(dowel_source *source, char *buffer, size_t size, size_t *got, dowel_error *err);
-
 /* With a buffer (of a whole number of 256 KiB, whose first `got` bytes are read): chunk by chunk; without, as one stream, which
  * needs a source that can seek and whose size is known. `crc` receives the CRC32C of what was sent. */
 int dowel_gcs_upload_session(dowel_gcs_client *client, const dowel_gcs_upload_args *args, dowel_source *source,
                              int64_t total, char *buffer, size_t room, size_t got, char crc[9], json_t **resource,
                              dowel_error *err);
+/* *resource is the service's own. New reference. */
 int dowel_gcs_upload_source(dowel_gcs_client *client, const dowel_gcs_upload_args *args, dowel_source *source,
-                            json_t **result, dowel_error *err);
+                            json_t **resource, dowel_error *err);
+
+/* ---- downloads ---- */
+
+/* Checks and does not commit. *response (may be NULL) is the first answer. */
 int dowel_gcs_download_sink(dowel_gcs_client *client, const dowel_gcs_download_args *args, dowel_sink *sink,
-                            json_t **result, dowel_error *err);
+                            int64_t *size, dowel_http_response **response, dowel_error *err);
+
+/* ---- listing (list.c) ---- */
+
+typedef struct dowel_gcs_query {
+    const char *prefix, *delimiter, *start_offset, *end_offset; /* relative to the folder */
+    bool versions;
+    int64_t limit; /* 0: none */
+} dowel_gcs_query;
+
+/* In the order of names: a resource, or (NULL) a prefix, both with the folder. Anything but 0 ends the listing with that code. */
+typedef int (*dowel_gcs_visitor)(void *context, const json_t *resource, const char *prefix, dowel_error *err);
+/* *more (may be NULL): it was cut by the limit. Holds one page at a time. */
+int dowel_gcs_walk(dowel_gcs_client *client, const dowel_gcs_query *query, dowel_gcs_visitor visit, void *context,
+                   bool *more, dowel_error *err);
+
+/* ---- single objects ---- */
+
+/* Within Cloud Storage; *resource (may be NULL) is that of the copy. New reference. */
+int dowel_gcs_rewrite(dowel_gcs_client *from, dowel_gcs_client *to, const dowel_gcs_copy_args *args, json_t **resource,
+                      dowel_error *err);
+/* Removes many in batches, or one by one where the server has none; a name that is not there counts as removed. `failed` is told of each one
+ * that could not be removed, by one thread at a time; the result is the first one's code. */
+int dowel_gcs_remove(dowel_gcs_client *client, const char *const *names, size_t count,
+                     void (*failed)(void *context, const char *name, const dowel_error *why), void *context,
+                     dowel_error *err);
+
+/* ---- presign.c ---- */
+
+/* `signing` says style, method, headers and query. *url is newly allocated, and a secret. */
+struct dowel_gcs_signing;
+int dowel_gcs_presigned(dowel_gcs_client *client, const char *name, const char *host, double expires,
+                        struct dowel_gcs_signing *signing, char **url, dowel_error *err);
+
+/* ---- objects.c ---- */
+
+extern const dowel_objects dowel_gcs_objects;
 
 #endif

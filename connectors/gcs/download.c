@@ -24,15 +24,19 @@ static bool stored_crc(const dowel_http_response *response, char crc[9]) {
 /* Which object a download is of. */
 typedef struct object {
     dowel_gcs_client *client;
-    const char *name, *generation;
+    const dowel_gcs_download_args *args;
 } object;
 
 static dowel_http_request *request(void *context, const dowel_http_response *pinned) {
     const object *o = context;
-    dowel_http_request *r = dowel_gcs_request(o->client, "GET", o->name);
+    dowel_http_request *r = dowel_gcs_request(o->client, "GET", o->args->name);
+    dowel_gcs_conditions when = DOWEL_GCS_CONDITIONS(o->args);
+    /* The rest is of the generation that the first answer was of. */
+    if (pinned) when.generation_match = dowel_http_response_header(pinned, "x-goog-generation");
     dowel_http_query(r, "alt", "media");
-    dowel_http_query(r, "generation", o->generation);
-    if (pinned) dowel_http_query(r, "ifGenerationMatch", dowel_http_response_header(pinned, "x-goog-generation"));
+    dowel_http_query(r, "generation", o->args->generation);
+    dowel_gcs_condition(r, when);
+    dowel_gcs_encrypt(r, o->client->bucket, false);
     /* As stored: otherwise the service may unpack gzip on the way, and no checksum would fit. */
     dowel_http_header(r, "Accept-Encoding", "gzip");
     return r;
@@ -41,8 +45,9 @@ static dowel_http_request *request(void *context, const dowel_http_response *pin
 /* The answer to a range may leave the checksum of the whole out: the object's resource has it. */
 static bool asked_crc(const object *o, const dowel_http_response *response, char crc[9]) {
     const char *generation = dowel_http_response_header(response, "x-goog-generation");
-    dowel_http_request *r = dowel_gcs_request(o->client, "GET", o->name);
-    dowel_http_query(r, "generation", generation ? generation : o->generation);
+    dowel_http_request *r = dowel_gcs_request(o->client, "GET", o->args->name);
+    dowel_gcs_encrypt(r, o->client->bucket, false);
+    dowel_http_query(r, "generation", generation ? generation : o->args->generation);
     dowel_http_query(r, "fields", "crc32c");
     json_t *resource = NULL;
     bool known = !dowel_http_fetch_json(o->client->d, r, &resource, NULL);
@@ -64,16 +69,16 @@ static int verify(void *context, const dowel_downloaded *got, dowel_error *err) 
     if (strcmp(wanted, crc)) {
         rc = dowel_fail(err, DOWEL_E_CORRUPT,
                         "Cloud Storage: %s/%s: what arrived differs from what is stored (CRC32C %s, stored %s)",
-                        o->client->bucket->bucket, o->name, crc, wanted);
+                        o->client->bucket->bucket, o->args->name, crc, wanted);
         if (err) err->retryable = true;
     }
     free(crc);
     return rc;
 }
 
-int dowel_gcs_download_sink(dowel_gcs_client *c, const dowel_gcs_download_args *args, dowel_sink *sink, json_t **result,
-                            dowel_error *err) {
-    object o = {c, args->name, args->generation};
+int dowel_gcs_download_sink(dowel_gcs_client *c, const dowel_gcs_download_args *args, dowel_sink *sink, int64_t *size,
+                            dowel_http_response **response, dowel_error *err) {
+    object o = {c, args};
     const dowel_download plan = {.sink = sink,
                                  .digest = DOWEL_CRC32C,
                                  .part_size = args->part_size,
@@ -83,15 +88,14 @@ int dowel_gcs_download_sink(dowel_gcs_client *c, const dowel_gcs_download_args *
                                  .context = &o};
     dowel_downloaded got;
     int rc = dowel_download_run(c->d, &plan, &got, err);
-    if (rc == DOWEL_E_CONFLICT)
+    bool conditional = args->if_generation_match || args->if_generation_not_match || args->if_metageneration_match ||
+                       args->if_metageneration_not_match;
+    if (rc == DOWEL_E_CONFLICT && !conditional)
         dowel_error_hint(err, "the object was replaced while it was read; get it again, or give a generation");
-    if (!rc) rc = dowel_sink_commit(sink, err);
-    if (!rc && result) {
-        *result = json_pack("{s:s,s:s,s:I,s:s*}", "bucket", c->bucket->bucket, "name", args->name, "size",
-                            (json_int_t)got.size, "generation",
-                            dowel_http_response_header(got.response, "x-goog-generation"));
-        if (!*result) rc = dowel_gcs_no_memory(err);
-    }
-    dowel_http_response_free(got.response);
+    if (!rc && size) *size = got.size;
+    if (response)
+        *response = got.response;
+    else
+        dowel_http_response_free(got.response);
     return rc;
 }

@@ -36,7 +36,7 @@ static int start(upload *u, dowel_error *err) {
         snprintf(length, sizeof length, "%lld", (long long)u->total);
         dowel_http_header(r, "X-Upload-Content-Length", length);
     }
-    dowel_gcs_condition(r, u->args);
+    dowel_gcs_upload_query(c, r, u->args);
     /* A session that nobody writes to leaves nothing behind. */
     dowel_http_idempotent(r, true);
     dowel_http_response *response;
@@ -62,6 +62,7 @@ static dowel_http_request *session_request(const upload *u, const char *method) 
     if (r) {
         dowel_http_path_raw(r, place);
         dowel_http_secret_url(r);
+        dowel_gcs_encrypt(r, u->client->bucket, false);
         dowel_http_idempotent(r, true);
     }
     free(host);

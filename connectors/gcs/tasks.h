@@ -4,7 +4,13 @@
 
 #include <dowel/gcs.h>
 
-extern const dowel_task dowel_gcs_task_presign, dowel_gcs_task_presign_post;
+extern const dowel_task dowel_gcs_task_upload, dowel_gcs_task_download, dowel_gcs_task_list, dowel_gcs_task_stat,
+    dowel_gcs_task_delete, dowel_gcs_task_delete_many, dowel_gcs_task_update, dowel_gcs_task_copy,
+    dowel_gcs_task_compose, dowel_gcs_task_create_bucket, dowel_gcs_task_get_bucket, dowel_gcs_task_delete_bucket,
+    dowel_gcs_task_list_buckets, dowel_gcs_task_presign, dowel_gcs_task_presign_post;
+
+extern const dowel_table dowel_gcs_upload_table;
+int dowel_gcs_run_upload(dowel *d, const void *args, json_t **result, dowel_error *err);
 
 #define DOWEL_GCS_BUCKET_FIELD(type)                                                                                   \
     {                                                                                                                  \
@@ -18,5 +24,41 @@ extern const dowel_task dowel_gcs_task_presign, dowel_gcs_task_presign_post;
     }
 #define DOWEL_GCS_GENERATION_FIELD(type)                                                                               \
     { DOWEL_AT(type, generation), .kind = DOWEL_STRING, .doc = "Generation of the object; without: the newest." }
+#define DOWEL_GCS_TEXT_FIELD(type, member, text)                                                                       \
+    { DOWEL_AT(type, member), .kind = DOWEL_STRING, .doc = text }
+
+/* What is said of an object's content. */
+#define DOWEL_GCS_CONTENT_FIELDS(type)                                                                                 \
+    DOWEL_GCS_TEXT_FIELD(type, content_encoding, "Content-Encoding of the object, such as gzip."),                     \
+        DOWEL_GCS_TEXT_FIELD(type, content_language, "Content-Language of the object."),                               \
+        DOWEL_GCS_TEXT_FIELD(type, content_disposition, "Content-Disposition of the object."),                         \
+        DOWEL_GCS_TEXT_FIELD(type, cache_control, "Cache-Control of the object.")
+/* How an object is kept. */
+#define DOWEL_GCS_KEPT_FIELDS(type)                                                                                    \
+    {DOWEL_AT(type, storage_class), .kind = DOWEL_STRING, .doc = "Storage class; without: the bucket's.",              \
+     .example = "NEARLINE"},                                                                                           \
+        {DOWEL_AT(type, predefined_acl), .kind = DOWEL_STRING,                                                         \
+         .doc = "Predefined access list; without: the bucket's.", .example = "publicRead"},                            \
+    {                                                                                                                  \
+        DOWEL_AT(type, kms_key), .kind = DOWEL_STRING,                                                                 \
+                                 .doc = "Cloud KMS key that encrypts it; without: the bucket's, or Google's own.",     \
+                                 .example = "projects/p/locations/eu/keyRings/r/cryptoKeys/k"                          \
+    }
+
+#define DOWEL_GCS_IF_GENERATION_MATCH(type)                                                                            \
+    {                                                                                                                  \
+        DOWEL_AT(type, if_generation_match), .kind = DOWEL_STRING,                                                     \
+                                             .doc = "Only when the object has this generation; 0: only when there is " \
+                                                    "none."                                                            \
+    }
+#define DOWEL_GCS_IF_METAGENERATION_MATCH(type)                                                                        \
+    DOWEL_GCS_TEXT_FIELD(type, if_metageneration_match, "Only when its metadata has this generation.")
+#define DOWEL_GCS_IF_METAGENERATION_NOT_MATCH(type)                                                                    \
+    DOWEL_GCS_TEXT_FIELD(type, if_metageneration_not_match, "Only when its metadata has another generation.")
+#define DOWEL_GCS_CONDITION_FIELDS(type)                                                                               \
+    DOWEL_GCS_IF_GENERATION_MATCH(type),                                                                               \
+        DOWEL_GCS_TEXT_FIELD(type, if_generation_not_match,                                                            \
+                             "Only when the object has another generation; 0: only when there is one."),               \
+        DOWEL_GCS_IF_METAGENERATION_MATCH(type), DOWEL_GCS_IF_METAGENERATION_NOT_MATCH(type)
 
 #endif

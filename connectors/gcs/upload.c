@@ -1,25 +1,11 @@
 /* Uploads: small objects in one request that the service checks, large ones in a resumable session ("Resumable uploads"). */
 #include "client.h"
 
-#include <dowel/objects.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define QUANTUM (256 * 1024)
-
-json_t *dowel_gcs_resource(const dowel_gcs_client *c, const dowel_gcs_upload_args *args) {
-    char *name = dowel_gcs_full_name(c, args->name);
-    json_t *resource = json_pack("{s:s,s:s}", "name", name ? name : "", "contentType",
-                                 args->content_type ? args->content_type : dowel_content_type(args->name));
-    free(name);
-    json_t *metadata = args->metadata ? json_object() : NULL;
-    for (const dowel_pair *pair = args->metadata; pair && pair->name; pair++)
-        json_object_set_new(metadata, pair->name, json_string(pair->value));
-    if (metadata) json_object_set_new(resource, "metadata", metadata);
-    return resource;
-}
 
 int dowel_gcs_fill(dowel_source *source, char *buffer, size_t size, size_t *got, dowel_error *err) {
     *got = 0;
@@ -33,10 +19,12 @@ int dowel_gcs_fill(dowel_source *source, char *buffer, size_t size, size_t *got,
     return 0;
 }
 
-void dowel_gcs_condition(dowel_http_request *r, const dowel_gcs_upload_args *args) {
-    dowel_http_query(r, "ifGenerationMatch", args->if_generation_match);
-    /* With a precondition a second try cannot overwrite what the first one wrote. */
-    if (args->if_generation_match) dowel_http_idempotent(r, true);
+void dowel_gcs_upload_query(const dowel_gcs_client *c, dowel_http_request *r, const dowel_gcs_upload_args *args) {
+    dowel_http_query(r, "predefinedAcl", args->predefined_acl);
+    dowel_http_query(r, "kmsKeyName", args->kms_key);
+    dowel_gcs_condition(r, DOWEL_GCS_CONDITIONS(args));
+    /* With a generation a second try cannot overwrite what the first one wrote. */
+    dowel_http_idempotent(r, args->if_generation_match || c->last_wins);
 }
 
 /* ---- one request: metadata and content in a multipart/related body ---- */
@@ -79,7 +67,7 @@ static int upload_simple(dowel_gcs_client *c, const dowel_gcs_upload_args *args,
         dowel_http_header(r, "Content-Type", content_type);
         dowel_http_source(r, source);
         dowel_http_progress(r, 0, (int64_t)head_size);
-        dowel_gcs_condition(r, args);
+        dowel_gcs_upload_query(c, r, args);
         rc = source ? dowel_http_fetch_json(c->d, r, result, err) : dowel_gcs_no_memory(err);
         dowel_source_close(source);
     }
@@ -106,26 +94,26 @@ static int verify(dowel_gcs_client *c, const char *name, const char *sent, const
 }
 
 int dowel_gcs_upload_source(dowel_gcs_client *c, const dowel_gcs_upload_args *args, dowel_source *source,
-                            json_t **result, dowel_error *err) {
+                            json_t **resource, dowel_error *err) {
     int64_t total = dowel_source_size(source), chunk = args->chunk_size / QUANTUM * QUANTUM;
     if (chunk < QUANTUM) chunk = QUANTUM;
     bool small = total >= 0 && total <= args->resumable_threshold,
          streamed = !small && total >= 0 && dowel_source_can_seek(source);
     size_t room = (size_t)(small ? (total ? total : 1) : chunk), got = 0;
     char *buffer = streamed ? NULL : malloc(room), crc[9];
-    json_t *resource = NULL;
+    *resource = NULL;
     int rc = 0;
     if (!streamed) rc = buffer ? dowel_gcs_fill(source, buffer, room, &got, err) : dowel_gcs_no_memory(err);
     if (!rc && (small || (total < 0 && got < room)))
-        rc = upload_simple(c, args, buffer, got, crc, &resource, err);
+        rc = upload_simple(c, args, buffer, got, crc, resource, err);
     else if (!rc)
-        rc = dowel_gcs_upload_session(c, args, source, total, buffer, room, got, crc, &resource, err);
-    if (!rc) rc = verify(c, args->name, crc, resource, err);
-    if (!rc)
-        *result = dowel_gcs_describe(c, resource);
-    else
+        rc = dowel_gcs_upload_session(c, args, source, total, buffer, room, got, crc, resource, err);
+    if (!rc) rc = verify(c, args->name, crc, *resource, err);
+    if (rc) {
+        json_decref(*resource);
+        *resource = NULL;
         dowel_error_prefix(err, "%s: ", args->name);
-    json_decref(resource);
+    }
     free(buffer);
     return rc;
 }

@@ -1,0 +1,81 @@
+/* Block type gcs-bucket: its fields, and keeping the results of tasks. */
+#include "client.h"
+#include "tasks.h"
+
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const dowel_field fields[] = {
+    {DOWEL_AT(dowel_gcs_bucket, bucket), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED, .doc = "Bucket name.",
+     .example = "landing"},
+    {DOWEL_AT(dowel_gcs_bucket, folder), .kind = DOWEL_STRING,
+     .doc = "In front of every object name; names are relative to it.", .example = "2026/q1"},
+    {DOWEL_AT(dowel_gcs_bucket, credentials), .kind = DOWEL_BLOCK, .blocks = "gcp-credentials",
+     .doc = "Who calls; without: Application Default Credentials."},
+    {DOWEL_AT(dowel_gcs_bucket, endpoint), .kind = DOWEL_STRING,
+     .doc = "Address of a server that speaks Cloud Storage; without: STORAGE_EMULATOR_HOST, else Google's.",
+     .example = "http://127.0.0.1:4443"},
+    {DOWEL_AT(dowel_gcs_bucket, user_project), .kind = DOWEL_STRING,
+     .doc = "Project that is billed for requests, where the requester pays."},
+    {DOWEL_AT(dowel_gcs_bucket, encryption_key), .kind = DOWEL_STRING, .flags = DOWEL_SECRET,
+     .doc = "Your own AES-256 key for every object (customer-supplied encryption key): 32 bytes in base64."},
+    {0}};
+
+static int check(const void *data, dowel_error *err) {
+    const dowel_gcs_bucket *bucket = data;
+    void *key;
+    size_t size;
+    if (!bucket->encryption_key) return 0;
+    if (dowel_base64_decode(bucket->encryption_key, &key, &size)) size = 0, key = NULL;
+    if (key) OPENSSL_cleanse(key, size);
+    free(key);
+    return size == 32 ? 0 : dowel_fail(err, DOWEL_E_INVALID, "field \"encryption_key\": expected 32 bytes in base64");
+}
+
+static const dowel_table table = {"gcs-bucket", sizeof(dowel_gcs_bucket), fields, check};
+
+/* Results are kept by the task's body, not by a run of its own: the history has one run, and no copy of the result. */
+static int storage_put(dowel *d, dowel_block *block, const char *key, const void *data, size_t size, dowel_error *err) {
+    dowel_record *args;
+    json_t *stored = NULL;
+    int rc =
+        dowel_record_copy(&dowel_gcs_upload_table,
+                          &(dowel_gcs_upload_args){
+                              .bucket = block, .name = key, .data = {data, size}, .content_type = "application/json"},
+                          sizeof(dowel_gcs_upload_args), &args, err);
+    if (rc) return rc;
+    rc = dowel_gcs_run_upload(d, dowel_record_data(args), &stored, err);
+    json_decref(stored);
+    dowel_record_free(args);
+    return rc;
+}
+
+static int storage_get(dowel *d, dowel_block *block, const char *key, void **data, size_t *size, dowel_error *err) {
+    dowel_gcs_client c;
+    dowel_sink *sink = dowel_sink_memory(0);
+    int rc = sink ? dowel_gcs_client_open(d, block, &c, err) : dowel_gcs_no_memory(err);
+    if (!rc) rc = dowel_gcs_download_sink(&c, &(dowel_gcs_download_args){.name = key}, sink, NULL, NULL, err);
+    if (!rc) {
+        dowel_bytes bytes = dowel_sink_bytes(sink);
+        *data = malloc(bytes.size + 1);
+        *size = bytes.size;
+        if (*data)
+            memcpy(*data, bytes.data, bytes.size);
+        else
+            rc = dowel_gcs_no_memory(err);
+    }
+    dowel_sink_close(sink);
+    return rc;
+}
+
+static const dowel_storage storage = {storage_put, storage_get};
+
+const dowel_block_type dowel_gcs_bucket_type = {.size = sizeof(dowel_block_type),
+                                                .name = "gcs-bucket",
+                                                .doc = "A bucket of Google Cloud Storage.",
+                                                .table = &table,
+                                                .version = 1,
+                                                .storage = &storage,
+                                                .check = dowel_gcs_check,
+                                                .objects = &dowel_gcs_objects};

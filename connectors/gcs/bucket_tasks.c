@@ -1,0 +1,208 @@
+/* Tasks on buckets: create, get, delete, list. */
+#include "client.h"
+#include "tasks.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What tasks give of a bucket's resource. */
+static json_t *describe(const json_t *resource) {
+    static const struct {
+        const char *name, *member;
+    } members[] = {{"bucket", "name"},
+                   {"location", "location"},
+                   {"location_type", "locationType"},
+                   {"storage_class", "storageClass"},
+                   {"metageneration", "metageneration"},
+                   {"created", "timeCreated"},
+                   {"updated", "updated"},
+                   {"lifecycle", "lifecycle"},
+                   {"labels", "labels"},
+                   {"retention_policy", "retentionPolicy"},
+                   {"soft_delete_policy", "softDeletePolicy"},
+                   {"encryption", "encryption"},
+                   {"iam_configuration", "iamConfiguration"},
+                   {"autoclass", "autoclass"}};
+    json_t *bucket = json_object();
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
+        json_t *value = json_object_get(resource, members[i].member);
+        if (value) json_object_set(bucket, members[i].name, value);
+    }
+    json_t *versioning = json_object_get(json_object_get(resource, "versioning"), "enabled"),
+           *payer = json_object_get(json_object_get(resource, "billing"), "requesterPays");
+    json_object_set_new(bucket, "versioning", json_boolean(json_is_true(versioning)));
+    json_object_set_new(bucket, "requester_pays", json_boolean(json_is_true(payer)));
+    return bucket;
+}
+
+/* ---- create ---- */
+
+static const dowel_field create_fields[] = {DOWEL_GCS_BUCKET_FIELD(dowel_gcs_create_bucket_args),
+                                            {DOWEL_AT(dowel_gcs_create_bucket_args, project), .kind = DOWEL_STRING,
+                                             .doc = "Project that pays; without: the credentials' own."},
+                                            {DOWEL_AT(dowel_gcs_create_bucket_args, location), .kind = DOWEL_STRING,
+                                             .doc = "Region, dual-region or multi-region.", .example = "europe-west1"},
+                                            {DOWEL_AT(dowel_gcs_create_bucket_args, storage_class),
+                                             .kind = DOWEL_STRING, .doc = "Storage class.", .example = "STANDARD"},
+                                            {DOWEL_AT(dowel_gcs_create_bucket_args, versioning), .kind = DOWEL_BOOL,
+                                             .doc = "Keeps generations that are overwritten or deleted."},
+                                            {0}};
+static const dowel_table create_table = {"gcs.create_bucket", sizeof(dowel_gcs_create_bucket_args), create_fields,
+                                         NULL};
+
+static int run_create(dowel *d, const void *data, json_t **result, dowel_error *err) {
+    const dowel_gcs_create_bucket_args *args = data;
+    dowel_gcs_client c;
+    char *project = NULL;
+    int rc = dowel_gcs_client_open(d, args->bucket, &c, err);
+    if (!rc) rc = dowel_gcp_project(d, c.credentials, args->project, &project, err);
+    if (rc) return rc;
+    json_t *resource = json_pack("{s:s,s:s*,s:s*}", "name", c.bucket->bucket, "location", args->location,
+                                 "storageClass", args->storage_class),
+           *made = NULL;
+    if (args->versioning) json_object_set_new(resource, "versioning", json_pack("{s:b}", "enabled", 1));
+    dowel_http_request *r = dowel_http_new(c.service, c.credentials, "POST", c.base);
+    dowel_http_path(r, "storage", "v1", "b", NULL);
+    dowel_http_query(r, "project", project);
+    dowel_http_query(r, "userProject", c.bucket->user_project);
+    dowel_http_json(r, resource);
+    /* A name can be taken only once: the second try of a lost answer finds its own bucket. */
+    dowel_http_idempotent(r, true);
+    rc = dowel_http_fetch_json(d, r, &made, err);
+    if (rc && err && err->http_status == 409) {
+        err->code = rc = DOWEL_E_EXISTS;
+        dowel_error_hint(
+            err, "bucket names are shared by all of Cloud Storage: choose another, or use the bucket if it is yours");
+    }
+    const char *location = json_string_value(json_object_get(made, "location"));
+    if (!rc) *result = json_pack("{s:s,s:s*}", "bucket", c.bucket->bucket, "location", location);
+    json_decref(made);
+    json_decref(resource);
+    free(project);
+    return rc;
+}
+
+const dowel_task dowel_gcs_task_create_bucket = {.size = sizeof(dowel_task),
+                                                 .name = "gcs.create_bucket",
+                                                 .doc = "Creates the block's bucket.",
+                                                 .args = &create_table,
+                                                 .run = run_create,
+                                                 .example = "--bucket gcs-bucket/landing --location europe-west1"};
+
+/* ---- get, delete ---- */
+
+static const dowel_field bucket_fields[] = {DOWEL_GCS_BUCKET_FIELD(dowel_gcs_bucket_args),
+                                            DOWEL_GCS_IF_METAGENERATION_MATCH(dowel_gcs_bucket_args),
+                                            DOWEL_GCS_IF_METAGENERATION_NOT_MATCH(dowel_gcs_bucket_args),
+                                            {0}};
+static const dowel_table get_table = {"gcs.get_bucket", sizeof(dowel_gcs_bucket_args), bucket_fields, NULL};
+static const dowel_table delete_table = {"gcs.delete_bucket", sizeof(dowel_gcs_bucket_args), bucket_fields, NULL};
+
+static int send(dowel *d, const char *method, const dowel_gcs_bucket_args *args, dowel_gcs_client *c, json_t **answer,
+                dowel_error *err) {
+    int rc = dowel_gcs_client_open(d, args->bucket, c, err);
+    if (rc) return rc;
+    dowel_http_request *r = dowel_gcs_request(c, method, NULL);
+    dowel_gcs_condition(r, (dowel_gcs_conditions){.metageneration_match = args->if_metageneration_match,
+                                                  .metageneration_not_match = args->if_metageneration_not_match});
+    return dowel_http_fetch_json(d, r, answer, err);
+}
+
+static int run_get(dowel *d, const void *data, json_t **result, dowel_error *err) {
+    dowel_gcs_client c;
+    json_t *resource = NULL;
+    int rc = send(d, "GET", data, &c, &resource, err);
+    if (!rc) *result = describe(resource);
+    json_decref(resource);
+    return rc;
+}
+
+static int run_delete(dowel *d, const void *data, json_t **result, dowel_error *err) {
+    dowel_gcs_client c;
+    json_t *nothing = NULL;
+    int rc = send(d, "DELETE", data, &c, &nothing, err);
+    if (!rc) *result = json_pack("{s:s}", "bucket", c.bucket->bucket);
+    if (rc == DOWEL_E_CONFLICT && err && err->http_status == 409)
+        dowel_error_hint(err, "a bucket must be empty, without old generations of objects, before it can be deleted");
+    json_decref(nothing);
+    return rc;
+}
+
+const dowel_task dowel_gcs_task_get_bucket = {
+    .size = sizeof(dowel_task),
+    .name = "gcs.get_bucket",
+    .doc = "Tells where a bucket is and how it keeps objects: location, storage class, versioning, lifecycle.",
+    .args = &get_table,
+    .run = run_get,
+    .example = "--bucket gcs-bucket/landing"};
+const dowel_task dowel_gcs_task_delete_bucket = {.size = sizeof(dowel_task),
+                                                 .name = "gcs.delete_bucket",
+                                                 .doc = "Deletes the block's bucket, which must be empty.",
+                                                 .args = &delete_table,
+                                                 .run = run_delete,
+                                                 .example = "--bucket gcs-bucket/landing"};
+
+/* ---- list ---- */
+
+static const dowel_field list_fields[] = {
+    {DOWEL_AT(dowel_gcs_list_buckets_args, credentials), .kind = DOWEL_BLOCK, .blocks = "gcp-credentials",
+     .doc = "Who calls; without: Application Default Credentials.", .example = "gcp-credentials/prod"},
+    {DOWEL_AT(dowel_gcs_list_buckets_args, project), .kind = DOWEL_STRING,
+     .doc = "Project whose buckets; without: the credentials' own."},
+    {DOWEL_AT(dowel_gcs_list_buckets_args, prefix), .kind = DOWEL_STRING, .doc = "Only names that begin so."},
+    {DOWEL_AT(dowel_gcs_list_buckets_args, limit), .kind = DOWEL_INT, .fallback = "1000", .minimum = 1, .maximum = 1e15,
+     .doc = "Most buckets to name."},
+    {DOWEL_AT(dowel_gcs_list_buckets_args, endpoint), .kind = DOWEL_STRING,
+     .doc = "Address of a server that speaks Cloud Storage; without: STORAGE_EMULATOR_HOST, else Google's."},
+    {0}};
+static const dowel_table list_table = {"gcs.list_buckets", sizeof(dowel_gcs_list_buckets_args), list_fields, NULL};
+
+static int list_page(dowel_gcs_client *c, const dowel_gcs_list_buckets_args *args, const char *project, char **token,
+                     json_t *buckets, bool *more, dowel_error *err) {
+    dowel_http_request *r = dowel_http_new(c->service, c->credentials, "GET", c->base);
+    json_t *page = NULL, *item;
+    size_t i, left = (size_t)args->limit - json_array_size(buckets);
+    dowel_http_path(r, "storage", "v1", "b", NULL);
+    dowel_http_query(r, "project", project);
+    dowel_http_query(r, "prefix", args->prefix);
+    dowel_http_query(r, "pageToken", *token);
+    dowel_http_query_int(r, "maxResults", left < 1000 ? (int64_t)left : 1000);
+    int rc = dowel_http_fetch_json(c->d, r, &page, err);
+    json_array_foreach(json_object_get(page, "items"), i, item) {
+        if (!left) break;
+        json_array_append_new(buckets, describe(item));
+        left--;
+    }
+    const char *next = json_string_value(json_object_get(page, "nextPageToken"));
+    *more = i < json_array_size(json_object_get(page, "items")) || (next && *next);
+    free(*token);
+    *token = next && *next ? strdup(next) : NULL;
+    json_decref(page);
+    return rc;
+}
+
+static int run_list(dowel *d, const void *data, json_t **result, dowel_error *err) {
+    const dowel_gcs_list_buckets_args *args = data;
+    dowel_gcs_client c;
+    char *project = NULL, *token = NULL;
+    int rc = dowel_gcs_client_open_project(d, args->credentials, args->endpoint, &c, err);
+    if (!rc) rc = dowel_gcp_project(d, c.credentials, args->project, &project, err);
+    if (rc) return rc;
+    json_t *buckets = json_array();
+    bool more = true;
+    do rc = list_page(&c, args, project, &token, buckets, &more, err);
+    while (!rc && token && json_array_size(buckets) < (size_t)args->limit);
+    if (!rc) *result = json_pack("{s:O,s:b}", "buckets", buckets, "truncated", more);
+    json_decref(buckets);
+    free(project);
+    free(token);
+    return rc;
+}
+
+const dowel_task dowel_gcs_task_list_buckets = {.size = sizeof(dowel_task),
+                                                .name = "gcs.list_buckets",
+                                                .doc = "Lists the buckets of a project.",
+                                                .args = &list_table,
+                                                .run = run_list,
+                                                .example = "--credentials gcp-credentials/prod",
+                                                .table_rows = "buckets"};

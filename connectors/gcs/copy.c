@@ -1,0 +1,163 @@
+/* Objects made of objects without fetching them: copies (rewrite) and compositions. */
+#include "client.h"
+#include "tasks.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- copy ---- */
+
+static const dowel_field copy_fields[] = {
+    DOWEL_GCS_BUCKET_FIELD(dowel_gcs_copy_args),
+    DOWEL_GCS_NAME_FIELD(dowel_gcs_copy_args),
+    {DOWEL_AT(dowel_gcs_copy_args, to_name), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED, .doc = "Name of the copy."},
+    {DOWEL_AT(dowel_gcs_copy_args, to_bucket), .kind = DOWEL_BLOCK, .blocks = "gcs-bucket",
+     .doc = "Bucket of the copy; without: the same."},
+    DOWEL_GCS_GENERATION_FIELD(dowel_gcs_copy_args),
+    DOWEL_GCS_KEPT_FIELDS(dowel_gcs_copy_args),
+    DOWEL_GCS_CONDITION_FIELDS(dowel_gcs_copy_args),
+    DOWEL_GCS_TEXT_FIELD(dowel_gcs_copy_args, if_source_generation_match,
+                         "Only when the object that is copied has this generation."),
+    DOWEL_GCS_TEXT_FIELD(dowel_gcs_copy_args, if_source_metageneration_match,
+                         "Only when the metadata of the object that is copied has this generation."),
+    {0}};
+static const dowel_table copy_table = {"gcs.copy", sizeof(dowel_gcs_copy_args), copy_fields, NULL};
+
+static dowel_http_request *rewrite_request(dowel_gcs_client *from, dowel_gcs_client *to, const char *target,
+                                           const dowel_gcs_copy_args *args, const char *token) {
+    dowel_http_request *r = dowel_gcs_request(from, "POST", args->name);
+    dowel_http_path(r, "rewriteTo", "b", to->bucket->bucket, "o", target, NULL);
+    dowel_http_query(r, "sourceGeneration", args->generation);
+    dowel_http_query(r, "destinationKmsKeyName", args->kms_key);
+    dowel_http_query(r, "destinationPredefinedAcl", args->predefined_acl);
+    dowel_gcs_condition(r, DOWEL_GCS_CONDITIONS(args));
+    dowel_http_query(r, "ifSourceGenerationMatch", args->if_source_generation_match);
+    dowel_http_query(r, "ifSourceMetagenerationMatch", args->if_source_metageneration_match);
+    dowel_http_query(r, "rewriteToken", token);
+    dowel_gcs_encrypt(r, from->bucket, true);
+    dowel_gcs_encrypt(r, to->bucket, false);
+    if (args->storage_class) {
+        json_t *change = json_pack("{s:s}", "storageClass", args->storage_class);
+        dowel_http_json(r, change);
+        json_decref(change);
+    }
+    /* With a token it goes on with what was begun. */
+    dowel_http_idempotent(r, token || args->if_generation_match || to->last_wins);
+    return r;
+}
+
+int dowel_gcs_rewrite(dowel_gcs_client *from, dowel_gcs_client *to, const dowel_gcs_copy_args *args, json_t **resource,
+                      dowel_error *err) {
+    char *target = dowel_gcs_full_name(to, args->to_name), *token = NULL;
+    bool done = false;
+    int rc = target ? 0 : dowel_gcs_no_memory(err);
+    /* Large objects take several calls; each goes on from the last one's token. */
+    while (!rc && !done) {
+        json_t *answer = NULL;
+        rc = dowel_http_fetch_json(from->d, rewrite_request(from, to, target, args, token), &answer, err);
+        if (rc) break;
+        done = json_is_true(json_object_get(answer, "done"));
+        const char *next = json_string_value(json_object_get(answer, "rewriteToken")),
+                   *written = json_string_value(json_object_get(answer, "totalBytesRewritten")),
+                   *size = json_string_value(json_object_get(answer, "objectSize"));
+        free(token);
+        token = next ? strdup(next) : NULL;
+        if (written && size) dowel_progress(from->d, strtoll(written, NULL, 10), strtoll(size, NULL, 10));
+        if (done && resource)
+            *resource = json_incref(json_object_get(answer, "resource"));
+        else if (!done && !token)
+            rc = dowel_fail(err, DOWEL_E_PROTOCOL, "Cloud Storage: copying %s: neither done nor a token", args->name);
+        json_decref(answer);
+    }
+    free(token);
+    free(target);
+    return rc;
+}
+
+static int run_copy(dowel *d, const void *data, json_t **result, dowel_error *err) {
+    const dowel_gcs_copy_args *args = data;
+    dowel_gcs_client from, to;
+    json_t *resource = NULL;
+    int rc = dowel_gcs_client_open(d, args->bucket, &from, err);
+    if (!rc) rc = dowel_gcs_client_open(d, args->to_bucket ? args->to_bucket : args->bucket, &to, err);
+    if (!rc) rc = dowel_gcs_rewrite(&from, &to, args, &resource, err);
+    if (!rc) *result = dowel_gcs_describe(&to, resource);
+    json_decref(resource);
+    return rc;
+}
+
+const dowel_task dowel_gcs_task_copy = {
+    .size = sizeof(dowel_task),
+    .name = "gcs.copy",
+    .doc = "Copies an object without fetching it.",
+    .args = &copy_table,
+    .run = run_copy,
+    .example = "--bucket gcs-bucket/landing --name airports.csv --to-name old/airports.csv"};
+
+/* ---- compose ---- */
+
+static const dowel_field compose_fields[] = {
+    DOWEL_GCS_BUCKET_FIELD(dowel_gcs_compose_args),
+    {DOWEL_AT(dowel_gcs_compose_args, name), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED,
+     .doc = "Name of the whole, relative to the block's folder.", .example = "all.csv"},
+    {DOWEL_AT(dowel_gcs_compose_args, parts), .kind = DOWEL_LIST, .flags = DOWEL_REQUIRED,
+     .doc = "Names of the objects that it is made of, in order, at most 32; they stay.", .example = "part-1.csv"},
+    {DOWEL_AT(dowel_gcs_compose_args, content_type), .kind = DOWEL_STRING,
+     .doc = "Content type; without: guessed from the name.", .example = "text/csv"},
+    {DOWEL_AT(dowel_gcs_compose_args, metadata), .kind = DOWEL_MAP, .doc = "User metadata."},
+    DOWEL_GCS_KEPT_FIELDS(dowel_gcs_compose_args),
+    DOWEL_GCS_IF_GENERATION_MATCH(dowel_gcs_compose_args),
+    DOWEL_GCS_IF_METAGENERATION_MATCH(dowel_gcs_compose_args),
+    {0}};
+
+static int check_compose(const void *data, dowel_error *err) {
+    const dowel_gcs_compose_args *args = data;
+    size_t count = 0;
+    while (args->parts[count]) count++;
+    return count <= 32 ? 0
+                       : dowel_fail(err, DOWEL_E_INVALID, "field \"parts\": %zu names, the service takes 32", count);
+}
+
+static const dowel_table compose_table = {"gcs.compose", sizeof(dowel_gcs_compose_args), compose_fields, check_compose};
+
+static int run_compose(dowel *d, const void *data, json_t **result, dowel_error *err) {
+    const dowel_gcs_compose_args *args = data;
+    dowel_gcs_client c;
+    int rc = dowel_gcs_client_open(d, args->bucket, &c, err);
+    if (rc) return rc;
+    json_t *resource = NULL, *parts = json_array(),
+           *whole = dowel_gcs_resource(&c, &(dowel_gcs_upload_args){.name = args->name,
+                                                                    .content_type = args->content_type,
+                                                                    .metadata = args->metadata,
+                                                                    .storage_class = args->storage_class});
+    for (const char *const *name = args->parts; *name; name++) {
+        char *full = dowel_gcs_full_name(&c, *name);
+        json_array_append_new(parts, json_pack("{s:s}", "name", full ? full : ""));
+        free(full);
+    }
+    json_t *document = json_pack("{s:O,s:O}", "destination", whole, "sourceObjects", parts);
+    dowel_http_request *r = dowel_gcs_request(&c, "POST", args->name);
+    dowel_http_path(r, "compose", NULL);
+    dowel_http_query(r, "kmsKeyName", args->kms_key);
+    dowel_http_query(r, "destinationPredefinedAcl", args->predefined_acl);
+    dowel_gcs_condition(r, (dowel_gcs_conditions){.generation_match = args->if_generation_match,
+                                                  .metageneration_match = args->if_metageneration_match});
+    dowel_gcs_encrypt(r, c.bucket, false);
+    dowel_http_json(r, document);
+    dowel_http_idempotent(r, args->if_generation_match != NULL);
+    rc = dowel_http_fetch_json(d, r, &resource, err);
+    if (!rc) *result = dowel_gcs_describe(&c, resource);
+    json_decref(resource);
+    json_decref(document);
+    json_decref(parts);
+    json_decref(whole);
+    return rc;
+}
+
+const dowel_task dowel_gcs_task_compose = {
+    .size = sizeof(dowel_task),
+    .name = "gcs.compose",
+    .doc = "Makes one object of several, one after the other, without fetching them.",
+    .args = &compose_table,
+    .run = run_compose,
+    .example = "--bucket gcs-bucket/landing --name all.csv --parts part-1.csv --parts part-2.csv"};

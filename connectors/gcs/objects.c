@@ -1,0 +1,156 @@
+/* A bucket in the vocabulary of dowel/objects.h. Writes are repeated also without a precondition: the last one stays. */
+#include "client.h"
+#include "sign.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int open_bucket(dowel *d, dowel_block *block, dowel_gcs_client *c, dowel_error *err) {
+    int rc = dowel_gcs_client_open(d, block, c, err);
+    c->last_wins = true;
+    return rc;
+}
+
+/* ---- list ---- */
+
+typedef struct listing {
+    const dowel_gcs_client *client;
+    const char *after; /* the service's own start is inclusive */
+    dowel_object_visitor visit;
+    void *context;
+} listing;
+
+static int visit_one(void *context, const json_t *resource, const char *prefix, dowel_error *err) {
+    const listing *all = context;
+    dowel_object object = {.is_prefix = true};
+    if (resource)
+        dowel_gcs_object(all->client, resource, &object);
+    else
+        object.name = dowel_gcs_without_folder(all->client, prefix);
+    if (all->after && !strcmp(object.name, all->after)) return 0;
+    return all->visit(all->context, &object, err);
+}
+
+static int list(dowel *d, dowel_block *block, const dowel_objects_query *query, dowel_object_visitor visit,
+                void *context, dowel_error *err) {
+    dowel_gcs_client c;
+    int rc = open_bucket(d, block, &c, err);
+    if (rc) return rc;
+    const dowel_gcs_query inner = {.prefix = query->prefix,
+                                   .delimiter = query->delimiter,
+                                   .start_offset = query->start_after,
+                                   .versions = query->versions};
+    listing all = {&c, query->start_after, visit, context};
+    return dowel_gcs_walk(&c, &inner, visit_one, &all, NULL, err);
+}
+
+/* ---- one object ---- */
+
+static int stat(dowel *d, dowel_block *block, const char *name, const char *version, dowel_object_visitor visit,
+                void *context, dowel_error *err) {
+    dowel_gcs_client c;
+    json_t *resource = NULL;
+    int rc = open_bucket(d, block, &c, err);
+    if (rc) return rc;
+    dowel_http_request *r = dowel_gcs_request(&c, "GET", name);
+    dowel_gcs_encrypt(r, c.bucket, false);
+    dowel_http_query(r, "generation", version);
+    rc = dowel_http_fetch_json(d, r, &resource, err);
+    if (!rc) {
+        dowel_object object;
+        dowel_gcs_object(&c, resource, &object);
+        rc = visit(context, &object, err);
+    }
+    json_decref(resource);
+    return rc;
+}
+
+static int get(dowel *d, dowel_block *block, const char *name, const char *version, dowel_sink *sink,
+               dowel_error *err) {
+    dowel_gcs_client c;
+    int rc = open_bucket(d, block, &c, err);
+    const dowel_gcs_download_args args = {.name = name, .generation = version, .part_size = 16 << 20, .concurrency = 4};
+    return rc ? rc : dowel_gcs_download_sink(&c, &args, sink, NULL, NULL, err);
+}
+
+/* The caller's metadata and the time of the file. NULL: out of memory. */
+static dowel_pair *metadata_of(const dowel_object_put_options *options, char text[2][DOWEL_TIME_TEXT_SIZE]) {
+    size_t count = 0;
+    while (options->metadata && options->metadata[count].name) count++;
+    dowel_pair *all = calloc(count + DOWEL_GCS_MTIME_PAIRS + 1, sizeof *all);
+    if (!all) return NULL;
+    if (count) memcpy(all, options->metadata, count * sizeof *all);
+    if (options->modified) dowel_gcs_record_mtime(options->modified, text, all + count);
+    return all;
+}
+
+static int put(dowel *d, dowel_block *block, const char *name, dowel_source *source,
+               const dowel_object_put_options *options, dowel_object_visitor visit, void *context, dowel_error *err) {
+    static const dowel_object_put_options defaults = {.size = sizeof defaults};
+    if (!options) options = &defaults;
+    dowel_gcs_client c;
+    char text[2][DOWEL_TIME_TEXT_SIZE];
+    json_t *resource = NULL;
+    int rc = open_bucket(d, block, &c, err);
+    if (rc) return rc;
+    dowel_pair *metadata = metadata_of(options, text);
+    if (!metadata) return dowel_gcs_no_memory(err);
+    const dowel_gcs_upload_args args = {.name = name,
+                                        .content_type = options->content_type,
+                                        .content_encoding = options->content_encoding,
+                                        .cache_control = options->cache_control,
+                                        .storage_class = options->storage_class,
+                                        .metadata = metadata[0].name ? metadata : NULL,
+                                        .if_generation_match = options->if_absent ? "0" : NULL,
+                                        .resumable_threshold = 8 << 20,
+                                        .chunk_size = 8 << 20};
+    rc = dowel_gcs_upload_source(&c, &args, source, &resource, err);
+    if (!rc && visit) {
+        dowel_object object;
+        dowel_gcs_object(&c, resource, &object);
+        rc = visit(context, &object, err);
+    }
+    json_decref(resource);
+    free(metadata);
+    return rc;
+}
+
+static int copy(dowel *d, dowel_block *from, const char *name, const char *version, dowel_block *to,
+                const char *to_name, dowel_error *err) {
+    dowel_gcs_client source, target;
+    int rc = open_bucket(d, from, &source, err);
+    if (!rc) rc = open_bucket(d, to, &target, err);
+    const dowel_gcs_copy_args args = {.name = name, .generation = version, .to_name = to_name};
+    return rc ? rc : dowel_gcs_rewrite(&source, &target, &args, NULL, err);
+}
+
+/* ---- many, and for others ---- */
+
+static int remove_all(dowel *d, dowel_block *block, const char *const *names, size_t count,
+                      void (*failed)(void *context, const char *name, const dowel_error *why), void *context,
+                      dowel_error *err) {
+    dowel_gcs_client c;
+    int rc = open_bucket(d, block, &c, err);
+    return rc ? rc : dowel_gcs_remove(&c, names, count, failed, context, err);
+}
+
+static int presign(dowel *d, dowel_block *block, const char *name, const dowel_presign_options *options, char **url,
+                   dowel_error *err) {
+    dowel_gcs_client c;
+    int rc = open_bucket(d, block, &c, err);
+    if (rc) return rc;
+    const dowel_pair type[] = {{options->content_type ? "content-type" : NULL, options->content_type}, {NULL, NULL}};
+    dowel_gcs_signing signing = {.method = options->method ? options->method : "GET", .headers = type};
+    return dowel_gcs_presigned(&c, name, NULL, options->seconds > 0 ? options->seconds : 3600, &signing, url, err);
+}
+
+const dowel_objects dowel_gcs_objects = {.size = sizeof(dowel_objects),
+                                         .scheme = "gs",
+                                         .place = "bucket",
+                                         .list = list,
+                                         .stat = stat,
+                                         .get = get,
+                                         .put = put,
+                                         .copy = copy,
+                                         .remove = remove_all,
+                                         .presign = presign};

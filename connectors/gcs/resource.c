@@ -1,0 +1,171 @@
+/* Names of objects with and without the block's folder; what the service says of an object, and what it is told. */
+#include "client.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- names ---- */
+
+static size_t folder_length(const dowel_gcs_client *c) {
+    size_t length = c->bucket->folder ? strlen(c->bucket->folder) : 0;
+    while (length && c->bucket->folder[length - 1] == '/') length--;
+    return length;
+}
+
+char *dowel_gcs_full_name(const dowel_gcs_client *c, const char *name) {
+    size_t length = folder_length(c), size = length + strlen(name) + 2;
+    char *full = malloc(size);
+    if (full) snprintf(full, size, "%.*s%s%s", (int)length, length ? c->bucket->folder : "", length ? "/" : "", name);
+    return full;
+}
+
+const char *dowel_gcs_without_folder(const dowel_gcs_client *c, const char *name) {
+    size_t length = folder_length(c);
+    return length && !strncmp(name, c->bucket->folder, length) && name[length] == '/' ? name + length + 1 : name;
+}
+
+json_t *dowel_gcs_relative(const dowel_gcs_client *c, const char *name) {
+    return json_string(dowel_gcs_without_folder(c, name ? name : ""));
+}
+
+/* ---- what the service says ---- */
+
+const char dowel_gcs_object_members[] =
+    "name,bucket,size,generation,metageneration,contentType,contentEncoding,contentLanguage,contentDisposition,"
+    "cacheControl,crc32c,md5Hash,etag,storageClass,kmsKeyName,customerEncryption,componentCount,timeCreated,updated,"
+    "timeDeleted,metadata";
+
+static const struct {
+    const char *name, *member;
+} members[] = {{"bucket", "bucket"},
+               {"generation", "generation"},
+               {"metageneration", "metageneration"},
+               {"content_type", "contentType"},
+               {"content_encoding", "contentEncoding"},
+               {"content_language", "contentLanguage"},
+               {"content_disposition", "contentDisposition"},
+               {"cache_control", "cacheControl"},
+               {"crc32c", "crc32c"},
+               {"md5", "md5Hash"},
+               {"etag", "etag"},
+               {"storage_class", "storageClass"},
+               {"kms_key", "kmsKeyName"},
+               {"component_count", "componentCount"},
+               {"created", "timeCreated"},
+               {"updated", "updated"},
+               {"deleted", "timeDeleted"},
+               {"metadata", "metadata"}};
+
+static int64_t size_of(const json_t *resource) {
+    const char *size = json_string_value(json_object_get(resource, "size"));
+    return size ? strtoll(size, NULL, 10) : 0;
+}
+
+json_t *dowel_gcs_describe(const dowel_gcs_client *c, const json_t *resource) {
+    json_t *object = json_object();
+    json_object_set_new(object, "name", dowel_gcs_relative(c, json_string_value(json_object_get(resource, "name"))));
+    json_object_set_new(object, "size", json_integer(size_of(resource)));
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
+        json_t *value = json_object_get(resource, members[i].member);
+        const char *text = json_string_value(value);
+        if (value && !(text && !*text)) json_object_set(object, members[i].name, value);
+    }
+    const char *key = json_string_value(json_object_get(json_object_get(resource, "customerEncryption"), "keySha256"));
+    if (key && *key) json_object_set_new(object, "encryption_key_sha256", json_string(key));
+    return object;
+}
+
+#define MTIME "mtime"                            /* RFC 3339, as rclone writes it */
+#define MTIME_SECONDS "goog-reserved-file-mtime" /* as gcloud storage and gsutil write it */
+
+void dowel_gcs_record_mtime(int64_t modified, char text[2][DOWEL_TIME_TEXT_SIZE],
+                            dowel_pair pairs[DOWEL_GCS_MTIME_PAIRS]) {
+    int64_t seconds = modified / 1000000 - (modified % 1000000 < 0);
+    dowel_format_time(modified, text[0]);
+    snprintf(text[1], DOWEL_TIME_TEXT_SIZE, "%" PRId64, seconds);
+    pairs[0] = (dowel_pair){MTIME, text[0]};
+    pairs[1] = (dowel_pair){MTIME_SECONDS, text[1]};
+}
+
+static int64_t time_of(const json_t *object, const char *member) {
+    int64_t time;
+    const char *text = json_string_value(json_object_get(object, member));
+    return text && !dowel_parse_time(text, &time) ? time : 0;
+}
+
+static int64_t modified_of(const json_t *resource) {
+    const json_t *metadata = json_object_get(resource, "metadata");
+    int64_t time = time_of(metadata, MTIME);
+    const char *seconds = json_string_value(json_object_get(metadata, MTIME_SECONDS));
+    if (!time && seconds) {
+        char *end;
+        long long value = strtoll(seconds, &end, 10);
+        if (!*end && value > -62135596800LL && value < 253402300800LL) time = value * 1000000;
+    }
+    if (!time) time = time_of(resource, "timeCreated");
+    return time ? time : time_of(resource, "updated");
+}
+
+static const char *text_of(const json_t *resource, const char *member) {
+    const char *text = json_string_value(json_object_get(resource, member));
+    return text && *text ? text : NULL;
+}
+
+static void check_of(const json_t *resource, dowel_object *object) {
+    void *bytes;
+    size_t size;
+    const char *text = text_of(resource, "crc32c");
+    if (!text || dowel_base64_decode(text, &bytes, &size)) return;
+    if (size == 4) {
+        object->check_kind = DOWEL_CRC32C;
+        object->check_size = size;
+        memcpy(object->check, bytes, size);
+    }
+    free(bytes);
+}
+
+void dowel_gcs_object(const dowel_gcs_client *c, const json_t *resource, dowel_object *object) {
+    const char *name = text_of(resource, "name");
+    *object = (dowel_object){.name = name ? dowel_gcs_without_folder(c, name) : "",
+                             .is_current = !json_object_get(resource, "timeDeleted"),
+                             .size = size_of(resource),
+                             .modified = modified_of(resource),
+                             .version = text_of(resource, "generation"),
+                             .etag = text_of(resource, "etag"),
+                             .content_type = text_of(resource, "contentType"),
+                             .storage_class = text_of(resource, "storageClass")};
+    check_of(resource, object);
+}
+
+/* ---- what it is told ---- */
+
+void dowel_gcs_set(json_t *resource, const char *member, const char *value) {
+    if (value) json_object_set_new(resource, member, json_string(value));
+}
+
+json_t *dowel_gcs_resource(const dowel_gcs_client *c, const dowel_gcs_upload_args *args) {
+    char *name = dowel_gcs_full_name(c, args->name);
+    json_t *resource = name ? json_pack("{s:s,s:s}", "name", name, "contentType",
+                                        args->content_type ? args->content_type : dowel_content_type(args->name))
+                            : NULL;
+    free(name);
+    dowel_gcs_set(resource, "contentEncoding", args->content_encoding);
+    dowel_gcs_set(resource, "contentLanguage", args->content_language);
+    dowel_gcs_set(resource, "contentDisposition", args->content_disposition);
+    dowel_gcs_set(resource, "cacheControl", args->cache_control);
+    dowel_gcs_set(resource, "storageClass", args->storage_class);
+    json_t *metadata = args->metadata ? json_object() : NULL;
+    for (const dowel_pair *pair = args->metadata; pair && pair->name; pair++)
+        json_object_set_new(metadata, pair->name, json_string(pair->value));
+    if (metadata) json_object_set_new(resource, "metadata", metadata);
+    return resource;
+}
+
+void dowel_gcs_crc32c_text(dowel_digest *digest, char text[9]) {
+    unsigned char bytes[DOWEL_DIGEST_MAX];
+    char *base64 = dowel_base64(bytes, dowel_digest_end(digest, bytes));
+    snprintf(text, 9, "%s", base64 ? base64 : "");
+    free(base64);
+}

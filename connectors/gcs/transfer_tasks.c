@@ -1,0 +1,111 @@
+/* The tasks gcs.upload and gcs.download. */
+#include "client.h"
+#include "tasks.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- upload ---- */
+
+static const dowel_field upload_fields[] = {
+    DOWEL_GCS_BUCKET_FIELD(dowel_gcs_upload_args),
+    {DOWEL_AT(dowel_gcs_upload_args, name), .kind = DOWEL_STRING,
+     .doc = "The object's name, relative to the block's folder; without: the file's own.", .example = "airports.csv"},
+    {DOWEL_AT(dowel_gcs_upload_args, file), .kind = DOWEL_PATH, .doc = "File to send; - is standard input.",
+     .example = "airports.csv"},
+    {DOWEL_AT(dowel_gcs_upload_args, data), .kind = DOWEL_BYTES, .doc = "Bytes to send, in place of a file."},
+    {DOWEL_AT(dowel_gcs_upload_args, content_type), .kind = DOWEL_STRING,
+     .doc = "Content type; without: guessed from the name.", .example = "text/csv"},
+    {DOWEL_AT(dowel_gcs_upload_args, metadata), .kind = DOWEL_MAP, .doc = "User metadata."},
+    {DOWEL_AT(dowel_gcs_upload_args, resumable_threshold), .kind = DOWEL_SIZE, .fallback = "8MiB",
+     .doc = "Larger objects go up in a resumable session."},
+    {DOWEL_AT(dowel_gcs_upload_args, chunk_size), .kind = DOWEL_SIZE, .fallback = "8MiB",
+     .doc = "Bytes per request of a session whose source cannot be read twice (a pipe); whole units of 256 KiB."},
+    DOWEL_GCS_CONTENT_FIELDS(dowel_gcs_upload_args),
+    DOWEL_GCS_KEPT_FIELDS(dowel_gcs_upload_args),
+    DOWEL_GCS_CONDITION_FIELDS(dowel_gcs_upload_args),
+    {0}};
+
+static int check_upload(const void *data, dowel_error *err) {
+    const dowel_gcs_upload_args *args = data;
+    if (!args->file == !args->data.data)
+        return dowel_fail(err, DOWEL_E_INVALID, "exactly one of \"file\" and \"data\" is required");
+    if (!args->name && (!args->file || !strcmp(args->file, "-")))
+        return dowel_fail(err, DOWEL_E_INVALID, "field \"name\" is required where no file gives one");
+    return 0;
+}
+
+const dowel_table dowel_gcs_upload_table = {"gcs.upload", sizeof(dowel_gcs_upload_args), upload_fields, check_upload};
+
+int dowel_gcs_run_upload(dowel *d, const void *data, json_t **result, dowel_error *err) {
+    dowel_gcs_upload_args args = *(const dowel_gcs_upload_args *)data;
+    if (!args.name) {
+        const char *slash = strrchr(args.file, '/');
+        args.name = slash ? slash + 1 : args.file;
+    }
+    dowel_source *source = NULL;
+    dowel_gcs_client c;
+    json_t *resource = NULL;
+    int rc = args.file ? dowel_source_file(args.file, &source, err) : 0;
+    if (!rc && !source && !(source = dowel_source_memory(args.data.data, args.data.size)))
+        rc = dowel_gcs_no_memory(err);
+    if (!rc) rc = dowel_gcs_client_open(d, args.bucket, &c, err);
+    if (!rc) rc = dowel_gcs_upload_source(&c, &args, source, &resource, err);
+    if (!rc) *result = dowel_gcs_describe(&c, resource);
+    json_decref(resource);
+    dowel_source_close(source);
+    return rc;
+}
+
+const dowel_task dowel_gcs_task_upload = {.size = sizeof(dowel_task),
+                                          .name = "gcs.upload",
+                                          .doc = "Sends a file, bytes or standard input to an object.",
+                                          .args = &dowel_gcs_upload_table,
+                                          .run = dowel_gcs_run_upload,
+                                          .example = "--bucket gcs-bucket/landing --file airports.csv"};
+
+/* ---- download ---- */
+
+static const dowel_field download_fields[] = {
+    DOWEL_GCS_BUCKET_FIELD(dowel_gcs_download_args),
+    DOWEL_GCS_NAME_FIELD(dowel_gcs_download_args),
+    {DOWEL_AT(dowel_gcs_download_args, file), .kind = DOWEL_PATH, .flags = DOWEL_REQUIRED,
+     .doc = "Where it goes; - is standard output.", .example = "airports.csv"},
+    DOWEL_GCS_GENERATION_FIELD(dowel_gcs_download_args),
+    {DOWEL_AT(dowel_gcs_download_args, part_size), .kind = DOWEL_SIZE, .fallback = "16MiB", .minimum = 1,
+     .maximum = 1e15, .doc = "Larger objects come in several requests of this size."},
+    {DOWEL_AT(dowel_gcs_download_args, concurrency), .kind = DOWEL_INT, .fallback = "4", .minimum = 1, .maximum = 64,
+     .doc = "Requests at a time."},
+    DOWEL_GCS_CONDITION_FIELDS(dowel_gcs_download_args),
+    {0}};
+static const dowel_table download_table = {"gcs.download", sizeof(dowel_gcs_download_args), download_fields, NULL};
+
+static int run_download(dowel *d, const void *data, json_t **result, dowel_error *err) {
+    const dowel_gcs_download_args *args = data;
+    dowel_gcs_client c;
+    dowel_sink *sink;
+    dowel_http_response *response = NULL;
+    int64_t size;
+    int rc = dowel_gcs_client_open(d, args->bucket, &c, err);
+    if (!rc) rc = dowel_sink_file(args->file, &sink, err);
+    if (rc) return rc;
+    rc = dowel_gcs_download_sink(&c, args, sink, &size, &response, err);
+    if (!rc) rc = dowel_sink_commit(sink, err);
+    if (!rc) {
+        *result = json_pack("{s:s,s:s,s:I,s:s*,s:s}", "bucket", c.bucket->bucket, "name", args->name, "size",
+                            (json_int_t)size, "generation", dowel_http_response_header(response, "x-goog-generation"),
+                            "file", args->file);
+        if (!*result) rc = dowel_gcs_no_memory(err);
+    }
+    dowel_http_response_free(response);
+    dowel_sink_close(sink);
+    return rc;
+}
+
+const dowel_task dowel_gcs_task_download = {.size = sizeof(dowel_task),
+                                            .name = "gcs.download",
+                                            .doc = "Fetches an object into a file or to standard output.",
+                                            .args = &download_table,
+                                            .run = run_download,
+                                            .example =
+                                                "--bucket gcs-bucket/landing --name airports.csv --file airports.csv"};
