@@ -334,7 +334,8 @@ int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, 
             rc = err->code;
             retry = table_retries(r, err);
             if (retry || (err->code == DOWEL_E_UNAVAILABLE)) err->retryable = true;
-            if (err->http_status == 401 && !refreshed && r->service->authorize) {
+            bool signed_by_us = r->service->authorize && dowel_headers_get(&r->headers, "Authorization");
+            if (err->http_status == 401 && !refreshed && signed_by_us) {
                 /* A token may have been revoked early: one try with a fresh one, which is no retry. */
                 again = refreshed = retry = true;
                 most++;
