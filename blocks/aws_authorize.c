@@ -1,4 +1,5 @@
 /* Signs requests on their way out. */
+#include "aws.h"
 #include "aws_sigv4.h"
 
 #include <dowel/credentials.h>
@@ -9,8 +10,7 @@
 
 #define EMPTY_SHA256 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
-/* Host as libcurl sends it: without the scheme's own port. */
-static char *host_of(const char *url, const char **rest) {
+char *dowel_aws_host(const char *url, const char **rest) {
     const char *start = strstr(url, "://") + 3;
     size_t length = strcspn(start, "/?");
     *rest = start + length;
@@ -76,7 +76,7 @@ int dowel_aws_authorize(dowel *d, dowel_http_request *request, void *context, bo
     rc = payload_hash(request, hash, err);
     if (!rc && s3) dowel_http_header(request, "x-amz-content-sha256", hash);
     const char *rest, *url = dowel_http_url(request);
-    char *host = rc ? NULL : host_of(url, &rest);
+    char *host = rc ? NULL : dowel_aws_host(url, &rest);
     if (!rc && !host) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     if (!rc) {
         dowel_http_header(request, "Host", host);

@@ -241,12 +241,14 @@ static void to_hex(const unsigned char *data, char out[65]) {
     for (int i = 0; i < 32; i++) snprintf(out + 2 * i, 3, "%02x", data[i]);
 }
 
-static int sign(const dowel_sigv4_request *r, const char *day, const char *string_to_sign, char signature[65]) {
-    char secret[512];
+int dowel_sigv4_sign_text(const char *secret_access_key, const char *date, const char *region, const char *service,
+                          const char *string_to_sign, char signature[65]) {
+    char secret[512], day[9];
     unsigned char key[32];
-    int n = snprintf(secret, sizeof secret, "AWS4%s", r->secret_access_key);
+    int n = snprintf(secret, sizeof secret, "AWS4%s", secret_access_key);
+    snprintf(day, sizeof day, "%.8s", date);
     int rc = n < 0 || (size_t)n >= sizeof secret || hmac(secret, strlen(secret), day, key) ||
-             hmac(key, 32, r->region, key) || hmac(key, 32, r->service, key) || hmac(key, 32, "aws4_request", key) ||
+             hmac(key, 32, region, key) || hmac(key, 32, service, key) || hmac(key, 32, "aws4_request", key) ||
              hmac(key, 32, string_to_sign, key);
     if (!rc) to_hex(key, signature);
     OPENSSL_cleanse(secret, sizeof secret);
@@ -332,7 +334,8 @@ int dowel_sigv4_sign(const dowel_sigv4_request *r, dowel_sigv4 *out, dowel_error
         to_hex(digest, hex);
         const char *parts[] = {"AWS4-HMAC-SHA256\n", out->date, "\n", scope, "\n", hex};
         for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) add_text(&to_sign, parts[i]);
-        if (!rc && !to_sign.failed) rc = sign(r, day, to_sign.data, out->signature);
+        if (!rc && !to_sign.failed)
+            rc = dowel_sigv4_sign_text(r->secret_access_key, day, r->region, r->service, to_sign.data, out->signature);
     }
     if (!rc && r->presign) {
         add_text(&query, "&X-Amz-Signature=");

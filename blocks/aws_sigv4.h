@@ -34,6 +34,9 @@ typedef struct dowel_sigv4 {
 
 /* The caller ends it with dowel_sigv4_clear, also after a failure. */
 int dowel_sigv4_sign(const dowel_sigv4_request *request, dowel_sigv4 *out, dowel_error *err);
+/* The signature of any text, such as a form's policy, with the key of a day (`date` begins with YYYYMMDD). 0 on success. */
+int dowel_sigv4_sign_text(const char *secret_access_key, const char *date, const char *region, const char *service,
+                          const char *string_to_sign, char signature[65]);
 void dowel_sigv4_clear(dowel_sigv4 *signature);
 
 #endif

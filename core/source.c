@@ -174,7 +174,7 @@ int dowel_source_digest(dowel_source *source, dowel_digest *digest, dowel_error 
     int rc = buffer ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     while (!rc && got) {
         rc = dowel_source_read(source, buffer, PIECE, &got, err);
-        if (!rc) dowel_digest_update(digest, buffer, got);
+        if (!rc && digest) dowel_digest_update(digest, buffer, got);
     }
     free(buffer);
     return rc;

@@ -196,7 +196,7 @@ static int check_ended(upload *u, dowel_error *err) {
 static void join(const upload *u, int64_t count, dowel_uploaded *done) {
     uint64_t check = 0;
     for (int64_t i = 0; i < count && u->sizes[i] >= 0; i++) {
-        check = dowel_crc_join(u->plan->digest, check, u->checks[i], u->sizes[i]);
+        if (u->joins) check = dowel_crc_join(u->plan->digest, check, u->checks[i], u->sizes[i]);
         done->size += u->sizes[i];
         done->parts++;
     }

@@ -4,6 +4,7 @@
 #   checks     what CI adds: clang, its formatter and linter, sanitizer runtimes, cmocka, valgrind
 #   servers    the stand-in servers: a virtual environment and an npm folder under build/
 #   testbench  Google's storage testbench, where its source lies beside the project
+#   go-servers stand-in servers for S3 (versitygw, rclone), where there is Go to build them; three minutes the first time
 # Every part is kept under build/ and made anew only when its pinned list changes.
 set -eu
 cd "$(dirname "$0")/.."
@@ -125,6 +126,25 @@ PYTHON
             environment venv-testbench -r tests/servers/requirements-testbench.txt
             build/venv-testbench/bin/pip install -q --disable-pip-version-check --no-deps build/testbench-source
             made venv-testbench
+        fi
+        ;;
+    go-servers)
+        versitygw=github.com/versity/versitygw/cmd/versitygw@v1.8.0
+        rclone=github.com/rclone/rclone@v1.76.0
+        go=$(command -v go || echo /usr/local/go/bin/go)
+        if [ ! -x "$go" ]; then
+            say "no Go here: the tests on versitygw and rclone will be skipped"
+        else
+            echo "$versitygw $rclone" >build/go-servers.list
+            if ! unchanged go-servers build/go-servers.list; then
+                say "building the stand-in servers for S3 (Go)"
+                mkdir -p build/bin
+                for module in "$versitygw" "$rclone"; do
+                    GOBIN=$root/build/bin GOFLAGS=-modcacherw "$go" install -ldflags=-s "$module" >build/go.log 2>&1 ||
+                        { tail -n 30 build/go.log >&2; exit 1; }
+                done
+                made go-servers
+            fi
         fi
         ;;
     *)

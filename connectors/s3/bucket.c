@@ -86,4 +86,5 @@ const dowel_block_type dowel_s3_bucket_type = {.size = sizeof(dowel_block_type),
                                                .table = &bucket_table,
                                                .version = 1,
                                                .storage = &storage,
-                                               .check = dowel_s3_check};
+                                               .check = dowel_s3_check,
+                                               .objects = &dowel_s3_objects};

@@ -57,6 +57,7 @@ void dowel_s3_set_plain(const dowel_s3_client *client, const dowel_error *why);
 
 /* describe.c */
 int dowel_s3_check_description(const dowel_s3_put_args *args, dowel_error *err);
+int dowel_s3_check_customer_key(const char *field, const char *key, dowel_error *err);
 int dowel_s3_describe(dowel_http_request *request, const dowel_s3_put_args *args, dowel_error *err);
 int dowel_s3_customer_key(dowel_http_request *request, const char *key, bool of_copy_source, dowel_error *err);
 void dowel_s3_condition(dowel_http_request *request, const dowel_s3_put_args *args);
@@ -100,7 +101,49 @@ void dowel_s3_upload_clear(dowel_s3_upload *upload);
 /* Gives up a multipart upload; a failure is logged. */
 void dowel_s3_abort(dowel_s3_client *client, const char *key, const char *upload);
 
+/* head.c */
+enum { DOWEL_S3_ETAG_SIZE = 256 };
+/* `part` > 0: of that part of a multipart object, its size and how many there are. */
+int dowel_s3_head_object(dowel_s3_client *client, const char *key, const char *version, const char *customer_key,
+                         int64_t part, dowel_http_response **response, dowel_error *err);
+/* Borrows from the answer and from `etag`. */
+dowel_object dowel_s3_object_of(const char *name, const dowel_http_response *response, char etag[DOWEL_S3_ETAG_SIZE]);
+/* Unless it is encrypted with a key of the bucket's or the caller's own, or came in parts. */
+bool dowel_s3_etag_is_md5(const dowel_http_response *response);
+
+/* list.c */
+/* Page after page of at most `page` names. */
+int dowel_s3_list_each(dowel_s3_client *client, const dowel_objects_query *query, int64_t page,
+                       dowel_object_visitor visit, void *context, dowel_error *err);
+const char *dowel_s3_unquoted(const char *etag, char text[DOWEL_S3_ETAG_SIZE]);
+/* Where the ETag has the form of an MD5 and no better check is known. */
+void dowel_s3_md5_of_etag(dowel_object *object);
+
+/* remove.c */
+int dowel_s3_delete_object(dowel_s3_client *client, const char *key, const char *version, dowel_error *err);
+int dowel_s3_remove(dowel_s3_client *client, const char *const *names, size_t count,
+                    void (*failed)(void *context, const char *name, const dowel_error *why), void *context,
+                    dowel_error *err);
+
+/* copy.c */
+int dowel_s3_copy_object(dowel_s3_client *from, dowel_s3_client *to, const dowel_s3_copy_args *args, json_t **etag,
+                         dowel_error *err);
+
+/* tags.c */
+int dowel_s3_tags(dowel_s3_client *client, const char *key, const char *version, json_t **tags, dowel_error *err);
+
+/* presign.c */
+enum { DOWEL_S3_SIGNED_MOST = 7 * 24 * 3600 };
+int dowel_s3_presign_url(dowel_s3_client *client, const char *method, const dowel_s3_presign_args *args, char **url,
+                         dowel_error *err);
+int dowel_s3_presign_form(dowel_s3_client *client, const dowel_s3_presign_post_args *args, json_t **result,
+                          dowel_error *err);
+
+/* objects.c */
+extern const dowel_objects dowel_s3_objects;
+
 /* get.c */
+/* Does not commit. */
 int dowel_s3_get_sink(dowel_s3_client *client, const dowel_s3_get_args *args, dowel_sink *sink, json_t **result,
                       dowel_error *err);
 

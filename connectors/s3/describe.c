@@ -33,15 +33,14 @@ static int check_metadata(const dowel_pair *pair, dowel_error *err) {
     return 0;
 }
 
-static int check_customer_key(const char *key, dowel_error *err) {
+int dowel_s3_check_customer_key(const char *field, const char *key, dowel_error *err) {
     void *bytes = NULL;
     size_t size = 0;
     if (!key) return 0;
     int rc = dowel_base64_decode(key, &bytes, &size);
     if (bytes) OPENSSL_cleanse(bytes, size);
     free(bytes);
-    return !rc && size == 32 ? 0
-                             : dowel_fail(err, DOWEL_E_INVALID, "field \"customer_key\": expected 32 bytes in base64");
+    return !rc && size == 32 ? 0 : dowel_fail(err, DOWEL_E_INVALID, "field \"%s\": expected 32 bytes in base64", field);
 }
 
 int dowel_s3_check_description(const dowel_s3_put_args *args, dowel_error *err) {
@@ -59,7 +58,7 @@ int dowel_s3_check_description(const dowel_s3_put_args *args, dowel_error *err) 
         return dowel_fail(err, DOWEL_E_INVALID, "one of \"if_absent\" and \"if_match\", not both");
     if (args->kms_key_id && args->encryption != 2)
         return dowel_fail(err, DOWEL_E_INVALID, "field \"kms_key_id\": goes with \"encryption\" aws:kms");
-    int rc = check_customer_key(args->customer_key, err);
+    int rc = dowel_s3_check_customer_key("customer_key", args->customer_key, err);
     return rc ? rc : check_metadata(args->metadata, err);
 }
 

@@ -58,8 +58,8 @@ int dowel_s3_get_sink(dowel_s3_client *c, const dowel_s3_get_args *args, dowel_s
     object o = {c, args->key, args->version_id};
     const dowel_download plan = {.sink = sink,
                                  .digest = DOWEL_MD5,
-                                 .part_size = args->part_size,
-                                 .width = (int)args->concurrency,
+                                 .part_size = args->part_size ? args->part_size : 16 << 20,
+                                 .width = args->concurrency ? (int)args->concurrency : 4,
                                  .request = request,
                                  .verify = verify,
                                  .context = &o};
@@ -67,7 +67,6 @@ int dowel_s3_get_sink(dowel_s3_client *c, const dowel_s3_get_args *args, dowel_s
     int rc = dowel_download_run(c->d, &plan, &got, err);
     if (rc == DOWEL_E_CONFLICT)
         dowel_error_hint(err, "the object was replaced while it was read; get it again, or give a version_id");
-    if (!rc) rc = dowel_sink_commit(sink, err);
     if (!rc && result) {
         const char *type = dowel_http_response_header(got.response, "Content-Type");
         *result = json_pack(

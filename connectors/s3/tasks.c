@@ -1,29 +1,18 @@
 /* What the s3 connector brings: a block type and its tasks. */
-#include "client.h"
+#include "tasks.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#define BUCKET(type)                                                                                                   \
-    {                                                                                                                  \
-        DOWEL_AT(type, bucket), .kind = DOWEL_BLOCK, .flags = DOWEL_REQUIRED, .blocks = "s3-bucket",                   \
-                                .doc = "The bucket.", .example = "s3-bucket/reports"                                   \
-    }
-#define KEY(type)                                                                                                      \
-    {                                                                                                                  \
-        DOWEL_AT(type, key), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED,                                            \
-                             .doc = "The object's key, relative to the block's folder.", .example = "report.json"      \
-    }
-
 /* ---- put ---- */
 
 static const char *const encryptions[] = {"bucket_default", "AES256", "aws:kms", NULL};
 
 static const dowel_field put_fields[] = {
-    BUCKET(dowel_s3_put_args),
-    KEY(dowel_s3_put_args),
+    DOWEL_S3_BUCKET_FIELD(dowel_s3_put_args),
+    DOWEL_S3_KEY_FIELD(dowel_s3_put_args),
     {DOWEL_AT(dowel_s3_put_args, file), .kind = DOWEL_PATH, .doc = "File to send; - is standard input.",
      .example = "report.json"},
     {DOWEL_AT(dowel_s3_put_args, data), .kind = DOWEL_BYTES, .doc = "Bytes to send, in place of a file."},
@@ -94,8 +83,8 @@ static int run_put(dowel *d, const void *data, json_t **result, dowel_error *err
 /* ---- get ---- */
 
 static const dowel_field get_fields[] = {
-    BUCKET(dowel_s3_get_args),
-    KEY(dowel_s3_get_args),
+    DOWEL_S3_BUCKET_FIELD(dowel_s3_get_args),
+    DOWEL_S3_KEY_FIELD(dowel_s3_get_args),
     {DOWEL_AT(dowel_s3_get_args, file), .kind = DOWEL_PATH, .flags = DOWEL_REQUIRED,
      .doc = "Where it goes; - is standard output.", .example = "report.json"},
     {DOWEL_AT(dowel_s3_get_args, version_id), .kind = DOWEL_STRING,
@@ -104,6 +93,7 @@ static const dowel_field get_fields[] = {
      .doc = "Larger objects come in several requests of this size."},
     {DOWEL_AT(dowel_s3_get_args, concurrency), .kind = DOWEL_INT, .fallback = "4", .minimum = 1, .maximum = 64,
      .doc = "Requests at a time."},
+    DOWEL_S3_CUSTOMER_KEY_FIELD(dowel_s3_get_args, customer_key, "Key that it was encrypted with: 32 bytes in base64."),
     {0}};
 static const dowel_table get_table = {"s3.get", sizeof(dowel_s3_get_args), get_fields, NULL};
 
@@ -115,6 +105,7 @@ static int run_get(dowel *d, const void *data, json_t **result, dowel_error *err
     if (rc) return rc;
     rc = dowel_sink_file(args->file, &sink, err);
     if (!rc) rc = dowel_s3_get_sink(&c, args, sink, result, err);
+    if (!rc) rc = dowel_sink_commit(sink, err);
     if (!rc) json_object_set_new(*result, "file", json_string(args->file));
     dowel_sink_close(sink);
     dowel_s3_client_close(&c);
@@ -124,49 +115,53 @@ static int run_get(dowel *d, const void *data, json_t **result, dowel_error *err
 /* ---- list ---- */
 
 static const dowel_field list_fields[] = {
-    BUCKET(dowel_s3_list_args),
+    DOWEL_S3_BUCKET_FIELD(dowel_s3_list_args),
     {DOWEL_AT(dowel_s3_list_args, prefix), .kind = DOWEL_STRING, .doc = "Only keys that begin so."},
     {DOWEL_AT(dowel_s3_list_args, delimiter), .kind = DOWEL_STRING,
      .doc = "Keys are folded at it, as files into folders.", .example = "/"},
     {DOWEL_AT(dowel_s3_list_args, limit), .kind = DOWEL_INT, .fallback = "1000", .minimum = 1, .maximum = 1e9,
      .doc = "Most objects to name."},
+    {DOWEL_AT(dowel_s3_list_args, start_after), .kind = DOWEL_STRING, .doc = "Only keys after this one."},
+    {DOWEL_AT(dowel_s3_list_args, versions), .kind = DOWEL_BOOL, .doc = "Every version, and markers of deletion."},
     {0}};
 static const dowel_table list_table = {"s3.list", sizeof(dowel_s3_list_args), list_fields, NULL};
 
-/* Keys come percent-encoded, because XML cannot hold every one. */
-static json_t *decoded(const char *text) {
-    char *plain = strdup(text ? text : ""), *out = plain;
-    unsigned code;
-    for (const char *p = plain; plain && *p; p++) {
-        if (*p == '%' && sscanf(p + 1, "%2x", &code) == 1) {
-            *out++ = (char)code;
-            p += 2;
-        } else {
-            *out++ = *p == '+' ? ' ' : *p;
-        }
-    }
-    if (out) *out = 0;
-    json_t *value = plain ? json_string(plain) : NULL;
-    free(plain);
+/* Collects up to a limit. */
+typedef struct found {
+    json_t *objects, *prefixes;
+    int64_t left;
+    bool more;
+} found;
+
+enum { ENOUGH = 1 };
+
+static json_t *text_of(const char *text) {
+    json_t *value = json_string(text ? text : "");
     return value ? value : json_string("(not UTF-8)");
 }
 
-static json_t *relative(const dowel_s3_client *c, json_t *key) {
-    char *folder = dowel_s3_full_key(c, "");
-    const char *text = json_string_value(key);
-    json_t *value = folder && text && *folder && !strncmp(text, folder, strlen(folder))
-                        ? json_string(text + strlen(folder))
-                        : json_incref(key);
-    json_decref(key);
-    free(folder);
-    return value;
-}
-
-static json_t *object_of(const dowel_s3_client *c, const dowel_xml *entry) {
-    const char *size = dowel_xml_child_text(entry, "Size"), *when = dowel_xml_child_text(entry, "LastModified");
-    return json_pack("{s:o,s:I,s:s,s:o}", "key", relative(c, decoded(dowel_xml_child_text(entry, "Key"))), "size",
-                     (json_int_t)(size ? strtoll(size, NULL, 10) : 0), "last_modified", when ? when : "", "etag",
-                     dowel_s3_etag(dowel_xml_child_text(entry, "ETag")));
+static int collect(void *context, const dowel_object *object, dowel_error *err) {
+    found *f = context;
+    if (!f->left) {
+        f->more = true;
+        return ENOUGH;
+    }
+    f->left--;
+    int rc;
+    if (object->is_prefix) {
+        rc = json_array_append_new(f->prefixes, text_of(object->name));
+    } else {
+        char when[DOWEL_TIME_TEXT_SIZE];
+        dowel_format_time(object->modified, when);
+        json_t *entry =
+            json_pack("{s:o,s:I,s:s,s:o,s:s*}", "key", text_of(object->name), "size", (json_int_t)object->size,
+                      "last_modified", when, "etag", text_of(object->etag), "storage_class", object->storage_class);
+        if (object->version) json_object_set_new(entry, "version_id", text_of(object->version));
+        if (object->version) json_object_set_new(entry, "latest", json_boolean(object->is_current));
+        if (object->is_deleted) json_object_set_new(entry, "deleted", json_true());
+        rc = json_array_append_new(f->objects, entry);
+    }
+    return rc ? dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory") : 0;
 }
 
 static int run_list(dowel *d, const void *data, json_t **result, dowel_error *err) {
@@ -174,108 +169,182 @@ static int run_list(dowel *d, const void *data, json_t **result, dowel_error *er
     dowel_s3_client c;
     int rc = dowel_s3_client_open(d, args->bucket, &c, err);
     if (rc) return rc;
-    char *prefix = dowel_s3_full_key(&c, args->prefix ? args->prefix : ""), *token = NULL;
-    json_t *objects = json_array(), *prefixes = json_array();
-    bool more = true;
-    int64_t left = args->limit;
-    while (!rc && more && left > 0) {
-        dowel_http_request *r = dowel_s3_request(&c, "GET", NULL);
-        dowel_http_query(r, "list-type", "2");
-        dowel_http_query(r, "encoding-type", "url");
-        dowel_http_query(r, "prefix", prefix && *prefix ? prefix : NULL);
-        dowel_http_query(r, "delimiter", args->delimiter);
-        dowel_http_query(r, "continuation-token", token);
-        dowel_http_query_int(r, "max-keys", left < 1000 ? left : 1000);
-        dowel_xml *root;
-        rc = dowel_s3_fetch_xml(&c, r, &root, err);
-        if (rc) break;
-        for (const dowel_xml *e = dowel_xml_child(root, "Contents"); e && left > 0;
-             e = dowel_xml_next(e, "Contents"), left--)
-            json_array_append_new(objects, object_of(&c, e));
-        for (const dowel_xml *e = dowel_xml_child(root, "CommonPrefixes"); e && left > 0;
-             e = dowel_xml_next(e, "CommonPrefixes"), left--)
-            json_array_append_new(prefixes, relative(&c, decoded(dowel_xml_child_text(e, "Prefix"))));
-        const char *truncated = dowel_xml_child_text(root, "IsTruncated"),
-                   *next = dowel_xml_child_text(root, "NextContinuationToken");
-        more = truncated && !strcmp(truncated, "true") && next;
-        free(token);
-        token = more ? strdup(next) : NULL;
-        dowel_xml_free(root);
-    }
-    if (!rc) *result = json_pack("{s:O,s:O,s:b}", "objects", objects, "prefixes", prefixes, "truncated", more);
-    json_decref(objects);
-    json_decref(prefixes);
-    free(token);
-    free(prefix);
+    found f = {json_array(), json_array(), args->limit, false};
+    const dowel_objects_query query = {.size = sizeof query,
+                                       .prefix = args->prefix,
+                                       .delimiter = args->delimiter,
+                                       .start_after = args->start_after,
+                                       .versions = args->versions};
+    rc = dowel_s3_list_each(&c, &query, args->limit < 1000 ? args->limit + 1 : 1000, collect, &f, err);
+    if (rc == ENOUGH) rc = 0;
+    if (!rc) *result = json_pack("{s:O,s:O,s:b}", "objects", f.objects, "prefixes", f.prefixes, "truncated", f.more);
+    json_decref(f.objects);
+    json_decref(f.prefixes);
     dowel_s3_client_close(&c);
     return rc;
 }
 
-/* ---- head, delete ---- */
+/* ---- head ---- */
 
-static const dowel_field object_fields[] = {BUCKET(dowel_s3_object_args),
-                                            KEY(dowel_s3_object_args),
-                                            {DOWEL_AT(dowel_s3_object_args, version_id), .kind = DOWEL_STRING,
-                                             .doc = "Version of the object; without: the newest."},
-                                            {0}};
-static const dowel_table head_table = {"s3.head", sizeof(dowel_s3_object_args), object_fields, NULL};
-static const dowel_table delete_table = {"s3.delete", sizeof(dowel_s3_object_args), object_fields, NULL};
+#define VERSION(type)                                                                                                  \
+    { DOWEL_AT(type, version_id), .kind = DOWEL_STRING, .doc = "Version of the object; without: the newest." }
 
-static int run_object(dowel *d, const char *method, const dowel_s3_object_args *args, dowel_http_response **response,
-                      dowel_error *err) {
-    dowel_s3_client c;
-    int rc = dowel_s3_client_open(d, args->bucket, &c, err);
-    if (rc) return rc;
-    dowel_http_request *r = dowel_s3_request(&c, method, args->key);
-    dowel_http_query(r, "versionId", args->version_id);
-    rc = dowel_http_send(d, r, response, err);
-    dowel_http_free(r);
-    dowel_s3_client_close(&c);
-    return rc;
+static const dowel_field head_fields[] = {
+    DOWEL_S3_BUCKET_FIELD(dowel_s3_object_args),
+    DOWEL_S3_KEY_FIELD(dowel_s3_object_args),
+    VERSION(dowel_s3_object_args),
+    DOWEL_S3_CUSTOMER_KEY_FIELD(dowel_s3_object_args, customer_key,
+                                "Key that it was encrypted with: 32 bytes in base64."),
+    {0}};
+static const dowel_table head_table = {"s3.head", sizeof(dowel_s3_object_args), head_fields, NULL};
+
+static void add_header(json_t *result, const char *name, const dowel_http_response *response, const char *header) {
+    const char *value = dowel_http_response_header(response, header);
+    if (value && *value) json_object_set_new(result, name, text_of(value));
 }
 
 static int run_head(dowel *d, const void *data, json_t **result, dowel_error *err) {
     const dowel_s3_object_args *args = data;
+    dowel_s3_client c;
     dowel_http_response *response;
-    int rc = run_object(d, "HEAD", args, &response, err);
+    int rc = dowel_s3_client_open(d, args->bucket, &c, err);
     if (rc) return rc;
-    const char *size = dowel_http_response_header(response, "Content-Length"),
-               *type = dowel_http_response_header(response, "Content-Type");
-    const char *when = dowel_http_response_header(response, "Last-Modified");
-    json_t *metadata = json_object();
-    dowel_header header;
-    for (size_t i = 0; (header = dowel_http_response_header_at(response, i)).name; i++)
-        if (!strncasecmp(header.name, "x-amz-meta-", 11))
-            json_object_set_new(metadata, header.name + 11, json_string(header.value));
-    *result = json_pack("{s:s,s:I,s:s,s:o,s:s,s:o}", "key", args->key, "size",
-                        (json_int_t)(size ? strtoll(size, NULL, 10) : 0), "content_type", type ? type : "", "etag",
-                        dowel_s3_etag(dowel_http_response_header(response, "ETag")), "last_modified", when ? when : "",
-                        "metadata", metadata);
-    dowel_http_response_free(response);
+    rc = dowel_s3_head_object(&c, args->key, args->version_id, args->customer_key, 0, &response, err);
+    if (!rc) {
+        char etag[DOWEL_S3_ETAG_SIZE];
+        const dowel_object object = dowel_s3_object_of(args->key, response, etag);
+        const char *when = dowel_http_response_header(response, "Last-Modified"), *check;
+        json_t *metadata = json_object();
+        dowel_header header;
+        for (size_t i = 0; (header = dowel_http_response_header_at(response, i)).name; i++)
+            if (!strncasecmp(header.name, "x-amz-meta-", 11))
+                json_object_set_new(metadata, header.name + 11, text_of(header.value));
+        *result = json_pack("{s:s,s:I,s:o,s:o,s:s,s:o}", "key", args->key, "size", (json_int_t)object.size,
+                            "content_type", text_of(object.content_type), "etag", text_of(object.etag), "last_modified",
+                            when ? when : "", "metadata", metadata);
+        static const struct {
+            const char *name, *header;
+        } more[] = {{"content_encoding", "Content-Encoding"},
+                    {"cache_control", "Cache-Control"},
+                    {"content_disposition", "Content-Disposition"},
+                    {"storage_class", "x-amz-storage-class"},
+                    {"version_id", "x-amz-version-id"},
+                    {"encryption", "x-amz-server-side-encryption"},
+                    {"kms_key_id", "x-amz-server-side-encryption-aws-kms-key-id"}};
+        for (size_t i = 0; i < sizeof more / sizeof more[0]; i++)
+            add_header(*result, more[i].name, response, more[i].header);
+        const dowel_s3_checksum *checksum = dowel_s3_checksum_in_headers(response, &check);
+        if (checksum)
+            json_object_set_new(*result, "checksum",
+                                json_pack("{s:s,s:s}", "algorithm", checksum->algorithm, "value", check));
+        dowel_http_response_free(response);
+    }
+    dowel_s3_client_close(&c);
+    return rc;
+}
+
+/* ---- delete ---- */
+
+static const dowel_field delete_fields[] = {
+    DOWEL_S3_BUCKET_FIELD(dowel_s3_object_args),
+    {DOWEL_AT(dowel_s3_object_args, key), .kind = DOWEL_STRING,
+     .doc = "The object's key, relative to the block's folder.", .example = "report.json"},
+    VERSION(dowel_s3_object_args),
+    {DOWEL_AT(dowel_s3_object_args, keys), .kind = DOWEL_LIST, .doc = "Keys of many objects, in place of one."},
+    {0}};
+
+static int check_delete(const void *data, dowel_error *err) {
+    const dowel_s3_object_args *args = data;
+    bool many = args->keys && *args->keys;
+    if ((args->key && *args->key) == many)
+        return dowel_fail(err, DOWEL_E_INVALID, "exactly one of \"key\" and \"keys\" is required");
+    for (size_t i = 0; many && args->keys[i]; i++)
+        if (!*args->keys[i]) return dowel_fail(err, DOWEL_E_INVALID, "field \"keys[%zu]\": a key cannot be empty", i);
+    if (many && args->version_id)
+        return dowel_fail(err, DOWEL_E_INVALID, "field \"version_id\": goes with \"key\" only");
     return 0;
+}
+
+static const dowel_table delete_table = {"s3.delete", sizeof(dowel_s3_object_args), delete_fields, check_delete};
+
+static void note_failed(void *context, const char *name, const dowel_error *why) {
+    json_array_append_new(context, json_pack("{s:o,s:o}", "key", text_of(name), "error", dowel_error_json(why)));
+}
+
+/* Those that could not be deleted are named in the error: a result would be lost with it. */
+static int delete_many(dowel_s3_client *c, const char *const *keys, json_t **result, dowel_error *err) {
+    size_t count = 0;
+    while (keys[count]) count++;
+    json_t *failed = json_array();
+    dowel_error why;
+    int rc = dowel_s3_remove(c, keys, count, note_failed, failed, &why);
+    size_t bad = json_array_size(failed);
+    if (!rc) *result = json_pack("{s:I}", "deleted", (json_int_t)count);
+    if (rc && bad) {
+        size_t i, used = 0;
+        json_t *entry;
+        dowel_error_prefix(&why, "%zu of %zu objects could not be deleted: ", bad, count);
+        json_array_foreach(failed, i, entry) {
+            int n = snprintf(why.detail + used, sizeof why.detail - used, "%s%s", i ? "\n" : "",
+                             json_string_value(json_object_get(json_object_get(entry, "error"), "message")));
+            if (n < 0 || (used += (size_t)n) >= sizeof why.detail) break;
+        }
+    }
+    if (rc && err) *err = why;
+    json_decref(failed);
+    return rc;
 }
 
 static int run_delete(dowel *d, const void *data, json_t **result, dowel_error *err) {
     const dowel_s3_object_args *args = data;
-    int rc = run_object(d, "DELETE", args, NULL, err);
-    if (!rc) *result = json_pack("{s:s}", "key", args->key);
+    dowel_s3_client c;
+    int rc = dowel_s3_client_open(d, args->bucket, &c, err);
+    if (rc) return rc;
+    if (args->key && *args->key) {
+        rc = dowel_s3_delete_object(&c, args->key, args->version_id, err);
+        if (!rc) *result = json_pack("{s:s}", "key", args->key);
+    } else {
+        rc = delete_many(&c, args->keys, result, err);
+    }
+    dowel_s3_client_close(&c);
     return rc;
 }
 
 /* ---- copy ---- */
 
 static const dowel_field copy_fields[] = {
-    BUCKET(dowel_s3_copy_args),
-    KEY(dowel_s3_copy_args),
+    DOWEL_S3_BUCKET_FIELD(dowel_s3_copy_args),
+    DOWEL_S3_KEY_FIELD(dowel_s3_copy_args),
     {DOWEL_AT(dowel_s3_copy_args, to_key), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED, .doc = "Key of the copy."},
     {DOWEL_AT(dowel_s3_copy_args, to_bucket), .kind = DOWEL_BLOCK, .blocks = "s3-bucket",
      .doc = "Bucket of the copy; without: the same."},
+    VERSION(dowel_s3_copy_args),
+    {DOWEL_AT(dowel_s3_copy_args, storage_class), .kind = DOWEL_STRING, .doc = "Storage class of the copy.",
+     .example = "STANDARD_IA"},
+    {DOWEL_AT(dowel_s3_copy_args, multipart_threshold), .kind = DOWEL_SIZE, .fallback = "5GiB", .minimum = 0,
+     .maximum = 5368709120.0, .doc = "Larger objects are copied in parts."},
+    {DOWEL_AT(dowel_s3_copy_args, part_size), .kind = DOWEL_SIZE, .fallback = "128MiB", .minimum = 5242880,
+     .maximum = 5368709120.0, .doc = "Size of parts."},
+    {DOWEL_AT(dowel_s3_copy_args, concurrency), .kind = DOWEL_INT, .fallback = "8", .minimum = 1, .maximum = 64,
+     .doc = "Parts at a time."},
+    DOWEL_S3_CUSTOMER_KEY_FIELD(dowel_s3_copy_args, customer_key,
+                                "Key that it was encrypted with: 32 bytes in base64."),
+    DOWEL_S3_CUSTOMER_KEY_FIELD(dowel_s3_copy_args, to_customer_key,
+                                "Key to encrypt the copy with: 32 bytes in base64."),
     {0}};
-static const dowel_table copy_table = {"s3.copy", sizeof(dowel_s3_copy_args), copy_fields, NULL};
+
+static int check_copy(const void *data, dowel_error *err) {
+    const dowel_s3_copy_args *args = data;
+    int rc = dowel_s3_check_customer_key("customer_key", args->customer_key, err);
+    return rc ? rc : dowel_s3_check_customer_key("to_customer_key", args->to_customer_key, err);
+}
+
+static const dowel_table copy_table = {"s3.copy", sizeof(dowel_s3_copy_args), copy_fields, check_copy};
 
 static int run_copy(dowel *d, const void *data, json_t **result, dowel_error *err) {
     const dowel_s3_copy_args *args = data;
     dowel_s3_client from, to;
+    json_t *etag = NULL;
     int rc = dowel_s3_client_open(d, args->bucket, &from, err);
     if (rc) return rc;
     rc = dowel_s3_client_open(d, args->to_bucket ? args->to_bucket : args->bucket, &to, err);
@@ -283,29 +352,9 @@ static int run_copy(dowel *d, const void *data, json_t **result, dowel_error *er
         dowel_s3_client_close(&from);
         return rc;
     }
-    char *key = dowel_s3_full_key(&from, args->key), *encoded = key ? dowel_percent_encode(key, "/") : NULL,
-         *source = NULL;
-    if (encoded) {
-        size_t size = strlen(encoded) + strlen(from.bucket->bucket) + 3;
-        source = malloc(size);
-        if (source) snprintf(source, size, "/%s/%s", from.bucket->bucket, encoded);
-    }
-    if (source) {
-        dowel_http_request *r = dowel_s3_request(&to, "PUT", args->to_key);
-        dowel_http_header(r, "x-amz-copy-source", source);
-        dowel_xml *root;
-        rc = dowel_s3_fetch_xml(&to, r, &root, err);
-        if (!rc) {
-            *result = json_pack("{s:s,s:s,s:o}", "bucket", to.bucket->bucket, "key", args->to_key, "etag",
-                                dowel_s3_etag(dowel_xml_child_text(root, "ETag")));
-            dowel_xml_free(root);
-        }
-    } else {
-        rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-    }
-    free(source);
-    free(encoded);
-    free(key);
+    rc = dowel_s3_copy_object(&from, &to, args, &etag, err);
+    if (!rc) *result = json_pack("{s:s,s:s,s:O}", "bucket", to.bucket->bucket, "key", args->to_key, "etag", etag);
+    json_decref(etag);
     dowel_s3_client_close(&to);
     dowel_s3_client_close(&from);
     return rc;
@@ -313,7 +362,7 @@ static int run_copy(dowel *d, const void *data, json_t **result, dowel_error *er
 
 /* ---- create_bucket ---- */
 
-static const dowel_field create_fields[] = {BUCKET(dowel_s3_create_bucket_args), {0}};
+static const dowel_field create_fields[] = {DOWEL_S3_BUCKET_FIELD(dowel_s3_create_bucket_args), {0}};
 static const dowel_table create_table = {"s3.create_bucket", sizeof(dowel_s3_create_bucket_args), create_fields, NULL};
 
 static int run_create(dowel *d, const void *data, json_t **result, dowel_error *err) {
@@ -346,34 +395,31 @@ static int run_create(dowel *d, const void *data, json_t **result, dowel_error *
     return rc;
 }
 
-#define TASK(id, what, args_table, body, shown)                                                                        \
-    static const dowel_task task_##id = {.size = sizeof(dowel_task),                                                   \
-                                         .name = "s3." #id,                                                            \
-                                         .doc = what,                                                                  \
-                                         .args = &args_table,                                                          \
-                                         .run = body,                                                                  \
-                                         .example = shown}
+static DOWEL_S3_TASK(put, "Sends a file, bytes or standard input to an object.", put_table, run_put,
+                     "--bucket s3-bucket/reports --file report.json --key report.json");
+static DOWEL_S3_TASK(get, "Fetches an object into a file or to standard output.", get_table, run_get,
+                     "--bucket s3-bucket/reports --key report.json --file report.json");
+static const dowel_task dowel_s3_task_list = {.size = sizeof(dowel_task),
+                                              .name = "s3.list",
+                                              .doc = "Lists objects.",
+                                              .args = &list_table,
+                                              .run = run_list,
+                                              .example = "--bucket s3-bucket/reports --prefix 2026/",
+                                              .table_rows = "objects"};
+static DOWEL_S3_TASK(head, "Tells an object's size, type and metadata.", head_table, run_head,
+                     "--bucket s3-bucket/reports --key report.json");
+static DOWEL_S3_TASK(delete, "Deletes an object, or many.", delete_table, run_delete,
+                     "--bucket s3-bucket/reports --key report.json");
+static DOWEL_S3_TASK(copy, "Copies an object without fetching it.", copy_table, run_copy,
+                     "--bucket s3-bucket/reports --key report.json --to-key old/report.json");
+static DOWEL_S3_TASK(create_bucket, "Creates the block's bucket.", create_table, run_create,
+                     "--bucket s3-bucket/reports");
 
-TASK(put, "Sends a file, bytes or standard input to an object.", put_table, run_put,
-     "--bucket s3-bucket/reports --file report.json --key report.json");
-TASK(get, "Fetches an object into a file or to standard output.", get_table, run_get,
-     "--bucket s3-bucket/reports --key report.json --file report.json");
-static const dowel_task task_list = {.size = sizeof(dowel_task),
-                                     .name = "s3.list",
-                                     .doc = "Lists objects.",
-                                     .args = &list_table,
-                                     .run = run_list,
-                                     .example = "--bucket s3-bucket/reports --prefix 2026/",
-                                     .table_rows = "objects"};
-TASK(head, "Tells an object's size, type and metadata.", head_table, run_head,
-     "--bucket s3-bucket/reports --key report.json");
-TASK(delete, "Deletes an object.", delete_table, run_delete, "--bucket s3-bucket/reports --key report.json");
-TASK(copy, "Copies an object without fetching it.", copy_table, run_copy,
-     "--bucket s3-bucket/reports --key report.json --to-key old/report.json");
-TASK(create_bucket, "Creates the block's bucket.", create_table, run_create, "--bucket s3-bucket/reports");
-
-static const dowel_task *const tasks[] = {&task_put,    &task_get,  &task_list,          &task_head,
-                                          &task_delete, &task_copy, &task_create_bucket, NULL};
+static const dowel_task *const tasks[] = {&dowel_s3_task_put,           &dowel_s3_task_get,
+                                          &dowel_s3_task_list,          &dowel_s3_task_head,
+                                          &dowel_s3_task_delete,        &dowel_s3_task_copy,
+                                          &dowel_s3_task_create_bucket, &dowel_s3_task_presign,
+                                          &dowel_s3_task_presign_post,  NULL};
 static const dowel_block_type *const types[] = {&dowel_s3_bucket_type, NULL};
 
 const dowel_connector dowel_s3_connector = {.abi = DOWEL_ABI,

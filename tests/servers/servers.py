@@ -122,6 +122,13 @@ def answers(url):
     return ready
 
 
+def listens(port):
+    def ready():
+        with socket.socket() as s:
+            return s.connect_ex(("127.0.0.1", port)) == 0
+    return ready
+
+
 def start_moto(fleet):
     """S3, STS and IAM; signatures are verified once a user with an access key exists."""
     port = free_port()
@@ -202,17 +209,36 @@ def start_lambda(fleet):
     return {"DOWEL_TEST_LAMBDA_URL": url}
 
 
-def start_versitygw(fleet):
+def start_versitygw(fleet, tls=False):
     port = free_port()
-    root = os.path.join(fleet.folder, "versitygw")
+    name = "versitygw-tls" if tls else "versitygw"
+    root, versions = (os.path.join(fleet.folder, name + kind) for kind in ("", "-versions"))
     os.mkdir(root)
-    binary = tool("bin", "versitygw")
-    process = fleet.spawn("versitygw", [binary, "--port", f"127.0.0.1:{port}", "posix", root],
+    os.mkdir(versions)
+    secure, told = [], {}
+    if tls:
+        certificate, key = os.path.join(fleet.folder, "tls.pem"), os.path.join(fleet.folder, "tls.key")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1", "-addext",
+                        "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate], check=True, capture_output=True)
+        secure, told = ["--cert", certificate, "--key", key], {"DOWEL_TEST_VERSITYGW_CERTIFICATE": certificate}
+    process = fleet.spawn(name, [tool("bin", "versitygw"), "--port", f"127.0.0.1:{port}", *secure, "posix", "--versioning-dir", versions,
+                                 root],
                           env={"ROOT_ACCESS_KEY": "versity", "ROOT_SECRET_KEY": "versity-secret"})
-    url = f"http://127.0.0.1:{port}"
-    fleet.wait_until(process, answers(url))
+    url = f"http{'s' if tls else ''}://127.0.0.1:{port}"
+    fleet.wait_until(process, listens(port))
     return {"DOWEL_TEST_VERSITYGW_URL": url, "DOWEL_TEST_VERSITYGW_ACCESS_KEY_ID": "versity",
-            "DOWEL_TEST_VERSITYGW_SECRET_ACCESS_KEY": "versity-secret"}
+            "DOWEL_TEST_VERSITYGW_SECRET_ACCESS_KEY": "versity-secret", **told}
+
+
+def start_rclone(fleet):
+    port = free_port()
+    root = os.path.join(fleet.folder, "rclone")
+    os.mkdir(root)
+    process = fleet.spawn("rclone", [tool("bin", "rclone"), "serve", "s3", "--addr", f"127.0.0.1:{port}", "--auth-key",
+                                     "rclone,rclone-secret", "--config", os.devnull, root])
+    fleet.wait_until(process, listens(port))
+    return {"DOWEL_TEST_RCLONE_URL": f"http://127.0.0.1:{port}", "DOWEL_TEST_RCLONE_ACCESS_KEY_ID": "rclone",
+            "DOWEL_TEST_RCLONE_SECRET_ACCESS_KEY": "rclone-secret"}
 
 
 def start_oauth(fleet):
@@ -261,6 +287,8 @@ STARTERS = {
     "bigquery": start_bigquery,
     "lambda": start_lambda,
     "versitygw": start_versitygw,
+    "versitygw-tls": lambda fleet: start_versitygw(fleet, tls=True),
+    "rclone": start_rclone,
     "oauth": start_oauth,
     "postgres": start_postgres,
     "cloud-run": lambda fleet: {"DOWEL_TEST_CLOUD_RUN_URL": fleet.own("cloud-run", "cloud_run.py")},

@@ -13,6 +13,7 @@ static unsigned char data[SIZE];
 
 typedef struct provider {
     dowel_source *source;
+    dowel_digest_kind digest;
     int64_t one_request, part_size, most_parts, memory, most_part_size;
     int width;
     pthread_mutex_t lock;
@@ -72,7 +73,7 @@ static int put_part(dowel *d, void *context, dowel_upload_part *part, dowel_erro
     if (!rc) rc = receive(part, p->stored + part->offset, err);
     if (!rc) {
         const unsigned char *check;
-        assert_int_equal(dowel_upload_check(part, &check), 4);
+        assert_int_equal(dowel_upload_check(part, &check), dowel_digest_joins(p->digest) ? 4 : 32);
         p->sizes[part->index] = part->size;
         dowel_progress(d, part->size, -1);
     }
@@ -103,7 +104,7 @@ static int body(dowel *d, const void *args, json_t **result, dowel_error *err) {
     (void)args, (void)result;
     provider *p = dowel_task_context(d);
     const dowel_upload plan = {.source = p->source,
-                               .digest = DOWEL_CRC32C,
+                               .digest = p->digest,
                                .one_request = p->one_request,
                                .part_size = p->part_size,
                                .most_part_size = p->most_part_size,
@@ -320,6 +321,19 @@ static void failures_are_undone_once(void **state) {
     }
 }
 
+static void checks_that_do_not_join(void **state) {
+    (void)state;
+    provider p;
+    dowel_error err;
+    prepare(&p, from_file(300001));
+    p.digest = DOWEL_SHA256;
+    assert_int_equal(run(&p, &err), 0);
+    assert_int_equal(p.done.check_size, 0);
+    assert_int_equal(p.done.size, 300001);
+    assert_memory_equal(p.stored, data, 300001);
+    end(&p);
+}
+
 static void a_source_that_ends_early(void **state) {
     (void)state;
     provider p;
@@ -341,6 +355,7 @@ int main(void) {
         cmocka_unit_test(a_window_of_a_source),
         cmocka_unit_test(parts_grow_where_they_would_be_too_many),
         cmocka_unit_test(failures_are_undone_once),
+        cmocka_unit_test(checks_that_do_not_join),
         cmocka_unit_test(a_source_that_ends_early),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -97,6 +97,26 @@ typedef struct dowel_aws_signing {
  * that header wins: "UNSIGNED-PAYLOAD"). */
 DOWEL_API int dowel_aws_authorize(dowel *d, dowel_http_request *request, void *context, bool again, dowel_error *err);
 
+/* A URL by which its holder may do, for so many seconds, what the request says; its headers are to be sent along as they are. Never sent by
+ * us. Newly allocated, and a secret. */
+DOWEL_API int dowel_aws_presign(dowel *d, dowel_http_request *request, const dowel_aws_signing *signing,
+                                int64_t seconds, char **url, dowel_error *err);
+
+/* What a signed form (a POST from a browser) says of who signed it. */
+typedef struct dowel_aws_form {
+    char *credential; /* key id and scope */
+    char date[20];
+    const char *session_token; /* NULL: none */
+    dowel_aws_keys keys;
+    char *region, *service;
+} dowel_aws_form;
+/* `now`: seconds since the epoch. The caller ends it with dowel_aws_form_clear after success. */
+DOWEL_API int dowel_aws_form_begin(dowel *d, const dowel_aws_signing *signing, int64_t now, dowel_aws_form *form,
+                                   dowel_error *err);
+/* Of the policy in base64. */
+DOWEL_API int dowel_aws_form_sign(const dowel_aws_form *form, const char *policy, char signature[65], dowel_error *err);
+DOWEL_API void dowel_aws_form_clear(dowel_aws_form *form);
+
 #ifdef __cplusplus
 }
 #endif

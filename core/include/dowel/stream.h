@@ -48,7 +48,7 @@ DOWEL_API int dowel_source_part(dowel_source *whole, int64_t offset, int64_t siz
                                 dowel_error *err);
 /* Reads until the buffer is full or the source ends. */
 DOWEL_API int dowel_source_fill(dowel_source *source, void *buffer, size_t size, size_t *got, dowel_error *err);
-/* Reads to the end, for its check. */
+/* Reads to the end, for a check; `digest` may be NULL where the source keeps one itself. */
 DOWEL_API int dowel_source_digest(dowel_source *source, dowel_digest *digest, dowel_error *err);
 
 /* ---- sinks ---- */

@@ -63,6 +63,8 @@ typedef struct dowel_s3_list_args {
     const char *prefix;
     const char *delimiter;
     int64_t limit;
+    const char *start_after;
+    bool versions;
 } dowel_s3_list_args;
 
 typedef struct dowel_s3_object_args { /* head, delete */
@@ -70,6 +72,7 @@ typedef struct dowel_s3_object_args { /* head, delete */
     const char *key;
     const char *version_id;
     const char *customer_key; /* head only */
+    const char *const *keys;  /* delete only: many, in place of key */
 } dowel_s3_object_args;
 
 typedef struct dowel_s3_copy_args {
@@ -77,7 +80,30 @@ typedef struct dowel_s3_copy_args {
     const char *key;
     const char *to_key;
     dowel_block *to_bucket; /* NULL: the same */
+    const char *version_id;
+    const char *storage_class;
+    int64_t multipart_threshold; /* larger objects are copied in parts; at most 5 GiB */
+    int64_t part_size;
+    int64_t concurrency;
+    const char *customer_key, *to_customer_key; /* of what is copied, of the copy */
 } dowel_s3_copy_args;
+
+typedef struct dowel_s3_presign_args {
+    dowel_block *bucket;
+    const char *key;
+    int method;                /* GET, PUT, DELETE, HEAD */
+    double expires;            /* seconds, up to 7 days */
+    const dowel_pair *headers; /* that the request must then have */
+    const dowel_pair *query;   /* parameters of the URL */
+} dowel_s3_presign_args;
+
+typedef struct dowel_s3_presign_post_args {
+    dowel_block *bucket;
+    const char *key; /* may end with ${filename} */
+    double expires;
+    const dowel_pair *fields; /* of the form: what the object will have */
+    json_t *conditions;       /* array: ["starts-with", "$x", "y"], ["content-length-range", min, max], {"x": "y"} */
+} dowel_s3_presign_post_args;
 
 typedef struct dowel_s3_create_bucket_args {
     dowel_block *bucket;
@@ -91,7 +117,8 @@ static inline int dowel_s3_put(dowel *d, const dowel_s3_put_args *args, json_t *
 static inline int dowel_s3_get(dowel *d, const dowel_s3_get_args *args, json_t **result, dowel_error *err) {
     return dowel_call(d, "s3.get", args, sizeof *args, NULL, result, err);
 }
-/* {objects: [{key, size, etag, last_modified}], prefixes: [text], truncated}. */
+/* {objects: [{key, size, etag, last_modified}], prefixes: [text], truncated}; of versions also version_id,
+ * latest, deleted. */
 static inline int dowel_s3_list(dowel *d, const dowel_s3_list_args *args, json_t **result, dowel_error *err) {
     return dowel_call(d, "s3.list", args, sizeof *args, NULL, result, err);
 }
@@ -99,11 +126,11 @@ static inline int dowel_s3_list(dowel *d, const dowel_s3_list_args *args, json_t
 static inline int dowel_s3_head(dowel *d, const dowel_s3_object_args *args, json_t **result, dowel_error *err) {
     return dowel_call(d, "s3.head", args, sizeof *args, NULL, result, err);
 }
-/* {key}. An object that is not there is no error, as the service has it. */
+/* {key}, or {deleted, failed: [{key, error}]} of many. An object that is not there is no error, as the service has it. */
 static inline int dowel_s3_delete(dowel *d, const dowel_s3_object_args *args, json_t **result, dowel_error *err) {
     return dowel_call(d, "s3.delete", args, sizeof *args, NULL, result, err);
 }
-/* {bucket, key, etag}. Server-side, objects up to 5 GiB. */
+/* {bucket, key, etag}. By the service itself; above 5 GiB in parts. */
 static inline int dowel_s3_copy(dowel *d, const dowel_s3_copy_args *args, json_t **result, dowel_error *err) {
     return dowel_call(d, "s3.copy", args, sizeof *args, NULL, result, err);
 }
@@ -111,6 +138,15 @@ static inline int dowel_s3_copy(dowel *d, const dowel_s3_copy_args *args, json_t
 static inline int dowel_s3_create_bucket(dowel *d, const dowel_s3_create_bucket_args *args, json_t **result,
                                          dowel_error *err) {
     return dowel_call(d, "s3.create_bucket", args, sizeof *args, NULL, result, err);
+}
+/* {url, method}: who has the URL may do so. */
+static inline int dowel_s3_presign(dowel *d, const dowel_s3_presign_args *args, json_t **result, dowel_error *err) {
+    return dowel_call(d, "s3.presign", args, sizeof *args, NULL, result, err);
+}
+/* {url, fields}: a form for a browser. */
+static inline int dowel_s3_presign_post(dowel *d, const dowel_s3_presign_post_args *args, json_t **result,
+                                        dowel_error *err) {
+    return dowel_call(d, "s3.presign_post", args, sizeof *args, NULL, result, err);
 }
 
 #ifdef __cplusplus

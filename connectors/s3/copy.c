@@ -1,0 +1,193 @@
+/* Copies within S3: in one request up to 5 GiB, above in parts that the service copies by itself. */
+#include "client.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define MOST_AT_ONCE (5LL << 30)
+
+static int no_memory(dowel_error *err) {
+    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+}
+
+typedef struct copying {
+    dowel_s3_client *from, *to;
+    const dowel_s3_copy_args *args;
+    char *source;                      /* /bucket/key?versionId=... */
+    char etag[DOWEL_S3_ETAG_SIZE + 2]; /* of what is copied, as the header has it */
+    int64_t size, part_size;
+    dowel_s3_upload upload;
+} copying;
+
+static char *source_of(const dowel_s3_client *c, const char *key, const char *version) {
+    char *full = dowel_s3_full_key(c, key), *encoded = full ? dowel_percent_encode(full, "/") : NULL,
+         *tag = version ? dowel_percent_encode(version, NULL) : NULL, *source = NULL;
+    size_t size = encoded ? strlen(encoded) + strlen(c->bucket->bucket) + (tag ? strlen(tag) : 0) + 32 : 0;
+    if (encoded && (tag || !version) && (source = malloc(size)))
+        snprintf(source, size, "/%s/%s%s%s", c->bucket->bucket, encoded, tag ? "?versionId=" : "", tag ? tag : "");
+    free(full);
+    free(encoded);
+    free(tag);
+    return source;
+}
+
+static int keys_for(dowel_http_request *r, const dowel_s3_copy_args *args, dowel_error *err) {
+    int rc = dowel_s3_customer_key(r, args->customer_key, true, err);
+    return rc ? rc : dowel_s3_customer_key(r, args->to_customer_key, false, err);
+}
+
+static int copy_at_once(copying *c, json_t **etag, dowel_error *err) {
+    const dowel_s3_copy_args *args = c->args;
+    dowel_http_request *r = dowel_s3_request(c->to, "PUT", args->to_key);
+    dowel_http_header(r, "x-amz-copy-source", c->source);
+    dowel_http_header(r, "x-amz-storage-class", args->storage_class);
+    dowel_http_patient(r); /* the service answers when it is done */
+    int rc = keys_for(r, args, err);
+    dowel_xml *root;
+    if (rc) {
+        dowel_http_free(r);
+        return rc;
+    }
+    rc = dowel_s3_fetch_xml(c->to, r, &root, err);
+    if (rc) return rc;
+    *etag = dowel_s3_etag(dowel_xml_child_text(root, "ETag"));
+    dowel_xml_free(root);
+    return *etag ? 0 : no_memory(err);
+}
+
+/* ---- in parts ---- */
+
+static int copy_part(dowel *d, void *context, int64_t index, dowel_error *err) {
+    copying *c = context;
+    char range[64];
+    int64_t offset = index * c->part_size, left = c->size - offset, size = left < c->part_size ? left : c->part_size;
+    dowel_s3_client to = *c->to;
+    to.d = d; /* this thread's view */
+    dowel_http_request *r = dowel_s3_request(&to, "PUT", c->args->to_key);
+    snprintf(range, sizeof range, "bytes=%" PRId64 "-%" PRId64, offset, offset + size - 1);
+    dowel_http_query_int(r, "partNumber", index + 1);
+    dowel_http_query(r, "uploadId", c->upload.id);
+    dowel_http_header(r, "x-amz-copy-source", c->source);
+    dowel_http_header(r, "x-amz-copy-source-range", range);
+    dowel_http_header(r, "x-amz-copy-source-if-match", *c->etag ? c->etag : NULL);
+    dowel_http_patient(r);
+    int rc = keys_for(r, c->args, err);
+    dowel_xml *root;
+    if (rc) {
+        dowel_http_free(r);
+        return rc;
+    }
+    rc = dowel_s3_fetch_xml(&to, r, &root, err);
+    if (rc) return rc;
+    const char *etag = dowel_xml_child_text(root, "ETag");
+    c->upload.parts[index].etag = etag ? strdup(etag) : NULL;
+    if (!c->upload.parts[index].etag)
+        rc = dowel_fail(err, DOWEL_E_PROTOCOL, "S3: %s: no ETag in the answer to a part", c->args->to_key);
+    dowel_xml_free(root);
+    if (!rc) dowel_progress(d, size, -1);
+    return rc;
+}
+
+/* What CopyObject would take along by itself. */
+static int described(copying *c, const dowel_http_response *head, dowel_s3_put_args *args, json_t **tags,
+                     dowel_error *err) {
+    static const char prefix[] = "x-amz-meta-";
+    size_t count = 0;
+    dowel_header header;
+    for (size_t i = 0; (header = dowel_http_response_header_at(head, i)).name; i++)
+        if (!strncasecmp(header.name, prefix, sizeof prefix - 1)) count++;
+    dowel_pair *metadata = calloc(count + 1, sizeof *metadata);
+    if (!metadata) return no_memory(err);
+    count = 0;
+    for (size_t i = 0; (header = dowel_http_response_header_at(head, i)).name; i++)
+        if (!strncasecmp(header.name, prefix, sizeof prefix - 1))
+            metadata[count++] = (dowel_pair){header.name + sizeof prefix - 1, header.value};
+    *args = (dowel_s3_put_args){.key = c->args->to_key,
+                                .metadata = metadata,
+                                .content_type = dowel_http_response_header(head, "Content-Type"),
+                                .content_encoding = dowel_http_response_header(head, "Content-Encoding"),
+                                .cache_control = dowel_http_response_header(head, "Cache-Control"),
+                                .content_disposition = dowel_http_response_header(head, "Content-Disposition"),
+                                .storage_class = c->args->storage_class,
+                                .customer_key = c->args->to_customer_key};
+    const char *tagged = dowel_http_response_header(head, "x-amz-tagging-count");
+    *tags = NULL;
+    if (!tagged || !strcmp(tagged, "0")) return 0;
+    int rc = dowel_s3_tags(c->from, c->args->key, c->args->version_id, tags, err);
+    dowel_pair *pairs = rc ? NULL : calloc(json_object_size(*tags) + 1, sizeof *pairs);
+    if (!rc && !pairs) rc = no_memory(err);
+    const char *name;
+    json_t *value;
+    count = 0;
+    if (pairs) json_object_foreach(*tags, name, value) pairs[count++] = (dowel_pair){name, json_string_value(value)};
+    args->tags = pairs;
+    return rc;
+}
+
+static int copy_in_parts(copying *c, const dowel_http_response *head, json_t **etag, dowel_error *err) {
+    dowel_s3_put_args args;
+    json_t *tags = NULL;
+    char quoted[DOWEL_S3_ETAG_SIZE];
+    const char *plain = dowel_s3_unquoted(dowel_http_response_header(head, "ETag"), quoted);
+    if (plain) snprintf(c->etag, sizeof c->etag, "\"%s\"", plain);
+    c->part_size = c->args->part_size;
+    while ((c->size + c->part_size - 1) / c->part_size > 10000) c->part_size *= 2;
+    int rc = described(c, head, &args, &tags, err);
+    c->upload = (dowel_s3_upload){.client = c->to, .args = &args};
+    /* The parts are copied by the service: there is nothing of ours to check them by. */
+    args.checksum = DOWEL_S3_NONE;
+    bool started = false;
+    if (!rc) rc = dowel_s3_start_parts(c->to->d, &c->upload, -1, c->part_size, err);
+    started = !rc;
+    const dowel_parts parts = {.count = (c->size + c->part_size - 1) / c->part_size,
+                               .width = (int)c->args->concurrency,
+                               .total = c->size,
+                               .part = copy_part,
+                               .context = c};
+    if (!rc) rc = dowel_parts_run(c->to->d, &parts, err);
+    const dowel_uploaded done = {.size = c->size, .parts = parts.count};
+    if (!rc) rc = dowel_s3_finish_parts(c->to->d, &c->upload, &done, err);
+    if (rc && started) dowel_s3_abort_parts(c->to->d, &c->upload, err);
+    if (!rc) {
+        *etag = c->upload.etag;
+        c->upload.etag = NULL;
+    }
+    dowel_s3_upload_clear(&c->upload);
+    free((void *)args.metadata);
+    free((void *)args.tags);
+    json_decref(tags);
+    return rc;
+}
+
+int dowel_s3_copy_object(dowel_s3_client *from, dowel_s3_client *to, const dowel_s3_copy_args *args, json_t **etag,
+                         dowel_error *err) {
+    copying c = {.from = from, .to = to, .args = args, .source = source_of(from, args->key, args->version_id)};
+    dowel_http_response *head = NULL;
+    dowel_error why;
+    if (!c.source) return no_memory(err);
+    bool look = args->multipart_threshold < MOST_AT_ONCE;
+    int rc = look ? 0 : copy_at_once(&c, etag, &why);
+    /* What is too large is told by the refusal only: most objects need no look at their size. */
+    if (look || (rc && why.http_status == 400 && strcmp(why.reason, "NoSuchKey"))) {
+        dowel_error first = why;
+        int before = rc;
+        rc = dowel_s3_head_object(from, args->key, args->version_id, args->customer_key, 0, &head, &why);
+        const char *length = rc ? NULL : dowel_http_response_header(head, "Content-Length");
+        c.size = length ? strtoll(length, NULL, 10) : 0;
+        if (!rc && c.size > args->multipart_threshold && c.size)
+            rc = copy_in_parts(&c, head, etag, &why);
+        else if (look && !rc)
+            rc = copy_at_once(&c, etag, &why);
+        else if (!rc) {
+            rc = before;
+            why = first;
+        }
+    }
+    if (rc && err) *err = why;
+    dowel_http_response_free(head);
+    free(c.source);
+    return rc;
+}

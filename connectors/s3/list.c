@@ -1,0 +1,180 @@
+/* Listings, page by page: ListObjectsV2, and ListObjectVersions where versions are asked for. */
+#include "client.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int no_memory(dowel_error *err) {
+    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+}
+
+static int hex(char c) {
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+/* Keys come percent-encoded, because XML cannot hold every one; a server that does not know how sends them as they are. */
+static char *decoded(const char *text, bool encoded) {
+    char *plain = strdup(text ? text : ""), *out = plain;
+    if (!plain || !encoded) return plain;
+    for (const char *p = plain; *p; p++) {
+        if (*p == '%' && hex(p[1]) >= 0 && hex(p[2]) >= 0) {
+            *out++ = (char)(hex(p[1]) << 4 | hex(p[2]));
+            p += 2;
+        } else {
+            *out++ = *p == '+' ? ' ' : *p;
+        }
+    }
+    *out = 0;
+    return plain;
+}
+
+const char *dowel_s3_unquoted(const char *etag, char text[DOWEL_S3_ETAG_SIZE]) {
+    if (!etag) return NULL;
+    size_t length = strlen(etag);
+    bool quoted = length >= 2 && *etag == '"' && etag[length - 1] == '"';
+    snprintf(text, DOWEL_S3_ETAG_SIZE, "%.*s", quoted ? (int)length - 2 : (int)length, etag + quoted);
+    return text;
+}
+
+void dowel_s3_md5_of_etag(dowel_object *object) {
+    if (object->check_size || !object->etag || strlen(object->etag) != 32) return;
+    for (size_t i = 0; i < 16; i++) {
+        int high = hex(object->etag[2 * i]), low = hex(object->etag[2 * i + 1]);
+        if (high < 0 || low < 0) return;
+        object->check[i] = (unsigned char)(high << 4 | low);
+    }
+    object->check_kind = DOWEL_MD5;
+    object->check_size = 16;
+}
+
+/* Where a listing is, and how it goes on. */
+typedef struct listing {
+    dowel_s3_client *client;
+    const dowel_objects_query *query;
+    dowel_object_visitor visit;
+    void *context;
+    char *prefix, *start_after; /* whole keys */
+    size_t folder;              /* bytes of the block's own in front of each */
+    char *token, *version_marker;
+    bool encoded;
+} listing;
+
+static int visit_prefix(listing *l, const dowel_xml *entry, dowel_error *err) {
+    char *name = decoded(dowel_xml_child_text(entry, "Prefix"), l->encoded);
+    if (!name) return no_memory(err);
+    const dowel_object object = {.name = strlen(name) >= l->folder ? name + l->folder : name, .is_prefix = true};
+    int rc = l->visit(l->context, &object, err);
+    free(name);
+    return rc;
+}
+
+static int visit_object(listing *l, const dowel_xml *entry, dowel_error *err) {
+    char *name = decoded(dowel_xml_child_text(entry, "Key"), l->encoded), etag[DOWEL_S3_ETAG_SIZE];
+    if (!name) return no_memory(err);
+    const char *size = dowel_xml_child_text(entry, "Size"), *when = dowel_xml_child_text(entry, "LastModified"),
+               *latest = dowel_xml_child_text(entry, "IsLatest");
+    dowel_object object = {.name = strlen(name) >= l->folder ? name + l->folder : name,
+                           .is_deleted = !strcmp(dowel_xml_name(entry), "DeleteMarker"),
+                           .is_current = !latest || !strcmp(latest, "true"),
+                           .size = size ? strtoll(size, NULL, 10) : 0,
+                           .version = dowel_xml_child_text(entry, "VersionId"),
+                           .etag = dowel_s3_unquoted(dowel_xml_child_text(entry, "ETag"), etag),
+                           .storage_class = dowel_xml_child_text(entry, "StorageClass")};
+    if (when) dowel_parse_time(when, &object.modified);
+    dowel_s3_md5_of_etag(&object);
+    int rc = l->visit(l->context, &object, err);
+    free(name);
+    return rc;
+}
+
+/* Objects and prefixes of a page, merged in the order of their names as they are encoded. */
+static int visit_page(listing *l, const dowel_xml *root, dowel_error *err) {
+    int rc = 0;
+    const dowel_xml *prefix = dowel_xml_child(root, "CommonPrefixes"), *object = dowel_xml_child(root, NULL);
+    const char *const wanted[] = {l->query->versions ? "Version" : "Contents",
+                                  l->query->versions ? "DeleteMarker" : "Contents"};
+    while (!rc) {
+        while (object && strcmp(dowel_xml_name(object), wanted[0]) && strcmp(dowel_xml_name(object), wanted[1]))
+            object = dowel_xml_next(object, NULL);
+        if (!prefix && !object) break;
+        const char *key = dowel_xml_child_text(object, "Key"), *name = dowel_xml_child_text(prefix, "Prefix");
+        if (!object || (name && key && strcmp(name, key) < 0)) {
+            rc = visit_prefix(l, prefix, err);
+            prefix = dowel_xml_next(prefix, "CommonPrefixes");
+        } else {
+            rc = visit_object(l, object, err);
+            object = dowel_xml_next(object, NULL);
+        }
+    }
+    return rc;
+}
+
+static dowel_http_request *page_request(const listing *l, int64_t page) {
+    dowel_http_request *r = dowel_s3_request(l->client, "GET", NULL);
+    if (l->query->versions) {
+        dowel_http_query(r, "versions", "");
+        dowel_http_query(r, "key-marker", l->token ? l->token : l->start_after);
+        dowel_http_query(r, "version-id-marker", l->version_marker);
+    } else {
+        dowel_http_query(r, "list-type", "2");
+        dowel_http_query(r, "continuation-token", l->token);
+        if (!l->token) dowel_http_query(r, "start-after", l->start_after);
+    }
+    dowel_http_query(r, "encoding-type", "url");
+    dowel_http_query(r, "prefix", *l->prefix ? l->prefix : NULL);
+    dowel_http_query(r, "delimiter", l->query->delimiter);
+    dowel_http_query_int(r, "max-keys", page);
+    return r;
+}
+
+/* What the next page begins after; false: there is none. */
+static bool go_on(listing *l, const dowel_xml *root) {
+    const char *truncated = dowel_xml_child_text(root, "IsTruncated");
+    if (!truncated || strcmp(truncated, "true")) return false;
+    char *before = l->token;
+    if (l->query->versions) {
+        const char *version = dowel_xml_child_text(root, "NextVersionIdMarker");
+        l->token = decoded(dowel_xml_child_text(root, "NextKeyMarker"), l->encoded);
+        free(l->version_marker);
+        l->version_marker = version && *version ? strdup(version) : NULL;
+    } else {
+        const char *next = dowel_xml_child_text(root, "NextContinuationToken");
+        l->token = next ? strdup(next) : NULL;
+    }
+    /* A server that does not move on would be listed for ever. */
+    bool moved = l->token && *l->token && (!before || strcmp(before, l->token) || l->query->versions);
+    free(before);
+    return moved;
+}
+
+int dowel_s3_list_each(dowel_s3_client *c, const dowel_objects_query *query, int64_t page, dowel_object_visitor visit,
+                       void *context, dowel_error *err) {
+    listing l = {.client = c, .query = query, .visit = visit, .context = context};
+    char *folder = dowel_s3_full_key(c, "");
+    l.prefix = dowel_s3_full_key(c, query->prefix ? query->prefix : "");
+    l.start_after = query->start_after ? dowel_s3_full_key(c, query->start_after) : NULL;
+    int rc = folder && l.prefix && (l.start_after || !query->start_after) ? 0 : no_memory(err);
+    l.folder = folder ? strlen(folder) : 0;
+    free(folder);
+    for (bool more = true; more && !rc;) {
+        dowel_xml *root;
+        rc = dowel_s3_fetch_xml(c, page_request(&l, page), &root, err);
+        if (rc) break;
+        const char *encoding = dowel_xml_child_text(root, "EncodingType");
+        l.encoded = encoding && !strcmp(encoding, "url");
+        rc = visit_page(&l, root, err);
+        more = !rc && go_on(&l, root);
+        dowel_xml_free(root);
+        if (!rc && more) rc = dowel_check(c->d, err);
+    }
+    free(l.prefix);
+    free(l.start_after);
+    free(l.token);
+    free(l.version_marker);
+    return rc;
+}

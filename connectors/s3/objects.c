@@ -1,0 +1,139 @@
+/* A bucket in the vocabulary of dowel/objects.h: what copying, syncing and listing work over. */
+#include "client.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int list(dowel *d, dowel_block *block, const dowel_objects_query *query, dowel_object_visitor visit,
+                void *context, dowel_error *err) {
+    dowel_s3_client c;
+    int rc = dowel_s3_client_open(d, block, &c, err);
+    if (rc) return rc;
+    rc = dowel_s3_list_each(&c, query, 1000, visit, context, err);
+    dowel_s3_client_close(&c);
+    return rc;
+}
+
+static int stat_object(dowel *d, dowel_block *block, const char *name, const char *version, dowel_object_visitor visit,
+                       void *context, dowel_error *err) {
+    dowel_s3_client c;
+    dowel_http_response *response;
+    char etag[DOWEL_S3_ETAG_SIZE];
+    int rc = dowel_s3_client_open(d, block, &c, err);
+    if (rc) return rc;
+    rc = dowel_s3_head_object(&c, name, version, NULL, 0, &response, err);
+    if (!rc) {
+        const dowel_object object = dowel_s3_object_of(name, response, etag);
+        rc = visit(context, &object, err);
+        dowel_http_response_free(response);
+    }
+    dowel_s3_client_close(&c);
+    return rc;
+}
+
+static int get(dowel *d, dowel_block *block, const char *name, const char *version, dowel_sink *sink,
+               dowel_error *err) {
+    dowel_s3_client c;
+    int rc = dowel_s3_client_open(d, block, &c, err);
+    if (rc) return rc;
+    const dowel_s3_get_args args = {.bucket = block, .key = name, .version_id = version};
+    rc = dowel_s3_get_sink(&c, &args, sink, NULL, err);
+    dowel_s3_client_close(&c);
+    return rc;
+}
+
+static int put(dowel *d, dowel_block *block, const char *name, dowel_source *source,
+               const dowel_object_put_options *options, dowel_object_visitor visit, void *context, dowel_error *err) {
+    static const dowel_object_put_options none;
+    const dowel_object_put_options *o = options ? options : &none;
+    const dowel_s3_put_args args = {.bucket = block,
+                                    .key = name,
+                                    .content_type = o->content_type,
+                                    .content_encoding = o->content_encoding,
+                                    .cache_control = o->cache_control,
+                                    .storage_class = o->storage_class,
+                                    .metadata = o->metadata,
+                                    .modified = o->modified,
+                                    .if_absent = o->if_absent};
+    dowel_s3_client c;
+    dowel_s3_stored stored;
+    int rc = dowel_s3_check_description(&args, err);
+    if (!rc) rc = dowel_s3_client_open(d, block, &c, err);
+    if (rc) return rc;
+    rc = dowel_s3_put_source(&c, &args, source, &stored, err);
+    if (!rc && visit) {
+        dowel_object object = {.name = name,
+                               .is_current = true,
+                               .size = stored.size,
+                               .modified = o->modified,
+                               .version = stored.version,
+                               .etag = json_string_value(stored.etag),
+                               .content_type = o->content_type ? o->content_type : dowel_content_type(name),
+                               .storage_class = o->storage_class,
+                               .check_kind = stored.check_kind,
+                               .check_size = stored.check_size};
+        memcpy(object.check, stored.check, stored.check_size);
+        rc = visit(context, &object, err);
+    }
+    dowel_s3_stored_clear(&stored);
+    dowel_s3_client_close(&c);
+    return rc;
+}
+
+static int copy(dowel *d, dowel_block *from, const char *name, const char *version, dowel_block *to,
+                const char *to_name, dowel_error *err) {
+    dowel_s3_client source, target;
+    json_t *etag = NULL;
+    int rc = dowel_s3_client_open(d, from, &source, err);
+    if (rc) return rc;
+    rc = dowel_s3_client_open(d, to, &target, err);
+    if (!rc) {
+        const dowel_s3_copy_args args = {.key = name,
+                                         .version_id = version,
+                                         .to_key = to_name,
+                                         .multipart_threshold = 5LL << 30,
+                                         .part_size = 128 << 20,
+                                         .concurrency = 8};
+        rc = dowel_s3_copy_object(&source, &target, &args, &etag, err);
+        dowel_s3_client_close(&target);
+    }
+    json_decref(etag);
+    dowel_s3_client_close(&source);
+    return rc;
+}
+
+static int remove_objects(dowel *d, dowel_block *block, const char *const *names, size_t count,
+                          void (*failed)(void *context, const char *name, const dowel_error *why), void *context,
+                          dowel_error *err) {
+    dowel_s3_client c;
+    int rc = dowel_s3_client_open(d, block, &c, err);
+    if (rc) return rc;
+    rc = dowel_s3_remove(&c, names, count, failed, context, err);
+    dowel_s3_client_close(&c);
+    return rc;
+}
+
+static int presign(dowel *d, dowel_block *block, const char *name, const dowel_presign_options *options, char **url,
+                   dowel_error *err) {
+    static const dowel_presign_options none;
+    const dowel_presign_options *o = options ? options : &none;
+    const dowel_pair headers[] = {{o->content_type ? "Content-Type" : NULL, o->content_type}, {NULL, NULL}};
+    const dowel_s3_presign_args args = {.bucket = block, .key = name, .expires = o->seconds, .headers = headers};
+    dowel_s3_client c;
+    int rc = dowel_s3_client_open(d, block, &c, err);
+    if (rc) return rc;
+    rc = dowel_s3_presign_url(&c, o->method ? o->method : "GET", &args, url, err);
+    dowel_s3_client_close(&c);
+    return rc;
+}
+
+const dowel_objects dowel_s3_objects = {.size = sizeof(dowel_objects),
+                                        .scheme = "s3",
+                                        .place = "bucket",
+                                        .list = list,
+                                        .stat = stat_object,
+                                        .get = get,
+                                        .put = put,
+                                        .copy = copy,
+                                        .remove = remove_objects,
+                                        .presign = presign};

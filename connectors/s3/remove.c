@@ -1,0 +1,172 @@
+/* Removing many: DeleteObjects, a thousand at a time, and what it says of each. */
+#include "client.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BATCH 1000
+
+static int no_memory(dowel_error *err) {
+    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+}
+
+typedef struct removal {
+    dowel_s3_client *client;
+    void (*failed)(void *context, const char *name, const dowel_error *why);
+    void *context;
+    int rc; /* of the first that could not be removed */
+    dowel_error first;
+} removal;
+
+static void note(removal *r, const char *name, const dowel_error *why) {
+    if (!r->rc) {
+        r->rc = why->code;
+        r->first = *why;
+    }
+    if (r->failed) r->failed(r->context, name, why);
+}
+
+/* XML 1.0 has no way to write most control characters. */
+static bool fits_xml(const char *name) {
+    for (const unsigned char *p = (const unsigned char *)name; *p; p++)
+        if (*p < ' ' && *p != '\t') return false;
+    json_t *text = json_string(name); /* NULL for what is not UTF-8 */
+    json_decref(text);
+    return text != NULL && !strstr(name, "\xef\xbf\xbe") && !strstr(name, "\xef\xbf\xbf");
+}
+
+int dowel_s3_delete_object(dowel_s3_client *c, const char *key, const char *version, dowel_error *err) {
+    dowel_http_request *r = dowel_s3_request(c, "DELETE", key);
+    dowel_http_query(r, "versionId", version);
+    dowel_error why;
+    int rc = dowel_http_send(c->d, r, NULL, &why);
+    dowel_http_free(r);
+    if (rc == DOWEL_E_NOT_FOUND && strcmp(why.reason, "NoSuchBucket")) return 0; /* some servers say so of a key */
+    if (rc && err) *err = why;
+    return rc;
+}
+
+static void remove_one(removal *r, const char *name) {
+    dowel_error why;
+    if (dowel_s3_delete_object(r->client, name, NULL, &why)) note(r, name, &why);
+}
+
+static void write_text(FILE *out, const char *text) {
+    for (; *text; text++)
+        if (strchr("<>&\"'\t", *text))
+            fprintf(out, "&#%d;", *text);
+        else
+            fputc(*text, out);
+}
+
+static int batch_body(const dowel_s3_client *c, const char *const *names, size_t count, char **text, size_t *size,
+                      dowel_error *err) {
+    FILE *out = open_memstream(text, size);
+    if (!out) return no_memory(err);
+    bool complete = true;
+    fputs("<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Quiet>true</Quiet>", out);
+    for (size_t i = 0; i < count; i++) {
+        char *key = dowel_s3_full_key(c, names[i]);
+        fputs("<Object><Key>", out);
+        if (key) write_text(out, key);
+        complete &= key != NULL;
+        fputs("</Key></Object>", out);
+        free(key);
+    }
+    fputs("</Delete>", out);
+    if (!fclose(out) && complete) return 0;
+    free(*text);
+    return no_memory(err);
+}
+
+static int code_of(const char *code) {
+    if (!strcmp(code, "AccessDenied")) return DOWEL_E_PERMISSION;
+    if (!strcmp(code, "InternalError") || !strcmp(code, "SlowDown") || !strcmp(code, "ServiceUnavailable"))
+        return DOWEL_E_UNAVAILABLE;
+    return DOWEL_E_REFUSED;
+}
+
+/* What the answer says of those that are still there. */
+static void read_errors(removal *r, const dowel_xml *root) {
+    char *folder = dowel_s3_full_key(r->client, "");
+    size_t length = folder ? strlen(folder) : 0;
+    for (const dowel_xml *e = dowel_xml_child(root, "Error"); e; e = dowel_xml_next(e, "Error")) {
+        const char *key = dowel_xml_child_text(e, "Key"), *code = dowel_xml_child_text(e, "Code"),
+                   *message = dowel_xml_child_text(e, "Message");
+        const char *name = key && strlen(key) >= length ? key + length : key ? key : "";
+        if (code && !strcmp(code, "NoSuchKey")) continue;
+        dowel_error why;
+        dowel_fail(&why, code_of(code ? code : ""), "S3: %s/%s could not be deleted: %s: %s", r->client->bucket->bucket,
+                   name, code ? code : "error", message ? message : "");
+        snprintf(why.reason, sizeof why.reason, "%s", code ? code : "");
+        why.retryable = why.code == DOWEL_E_UNAVAILABLE;
+        /* Of a thousand, one that was busy deserves another try. */
+        if (why.retryable)
+            remove_one(r, name);
+        else
+            note(r, name, &why);
+    }
+    free(folder);
+}
+
+static int remove_batch(removal *r, const char *const *names, size_t count, dowel_error *err) {
+    char *text;
+    size_t size;
+    unsigned char md5[DOWEL_DIGEST_MAX];
+    int rc = batch_body(r->client, names, count, &text, &size, err);
+    if (rc) return rc;
+    dowel_http_request *request = dowel_s3_request(r->client, "POST", NULL);
+    dowel_digest *digest = dowel_digest_new(DOWEL_MD5);
+    if (digest) dowel_digest_update(digest, text, size);
+    char *check = digest ? dowel_base64(md5, dowel_digest_end(digest, md5)) : NULL;
+    dowel_digest_free(digest);
+    dowel_http_query(request, "delete", "");
+    dowel_http_header(request, "Content-Type", "application/xml");
+    dowel_http_header(request, "Content-MD5", check);
+    dowel_http_body(request, text, size);
+    dowel_http_idempotent(request, true); /* what is gone already is no failure */
+    free(text);
+    free(check);
+    dowel_xml *root = NULL;
+    dowel_error why;
+    rc = dowel_s3_fetch_xml(r->client, request, &root, &why);
+    if (rc && (why.http_status == 501 || why.http_status == 405)) { /* a server that knows it not */
+        for (size_t i = 0; i < count; i++) remove_one(r, names[i]);
+        return 0;
+    }
+    if (rc) {
+        if (err) *err = why;
+        return rc;
+    }
+    read_errors(r, root);
+    dowel_xml_free(root);
+    return 0;
+}
+
+int dowel_s3_remove(dowel_s3_client *c, const char *const *names, size_t count,
+                    void (*failed)(void *context, const char *name, const dowel_error *why), void *context,
+                    dowel_error *err) {
+    removal r = {.client = c, .failed = failed, .context = context};
+    const char **batch = malloc((count < BATCH ? count ? count : 1 : BATCH) * sizeof *batch);
+    if (!batch) return no_memory(err);
+    int rc = 0;
+    size_t held = 0;
+    for (size_t i = 0; i <= count && !rc; i++) {
+        if (i < count && !*names[i]) {
+            /* An address without a key is the bucket's: a DELETE there deletes it. */
+            rc = dowel_fail(err, DOWEL_E_INVALID, "an object's key cannot be empty");
+        } else if (i < count && !fits_xml(names[i])) {
+            remove_one(&r, names[i]);
+        } else if (i < count) {
+            batch[held++] = names[i];
+        }
+        if (!rc && held && (held == BATCH || i == count)) {
+            rc = held == 1 ? (remove_one(&r, batch[0]), 0) : remove_batch(&r, batch, held, err);
+            held = 0;
+        }
+    }
+    free(batch);
+    if (!rc && r.rc && err) *err = r.first;
+    return rc ? rc : r.rc;
+}

@@ -1,0 +1,29 @@
+/* What the connector's tasks share. */
+#ifndef DOWEL_S3_TASKS_H
+#define DOWEL_S3_TASKS_H
+
+#include "client.h"
+
+#define DOWEL_S3_BUCKET_FIELD(type)                                                                                    \
+    {                                                                                                                  \
+        DOWEL_AT(type, bucket), .kind = DOWEL_BLOCK, .flags = DOWEL_REQUIRED, .blocks = "s3-bucket",                   \
+                                .doc = "The bucket.", .example = "s3-bucket/reports"                                   \
+    }
+#define DOWEL_S3_KEY_FIELD(type)                                                                                       \
+    {                                                                                                                  \
+        DOWEL_AT(type, key), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED,                                            \
+                             .doc = "The object's key, relative to the block's folder.", .example = "report.json"      \
+    }
+#define DOWEL_S3_CUSTOMER_KEY_FIELD(type, member, what)                                                                \
+    { DOWEL_AT(type, member), .kind = DOWEL_STRING, .flags = DOWEL_SECRET, .doc = what }
+#define DOWEL_S3_TASK(id, what, args_table, body, shown)                                                               \
+    const dowel_task dowel_s3_task_##id = {.size = sizeof(dowel_task),                                                 \
+                                           .name = "s3." #id,                                                          \
+                                           .doc = what,                                                                \
+                                           .args = &args_table,                                                        \
+                                           .run = body,                                                                \
+                                           .example = shown}
+
+extern const dowel_task dowel_s3_task_presign, dowel_s3_task_presign_post;
+
+#endif
