@@ -38,11 +38,13 @@ typedef struct protection {
     bool md5, trailing, sign;          /* sign: its SHA-256 is part of the signature */
 } protection;
 
-static protection protect(const dowel_s3_client *c, int choice) {
+static protection protect(const dowel_s3_client *c, const dowel_s3_put_args *args) {
+    int choice = args->checksum;
     bool plain = dowel_s3_plain(c);
     protection p = {.checksum = plain ? NULL : dowel_s3_checksum_of(choice), .sign = !c->tls && !c->anonymous};
     p.md5 = choice == DOWEL_S3_MD5 || (plain && choice != DOWEL_S3_NONE);
-    p.trailing = p.checksum && c->tls && !c->anonymous;
+    /* Some servers would keep the framing as part of an encoding of the object's own. */
+    p.trailing = p.checksum && c->tls && !c->anonymous && !args->content_encoding;
     return p;
 }
 
@@ -82,11 +84,9 @@ static int read_first(dowel_http_request *r, const protection *p, dowel_upload_p
 
 static int add_trailer(dowel_http_request *r, const dowel_s3_checksum *checksum, dowel_upload_part *part,
                        dowel_source **body, dowel_error *err) {
-    char length[32], encoding[256];
-    const char *before = dowel_http_get_header(r, "Content-Encoding");
+    char length[32];
     snprintf(length, sizeof length, "%lld", (long long)part->size);
-    snprintf(encoding, sizeof encoding, "%s%saws-chunked", before ? before : "", before ? "," : "");
-    dowel_http_header(r, "Content-Encoding", encoding);
+    dowel_http_header(r, "Content-Encoding", "aws-chunked");
     dowel_http_header(r, "x-amz-decoded-content-length", length);
     dowel_http_header(r, "x-amz-trailer", checksum->header);
     dowel_http_header(r, "x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER");
@@ -163,7 +163,7 @@ static int send(dowel *d, dowel_s3_upload *u, dowel_upload_part *part, bool whol
                 dowel_error *err) {
     dowel_error why;
     for (int attempt = 1;; attempt++) {
-        protection p = protect(u->client, u->args->checksum);
+        protection p = protect(u->client, u->args);
         *response = NULL;
         int rc = send_once(d, u, request_for(u, part, whole, &why), part, whole, &p, response, &why);
         bool plain = rc && p.checksum && dowel_s3_refuses_checksums(&why);
