@@ -1,10 +1,9 @@
-/* What the files about Amazon's credentials share. */
+/* What the files about Amazon's credentials share: keys, and the places that give them. */
 #ifndef DOWEL_AWS_H
 #define DOWEL_AWS_H
 
-#include "aws_profile.h"
-
-#include <dowel/credentials.h>
+#include "aws_plan.h"
+#include "aws_settings.h"
 
 /* check of the block type */
 int dowel_aws_check(dowel *d, dowel_block *block, json_t *report, dowel_error *err);
@@ -16,5 +15,49 @@ char *dowel_aws_host(const char *url, const char **rest);
 bool dowel_aws_home(const char *below, char path[DOWEL_AWS_PATH_SIZE]);
 /* The whole of a small file, followed by a NUL that does not count. Newly allocated: cleanse it before free(). */
 int dowel_aws_read_file(const char *path, size_t limit, char **text, size_t *size, dowel_error *err);
+/* A token in a file: without the line break that it may end with, and refused where it would break a header. Newly allocated. */
+int dowel_aws_read_token(const char *path, char **token, dowel_error *err);
+void dowel_aws_drop(char *secret); /* cleanses and frees */
+
+/* ---- keys ---- */
+
+/* Copies everything; `token` and `account_id` may be NULL. The origin is for people. */
+int dowel_aws_keys_set(dowel_aws_keys *keys, const char *id, const char *secret, const char *token,
+                       const char *account_id, int64_t expires, dowel_error *err);
+int dowel_aws_keys_copy(const dowel_aws_keys *from, dowel_aws_keys *to, dowel_error *err);
+int dowel_aws_keys_origin(dowel_aws_keys *keys, dowel_error *err, const char *format, ...) DOWEL_PRINTF(3, 4);
+/* From what containers, instances and processes answer; `token` is the name of the session token there, `origin` for messages. */
+int dowel_aws_keys_parse(const char *text, size_t size, const char *token, const char *origin, dowel_aws_keys *keys,
+                         dowel_error *err);
+
+/* Signs with these keys. */
+int dowel_aws_sign(dowel *d, dowel_http_request *request, const dowel_aws_keys *keys, const char *region,
+                   const char *service, dowel_error *err);
+
+/* ---- places that give keys: 1 found, 0 where there is no such place here, else what went wrong ---- */
+
+int dowel_aws_from_environment(dowel_aws_keys *keys, dowel_error *err);
+int dowel_aws_from_container(dowel *d, dowel_aws_keys *keys, dowel_error *err);
+/* `asked`: a profile names the instance, so that it must be there. */
+int dowel_aws_from_instance(dowel *d, const dowel_aws_settings *settings, bool asked, dowel_aws_keys *keys,
+                            dowel_error *err);
+
+/* ---- the same for those that were chosen: 0 or what went wrong ---- */
+
+int dowel_aws_from_process(dowel *d, const dowel_aws_plan *plan, dowel_aws_keys *keys, dowel_error *err);
+int dowel_aws_from_sso(dowel *d, const dowel_aws_settings *settings, const dowel_aws_plan *plan, dowel_aws_keys *keys,
+                       dowel_error *err);
+/* `by` NULL: with the token in `token_file`. */
+int dowel_aws_assume_role(dowel *d, const dowel_aws_settings *settings, const dowel_aws_role *role,
+                          const dowel_aws_keys *by, const char *token_file, dowel_aws_keys *keys, dowel_error *err);
+/* Who the keys of `signing` are. */
+int dowel_aws_caller(dowel *d, const char *url, dowel_aws_signing *signing, char **arn, char **account,
+                     dowel_error *err);
+
+/* Everything in order: what the block says, or what Amazon's SDKs would find. Asks anew; dowel_aws_get_keys has a cache over it. */
+int dowel_aws_resolve(dowel *d, dowel_block *credentials, bool again, dowel_aws_keys *keys, dowel_error *err);
+/* dowel_aws_get_keys for those who know which keys were refused (access key id or session token): renewed only if they are still the cached ones. */
+int dowel_aws_keys_after(dowel *d, dowel_block *credentials, const char *refused, bool again, dowel_aws_keys *keys,
+                         dowel_error *err);
 
 #endif

@@ -2,7 +2,7 @@
 #include "aws.h"
 #include "aws_sigv4.h"
 
-#include <dowel/credentials.h>
+#include <dowel/stream.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -61,19 +61,17 @@ static int payload_hash(dowel_http_request *request, char hash[65], dowel_error 
     return rc;
 }
 
-int dowel_aws_authorize(dowel *d, dowel_http_request *request, void *context, bool again, dowel_error *err) {
-    const dowel_aws_signing *signing = context;
-    dowel_aws_keys keys;
-    int rc = dowel_aws_get_keys(d, signing->credentials, again, &keys, err);
-    if (rc || keys.anonymous) return rc;
-    bool s3 = !strcmp(signing->service, "s3");
+int dowel_aws_sign(dowel *d, dowel_http_request *request, const dowel_aws_keys *keys, const char *region,
+                   const char *service, dowel_error *err) {
+    (void)d;
+    bool s3 = !strcmp(service, "s3");
     char hash[65];
     /* What an earlier attempt added must not be signed again. */
     dowel_http_header(request, "Authorization", NULL);
     dowel_http_header(request, "x-amz-date", NULL);
     dowel_http_header(request, "x-amz-security-token", NULL);
     dowel_http_header(request, "Host", NULL);
-    rc = payload_hash(request, hash, err);
+    int rc = payload_hash(request, hash, err);
     if (!rc && s3) dowel_http_header(request, "x-amz-content-sha256", hash);
     const char *rest, *url = dowel_http_url(request);
     char *host = rc ? NULL : dowel_aws_host(url, &rest);
@@ -88,11 +86,11 @@ int dowel_aws_authorize(dowel *d, dowel_http_request *request, void *context, bo
             .query = rest[path_size] ? rest + path_size + 1 : "",
             .headers = dowel_http_headers(request),
             .payload_hash = hash,
-            .access_key_id = keys.access_key_id,
-            .secret_access_key = keys.secret_access_key,
-            .session_token = keys.session_token,
-            .region = signing->region,
-            .service = signing->service,
+            .access_key_id = keys->access_key_id,
+            .secret_access_key = keys->secret_access_key,
+            .session_token = keys->session_token,
+            .region = region,
+            .service = service,
             .time = time(NULL),
             .s3 = s3,
         };
@@ -101,7 +99,7 @@ int dowel_aws_authorize(dowel *d, dowel_http_request *request, void *context, bo
         if (path) {
             if (!rc) {
                 dowel_http_header(request, "x-amz-date", signature.date);
-                if (keys.session_token) dowel_http_header(request, "x-amz-security-token", keys.session_token);
+                if (keys->session_token) dowel_http_header(request, "x-amz-security-token", keys->session_token);
                 dowel_http_header(request, "Authorization", signature.authorization);
             }
             dowel_sigv4_clear(&signature);
@@ -109,6 +107,25 @@ int dowel_aws_authorize(dowel *d, dowel_http_request *request, void *context, bo
         free(path);
     }
     free(host);
+    return rc;
+}
+
+/* Which keys the last attempt was signed with, as far as the request shows: newly allocated. */
+static char *keys_used(const dowel_http_request *request) {
+    const char *token = dowel_http_get_header(request, "x-amz-security-token"),
+               *authorization = dowel_http_get_header(request, "Authorization"),
+               *id = authorization ? strstr(authorization, "Credential=") : NULL;
+    if (token) return strdup(token);
+    return id ? strndup(id + 11, strcspn(id + 11, "/")) : NULL;
+}
+
+int dowel_aws_authorize(dowel *d, dowel_http_request *request, void *context, bool again, dowel_error *err) {
+    const dowel_aws_signing *signing = context;
+    dowel_aws_keys keys;
+    char *refused = again ? keys_used(request) : NULL;
+    int rc = dowel_aws_keys_after(d, signing->credentials, refused, again, &keys, err);
+    dowel_aws_drop(refused);
+    if (!rc && !keys.anonymous) rc = dowel_aws_sign(d, request, &keys, signing->region, signing->service, err);
     dowel_aws_keys_clear(&keys);
     return rc;
 }

@@ -72,7 +72,7 @@ int dowel_aws_find_url(const dowel_aws_settings *settings, const char *service, 
     int rc = dowel_aws_switch(settings, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls", false,
                               &ignored, err);
     if (rc) return rc;
-    const char *found = given ? given : settings->block->endpoint;
+    const char *found = given ? given : dowel_aws_block_endpoint(settings->block);
     if (!found && !ignored) found = configured_url(settings, service, &made);
     if (configured) *configured = found != NULL;
     if (!found) {

@@ -13,6 +13,16 @@ const dowel_aws_credentials *dowel_aws_block_data(dowel_block *credentials) {
     return data ? data : &none;
 }
 
+const char *dowel_aws_block_region(const dowel_aws_credentials *block) {
+    while (!block->region && block->source) block = dowel_aws_block_data(block->source);
+    return block->region;
+}
+
+const char *dowel_aws_block_endpoint(const dowel_aws_credentials *block) {
+    while (!block->endpoint && block->source) block = dowel_aws_block_data(block->source);
+    return block->endpoint;
+}
+
 const char *dowel_aws_variable(const char *name) {
     const char *value = getenv(name);
     return value && value[strspn(value, " \t\r\n")] ? value : NULL;
@@ -52,7 +62,7 @@ int dowel_aws_switch(const dowel_aws_settings *settings, const char *variable, c
 }
 
 int dowel_aws_find_region(const dowel_aws_settings *settings, const char *given, char **region, dowel_error *err) {
-    const char *found = given ? given : settings->block->region;
+    const char *found = given ? given : dowel_aws_block_region(settings->block);
     if (!found) found = dowel_aws_variable("AWS_REGION");
     if (!found) found = dowel_aws_configured(settings, "AWS_DEFAULT_REGION", "region");
     *region = NULL;

@@ -19,6 +19,9 @@ void dowel_aws_settings_close(dowel_aws_settings *settings);
 
 /* A block's struct; one without a field for NULL. */
 const dowel_aws_credentials *dowel_aws_block_data(dowel_block *credentials);
+/* The block's own, or that of the block that assumes its role. */
+const char *dowel_aws_block_region(const dowel_aws_credentials *block);
+const char *dowel_aws_block_endpoint(const dowel_aws_credentials *block);
 /* A variable; NULL when it is not set or blank. */
 const char *dowel_aws_variable(const char *name);
 /* A setting of the selected profile; NULL when there is none or it is empty. */

@@ -44,7 +44,7 @@ struct dowel_http_request {
     dowel_digest *digest;
     int accept[8];
     int accept_count;
-    bool idempotent, secret_url, secret_body, patient;
+    bool idempotent, secret_url, secret_body, patient, direct;
     double timeout;
     bool progress;
     int64_t progress_offset, progress_total;

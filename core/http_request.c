@@ -205,6 +205,10 @@ void dowel_http_patient(dowel_http_request *r) {
     if (r) r->patient = true;
 }
 
+void dowel_http_direct(dowel_http_request *r) {
+    if (r) r->direct = true;
+}
+
 void dowel_http_progress(dowel_http_request *r, int64_t offset, int64_t total) {
     if (!r) return;
     r->progress = true;

@@ -242,6 +242,7 @@ static int perform(flight *f, bool *sent) {
         .source = r->source,
         .source_size = r->source ? dowel_source_size(r->source) : 0,
         .patient = r->patient,
+        .direct = r->direct,
         .once = !r->idempotent,
         .secret_headers = r->headers.secret,
         .secret_url = r->secret_url,

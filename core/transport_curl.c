@@ -276,6 +276,7 @@ static int perform(dowel_transport *base, dowel *d, dowel_exchange *x, dowel_err
         curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
         curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, 60L);
     }
+    if (x->direct) curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
     if (x->timeout > 0) curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)(x->timeout * 1000) + 1);
     /* On a kept connection that died, libcurl would send the request a second time by itself. */
     if (x->once) curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);

@@ -52,7 +52,8 @@ DOWEL_API void dowel_gcp_explain(const dowel_http_response *response, dowel_erro
 
 /* ---- Amazon ---- */
 
-/* Block type "aws-credentials". With no field: what Amazon's SDKs would find (SDKs and Tools reference guide). */
+/* Block type "aws-credentials". With no field: what Amazon's SDKs would find (SDKs and Tools reference guide): the environment, the selected
+ * profile, web identity of the environment, the container, the instance. */
 typedef struct dowel_aws_credentials {
     const char *access_key_id;
     const char *secret_access_key; /* secret */
@@ -61,6 +62,13 @@ typedef struct dowel_aws_credentials {
     const char *region;
     const char *endpoint; /* for every service, unless a block that uses these credentials has its own */
     bool anonymous;       /* do not sign: public buckets */
+    const char *
+        role_arn; /* assume this role with the keys, the profile or the source; with no such field: with what SDKs would find */
+    const char *role_session_name;
+    const char *external_id;
+    double role_duration;                /* seconds; 0: as STS has it, an hour */
+    const char *web_identity_token_file; /* assume the role with this token, read anew each time, in place of keys */
+    dowel_block *source;                 /* aws-credentials that assume the role */
 } dowel_aws_credentials;
 
 DOWEL_API extern const dowel_block_type dowel_aws_credentials_type;
@@ -70,8 +78,12 @@ typedef struct dowel_aws_keys {
     char *access_key_id, *secret_access_key, *session_token; /* owned; session_token may be NULL */
     int64_t expires;                                         /* µs since the epoch; 0: never */
     bool anonymous;
+    char *account_id; /* where the source of the keys says it; else NULL */
+    char *origin;     /* where they were found, for people: "profile \"work\"", "role ... assumed by ..." */
 } dowel_aws_keys;
 
+/* Keys from the cache or new. What expires is kept in the handle and renewed ahead of its end by one thread at a time; a renewal that fails
+ * while the old keys hold is no failure. `again`: what is kept was refused. */
 DOWEL_API int dowel_aws_get_keys(dowel *d, dowel_block *credentials, bool again, dowel_aws_keys *keys,
                                  dowel_error *err);
 DOWEL_API void dowel_aws_keys_clear(dowel_aws_keys *keys); /* cleanses, frees, zeroes */

@@ -87,6 +87,8 @@ DOWEL_API void dowel_http_secret_body(dowel_http_request *request);
 DOWEL_API void dowel_http_timeout(dowel_http_request *request, double seconds);
 /* For a wait that is long by design (a synchronous invocation): no low-speed limit. */
 DOWEL_API void dowel_http_patient(dowel_http_request *request);
+/* For services of this machine (metadata): never through a proxy. */
+DOWEL_API void dowel_http_direct(dowel_http_request *request);
 /* Progress of the body (upload) or the answer (download) is reported with dowel_progress; `offset` and `total` place it in the
  * whole transfer. */
 DOWEL_API void dowel_http_progress(dowel_http_request *request, int64_t offset, int64_t total);
@@ -132,7 +134,8 @@ typedef struct dowel_exchange {
     int64_t source_size;  /* -1: chunked */
     double timeout;       /* seconds, 0: none */
     bool patient;
-    bool once; /* must not be repeated by the transport on its own */
+    bool direct; /* not through a proxy */
+    bool once;   /* must not be repeated by the transport on its own */
     /* For whoever writes exchanges down: what is a secret in them. */
     const bool *secret_headers; /* one for each of headers; may be NULL */
     bool secret_url, secret_body;

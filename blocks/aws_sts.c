@@ -1,0 +1,186 @@
+/* The Security Token Service: roles that are assumed with keys or with a token, and who one is (AWS STS API reference). */
+#include "aws.h"
+
+#include <dowel/stream.h>
+#include <dowel/xml.h>
+
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static void explain(const dowel_http_response *response, dowel_error *err) {
+    dowel_bytes body = dowel_http_response_body(response);
+    dowel_xml *root;
+    if (!body.size || dowel_xml_parse(body.data, body.size, &root, NULL)) return;
+    const dowel_xml *several = dowel_xml_child(root, "Errors"),
+                    *error = dowel_xml_child(several ? several : root, "Error");
+    const char *code = dowel_xml_child_text(error, "Code"), *message = dowel_xml_child_text(error, "Message");
+    if (code) {
+        snprintf(err->reason, sizeof err->reason, "%s", code);
+        size_t used = strlen(err->message);
+        snprintf(err->message + used, sizeof err->message - used, " %s%s%s", code, message ? ": " : "",
+                 message ? message : "");
+        static const struct {
+            const char *code, *hint;
+        } hints[] = {
+            {"AccessDenied", "the role's trust policy must allow who asks, who must be allowed sts:AssumeRole on it"},
+            {"ExpiredTokenException", "the token has expired: get a new one"},
+            {"InvalidIdentityToken", "the role's trust policy and its identity provider must know the token's issuer"},
+            {"RegionDisabledException", "activate STS in the region, or choose another one"},
+            {"ValidationError", "check role_arn, role_session_name, external_id and duration"},
+        };
+        dowel_error_hint(
+            err, "the access key id or the secret access key is wrong, or the keys have expired or were deleted");
+        for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++)
+            if (!strcmp(hints[i].code, code)) dowel_error_hint(err, "%s", hints[i].hint);
+    }
+    dowel_xml_free(root);
+}
+
+/* The keys that are no block's. */
+typedef struct by_keys {
+    const dowel_aws_keys *keys;
+    const char *region;
+} by_keys;
+
+static int authorize_with_keys(dowel *d, dowel_http_request *request, void *context, bool again, dowel_error *err) {
+    (void)again;
+    const by_keys *by = context;
+    return by->keys ? dowel_aws_sign(d, request, by->keys, by->region, "sts", err) : 0;
+}
+
+static const dowel_retry_rule retry[] = {{400, "Throttling", true}, {400, "IDPCommunicationError", true},
+                                         {429, NULL, true},         {500, NULL, true},
+                                         {502, NULL, true},         {503, NULL, true},
+                                         {504, NULL, true},         {0}};
+static const dowel_http_service with_keys = {
+    .name = "STS", .retry = retry, .backoff = 0.2, .authorize = authorize_with_keys, .explain = explain};
+static const dowel_http_service with_block = {
+    .name = "STS", .retry = retry, .backoff = 0.2, .authorize = dowel_aws_authorize, .explain = explain};
+
+/* A form under way; the value NULL leaves a parameter out. */
+typedef struct form {
+    char *text;
+    bool failed;
+} form;
+
+static void add(form *f, const char *name, const char *value) {
+    if (!value || f->failed) return;
+    char *coded = dowel_percent_encode(value, NULL);
+    size_t used = f->text ? strlen(f->text) : 0, room = used + strlen(name) + (coded ? strlen(coded) : 0) + 3;
+    char *grown = coded ? malloc(room) : NULL;
+    if (grown) snprintf(grown, room, "%s%s%s=%s", used ? f->text : "", used ? "&" : "", name, coded);
+    f->failed = !grown;
+    dowel_aws_drop(coded);
+    if (!grown) return;
+    dowel_aws_drop(f->text);
+    f->text = grown;
+}
+
+/* Sends the form (which it takes) and gives the element of the answer called `result`. The caller frees *root. */
+static int ask(dowel *d, const dowel_http_service *service, void *context, const char *url, form *f, const char *result,
+               dowel_xml **root, const dowel_xml **found, dowel_error *err) {
+    *root = NULL;
+    if (f->failed) {
+        dowel_aws_drop(f->text);
+        return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    }
+    dowel_http_request *r = dowel_http_new(service, context, "POST", url);
+    dowel_http_header(r, "Content-Type", "application/x-www-form-urlencoded");
+    dowel_http_body(r, f->text, strlen(f->text));
+    dowel_http_secret_body(r);
+    dowel_http_idempotent(r, true); /* one session more does no harm */
+    dowel_aws_drop(f->text);
+    dowel_http_response *response = NULL;
+    int rc = dowel_http_send(d, r, &response, err);
+    if (!rc) {
+        dowel_bytes body = dowel_http_response_body(response);
+        rc = dowel_xml_parse(body.data, body.size, root, err);
+        if (rc) dowel_error_prefix(err, "STS: ");
+        *found = rc ? NULL : dowel_xml_child(*root, result);
+        if (!rc && !*found) rc = dowel_fail(err, DOWEL_E_PROTOCOL, "STS answered without a %s", result);
+    }
+    dowel_http_response_free(response);
+    dowel_http_free(r);
+    return rc;
+}
+
+/* arn:aws:sts::ACCOUNT:assumed-role/... */
+static char *account_of(const char *arn) {
+    for (int i = 0; arn && i < 4; i++) arn = (arn = strchr(arn, ':')) ? arn + 1 : NULL;
+    return arn ? strndup(arn, strcspn(arn, ":")) : NULL;
+}
+
+static int keys_of(const dowel_xml *result, dowel_aws_keys *keys, dowel_error *err) {
+    const dowel_xml *given = dowel_xml_child(result, "Credentials");
+    const char *id = dowel_xml_child_text(given, "AccessKeyId"),
+               *secret = dowel_xml_child_text(given, "SecretAccessKey"),
+               *token = dowel_xml_child_text(given, "SessionToken"), *end = dowel_xml_child_text(given, "Expiration");
+    int64_t expires = 0;
+    if (!id || !secret || !token || !end || dowel_parse_time(end, &expires))
+        return dowel_fail(err, DOWEL_E_PROTOCOL, "STS answered without whole credentials");
+    char *account = account_of(dowel_xml_child_text(dowel_xml_child(result, "AssumedRoleUser"), "Arn"));
+    int rc = dowel_aws_keys_set(keys, id, secret, token, account, expires, err);
+    free(account);
+    return rc;
+}
+
+int dowel_aws_assume_role(dowel *d, const dowel_aws_settings *settings, const dowel_aws_role *role,
+                          const dowel_aws_keys *by, const char *token_file, dowel_aws_keys *keys, dowel_error *err) {
+    char *url = NULL, *region = NULL, *token = NULL, session[48], duration[24];
+    int rc = dowel_aws_find_sts(settings, &url, &region, err);
+    if (!rc && !by) rc = dowel_aws_read_token(token_file, &token, err);
+    snprintf(session, sizeof session, "dowel-%lld", (long long)time(NULL));
+    snprintf(duration, sizeof duration, "%lld", (long long)role->duration);
+    const char *action = by ? "AssumeRole" : "AssumeRoleWithWebIdentity";
+    form f = {NULL, false};
+    dowel_xml *root = NULL;
+    if (!rc) {
+        const dowel_xml *result = NULL;
+        by_keys context = {by, region};
+        add(&f, "Action", action);
+        add(&f, "Version", "2011-06-15");
+        add(&f, "RoleArn", role->role_arn);
+        add(&f, "RoleSessionName", role->session_name ? role->session_name : session);
+        add(&f, "WebIdentityToken", token);
+        add(&f, "ExternalId", by ? role->external_id : NULL);
+        add(&f, "DurationSeconds", role->duration ? duration : NULL);
+        rc = ask(d, &with_keys, &context, url, &f, by ? "AssumeRoleResult" : "AssumeRoleWithWebIdentityResult", &root,
+                 &result, err);
+        if (!rc) rc = keys_of(result, keys, err);
+        dowel_xml_free(root);
+    }
+    if (rc) dowel_error_prefix(err, "role %s: ", role->role_arn);
+    dowel_aws_drop(token);
+    free(url);
+    free(region);
+    if (rc) return rc;
+    if (by) return dowel_aws_keys_origin(keys, err, "role %s, assumed by keys of %s", role->role_arn, by->origin);
+    return dowel_aws_keys_origin(keys, err, "role %s, assumed with the token in %s", role->role_arn, token_file);
+}
+
+int dowel_aws_caller(dowel *d, const char *url, dowel_aws_signing *signing, char **arn, char **account,
+                     dowel_error *err) {
+    form f = {NULL, false};
+    dowel_xml *root = NULL;
+    const dowel_xml *result = NULL;
+    add(&f, "Action", "GetCallerIdentity");
+    add(&f, "Version", "2011-06-15");
+    int rc = ask(d, &with_block, signing, url, &f, "GetCallerIdentityResult", &root, &result, err);
+    if (!rc) {
+        const char *a = dowel_xml_child_text(result, "Arn"), *n = dowel_xml_child_text(result, "Account");
+        *arn = strdup(a ? a : "");
+        *account = strdup(n ? n : "");
+        if (!a) rc = dowel_fail(err, DOWEL_E_PROTOCOL, "STS answered without an identity");
+        if (!rc && (!*arn || !*account)) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        if (rc) {
+            free(*arn);
+            free(*account);
+            *arn = *account = NULL;
+        }
+    }
+    dowel_xml_free(root);
+    return rc;
+}

@@ -1,0 +1,30 @@
+/* Values that run out (keys, tokens): kept in memory, and got anew ahead of their end by one thread for all that wait. */
+#ifndef DOWEL_RENEWED_H
+#define DOWEL_RENEWED_H
+
+#include <dowel/runtime.h>
+
+typedef struct dowel_renewed dowel_renewed; /* a set of them, each under its digest */
+
+typedef struct dowel_renewed_type {
+    const char *name; /* for messages: "AWS keys" */
+    int64_t
+        early; /* µs before the end; values that live shorter than four times this are renewed in their last quarter */
+    /* Gets a value. *expires: µs since the epoch, 0: it does not run out. */
+    int (*fetch)(dowel *d, void *context, bool again, void **value, int64_t *expires, dowel_error *err);
+    void *(*copy)(const void *value); /* NULL: out of memory */
+    void (*end)(void *value);
+    /* Whether a value is the one that was refused; `refused` is what dowel_renewed_get was given. */
+    bool (*is)(const void *value, const char *refused);
+} dowel_renewed_type;
+
+/* For dowel_attach: NULL when out of memory. */
+dowel_renewed *dowel_renewed_new(const dowel_renewed_type *type);
+void dowel_renewed_end(void *set);
+
+/* A copy of the value under `digest`, for the caller to end. `again`: the value was refused; it is got anew once, unless it is no longer
+ * the one that `refused` (may be NULL) tells. A failure to renew what still holds is logged, and what holds is given. */
+int dowel_renewed_get(dowel *d, dowel_renewed *set, const unsigned char digest[32], void *context, const char *refused,
+                      bool again, void **value, dowel_error *err);
+
+#endif
