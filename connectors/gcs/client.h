@@ -75,8 +75,6 @@ int dowel_gcs_check(dowel *d, dowel_block *block, json_t *report, dowel_error *e
 /* Preconditions and what else of an upload's arguments is in its URL. */
 void dowel_gcs_upload_query(const dowel_gcs_client *client, dowel_http_request *request,
                             const dowel_gcs_upload_args *args);
-/* Reads until the buffer is full or the source at its end. */
-int dowel_gcs_fill(dowel_source *source, char *buffer, size_t size, size_t *got, dowel_error *err);
 /* With a buffer (of a whole number of 256 KiB, whose first `got` bytes are read): chunk by chunk; without, as one stream, which
  * needs a source that can seek and whose size is known. `crc` receives the CRC32C of what was sent. */
 int dowel_gcs_upload_session(dowel_gcs_client *client, const dowel_gcs_upload_args *args, dowel_source *source,

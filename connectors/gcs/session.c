@@ -1,8 +1,9 @@
 /* Resumable sessions ("Resumable uploads"): what can be read again goes as one stream, the rest chunk by chunk; after a fault,
- * on from the byte that the service holds. */
+ * on from the byte that the service holds. A run that was killed goes on with the session that it remembered. */
 #include "client.h"
 
 #include <math.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,48 @@ typedef struct upload {
     json_t *resource; /* of the finished object */
     int failures;     /* in a row */
     bool streamed;    /* in place of chunks */
+    char *handle;     /* under which the run remembers the session; NULL: it does not */
+    char crc[9];      /* of the whole, known before it is sent; empty: it is not */
 } upload;
+
+/* ---- what the run remembers: "SIZE URL" ---- */
+
+static char *handle_name(const upload *u) {
+    static const char kind[] = "gcs.session";
+    char *object = dowel_gcs_full_name(u->client, u->args->name);
+    size_t size = object ? sizeof kind + strlen(u->client->bucket->bucket) + strlen(object) + 2 : 0;
+    char *name = object ? malloc(size) : NULL;
+    if (name) snprintf(name, size, "%s %s/%s", kind, u->client->bucket->bucket, object);
+    free(object);
+    return name;
+}
+
+static int remember(upload *u, dowel_error *err) {
+    if (!u->handle) return 0;
+    size_t size = strlen(u->url) + 32;
+    char *text = malloc(size);
+    if (!text) return dowel_gcs_no_memory(err);
+    snprintf(text, size, "%lld %s", (long long)u->total, u->url);
+    int rc = dowel_remember(u->client->d, u->handle, text, true, err);
+    OPENSSL_cleanse(text, size);
+    free(text);
+    return rc;
+}
+
+/* Takes up the session that an earlier attempt of this run began, where it was for as many bytes. */
+static bool recall(upload *u) {
+    char *text = u->handle ? dowel_recall(u->client->d, u->handle) : NULL, *end = NULL;
+    bool same = text && strtoll(text, &end, 10) == u->total && *end == ' ' && (u->url = strdup(end + 1));
+    if (text) OPENSSL_cleanse(text, strlen(text));
+    free(text);
+    return same;
+}
+
+static void forget(upload *u) {
+    if (u->handle) dowel_forget(dowel_cleanup(u->client->d), u->handle);
+}
+
+/* ---- requests ---- */
 
 static int start(upload *u, dowel_error *err) {
     dowel_gcs_client *c = u->client;
@@ -51,7 +93,7 @@ static int start(upload *u, dowel_error *err) {
     u->failures = 0;
     dowel_http_response_free(response);
     if (!u->url) return dowel_fail(err, DOWEL_E_PROTOCOL, "Cloud Storage: no session in the answer");
-    return dowel_remember(c->d, "gcs.session", u->url, true, err);
+    return remember(u, err);
 }
 
 static dowel_http_request *session_request(const upload *u, const char *method) {
@@ -69,6 +111,18 @@ static dowel_http_request *session_request(const upload *u, const char *method) 
     return r;
 }
 
+static void cancel(upload *u) {
+    dowel_http_request *r = session_request(u, "DELETE");
+    dowel_http_accept(r, 499); /* how the service confirms it */
+    dowel_http_accept(r, 404);
+    dowel_http_accept(r, 410);
+    dowel_error ignored;
+    if (dowel_http_send(dowel_cleanup(u->client->d), r, NULL, &ignored))
+        dowel_log(u->client->d, DOWEL_LOG_WARNING,
+                  "the upload session could not be cancelled; it ends by itself in a week");
+    dowel_http_free(r);
+}
+
 /* Sends `size` bytes from where the service is, or without any asks where it is (which also ends an upload that is whole). */
 static int put(upload *u, dowel_source *body, int64_t size, dowel_error *err) {
     char range[96], whole[32] = "*";
@@ -79,6 +133,11 @@ static int put(upload *u, dowel_source *body, int64_t size, dowel_error *err) {
         snprintf(range, sizeof range, "bytes */%s", whole);
     dowel_http_request *r = session_request(u, "PUT");
     dowel_http_header(r, "Content-Range", range);
+    if (*u->crc) { /* the service stores nothing else */
+        char hash[32];
+        snprintf(hash, sizeof hash, "crc32c=%s", u->crc);
+        dowel_http_header(r, "X-Goog-Hash", hash);
+    }
     if (size) {
         dowel_http_source(r, body);
         /* Where a kept connection turns out dead, libcurl would send all of it again without asking what is needed. */
@@ -165,20 +224,51 @@ static int rest_seek(void *context, int64_t offset, dowel_error *err) {
 
 static const dowel_source_ops rest_ops = {rest_read, rest_seek, NULL};
 
-static int stream(upload *u, dowel_error *err) {
-    int rc = 0;
-    for (int sessions = 1; !rc && !u->resource;) {
-        rest f = {u, u->held, u->held};
-        rc = dowel_source_window(u->source, u->held, u->total - u->held, err);
-        dowel_source *body = rc ? NULL : dowel_source_new(&rest_ops, &f, u->total - u->held);
-        if (!rc) rc = body ? advance(u, body, u->total - u->held, err) : dowel_gcs_no_memory(err);
-        dowel_source_close(body);
-        if (rc && (err->http_status == 404 || err->http_status == 410) && sessions++ < SESSIONS) {
-            dowel_log(u->client->d, DOWEL_LOG_WARNING, "%s; the upload starts again", err->message);
-            rc = start(u, err);
-        }
-    }
+/* A session from an earlier process: the file is read through, so that the service can be told the checksum of the whole beforehand. What
+ * was sent then may have been of other content. */
+static int take_up(upload *u, dowel_error *err) {
+    int rc = dowel_source_window(u->source, 0, u->total, err);
+    if (!rc) rc = dowel_source_digest(u->source, u->digest, err);
+    if (rc) return rc;
+    dowel_gcs_crc32c_text(u->digest, u->crc);
+    u->read = u->total;
+    u->held = -1;
+    return advance(u, NULL, 0, err);
+}
+
+static int start_anew(upload *u, dowel_error *err) {
+    *u->crc = 0;
+    u->read = 0;
+    dowel_digest_reset(u->digest);
+    return start(u, err);
+}
+
+static int send_rest(upload *u, dowel_error *err) {
+    rest f = {u, u->held, u->held};
+    int rc = dowel_source_window(u->source, u->held, u->total - u->held, err);
+    dowel_source *body = rc ? NULL : dowel_source_new(&rest_ops, &f, u->total - u->held);
+    if (!rc) rc = body ? advance(u, body, u->total - u->held, err) : dowel_gcs_no_memory(err);
+    dowel_source_close(body);
     return rc;
+}
+
+static int stream(upload *u, bool recalled, dowel_error *err) {
+    int rc = recalled ? take_up(u, err) : 0, sessions = 1;
+    if (recalled && !rc)
+        dowel_log(u->client->d, DOWEL_LOG_INFO, "%s: goes on at byte %lld of %lld", u->args->name, (long long)u->held,
+                  (long long)u->total);
+    for (;;) {
+        bool lost = rc && (err->http_status == 404 || err->http_status == 410),
+             refused = rc && recalled && err->http_status >= 400 && err->http_status < 500;
+        if ((lost || refused) && sessions++ < SESSIONS) {
+            dowel_log(u->client->d, DOWEL_LOG_WARNING, "%s; the upload starts again", err->message);
+            if (refused && !lost) cancel(u);
+            recalled = false;
+            rc = start_anew(u, err);
+        }
+        if (rc || u->resource) return rc;
+        rc = send_rest(u, err);
+    }
 }
 
 /* ---- chunk by chunk ---- */
@@ -190,6 +280,7 @@ static int chunks(upload *u, char *buffer, size_t room, size_t got, dowel_error 
         if (last) u->total = end;
         dowel_digest_update(u->digest, buffer, got);
         u->read = end;
+        if (last) dowel_gcs_crc32c_text(u->digest, u->crc);
         do {
             dowel_source *body = dowel_source_memory(buffer + (u->held - at), (size_t)(end - u->held));
             int rc = body ? advance(u, body, end - u->held, err) : dowel_gcs_no_memory(err);
@@ -199,25 +290,17 @@ static int chunks(upload *u, char *buffer, size_t room, size_t got, dowel_error 
             if (u->held < at)
                 return dowel_fail(err, DOWEL_E_CORRUPT, "Cloud Storage: the session lost bytes that it had confirmed");
         } while (last || u->held < end);
-        int rc = dowel_gcs_fill(u->source, buffer, room, &got, err);
+        int rc = dowel_source_fill(u->source, buffer, room, &got, err);
         if (rc) return rc;
     }
 }
 
 /* ---- the whole ---- */
 
-static void cancel(upload *u, const dowel_error *why) {
+/* Nothing is left to cancel, or it is not ours. */
+static bool is_over(const dowel_error *why) {
     int status = why->http_status;
-    if (status >= 400 && status < 500 && status != 408 && status != 429) return; /* it is over already, or not ours */
-    dowel_http_request *r = session_request(u, "DELETE");
-    dowel_http_accept(r, 499); /* how the service confirms it */
-    dowel_http_accept(r, 404);
-    dowel_http_accept(r, 410);
-    dowel_error ignored;
-    if (dowel_http_send(dowel_cleanup(u->client->d), r, NULL, &ignored))
-        dowel_log(u->client->d, DOWEL_LOG_WARNING,
-                  "the upload session could not be cancelled; it ends by itself in a week");
-    dowel_http_free(r);
+    return status >= 400 && status < 500 && status != 408 && status != 429;
 }
 
 int dowel_gcs_upload_session(dowel_gcs_client *c, const dowel_gcs_upload_args *args, dowel_source *source,
@@ -225,14 +308,21 @@ int dowel_gcs_upload_session(dowel_gcs_client *c, const dowel_gcs_upload_args *a
                              dowel_error *err) {
     upload u = {.client = c, .args = args, .source = source, .total = total, .streamed = !buffer};
     u.digest = dowel_digest_new(DOWEL_CRC32C);
-    int rc = u.digest ? start(&u, err) : dowel_gcs_no_memory(err);
-    if (!rc) rc = u.streamed ? stream(&u, err) : chunks(&u, buffer, room, got, err);
-    if (!rc)
+    u.handle = u.streamed ? handle_name(&u) : NULL;
+    bool recalled = recall(&u);
+    int rc = !u.digest || (u.streamed && !u.handle) ? dowel_gcs_no_memory(err) : recalled ? 0 : start(&u, err);
+    if (!rc) rc = u.streamed ? stream(&u, recalled, err) : chunks(&u, buffer, room, got, err);
+    if (!rc && *u.crc)
+        memcpy(crc, u.crc, sizeof u.crc);
+    else if (!rc)
         dowel_gcs_crc32c_text(u.digest, crc);
-    else if (u.url)
-        cancel(&u, err);
+    else if (u.url && !is_over(err))
+        cancel(&u);
+    if (u.url) forget(&u);
     *resource = u.resource;
     dowel_digest_free(u.digest);
+    if (u.url) OPENSSL_cleanse(u.url, strlen(u.url));
     free(u.url);
+    free(u.handle);
     return rc;
 }

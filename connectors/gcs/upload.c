@@ -7,18 +7,6 @@
 
 #define QUANTUM (256 * 1024)
 
-int dowel_gcs_fill(dowel_source *source, char *buffer, size_t size, size_t *got, dowel_error *err) {
-    *got = 0;
-    while (*got < size) {
-        size_t n;
-        int rc = dowel_source_read(source, buffer + *got, size - *got, &n, err);
-        if (rc) return rc;
-        if (!n) break;
-        *got += n;
-    }
-    return 0;
-}
-
 void dowel_gcs_upload_query(const dowel_gcs_client *c, dowel_http_request *r, const dowel_gcs_upload_args *args) {
     dowel_http_query(r, "predefinedAcl", args->predefined_acl);
     dowel_http_query(r, "kmsKeyName", args->kms_key);
@@ -103,7 +91,7 @@ int dowel_gcs_upload_source(dowel_gcs_client *c, const dowel_gcs_upload_args *ar
     char *buffer = streamed ? NULL : malloc(room), crc[9];
     *resource = NULL;
     int rc = 0;
-    if (!streamed) rc = buffer ? dowel_gcs_fill(source, buffer, room, &got, err) : dowel_gcs_no_memory(err);
+    if (!streamed) rc = buffer ? dowel_source_fill(source, buffer, room, &got, err) : dowel_gcs_no_memory(err);
     if (!rc && (small || (total < 0 && got < room)))
         rc = upload_simple(c, args, buffer, got, crc, resource, err);
     else if (!rc)
