@@ -1,43 +1,40 @@
 /* Block type "local-file-system": keeps bytes as files below one folder. */
-#include "types.h"
+#include "local_file_system.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-typedef struct local_file_system {
-    const char *basepath;
-} local_file_system;
-
 static const dowel_field fields[] = {
-    {DOWEL_AT(local_file_system, basepath), .kind = DOWEL_PATH, .flags = DOWEL_REQUIRED,
+    {DOWEL_AT(dowel_local_folder, basepath), .kind = DOWEL_PATH, .flags = DOWEL_REQUIRED,
      .doc = "Folder that everything is kept below; it is made when it is missing.", .example = "/var/lib/results"},
+    {DOWEL_AT(dowel_local_folder, follow_links), .kind = DOWEL_BOOL,
+     .doc = "Read what symbolic links below it lead to. Writing never follows them."},
     {0}};
-static const dowel_table table = {"local-file-system", sizeof(local_file_system), fields, NULL};
+static const dowel_table table = {"local-file-system", sizeof(dowel_local_folder), fields, NULL};
 
-static int failed(dowel_block *block, const char *what, const char *key, int why, dowel_error *err) {
+int dowel_local_failed(dowel_block *block, const char *what, const char *name, int why, dowel_error *err) {
     return dowel_fail(err, why == ENOENT ? DOWEL_E_NOT_FOUND : DOWEL_E_IO, "%s: cannot %s %s: %s",
-                      dowel_block_reference(block), what, key, strerror(why));
+                      dowel_block_reference(block), what, name, strerror(why));
 }
 
-static int check_key(dowel_block *block, const char *key, dowel_error *err) {
-    bool good = *key && strlen(key) < PATH_MAX;
-    for (const char *part = key; good && part;) {
+int dowel_local_check(dowel_block *block, const char *name, dowel_error *err) {
+    bool good = *name && strlen(name) < PATH_MAX;
+    for (const char *part = name; good && part;) {
         const char *slash = strchr(part, '/');
         size_t length = slash ? (size_t)(slash - part) : strlen(part);
-        good = length && length < NAME_MAX - 20 && !(length == 1 && part[0] == '.') &&
+        good = length && length <= NAME_MAX && !(length == 1 && part[0] == '.') &&
                !(length == 2 && part[0] == '.' && part[1] == '.');
         part = slash ? slash + 1 : NULL;
     }
     if (good) return 0;
-    return dowel_fail(err, DOWEL_E_INVALID, "%s: key \"%.200s\" does not stay below the folder",
-                      dowel_block_reference(block), key);
+    return dowel_fail(err, DOWEL_E_INVALID, "%s: \"%.200s\" cannot be the name of a file below the folder",
+                      dowel_block_reference(block), name);
 }
 
 static int make_base(const char *path) {
@@ -54,18 +51,19 @@ static int make_base(const char *path) {
     return 0;
 }
 
-/* The folder that a key's file is in. Each step refuses symbolic links: one could lead outside. */
-static int open_folder(dowel_block *block, const char *key, bool make, const char **file) {
-    const local_file_system *fs = dowel_block_data(block);
-    if (make && make_base(fs->basepath)) return -1;
+int dowel_local_open_folder(dowel_block *block, const char *name, bool make, const char **file) {
+    const dowel_local_folder *fs = dowel_block_data(block);
+    int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (make || !fs->follow_links ? O_NOFOLLOW : 0);
     int at = open(fs->basepath, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    const char *part = key;
+    if (at < 0 && errno == ENOENT && make && !make_base(fs->basepath))
+        at = open(fs->basepath, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const char *part = name;
     for (const char *slash; at >= 0 && (slash = strchr(part, '/')); part = slash + 1) {
-        char name[NAME_MAX + 1];
-        snprintf(name, sizeof name, "%.*s", (int)(slash - part), part);
-        int next = make && mkdirat(at, name, 0777) && errno != EEXIST
-                       ? -1
-                       : openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        char step[NAME_MAX + 1];
+        snprintf(step, sizeof step, "%.*s", (int)(slash - part), part);
+        int next = openat(at, step, flags);
+        if (next < 0 && errno == ENOENT && make && (!mkdirat(at, step, 0777) || errno == EEXIST))
+            next = openat(at, step, flags);
         int why = errno;
         close(at);
         errno = why;
@@ -75,87 +73,32 @@ static int open_folder(dowel_block *block, const char *key, bool make, const cha
     return at;
 }
 
-static int write_all(int fd, const char *data, size_t size) {
-    while (size) {
-        ssize_t n = write(fd, data, size);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return -1;
-        data += n;
-        size -= (size_t)n;
-    }
-    return fsync(fd);
-}
+/* ---- results of tasks ---- */
 
 static int put(dowel *d, dowel_block *block, const char *key, const void *data, size_t size, dowel_error *err) {
-    (void)d;
-    unsigned char noise[6];
-    const char *file;
-    char temporary[NAME_MAX + 1];
-    int rc = check_key(block, key, err);
+    dowel_sink *sink;
+    int rc = dowel_local_objects.sink(d, block, key, NULL, &sink, err);
     if (rc) return rc;
-    if (RAND_bytes(noise, sizeof noise) != 1) return dowel_fail(err, DOWEL_E_INTERNAL, "no random numbers");
-    int folder = open_folder(block, key, true, &file);
-    if (folder < 0) return failed(block, "write", key, errno == ENOENT ? EIO : errno, err);
-    snprintf(temporary, sizeof temporary, ".%s.%02x%02x%02x%02x%02x%02x", file, noise[0], noise[1], noise[2], noise[3],
-             noise[4], noise[5]);
-    int fd = openat(folder, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666), why = errno;
-    bool good = fd >= 0;
-    if (good) {
-        good = !write_all(fd, data, size);
-        why = errno;
-        if (close(fd) && good) {
-            good = false;
-            why = errno;
-        }
-        if (good && renameat(folder, temporary, folder, file)) {
-            good = false;
-            why = errno;
-        }
-        if (!good) unlinkat(folder, temporary, 0);
-        /* The new name is on disk only after the folder is. */
-        if (good && fsync(folder) && errno != EINVAL) {
-            good = false;
-            why = errno;
-        }
-    }
-    close(folder);
-    return good ? 0 : failed(block, "write", key, why, err);
+    rc = dowel_sink_write(sink, data, size, err);
+    if (!rc) rc = dowel_sink_commit(sink, err);
+    dowel_sink_close(sink);
+    return rc;
 }
 
 static int get(dowel *d, dowel_block *block, const char *key, void **data, size_t *size, dowel_error *err) {
-    (void)d;
-    const char *file;
-    struct stat st;
-    int rc = check_key(block, key, err);
+    dowel_source *source;
+    int rc = dowel_local_objects.source(d, block, key, &source, NULL, NULL, err);
     if (rc) return rc;
-    int folder = open_folder(block, key, false, &file);
-    if (folder < 0) return failed(block, "read", key, errno, err);
-    int fd = openat(folder, file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC), why = errno;
-    close(folder);
-    if (fd < 0) return failed(block, "read", key, why, err);
-    if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
-        close(fd);
-        return dowel_fail(err, DOWEL_E_IO, "%s: %s is not a file", dowel_block_reference(block), key);
-    }
-    size_t wanted = (size_t)st.st_size, got = 0;
+    size_t wanted = (size_t)dowel_source_size(source);
     char *bytes = malloc(wanted ? wanted : 1);
-    ssize_t n = 1;
-    while (bytes && got < wanted && (n = read(fd, bytes + got, wanted - got)) != 0) {
-        if (n < 0 && errno != EINTR) break;
-        if (n > 0) got += (size_t)n;
-    }
-    why = errno;
-    close(fd);
-    if (bytes && got == wanted) {
+    rc = bytes ? dowel_source_fill(source, bytes, wanted, size, err)
+               : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    dowel_source_close(source);
+    if (rc)
+        free(bytes);
+    else
         *data = bytes;
-        *size = got;
-        return 0;
-    }
-    free(bytes);
-    if (!bytes) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-    return n < 0 ? failed(block, "read", key, why, err)
-                 : dowel_fail(err, DOWEL_E_CONFLICT, "%s: %s changed while it was read", dowel_block_reference(block),
-                              key);
+    return rc;
 }
 
 static const dowel_storage storage = {put, get};
@@ -163,8 +106,9 @@ static const dowel_storage storage = {put, get};
 const dowel_block_type dowel_local_file_system_type = {
     .size = sizeof(dowel_block_type),
     .name = "local-file-system",
-    .doc = "A folder on this machine that results can be kept in.",
+    .doc = "A folder on this machine: results are kept in it, files copied from and to it.",
     .table = &table,
     .version = 1,
     .storage = &storage,
+    .objects = &dowel_local_objects,
 };

@@ -12,6 +12,7 @@ typedef struct dowel_gang {
     dowel *d; /* whose progress it is */
     const dowel_parts *parts;
     pthread_mutex_t lock;
+    int64_t count;    /* of parts; -1: not known yet */
     int64_t next;     /* the part to begin next */
     int64_t finished; /* bytes of parts that have ended, and of before */
     int64_t current[DOWEL_GANG_MOST];

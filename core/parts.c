@@ -19,7 +19,8 @@ static int64_t sum(const dowel_gang *gang) {
 void dowel_gang_progress(dowel_gang *gang, int slot, int64_t done) {
     pthread_mutex_lock(&gang->lock);
     gang->current[slot] = done;
-    dowel_progress(gang->d, sum(gang), gang->parts->total);
+    const dowel_parts *parts = gang->parts;
+    dowel_progress(gang->d, sum(gang), parts->total_now ? parts->total_now(parts->context) : parts->total);
     pthread_mutex_unlock(&gang->lock);
 }
 
@@ -28,7 +29,7 @@ static int64_t take(dowel_gang *gang, int slot) {
     pthread_mutex_lock(&gang->lock);
     gang->finished += gang->current[slot];
     gang->current[slot] = 0;
-    int64_t index = gang->rc || gang->next == gang->parts->count ? -1 : gang->next++;
+    int64_t index = gang->rc || gang->next == gang->count ? -1 : gang->next++;
     pthread_mutex_unlock(&gang->lock);
     return index;
 }
@@ -43,6 +44,12 @@ static void failed(dowel_gang *gang, int rc, const dowel_error *error) {
     pthread_mutex_unlock(&gang->lock);
 }
 
+static void no_more(dowel_gang *gang) {
+    pthread_mutex_lock(&gang->lock);
+    gang->count = gang->next;
+    pthread_mutex_unlock(&gang->lock);
+}
+
 static void work(member *m) {
     dowel_gang *gang = m->view.gang;
     int64_t index;
@@ -51,7 +58,10 @@ static void work(member *m) {
         memset(&error, 0, sizeof error);
         int rc = dowel_check(&m->view, &error);
         if (!rc) rc = gang->parts->part(&m->view, gang->parts->context, index, &error);
-        if (rc) failed(gang, rc, &error);
+        if (rc > 0)
+            no_more(gang);
+        else if (rc)
+            failed(gang, rc, &error);
     }
 }
 
@@ -63,9 +73,9 @@ static void *run_member(void *context) {
 int dowel_parts_run(dowel *d, const dowel_parts *parts, dowel_error *err) {
     dowel_parts own = *parts;
     if (own.width > DOWEL_GANG_MOST) own.width = DOWEL_GANG_MOST;
-    if (own.width > own.count) own.width = (int)own.count;
+    if (own.count >= 0 && own.width > own.count) own.width = (int)own.count;
     if (own.width < 1) own.width = 1;
-    dowel_gang gang = {.d = d, .parts = &own, .finished = own.done};
+    dowel_gang gang = {.d = d, .parts = &own, .count = own.count, .finished = own.done};
     member members[DOWEL_GANG_MOST];
     pthread_mutex_init(&gang.lock, NULL);
     /* Signals are for the threads that the program made. */

@@ -28,8 +28,11 @@ dowel_sink *dowel_sink_new(const dowel_sink_ops *ops, void *context) {
 
 typedef struct file {
     int fd;
+    int folder; /* that the names are in; AT_FDCWD: they are paths */
     bool committed;
-    char *path;
+    int64_t modified; /* the file's time; 0: now */
+    char *path;       /* for messages */
+    char *name;
     char *temporary; /* NULL: written in place (standard output, a device, a pipe) */
 } file;
 
@@ -73,18 +76,28 @@ static void sync_folder(const char *path) {
 static int file_commit(void *context, dowel_error *err) {
     file *f = context;
     if (!f->temporary) return 0;
-    if (fsync(f->fd) || rename(f->temporary, f->path))
-        return dowel_fail(err, DOWEL_E_IO, "cannot finish %s: %s", f->path, strerror(errno));
+    int64_t fraction = f->modified % 1000000 + (f->modified % 1000000 < 0 ? 1000000 : 0);
+    const struct timespec times[2] = {{0, UTIME_NOW},
+                                      {(time_t)((f->modified - fraction) / 1000000), (long)fraction * 1000}};
+    if ((f->modified && futimens(f->fd, times)) || fsync(f->fd) ||
+        renameat(f->folder, f->temporary, f->folder, f->name))
+        return dowel_fail(err, errno == EISDIR || errno == EEXIST || errno == ENOTEMPTY ? DOWEL_E_EXISTS : DOWEL_E_IO,
+                          "cannot finish %s: %s", f->path, strerror(errno));
     f->committed = true;
-    sync_folder(f->path);
+    if (f->folder == AT_FDCWD)
+        sync_folder(f->path);
+    else
+        fsync(f->folder);
     return 0;
 }
 
 static void file_close(void *context) {
     file *f = context;
     if (f->fd > STDERR_FILENO) close(f->fd);
-    if (f->temporary && !f->committed) unlink(f->temporary);
+    if (f->temporary && !f->committed) unlinkat(f->folder, f->temporary, 0);
+    if (f->folder >= 0) close(f->folder);
     free(f->temporary);
+    free(f->name);
     free(f->path);
     free(f);
 }
@@ -92,46 +105,75 @@ static void file_close(void *context) {
 static const dowel_sink_ops file_ops = {file_write, file_restart, file_commit, file_close},
                             stream_ops = {file_write, NULL, file_commit, file_close};
 
+/* Opens the file beside `name` that takes the bytes until they are all there. */
+static int open_temporary(file *f) {
+    const char *slash = strrchr(f->name, '/'), *last = slash ? slash + 1 : f->name;
+    size_t size = strlen(f->name) + 24;
+    unsigned char noise[6];
+    /* A name may be as long as names can be. */
+    int length = (int)strlen(last) < NAME_MAX - 20 ? (int)strlen(last) : NAME_MAX - 20;
+    f->temporary = malloc(size);
+    if (!f->temporary || RAND_bytes(noise, sizeof noise) != 1) return errno = ENOMEM;
+    snprintf(f->temporary, size, "%.*s.%.*s.%02x%02x%02x%02x%02x%02x", (int)(last - f->name), f->name, length, last,
+             noise[0], noise[1], noise[2], noise[3], noise[4], noise[5]);
+    f->fd = openat(f->folder, f->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (f->fd >= 0) return 0;
+    int why = errno;
+    free(f->temporary);
+    f->temporary = NULL;
+    return errno = why;
+}
+
+/* Takes f over. */
+static int sink_of(file *f, dowel_sink **sink, dowel_error *err) {
+    if (f->fd < 0) {
+        dowel_fail(err, DOWEL_E_IO, "cannot write %s: %s", f->path, strerror(errno));
+        file_close(f);
+        return DOWEL_E_IO;
+    }
+    *sink = dowel_sink_new(f->temporary ? &file_ops : &stream_ops, f);
+    if (*sink) return 0;
+    file_close(f);
+    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+}
+
+static file *new_file(int folder, const char *name, const char *shown) {
+    file *f = calloc(1, sizeof *f);
+    if (!f) return NULL;
+    f->fd = -1;
+    f->folder = folder;
+    f->path = strdup(shown);
+    f->name = strdup(name);
+    if (f->path && f->name) return f;
+    f->folder = -1;
+    file_close(f);
+    return NULL;
+}
+
 int dowel_sink_file(const char *path, dowel_sink **sink, dowel_error *err) {
     struct stat st;
     bool standard = !strcmp(path, "-");
-    file *f = calloc(1, sizeof *f);
-    if (f) f->path = strdup(standard ? "standard output" : path);
-    if (!f || !f->path) {
-        free(f);
+    file *f = new_file(AT_FDCWD, path, standard ? "standard output" : path);
+    if (!f) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (standard)
+        f->fd = STDOUT_FILENO;
+    else if (!stat(path, &st) && !S_ISREG(st.st_mode))
+        f->fd = open(path, O_WRONLY | O_CLOEXEC);
+    else
+        open_temporary(f);
+    return sink_of(f, sink, err);
+}
+
+int dowel_sink_file_in(int folder, const char *name, const char *shown, int64_t modified, dowel_sink **sink,
+                       dowel_error *err) {
+    file *f = new_file(folder, name, shown);
+    if (!f) {
+        close(folder);
         return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     }
-    bool in_place = standard || (!stat(path, &st) && !S_ISREG(st.st_mode));
-    if (standard) {
-        f->fd = STDOUT_FILENO;
-    } else if (in_place) {
-        f->fd = open(path, O_WRONLY | O_CLOEXEC);
-    } else {
-        size_t size = strlen(path) + 24;
-        f->temporary = malloc(size);
-        if (f->temporary) {
-            const char *slash = strrchr(path, '/');
-            int folder = slash ? (int)(slash - path + 1) : 0;
-            unsigned char noise[6];
-            RAND_bytes(noise, sizeof noise);
-            snprintf(f->temporary, size, "%.*s.%s.%02x%02x%02x%02x%02x%02x", folder, path, path + folder, noise[0],
-                     noise[1], noise[2], noise[3], noise[4], noise[5]);
-            f->fd = open(f->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-            if (f->fd < 0) {
-                free(f->temporary);
-                f->temporary = NULL;
-            }
-        } else {
-            f->fd = -1;
-            errno = ENOMEM;
-        }
-    }
-    int rc = 0;
-    if (f->fd < 0) rc = dowel_fail(err, DOWEL_E_IO, "cannot write %s: %s", path, strerror(errno));
-    if (!rc && !(*sink = dowel_sink_new(in_place ? &stream_ops : &file_ops, f)))
-        rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-    if (rc) file_close(f);
-    return rc;
+    f->modified = modified;
+    open_temporary(f);
+    return sink_of(f, sink, err);
 }
 
 /* ---- parts of a file ---- */

@@ -86,37 +86,38 @@ static void file_close(void *context) {
 
 static const dowel_source_ops file_ops = {file_read, file_seek, file_close}, pipe_ops = {file_read, NULL, file_close};
 
-int dowel_source_file(const char *path, dowel_source **source, dowel_error *err) {
-    bool standard = !strcmp(path, "-");
-    int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+static int from_descriptor(int fd, bool owned, const char *name, dowel_source **source, dowel_error *err) {
     struct stat st;
-    if (fd < 0 || fstat(fd, &st)) {
-        int why = errno;
-        if (fd >= 0 && !standard) close(fd);
-        return dowel_fail(err, why == ENOENT || why == ENOTDIR ? DOWEL_E_NOT_FOUND : DOWEL_E_IO, "cannot open %s: %s",
-                          standard ? "standard input" : path, strerror(why));
-    }
-    if (S_ISDIR(st.st_mode)) {
-        if (!standard) close(fd);
-        return dowel_fail(err, DOWEL_E_INVALID, "%s is a folder, not a file", path);
-    }
-    const char *name = standard ? "standard input" : path;
+    if (fstat(fd, &st)) return dowel_fail(err, DOWEL_E_IO, "cannot open %s: %s", name, strerror(errno));
+    if (S_ISDIR(st.st_mode)) return dowel_fail(err, DOWEL_E_INVALID, "%s is a folder, not a file", name);
     file *f = malloc(sizeof *f + strlen(name) + 1);
+    if (!f) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     /* Redirected input that does not start at the file's beginning cannot be rewound to it. */
     bool regular = S_ISREG(st.st_mode) && lseek(fd, 0, SEEK_CUR) == 0;
     /* Files of the kernel (/proc) say that they are empty. */
     char byte;
     if (regular && st.st_size == 0 && pread(fd, &byte, 1, 0) > 0) regular = false;
-    if (f) {
-        f->fd = fd;
-        f->owned = !standard;
-        memcpy(f->path, name, strlen(name) + 1);
-        *source = dowel_source_new(regular ? &file_ops : &pipe_ops, f, regular ? (int64_t)st.st_size : -1);
-        if (*source) return 0;
-    }
+    f->fd = fd;
+    f->owned = owned;
+    memcpy(f->path, name, strlen(name) + 1);
+    *source = dowel_source_new(regular ? &file_ops : &pipe_ops, f, regular ? (int64_t)st.st_size : -1);
+    if (*source) return 0;
     free(f);
-    if (!standard) close(fd);
     return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+}
+
+int dowel_source_descriptor(int fd, const char *name, dowel_source **source, dowel_error *err) {
+    int rc = from_descriptor(fd, true, name, source, err);
+    if (rc) close(fd);
+    return rc;
+}
+
+int dowel_source_file(const char *path, dowel_source **source, dowel_error *err) {
+    if (!strcmp(path, "-")) return from_descriptor(STDIN_FILENO, false, "standard input", source, err);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) return dowel_source_descriptor(fd, path, source, err);
+    return dowel_fail(err, errno == ENOENT || errno == ENOTDIR ? DOWEL_E_NOT_FOUND : DOWEL_E_IO, "cannot open %s: %s",
+                      path, strerror(errno));
 }
 
 void dowel_source_close(dowel_source *source) {

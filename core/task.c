@@ -231,7 +231,8 @@ dowel *dowel_cleanup(dowel *d) {
 
 int dowel_check(dowel *d, dowel_error *err) {
     if (!d->cleanup && dowel_run_is_cancelled(d->run)) return dowel_fail(err, DOWEL_E_CANCELLED, "cancelled");
-    if (d->gang && atomic_load(&d->gang->stop)) return dowel_fail(err, DOWEL_E_CANCELLED, "another part failed");
+    for (const dowel *at = d; at->gang; at = at->gang->d) /* parts may have parts of their own */
+        if (atomic_load(&at->gang->stop)) return dowel_fail(err, DOWEL_E_CANCELLED, "another part failed");
     double left = dowel_time_left(d);
     if (left == 0 && d->cleanup)
         return dowel_fail(err, DOWEL_E_TIMEOUT, "cleaning up took longer than %d s", CLEANUP_SECONDS);

@@ -95,7 +95,7 @@ static int64_t time_of(const json_t *object, const char *member) {
     return text && !dowel_parse_time(text, &time) ? time : 0;
 }
 
-static int64_t modified_of(const json_t *resource) {
+static int64_t modified_of(const json_t *resource, bool *own) {
     const json_t *metadata = json_object_get(resource, "metadata");
     int64_t time = time_of(metadata, MTIME);
     const char *seconds = json_string_value(json_object_get(metadata, MTIME_SECONDS));
@@ -104,6 +104,7 @@ static int64_t modified_of(const json_t *resource) {
         long long value = strtoll(seconds, &end, 10);
         if (!*end && value > -62135596800LL && value < 253402300800LL) time = value * 1000000;
     }
+    *own = time != 0;
     if (!time) time = time_of(resource, "timeCreated");
     return time ? time : time_of(resource, "updated");
 }
@@ -128,10 +129,13 @@ static void check_of(const json_t *resource, dowel_object *object) {
 
 void dowel_gcs_object(const dowel_gcs_client *c, const json_t *resource, dowel_object *object) {
     const char *name = text_of(resource, "name");
+    bool own_time;
+    int64_t modified = modified_of(resource, &own_time);
     *object = (dowel_object){.name = name ? dowel_gcs_without_folder(c, name) : "",
                              .is_current = !json_object_get(resource, "timeDeleted"),
                              .size = size_of(resource),
-                             .modified = modified_of(resource),
+                             .modified = modified,
+                             .own_time = own_time,
                              .version = text_of(resource, "generation"),
                              .etag = text_of(resource, "etag"),
                              .content_type = text_of(resource, "contentType"),

@@ -143,6 +143,56 @@ static void every_part_once(void **state) {
     free(j);
 }
 
+/* ---- parts that are found while they are done ---- */
+
+typedef struct finding {
+    atomic_int done;
+    int64_t last;
+} finding;
+
+static int find_one(dowel *d, void *context, int64_t index, dowel_error *err) {
+    finding *f = context;
+    (void)err;
+    if (index >= 100) return 1;
+    dowel_progress(d, 10, -1);
+    atomic_fetch_add(&f->done, 1);
+    return 0;
+}
+
+static int64_t found_by_now(void *context) {
+    return 10 * (int64_t)atomic_load(&((finding *)context)->done);
+}
+
+static void last_progress(void *context, int64_t done, int64_t total) {
+    finding *f = context;
+    assert_true(total <= 1000);
+    f->last = done;
+}
+
+static int find_all(dowel *d, const void *args, json_t **result, dowel_error *err) {
+    (void)args, (void)result;
+    return dowel_parts_run(
+        d,
+        &(dowel_parts){
+            .count = -1, .width = 8, .part = find_one, .context = dowel_task_context(d), .total_now = found_by_now},
+        err);
+}
+
+static void parts_without_a_count(void **state) {
+    (void)state;
+    dowel *d;
+    dowel_error err;
+    finding f = {0};
+    const dowel_task task = {.size = sizeof task, .name = "find", .doc = "Finds.", .run = find_all, .context = &f};
+    const dowel_call_options options = {.size = sizeof options, .progress = last_progress, .progress_context = &f};
+    assert_int_equal(dowel_open_with(&d, &(dowel_options){.size = sizeof(dowel_options), .no_history = true}, &err), 0);
+    assert_int_equal(dowel_register_task(d, &task, &err), 0);
+    assert_int_equal(dowel_call_json(d, "find", NULL, &options, NULL, &err), 0);
+    assert_int_equal(atomic_load(&f.done), 100);
+    assert_int_equal(f.last, 1000);
+    dowel_close(d);
+}
+
 static void a_failed_part_stops_the_others(void **state) {
     (void)state;
     job *j = calloc(1, sizeof *j);
@@ -163,6 +213,7 @@ int main(void) {
         cmocka_unit_test(long_pieces),
         cmocka_unit_test(any_length),
         cmocka_unit_test(every_part_once),
+        cmocka_unit_test(parts_without_a_count),
         cmocka_unit_test(a_failed_part_stops_the_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,12 +16,13 @@ extern "C" {
 /* What is known of one object. Borrowed: lives until the function that it was handed to returns. */
 typedef struct dowel_object {
     const char *name;
-    bool is_prefix;  /* no object, but what several names begin with, up to the delimiter */
-    bool is_deleted; /* a marker of a deletion; only where versions were asked for */
-    bool is_current; /* the newest version */
-    int64_t size;    /* bytes */
-    int64_t
-        modified; /* µs since the epoch: the file's own time where the writer recorded it, else when it was stored; 0: unknown */
+    bool is_prefix;   /* no object, but what several names begin with, up to the delimiter */
+    bool is_deleted;  /* a marker of a deletion; only where versions were asked for */
+    bool is_current;  /* the newest version */
+    int64_t size;     /* bytes */
+    int64_t modified; /* µs since the epoch; 0: unknown */
+    bool
+        own_time; /* `modified` is the file's own time, recorded by the writer; else it is when the object was stored */
     const char *version;      /* generation or version id; NULL: none */
     const char *etag;         /* without quotes; NULL: none */
     const char *content_type; /* NULL: not told (listings of S3 do not) */
@@ -29,9 +30,13 @@ typedef struct dowel_object {
     dowel_digest_kind check_kind; /* a check of the whole content; check_size 0: none known */
     size_t check_size;
     unsigned char check[DOWEL_DIGEST_MAX];
+    /* Something that is no object stands under this name: "a symbolic link", or a folder that could not be read. NULL for objects. */
+    const char *odd;
+    int odd_code; /* 0: left out by its nature; else the code of what went wrong there, and more names may be missing */
 } dowel_object;
 
-/* Receives objects one by one; anything but 0 ends the listing with that code. */
+/* Receives objects one by one. Anything but 0 ends the listing, which then returns it: a code with `err` filled, or a number above 0
+ * that means "enough". */
 typedef int (*dowel_object_visitor)(void *context, const dowel_object *object, dowel_error *err);
 
 typedef struct dowel_objects_query {
@@ -62,7 +67,8 @@ typedef struct dowel_objects {
     size_t size;        /* sizeof(dowel_objects) */
     const char *scheme; /* of URLs: "gs", "s3", "file" */
     const char *place;  /* the field that a URL's authority fills in a block that is made on the fly: "bucket" */
-    /* In the byte order of names where the provider has it. Memory does not grow with the number of objects. */
+    /* In the byte order of names; with a delimiter, prefixes among them. Memory does not grow with the number of objects. Names that hold
+     * NUL, which no `name` can say, are told as odd. */
     int (*list)(dowel *d, dowel_block *block, const dowel_objects_query *query, dowel_object_visitor visit,
                 void *context, dowel_error *err);
     /* `version` NULL: the newest. NOT_FOUND when there is none. */
@@ -84,6 +90,17 @@ typedef struct dowel_objects {
     /* *url is newly allocated, and a secret: who has it may do what it says. NULL: cannot. */
     int (*presign)(dowel *d, dowel_block *block, const char *name, const dowel_presign_options *options, char **url,
                    dowel_error *err);
+
+    /* ---- where objects are files; NULL elsewhere ---- */
+
+    /* Whether an object may have this name; NULL: any. Changes nothing. */
+    int (*check_name)(dowel_block *block, const char *name, dowel_error *err);
+    /* The content, and what is known of it at that moment (`visit` may be NULL). */
+    int (*source)(dowel *d, dowel_block *block, const char *name, dowel_source **source, dowel_object_visitor visit,
+                  void *context, dowel_error *err);
+    /* What is committed there becomes the object. EXISTS where something that is no object is in the way. */
+    int (*sink)(dowel *d, dowel_block *block, const char *name, const dowel_object_put_options *options,
+                dowel_sink **sink, dowel_error *err);
 } dowel_objects;
 
 /* What the ending of a name suggests; "application/octet-stream" where it suggests nothing. */

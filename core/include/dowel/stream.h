@@ -32,6 +32,8 @@ DOWEL_API dowel_source *dowel_source_new(const dowel_source_ops *ops, void *cont
 DOWEL_API dowel_source *dowel_source_memory(const void *data, size_t size);
 /* `path` "-" is standard input (unknown size, not seekable unless it is a regular file). */
 DOWEL_API int dowel_source_file(const char *path, dowel_source **source, dowel_error *err);
+/* Takes the descriptor over, also when it fails. `name` is what messages call it. */
+DOWEL_API int dowel_source_descriptor(int fd, const char *name, dowel_source **source, dowel_error *err);
 DOWEL_API void dowel_source_close(dowel_source *source);
 
 DOWEL_API int64_t dowel_source_size(const dowel_source *source); /* -1: unknown */
@@ -69,6 +71,11 @@ DOWEL_API dowel_sink *dowel_sink_new(const dowel_sink_ops *ops, void *context);
 /* Writes to a temporary file beside `path`; commit flushes it to disk (fsync) and renames it; close without commit removes
  * it. "-" is standard output, which cannot restart. */
 DOWEL_API int dowel_sink_file(const char *path, dowel_sink **sink, dowel_error *err);
+/* The same for a file in an open folder, whatever stands in the way of paths; `name` has no slash. Takes the descriptor of the folder over, also
+ * when it fails. `shown` is what messages call the file; `modified` (µs since the epoch; 0: now) becomes its time. EXISTS when committing onto a
+ * folder. */
+DOWEL_API int dowel_sink_file_in(int folder, const char *name, const char *shown, int64_t modified, dowel_sink **sink,
+                                 dowel_error *err);
 /* Collects in memory up to `limit` bytes (0: no limit). */
 DOWEL_API dowel_sink *dowel_sink_memory(size_t limit);
 /* What a memory sink holds; borrowed until the next write or close. */

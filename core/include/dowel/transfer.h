@@ -9,7 +9,7 @@ extern "C" {
 #endif
 
 typedef struct dowel_parts {
-    int64_t count; /* of parts */
+    int64_t count; /* of parts; -1: until `part` returns 1, which means that this one and those after it are none */
     int width;     /* how many at a time; the calling thread is one of them */
     int64_t total; /* bytes of the whole, for progress; -1: unknown */
     int64_t done;  /* bytes of the whole that were there before */
@@ -17,6 +17,8 @@ typedef struct dowel_parts {
      * whole, and dowel_check fails when another part has failed. Called from several threads, each index once. */
     int (*part)(dowel *d, void *context, int64_t index, dowel_error *err);
     void *context;
+    /* NULL: `total`. For work that is found while it is done: the bytes known of by now. Called from any of the threads. */
+    int64_t (*total_now)(void *context);
 } dowel_parts;
 
 /* Does every part, in order of index as threads come free. Returns when all threads have ended. When a part fails, no further

@@ -1,0 +1,24 @@
+/* Files below one folder, from the inside. */
+#ifndef DOWEL_LOCAL_FILE_SYSTEM_H
+#define DOWEL_LOCAL_FILE_SYSTEM_H
+
+#include "types.h"
+
+#include <dowel/objects.h>
+
+typedef struct dowel_local_folder {
+    const char *basepath;
+    bool follow_links;
+} dowel_local_folder;
+
+extern const dowel_objects dowel_local_objects;
+
+/* Whether a name stays below the folder and can be a file's. */
+int dowel_local_check(dowel_block *block, const char *name, dowel_error *err);
+/* Opens the folder that the file of a checked name is in; -1 and errno when it cannot be. Going to write, symbolic links are never followed: one
+ * could lead outside. *file is the last part of the name. */
+int dowel_local_open_folder(dowel_block *block, const char *name, bool make, const char **file);
+/* "local-file-system/results: cannot WHAT NAME: ..." */
+int dowel_local_failed(dowel_block *block, const char *what, const char *name, int why, dowel_error *err);
+
+#endif

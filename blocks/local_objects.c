@@ -1,0 +1,195 @@
+/* Files as objects (dowel/objects.h): one by one. Listing is local_walk.c. */
+#include "local_file_system.h"
+#include "local_walk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int64_t dowel_local_time(const struct stat *st) {
+    return (int64_t)st->st_mtim.tv_sec * 1000000 + st->st_mtim.tv_nsec / 1000;
+}
+
+/* Opens a file for reading; fills `st`. */
+static int open_file(dowel_block *block, const char *name, struct stat *st, int *fd, dowel_error *err) {
+    const dowel_local_folder *fs = dowel_block_data(block);
+    const char *file;
+    int rc = dowel_local_check(block, name, err);
+    if (rc) return rc;
+    int folder = dowel_local_open_folder(block, name, false, &file);
+    if (folder < 0) return dowel_local_failed(block, "read", name, errno == ENOTDIR ? ENOENT : errno, err);
+    /* Not to wait for the other end of a pipe. */
+    *fd = openat(folder, file, O_RDONLY | O_NONBLOCK | O_CLOEXEC | (fs->follow_links ? 0 : O_NOFOLLOW));
+    int why = errno;
+    close(folder);
+    if (*fd < 0 && why == ELOOP)
+        return dowel_fail(err, DOWEL_E_IO, "%s: %s is a symbolic link", dowel_block_reference(block), name);
+    if (*fd < 0) return dowel_local_failed(block, "read", name, why, err);
+    if (fstat(*fd, st)) {
+        why = errno;
+        close(*fd);
+        return dowel_local_failed(block, "read", name, why, err);
+    }
+    if (S_ISREG(st->st_mode)) return 0;
+    close(*fd);
+    return dowel_fail(err, S_ISDIR(st->st_mode) ? DOWEL_E_NOT_FOUND : DOWEL_E_IO, "%s: %s is %s, not a file",
+                      dowel_block_reference(block), name, S_ISDIR(st->st_mode) ? "a folder" : "a device or a pipe");
+}
+
+static int tell(const char *name, const struct stat *st, dowel_object_visitor visit, void *context, dowel_error *err) {
+    const dowel_object object = {.name = name,
+                                 .is_current = true,
+                                 .size = st->st_size,
+                                 .modified = dowel_local_time(st),
+                                 .own_time = true,
+                                 .content_type = dowel_content_type(name)};
+    int rc = visit ? visit(context, &object, err) : 0;
+    return rc < 0 ? rc : 0;
+}
+
+static int stat_file(dowel *d, dowel_block *block, const char *name, const char *version, dowel_object_visitor visit,
+                     void *context, dowel_error *err) {
+    (void)d, (void)version;
+    struct stat st;
+    int fd, rc = open_file(block, name, &st, &fd, err);
+    if (rc) return rc;
+    close(fd);
+    return tell(name, &st, visit, context, err);
+}
+
+static int source(dowel *d, dowel_block *block, const char *name, dowel_source **made, dowel_object_visitor visit,
+                  void *context, dowel_error *err) {
+    (void)d;
+    struct stat st;
+    char shown[512];
+    int fd, rc = open_file(block, name, &st, &fd, err);
+    if (rc) return rc;
+    snprintf(shown, sizeof shown, "%s/%s", ((const dowel_local_folder *)dowel_block_data(block))->basepath, name);
+    rc = dowel_source_descriptor(fd, shown, made, err);
+    if (!rc) rc = tell(name, &st, visit, context, err);
+    if (rc) dowel_source_close(*made);
+    return rc;
+}
+
+static int sink(dowel *d, dowel_block *block, const char *name, const dowel_object_put_options *options,
+                dowel_sink **made, dowel_error *err) {
+    (void)d;
+    const char *file;
+    char shown[512];
+    struct stat st;
+    int rc = dowel_local_check(block, name, err);
+    if (rc) return rc;
+    int folder = dowel_local_open_folder(block, name, true, &file);
+    if (folder < 0 && (errno == ENOTDIR || errno == ELOOP || errno == EEXIST))
+        return dowel_fail(err, DOWEL_E_EXISTS, "%s: a file or link stands where %s needs a folder",
+                          dowel_block_reference(block), name);
+    if (folder < 0) return dowel_local_failed(block, "write", name, errno == ENOENT ? EIO : errno, err);
+    bool there = !fstatat(folder, file, &st, AT_SYMLINK_NOFOLLOW);
+    if (there && (S_ISDIR(st.st_mode) || (options && options->if_absent))) {
+        close(folder);
+        return S_ISDIR(st.st_mode)
+                   ? dowel_fail(err, DOWEL_E_EXISTS, "%s: %s is a folder", dowel_block_reference(block), name)
+                   : dowel_fail(err, DOWEL_E_CONFLICT, "%s: %s is there already", dowel_block_reference(block), name);
+    }
+    snprintf(shown, sizeof shown, "%s/%s", ((const dowel_local_folder *)dowel_block_data(block))->basepath, name);
+    return dowel_sink_file_in(folder, file, shown, options ? options->modified : 0, made, err);
+}
+
+/* The way from a source into a sink. */
+static int pour(dowel *d, dowel_source *from, dowel_sink *to, dowel_error *err) {
+    enum { PIECE = 1 << 18 };
+    char *buffer = malloc(PIECE);
+    size_t got = 0;
+    int rc = buffer ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    while (!rc) {
+        rc = dowel_check(d, err);
+        if (!rc) rc = dowel_source_read(from, buffer, PIECE, &got, err);
+        if (rc || !got) break;
+        rc = dowel_sink_write(to, buffer, got, err);
+        if (!rc) dowel_progress(d, dowel_sink_written(to), dowel_source_size(from));
+    }
+    free(buffer);
+    return rc;
+}
+
+static int get(dowel *d, dowel_block *block, const char *name, const char *version, dowel_sink *to, dowel_error *err) {
+    (void)version;
+    dowel_source *from;
+    int rc = source(d, block, name, &from, NULL, NULL, err);
+    if (rc) return rc;
+    rc = pour(d, from, to, err);
+    dowel_source_close(from);
+    return rc;
+}
+
+static int put(dowel *d, dowel_block *block, const char *name, dowel_source *from,
+               const dowel_object_put_options *options, dowel_object_visitor visit, void *context, dowel_error *err) {
+    dowel_sink *to;
+    int rc = sink(d, block, name, options, &to, err);
+    if (rc) return rc;
+    rc = pour(d, from, to, err);
+    if (!rc) rc = dowel_sink_commit(to, err);
+    dowel_sink_close(to);
+    return rc || !visit ? rc : stat_file(d, block, name, NULL, visit, context, err);
+}
+
+/* Folders exist only for what is in them. */
+static void remove_empty(dowel_block *block, const char *name) {
+    char *path = strdup(name);
+    for (char *slash; path && (slash = strrchr(path, '/'));) {
+        const char *last;
+        *slash = 0;
+        int folder = dowel_local_open_folder(block, path, false, &last);
+        if (folder < 0) break;
+        int rc = unlinkat(folder, last, AT_REMOVEDIR);
+        close(folder);
+        if (rc) break;
+    }
+    free(path);
+}
+
+static int remove_one(dowel_block *block, const char *name, dowel_error *err) {
+    const char *file;
+    int rc = dowel_local_check(block, name, err);
+    if (rc) return rc;
+    int folder = dowel_local_open_folder(block, name, false, &file);
+    if (folder < 0)
+        return errno == ENOENT || errno == ENOTDIR ? 0 : dowel_local_failed(block, "remove", name, errno, err);
+    rc = unlinkat(folder, file, 0) && errno != ENOENT ? dowel_local_failed(block, "remove", name, errno, err) : 0;
+    close(folder);
+    if (!rc) remove_empty(block, name);
+    return rc;
+}
+
+static int remove_all(dowel *d, dowel_block *block, const char *const *names, size_t count,
+                      void (*failed)(void *context, const char *name, const dowel_error *why), void *context,
+                      dowel_error *err) {
+    int first = 0;
+    for (size_t i = 0; i < count; i++) {
+        dowel_error why;
+        int rc = dowel_check(d, err);
+        if (rc) return rc;
+        rc = remove_one(block, names[i], &why);
+        if (!rc) continue;
+        if (failed) failed(context, names[i], &why);
+        if (!first && err) *err = why;
+        if (!first) first = rc;
+    }
+    return first;
+}
+
+const dowel_objects dowel_local_objects = {.size = sizeof(dowel_objects),
+                                           .scheme = "file",
+                                           .place = "basepath",
+                                           .list = dowel_local_list,
+                                           .stat = stat_file,
+                                           .get = get,
+                                           .put = put,
+                                           .remove = remove_all,
+                                           .check_name = dowel_local_check,
+                                           .source = source,
+                                           .sink = sink};
