@@ -34,6 +34,11 @@ int dowel_aws_keys_parse(const char *text, size_t size, const char *token, const
 int dowel_aws_sign(dowel *d, dowel_http_request *request, const dowel_aws_keys *keys, const char *region,
                    const char *service, dowel_error *err);
 
+/* The time of a host's clock, as far as its answers told it; else this machine's. Seconds since the epoch. */
+int64_t dowel_aws_time(dowel *d, const char *host);
+/* Notes from an answer what its host's clock says; false when that would change nothing for a request signed as `signed_at` (x-amz-date). */
+bool dowel_aws_correct_clock(dowel *d, const char *host, const char *signed_at, int64_t said);
+
 /* ---- places that give keys: 1 found, 0 where there is no such place here, else what went wrong ---- */
 
 int dowel_aws_from_environment(dowel_aws_keys *keys, dowel_error *err);

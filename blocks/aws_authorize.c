@@ -6,7 +6,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define EMPTY_SHA256 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
@@ -63,7 +62,6 @@ static int payload_hash(dowel_http_request *request, char hash[65], dowel_error 
 
 int dowel_aws_sign(dowel *d, dowel_http_request *request, const dowel_aws_keys *keys, const char *region,
                    const char *service, dowel_error *err) {
-    (void)d;
     bool s3 = !strcmp(service, "s3");
     char hash[65];
     /* What an earlier attempt added must not be signed again. */
@@ -91,7 +89,7 @@ int dowel_aws_sign(dowel *d, dowel_http_request *request, const dowel_aws_keys *
             .session_token = keys->session_token,
             .region = region,
             .service = service,
-            .time = time(NULL),
+            .time = dowel_aws_time(d, host),
             .s3 = s3,
         };
         dowel_sigv4 signature;
@@ -128,4 +126,40 @@ int dowel_aws_authorize(dowel *d, dowel_http_request *request, void *context, bo
     if (!rc && !keys.anonymous) rc = dowel_aws_sign(d, request, &keys, signing->region, signing->service, err);
     dowel_aws_keys_clear(&keys);
     return rc;
+}
+
+static bool is_one_of(const char *word, const char *const *list) {
+    while (*list && strcmp(word, *list) != 0) list++;
+    return *list;
+}
+
+bool dowel_aws_reauthorize(dowel *d, const dowel_http_request *request, const dowel_http_response *response,
+                           const dowel_error *err, void *context, bool *again) {
+    static const char *const skewed[] = {"RequestTimeTooSkewed",
+                                         "RequestExpired",
+                                         "RequestInTheFuture",
+                                         "InvalidSignatureException",
+                                         "AuthFailure",
+                                         "SignatureDoesNotMatch",
+                                         "",
+                                         NULL};
+    static const char *const expired[] = {"ExpiredToken",         "ExpiredTokenException", "RequestExpired",
+                                          "TokenRefreshRequired", "InvalidToken",          NULL};
+    const dowel_aws_signing *signing = context;
+    const char *date = dowel_http_get_header(request, "x-amz-date"), *host = dowel_http_get_header(request, "Host");
+    int status = err->http_status;
+    *again = false;
+    if (!date || !host || status < 400 || status >= 500) return false;
+    /* An answer to HEAD has no room for a reason. */
+    bool may_be_skewed = is_one_of(err->reason, skewed) && (*err->reason || status == 400 || status == 403);
+    if (may_be_skewed && dowel_aws_correct_clock(d, host, date, dowel_http_response_time(response))) {
+        dowel_log(d, DOWEL_LOG_WARNING, "the clock of %s and this machine's differ; signatures go by its clock", host);
+        return true;
+    }
+    bool temporary = dowel_http_get_header(request, "x-amz-security-token");
+    bool silent = !*err->reason && status == 400 && temporary && !strcmp(dowel_http_method(request), "HEAD");
+    /* Keys that a block holds cannot be got anew. */
+    const dowel_aws_credentials *block = dowel_aws_block_data(signing->credentials);
+    *again = (silent || is_one_of(err->reason, expired)) && (!block->access_key_id || block->role_arn);
+    return *again;
 }

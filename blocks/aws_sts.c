@@ -51,14 +51,30 @@ static int authorize_with_keys(dowel *d, dowel_http_request *request, void *cont
     return by->keys ? dowel_aws_sign(d, request, by->keys, by->region, "sts", err) : 0;
 }
 
+static bool reauthorize(dowel *d, const dowel_http_request *request, const dowel_http_response *response,
+                        const dowel_error *err, void *context, bool *again) {
+    /* Only the clock is ours to correct: whose keys they are decides who renews them. */
+    (void)context;
+    const dowel_aws_signing nobody = {NULL, NULL, NULL};
+    return dowel_aws_reauthorize(d, request, response, err, (void *)&nobody, again) && !*again;
+}
+
 static const dowel_retry_rule retry[] = {{400, "Throttling", true}, {400, "IDPCommunicationError", true},
                                          {429, NULL, true},         {500, NULL, true},
                                          {502, NULL, true},         {503, NULL, true},
                                          {504, NULL, true},         {0}};
-static const dowel_http_service with_keys = {
-    .name = "STS", .retry = retry, .backoff = 0.2, .authorize = authorize_with_keys, .explain = explain};
-static const dowel_http_service with_block = {
-    .name = "STS", .retry = retry, .backoff = 0.2, .authorize = dowel_aws_authorize, .explain = explain};
+static const dowel_http_service with_keys = {.name = "STS",
+                                             .retry = retry,
+                                             .backoff = 0.2,
+                                             .authorize = authorize_with_keys,
+                                             .reauthorize = reauthorize,
+                                             .explain = explain};
+static const dowel_http_service with_block = {.name = "STS",
+                                              .retry = retry,
+                                              .backoff = 0.2,
+                                              .authorize = dowel_aws_authorize,
+                                              .reauthorize = dowel_aws_reauthorize,
+                                              .explain = explain};
 
 /* A form under way; the value NULL leaves a parameter out. */
 typedef struct form {

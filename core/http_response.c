@@ -1,8 +1,10 @@
 /* Answers. */
 #include "http_private.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 int dowel_http_status(const dowel_http_response *response) {
     return response->status;
@@ -14,6 +16,25 @@ const char *dowel_http_response_header(const dowel_http_response *response, cons
 
 dowel_header dowel_http_response_header_at(const dowel_http_response *response, size_t n) {
     return n < response->headers.count ? response->headers.items[n] : (dowel_header){NULL, NULL};
+}
+
+int64_t dowel_http_parse_date(const char *text) {
+    struct tm tm;
+    memset(&tm, 0, sizeof tm);
+    char month[4] = "";
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    if (sscanf(text, "%*3s, %d %3s %d %d:%d:%d", &tm.tm_mday, month, &tm.tm_year, &tm.tm_hour, &tm.tm_min,
+               &tm.tm_sec) != 6)
+        return 0;
+    const char *found = strstr(months, month);
+    tm.tm_mon = found ? (int)(found - months) / 3 : 0;
+    tm.tm_year -= 1900;
+    return (int64_t)timegm(&tm);
+}
+
+int64_t dowel_http_response_time(const dowel_http_response *response) {
+    const char *date = dowel_headers_get(&response->headers, "Date");
+    return date ? dowel_http_parse_date(date) : 0;
 }
 
 dowel_bytes dowel_http_response_body(const dowel_http_response *response) {

@@ -149,17 +149,8 @@ static double retry_after(const dowel_http_response *response) {
     const char *value = dowel_headers_get(&response->headers, "Retry-After");
     if (!value) return 0;
     if (isdigit((unsigned char)*value)) return fmin(strtod(value, NULL), 3600);
-    struct tm tm;
-    memset(&tm, 0, sizeof tm);
-    char month[4] = "";
-    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    if (sscanf(value, "%*3s, %d %3s %d %d:%d:%d", &tm.tm_mday, month, &tm.tm_year, &tm.tm_hour, &tm.tm_min,
-               &tm.tm_sec) != 6)
-        return 0;
-    const char *found = strstr(months, month);
-    tm.tm_mon = found ? (int)(found - months) / 3 : 0;
-    tm.tm_year -= 1900;
-    double wait = difftime(timegm(&tm), time(NULL));
+    int64_t until = dowel_http_parse_date(value);
+    double wait = until ? difftime((time_t)until, time(NULL)) : 0;
     return wait > 0 ? fmin(wait, 3600) : 0;
 }
 
@@ -273,6 +264,12 @@ static double backoff(const dowel_http_service *service, int retry) {
     return ceiling * (noise / 4294967296.0);
 }
 
+/* Whether the service thinks that the answer would be another one if the request were authorized anew. */
+static bool may_reauthorize(const flight *f, bool *renew) {
+    const dowel_http_request *r = f->request;
+    return r->service->reauthorize && r->service->reauthorize(f->d, r, f->response, f->err, r->context, renew);
+}
+
 int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, dowel_error *err) {
     dowel_error local;
     if (!err) err = &local;
@@ -307,7 +304,7 @@ int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, 
         clock_gettime(CLOCK_MONOTONIC, &t1);
         end_continuation(&f);
 
-        bool retry = false, network = rc != 0;
+        bool retry = false, anew = false, network = rc != 0;
         if (rc) {
             char place[256];
             dowel_http_place(r, place);
@@ -336,9 +333,11 @@ int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, 
             retry = table_retries(r, err);
             if (retry || (err->code == DOWEL_E_UNAVAILABLE)) err->retryable = true;
             bool signed_by_us = r->service->authorize && dowel_headers_get(&r->headers, "Authorization");
-            if (err->http_status == 401 && !refreshed && signed_by_us) {
-                /* A token may have been revoked early: one try with a fresh one, which is no retry. */
-                again = refreshed = retry = true;
+            /* A token may have been revoked early, a clock may be wrong: one try more, which is no retry. */
+            bool renew = err->http_status == 401;
+            if (!refreshed && signed_by_us && (renew || may_reauthorize(&f, &renew))) {
+                again = renew;
+                anew = refreshed = retry = true;
                 most++;
             }
         }
@@ -352,7 +351,7 @@ int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, 
             }
             return rc;
         }
-        if (again) continue;
+        if (anew) continue;
         if (!spend(d, network ? BUDGET_RETRY * 2 : BUDGET_RETRY)) {
             dowel_log(d, DOWEL_LOG_WARNING, "too many retries lately: not tried again");
             return rc;

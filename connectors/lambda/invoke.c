@@ -30,8 +30,12 @@ static void explain(const dowel_http_response *response, dowel_error *err) {
     json_decref(body);
 }
 
-static const dowel_http_service service = {
-    .name = "Lambda", .retry = retry, .backoff = 0.5, .authorize = dowel_aws_authorize, .explain = explain};
+static const dowel_http_service service = {.name = "Lambda",
+                                           .retry = retry,
+                                           .backoff = 0.5,
+                                           .authorize = dowel_aws_authorize,
+                                           .reauthorize = dowel_aws_reauthorize,
+                                           .explain = explain};
 
 /* The trace that runtimes give: lines (Python), or one per entry (Node). */
 static void copy_trace(const json_t *payload, dowel_error *err) {

@@ -13,7 +13,6 @@ static const dowel_retry_rule retry[] = {{500, NULL, false},
                                          {504, NULL, false},
                                          {429, NULL, true},
                                          {400, "RequestTimeout", false},
-                                         {403, "RequestTimeTooSkewed", true},
                                          {409, "OperationAborted", false},
                                          {409, "ConditionalRequestConflict", true},
                                          {400, "BadDigest", false}, /* a byte changed on the way */
@@ -71,6 +70,7 @@ static const dowel_http_service service = {.name = "S3",
                                            .backoff = 0.2,
                                            .backoff_limit = 20,
                                            .authorize = dowel_aws_authorize,
+                                           .reauthorize = dowel_aws_reauthorize,
                                            .explain = explain};
 
 int dowel_s3_client_open(dowel *d, dowel_block *block, dowel_s3_client *c, dowel_error *err) {

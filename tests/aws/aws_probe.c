@@ -1,6 +1,7 @@
 /* Says in JSON what dowel finds in its environment, for tests that compare it with Amazon's own library:
  *   aws_probe url SERVICE [REGION ...]   an array: the address of a service in each region
- *   aws_probe region */
+ *   aws_probe region
+ *   aws_probe keys                       the keys themselves: the tests' own, never real ones */
 #include <dowel/dowel.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,17 @@ static json_t *find_region(dowel *d) {
     return found;
 }
 
+static json_t *find_keys(dowel *d) {
+    dowel_error err;
+    dowel_aws_keys keys;
+    if (dowel_aws_get_keys(d, NULL, false, &keys, &err)) return dowel_error_json(&err);
+    json_t *found = json_pack("{s:s,s:s,s:s*,s:s*,s:I,s:s}", "access_key_id", keys.access_key_id, "secret_access_key",
+                              keys.secret_access_key, "session_token", keys.session_token, "account_id",
+                              keys.account_id, "expires", (json_int_t)(keys.expires / 1000000), "origin", keys.origin);
+    dowel_aws_keys_clear(&keys);
+    return found;
+}
+
 int main(int argc, char **argv) {
     dowel *d;
     dowel_error err;
@@ -34,6 +46,7 @@ int main(int argc, char **argv) {
     if (dowel_open(&d, &(dowel_options){.size = sizeof(dowel_options), .database_url = "memory:"}, &err))
         return dowel_error_print(&err);
     json_t *found = NULL;
+    if (!strcmp(argv[1], "keys")) found = find_keys(d);
     if (!strcmp(argv[1], "region")) found = find_region(d);
     if (!strcmp(argv[1], "url") && argc > 2) {
         found = json_array();

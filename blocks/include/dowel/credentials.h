@@ -108,6 +108,10 @@ typedef struct dowel_aws_signing {
 /* Signs with SigV4 (Authorization header). S3: double encoding off, path not normalised, X-Amz-Content-Sha256 set (the request's own value of
  * that header wins: "UNSIGNED-PAYLOAD"). */
 DOWEL_API int dowel_aws_authorize(dowel *d, dowel_http_request *request, void *context, bool again, dowel_error *err);
+/* dowel_http_service.reauthorize beside it: once more when keys that can be renewed have expired, and when the service's clock (its Date) and
+ * this machine's differ, which later signatures for that host take into account. */
+DOWEL_API bool dowel_aws_reauthorize(dowel *d, const dowel_http_request *request, const dowel_http_response *response,
+                                     const dowel_error *err, void *context, bool *again);
 
 /* A URL by which its holder may do, for so many seconds, what the request says; its headers are to be sent along as they are. Never sent by
  * us. Newly allocated, and a secret. */

@@ -44,6 +44,11 @@ typedef struct dowel_http_service {
     /* Fills code, reason, message, retryable from an answer that is not a success. `err` arrives filled with a general message
      * that it may keep. May be NULL. */
     void (*explain)(const dowel_http_response *response, dowel_error *err);
+    /* Whether such an answer (explained in `err`) may be another one when the request is authorized anew, with *again as `again`: a clock was
+     * corrected, credentials have expired that can be renewed. Asked for the first such answer of a sending; 401 needs no asking. May be
+     * NULL. */
+    bool (*reauthorize)(dowel *d, const dowel_http_request *request, const dowel_http_response *response,
+                        const dowel_error *err, void *context, bool *again);
 } dowel_http_service;
 
 /* ---- requests ---- */
@@ -112,6 +117,8 @@ DOWEL_API int dowel_http_send(dowel *d, dowel_http_request *request, dowel_http_
 
 DOWEL_API int dowel_http_status(const dowel_http_response *response);
 DOWEL_API const char *dowel_http_response_header(const dowel_http_response *response, const char *name);
+/* When the service says that it answered (Date), in seconds since the epoch; 0 when it does not. */
+DOWEL_API int64_t dowel_http_response_time(const dowel_http_response *response);
 /* The n-th header; {NULL, NULL} past the last. */
 DOWEL_API dowel_header dowel_http_response_header_at(const dowel_http_response *response, size_t n);
 /* The body in memory (empty when it went to a sink), always followed by a NUL that does not count. */
