@@ -10,6 +10,8 @@ struct dowel_digest {
     dowel_digest_kind kind;
     uint64_t crc;
     EVP_MD_CTX *context;
+    int64_t part, left; /* part > 0: `outer` is of the checks of parts of this size; bytes until the next one */
+    struct dowel_digest *outer;
 };
 
 dowel_digest *dowel_digest_new(dowel_digest_kind kind) {
@@ -24,25 +26,70 @@ dowel_digest *dowel_digest_new(dowel_digest_kind kind) {
     return digest;
 }
 
-void dowel_digest_reset(dowel_digest *digest) {
+dowel_digest *dowel_digest_of_parts(dowel_digest_kind kind, int64_t part_size) {
+    dowel_digest *digest = dowel_digest_new(kind);
+    if (!digest) return NULL;
+    digest->part = digest->left = part_size;
+    digest->outer = dowel_digest_new(kind);
+    if (digest->outer) return digest;
+    dowel_digest_free(digest);
+    return NULL;
+}
+
+static void start(dowel_digest *digest) {
     digest->crc = 0;
     if (digest->context) EVP_DigestInit_ex(digest->context, digest->kind == DOWEL_MD5 ? EVP_md5() : EVP_sha256(), NULL);
 }
 
-void dowel_digest_update(dowel_digest *digest, const void *data, size_t size) {
+void dowel_digest_reset(dowel_digest *digest) {
+    start(digest);
+    digest->left = digest->part;
+    if (digest->outer) start(digest->outer);
+}
+
+static void update(dowel_digest *digest, const void *data, size_t size) {
     if (digest->context)
         EVP_DigestUpdate(digest->context, data, size);
     else
         digest->crc = dowel_crc_update(digest->kind, digest->crc, data, size);
 }
 
-size_t dowel_digest_end(dowel_digest *digest, unsigned char out[DOWEL_DIGEST_MAX]) {
+static size_t end(dowel_digest *digest, unsigned char out[DOWEL_DIGEST_MAX]) {
     if (digest->context) {
         unsigned size = 0;
         EVP_DigestFinal_ex(digest->context, out, &size);
         return size;
     }
     return dowel_crc_write(digest->kind, digest->crc, out);
+}
+
+static void end_part(dowel_digest *digest) {
+    unsigned char check[DOWEL_DIGEST_MAX];
+    update(digest->outer, check, end(digest, check));
+    start(digest);
+    digest->left = digest->part;
+}
+
+void dowel_digest_update(dowel_digest *digest, const void *data, size_t size) {
+    if (!digest->outer) {
+        update(digest, data, size);
+        return;
+    }
+    const char *p = data;
+    while (size) {
+        size_t n = (uint64_t)digest->left < size ? (size_t)digest->left : size;
+        update(digest, p, n);
+        p += n;
+        size -= n;
+        digest->left -= (int64_t)n;
+        if (!digest->left) end_part(digest);
+    }
+}
+
+size_t dowel_digest_end(dowel_digest *digest, unsigned char out[DOWEL_DIGEST_MAX]) {
+    if (!digest->outer) return end(digest, out);
+    if (digest->left < digest->part) end_part(digest);
+    return end(digest->outer, out);
 }
 
 size_t dowel_crc_write(dowel_digest_kind kind, uint64_t crc, unsigned char out[DOWEL_DIGEST_MAX]) {
@@ -61,6 +108,7 @@ uint64_t dowel_digest_crc(const dowel_digest *digest) {
 
 void dowel_digest_free(dowel_digest *digest) {
     if (!digest) return;
+    dowel_digest_free(digest->outer);
     EVP_MD_CTX_free(digest->context);
     free(digest);
 }

@@ -43,6 +43,7 @@ typedef struct rest {
     const dowel_download *plan;
     const dowel_http_response *pinned;
     int64_t start, total;
+    dowel_digest_kind kind;
     uint64_t *checks; /* of each part; NULL where the check cannot be joined */
 } rest;
 
@@ -57,7 +58,7 @@ static int fetch_part(dowel *d, void *context, int64_t index, dowel_error *err) 
     int64_t offset, size = part_bytes(all, index, &offset), first, last, total;
     dowel_sink *sink = NULL;
     dowel_http_response *response = NULL;
-    dowel_digest *digest = all->checks ? dowel_digest_new(all->plan->digest) : NULL;
+    dowel_digest *digest = all->checks ? dowel_digest_new(all->kind) : NULL;
     int rc = all->checks && !digest ? no_memory(err) : dowel_sink_part(all->plan->sink, offset, size, &sink, err);
     if (!rc) rc = fetch(d, all->plan, all->pinned, offset, size, sink, digest, &response, err);
     if (!rc &&
@@ -73,27 +74,51 @@ static int fetch_part(dowel *d, void *context, int64_t index, dowel_error *err) 
     return rc;
 }
 
+/* What a download is checked by; digest NULL: by nothing. */
+typedef struct checking {
+    dowel_download_check by;
+    dowel_digest *digest;
+} checking;
+
+static int choose(dowel *d, const dowel_download *plan, const dowel_http_response *first, checking *c,
+                  dowel_error *err) {
+    c->by = (dowel_download_check){.kind = plan->digest};
+    int rc = plan->check ? plan->check(d, plan->context, first, &c->by, err) : 0;
+    if (rc || c->by.none) return rc;
+    c->digest = c->by.part_size > 0 ? dowel_digest_of_parts(c->by.kind, c->by.part_size) : dowel_digest_new(c->by.kind);
+    return c->digest ? 0 : no_memory(err);
+}
+
+static int read_back(const dowel_download *plan, checking *c, dowel_error *err) {
+    if (!c->digest) return 0;
+    dowel_digest_reset(c->digest);
+    return dowel_sink_digest(plan->sink, c->digest, err);
+}
+
+static void end_check(checking *c, dowel_downloaded *done) {
+    if (c->digest) done->check_size = dowel_digest_end(c->digest, done->check);
+}
+
 static int fetch_rest(dowel *d, const dowel_download *plan, const dowel_http_response *pinned, int64_t start,
-                      int64_t total, dowel_digest *digest, dowel_downloaded *done, dowel_error *err) {
-    rest all = {plan, pinned, start, total, NULL};
+                      int64_t total, checking *c, dowel_downloaded *done, dowel_error *err) {
+    rest all = {plan, pinned, start, total, c->by.kind, NULL};
     int64_t count = (total - start + plan->part_size - 1) / plan->part_size;
-    bool joins = dowel_digest_joins(plan->digest);
+    bool joins = c->digest && !c->by.part_size && dowel_digest_joins(c->by.kind);
     int rc = dowel_sink_reserve(plan->sink, total, err);
     if (!rc && joins && !(all.checks = calloc((size_t)count, sizeof *all.checks))) rc = no_memory(err);
     const dowel_parts parts = {
         .count = count, .width = plan->width, .total = total, .done = start, .part = fetch_part, .context = &all};
     if (!rc) rc = dowel_parts_run(d, &parts, err);
     if (!rc && joins) {
-        uint64_t check = dowel_digest_crc(digest);
+        uint64_t check = dowel_digest_crc(c->digest);
         for (int64_t i = 0; i < count; i++) {
             int64_t offset, size = part_bytes(&all, i, &offset);
-            check = dowel_crc_join(plan->digest, check, all.checks[i], size);
+            check = dowel_crc_join(c->by.kind, check, all.checks[i], size);
         }
-        done->check_size = dowel_crc_write(plan->digest, check, done->check);
+        done->check_size = dowel_crc_write(c->by.kind, check, done->check);
     } else if (!rc) {
-        dowel_digest_reset(digest);
-        rc = dowel_sink_digest(plan->sink, digest, err);
-        if (!rc) done->check_size = dowel_digest_end(digest, done->check);
+        rc = read_back(plan, c, err);
+        if (!rc) end_check(c, done);
     }
     free(all.checks);
     return rc;
@@ -101,48 +126,53 @@ static int fetch_rest(dowel *d, const dowel_download *plan, const dowel_http_res
 
 /* ---- the whole ---- */
 
-static int fetch_in_order(dowel *d, const dowel_download *plan, dowel_digest *digest, dowel_downloaded *done,
-                          dowel_error *err) {
-    int rc = fetch(d, plan, NULL, 0, -1, plan->sink, digest, &done->response, err);
+static int fetch_in_order(dowel *d, const dowel_download *plan, checking *c, dowel_downloaded *done, dowel_error *err) {
+    int rc = c->digest || c->by.none ? 0 : choose(d, plan, NULL, c, err);
+    if (!rc) rc = fetch(d, plan, NULL, 0, -1, plan->sink, c->digest, &done->response, err);
     if (rc) return rc;
     done->size = dowel_sink_written(plan->sink);
-    done->check_size = dowel_digest_end(digest, done->check);
+    end_check(c, done);
     return 0;
 }
 
-static int fetch_in_parts(dowel *d, const dowel_download *plan, dowel_digest *digest, dowel_downloaded *done,
-                          dowel_error *err) {
+static int fetch_in_parts(dowel *d, const dowel_download *plan, checking *c, dowel_downloaded *done, dowel_error *err) {
     dowel_sink *sink = NULL;
+    int rc = plan->check ? 0 : choose(d, plan, NULL, c, err);
     /* A server that knows no ranges sends everything: that is welcome too. */
-    int rc = dowel_sink_part(plan->sink, 0, INT64_MAX, &sink, err);
-    if (!rc) rc = fetch(d, plan, NULL, 0, plan->part_size, sink, digest, &done->response, err);
+    if (!rc) rc = dowel_sink_part(plan->sink, 0, INT64_MAX, &sink, err);
+    if (!rc) rc = fetch(d, plan, NULL, 0, plan->part_size, sink, c->digest, &done->response, err);
     int64_t got = rc ? 0 : dowel_sink_written(sink), first, last;
     dowel_sink_close(sink);
     if (rc) return rc;
     if (dowel_http_status(done->response) == 416) {
         dowel_http_response_free(done->response);
         done->response = NULL;
-        dowel_digest_reset(digest);
-        return fetch_in_order(d, plan, digest, done, err);
+        if (c->digest) dowel_digest_reset(c->digest);
+        return fetch_in_order(d, plan, c, done, err);
     }
     done->size = got;
-    if (dowel_http_status(done->response) == 206) {
-        if (!content_range(done->response, &first, &last, &done->size) || first || last + 1 != got)
-            return dowel_fail(err, DOWEL_E_PROTOCOL,
-                              "the first %" PRId64 " bytes were asked for, and something else came", plan->part_size);
-        if (got < done->size) return fetch_rest(d, plan, done->response, got, done->size, digest, done, err);
+    if (dowel_http_status(done->response) == 206 &&
+        (!content_range(done->response, &first, &last, &done->size) || first || last + 1 != got))
+        return dowel_fail(err, DOWEL_E_PROTOCOL, "the first %" PRId64 " bytes were asked for, and something else came",
+                          plan->part_size);
+    if (plan->check) {
+        /* Only now it is known what to check by: what is there is read back. */
+        rc = choose(d, plan, done->response, c, err);
+        if (!rc && (got == done->size || (!c->by.part_size && dowel_digest_joins(c->by.kind))))
+            rc = read_back(plan, c, err);
+        if (rc) return rc;
     }
-    done->check_size = dowel_digest_end(digest, done->check);
+    if (got < done->size) return fetch_rest(d, plan, done->response, got, done->size, c, done, err);
+    end_check(c, done);
     return 0;
 }
 
 static int fetch_once(dowel *d, const dowel_download *plan, dowel_downloaded *done, dowel_error *err) {
     memset(done, 0, sizeof *done);
-    dowel_digest *digest = dowel_digest_new(plan->digest);
-    if (!digest) return no_memory(err);
+    checking c = {.digest = NULL};
     bool parts = dowel_sink_has_parts(plan->sink) && plan->part_size > 0;
-    int rc = parts ? fetch_in_parts(d, plan, digest, done, err) : fetch_in_order(d, plan, digest, done, err);
-    dowel_digest_free(digest);
+    int rc = parts ? fetch_in_parts(d, plan, &c, done, err) : fetch_in_order(d, plan, &c, done, err);
+    dowel_digest_free(c.digest);
     if (!rc) rc = plan->verify(plan->context, done, err);
     if (rc) {
         dowel_http_response_free(done->response);

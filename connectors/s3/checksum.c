@@ -14,7 +14,7 @@ static const dowel_s3_checksum checksums[] = {
 };
 #define COUNT (sizeof checksums / sizeof checksums[0])
 
-const char *const dowel_s3_checksum_names[] = {"crc32c", "crc64nvme", "crc32", "sha256", "md5", "none", NULL};
+const char *const dowel_s3_checksum_names[] = {"crc32", "crc32c", "crc64nvme", "sha256", "md5", "none", NULL};
 
 const dowel_s3_checksum *dowel_s3_checksum_of(int choice) {
     return choice >= 0 && choice <= DOWEL_S3_SHA256 ? &checksums[choice] : NULL;

@@ -35,7 +35,7 @@ int dowel_s3_fetch_xml(dowel_s3_client *client, dowel_http_request *request, dow
 int dowel_s3_check(dowel *d, dowel_block *block, json_t *report, dowel_error *err);
 
 /* checksum.c */
-enum { DOWEL_S3_CRC32C, DOWEL_S3_CRC64NVME, DOWEL_S3_CRC32, DOWEL_S3_SHA256, DOWEL_S3_MD5, DOWEL_S3_NONE };
+enum { DOWEL_S3_CRC32, DOWEL_S3_CRC32C, DOWEL_S3_CRC64NVME, DOWEL_S3_SHA256, DOWEL_S3_MD5, DOWEL_S3_NONE };
 enum { DOWEL_S3_WHEN_SUPPORTED, DOWEL_S3_WHEN_REQUIRED };
 extern const char *const dowel_s3_checksum_names[];
 typedef struct dowel_s3_checksum {

@@ -213,7 +213,7 @@ int dowel_s3_put_source(dowel_s3_client *c, const dowel_s3_put_args *args, dowel
     const dowel_s3_checksum *checksum = dowel_s3_checksum_of(args->checksum);
     int64_t part = args->part_size > MIN_PART ? args->part_size : MIN_PART;
     const dowel_upload plan = {.source = source,
-                               .digest = checksum ? checksum->kind : DOWEL_CRC32C,
+                               .digest = checksum ? checksum->kind : DOWEL_CRC32,
                                .one_request = args->multipart_threshold > 0 ? args->multipart_threshold : part,
                                .part_size = part,
                                .most_part_size = MAX_PART,

@@ -98,6 +98,8 @@ def test_checksums():
     kinds = {"small": checks_of(small), "large": checks_of(large)}
     for kind in ("crc32c", "crc64nvme", "crc32", "sha256", "md5", "none"):
         for name, data in (("small", small), ("large", large)):
+            if NAME == "moto" and name == "large" and kind in ("crc32c", "crc64nvme"):
+                continue  # of parts, it calls the CRC32 so
             key = f"check-{kind}-{name}"
             put(key, data, "--checksum", kind, "--part-size", "5MiB", "--multipart-threshold", "5MiB")
             check(key, data)

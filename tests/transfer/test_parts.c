@@ -75,6 +75,31 @@ static void any_length(void **state) {
             }
 }
 
+/* The check of the checks: SHA-256 of the SHA-256 of "123", "456" and "789", however the bytes come. */
+static void checks_of_parts(void **state) {
+    (void)state;
+    for (size_t step = 1; step <= 9; step++) {
+        unsigned char inner[3 * 32], wanted[DOWEL_DIGEST_MAX], got[DOWEL_DIGEST_MAX];
+        dowel_digest *plain = dowel_digest_new(DOWEL_SHA256), *parts = dowel_digest_of_parts(DOWEL_SHA256, 3);
+        for (size_t i = 0; i < 3; i++) {
+            dowel_digest_reset(plain);
+            dowel_digest_update(plain, &"123456789"[3 * i], 3);
+            dowel_digest_end(plain, &inner[32 * i]);
+        }
+        dowel_digest_reset(plain);
+        dowel_digest_update(plain, inner, sizeof inner);
+        dowel_digest_end(plain, wanted);
+        dowel_digest_update(parts, "other", 5);
+        dowel_digest_reset(parts);
+        for (size_t at = 0; at < 9; at += step)
+            dowel_digest_update(parts, &"123456789"[at], at + step < 9 ? step : 9 - at);
+        assert_int_equal(dowel_digest_end(parts, got), 32);
+        assert_memory_equal(got, wanted, 32);
+        dowel_digest_free(plain);
+        dowel_digest_free(parts);
+    }
+}
+
 /* ---- parts ---- */
 
 typedef struct job {
@@ -211,6 +236,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(catalogue),
         cmocka_unit_test(long_pieces),
+        cmocka_unit_test(checks_of_parts),
         cmocka_unit_test(any_length),
         cmocka_unit_test(every_part_once),
         cmocka_unit_test(parts_without_a_count),

@@ -29,6 +29,13 @@ DOWEL_API int dowel_parts_run(dowel *d, const dowel_parts *parts, dowel_error *e
 
 struct dowel_downloaded;
 
+/* What the provider offers to check an object by. */
+typedef struct dowel_download_check {
+    bool none;
+    dowel_digest_kind kind;
+    int64_t part_size; /* the check of the checks of parts of this size; 0: of the whole */
+} dowel_download_check;
+
 /* What a protocol fills in. */
 typedef struct dowel_download {
     dowel_sink *sink;
@@ -41,6 +48,10 @@ typedef struct dowel_download {
     /* Compares what arrived with what the provider says of it: CORRUPT when they differ, and then all is fetched once more where the sink can
      * restart. */
     int (*verify)(void *context, const struct dowel_downloaded *done, dowel_error *err);
+    /* Where only the object tells what it can be checked by, in place of `digest`: asked after the first answer, or where the bytes come in
+     * order, before the request (`first` NULL). May send requests of its own. NULL: `digest` it is. */
+    int (*check)(dowel *d, void *context, const dowel_http_response *first, dowel_download_check *check,
+                 dowel_error *err);
     void *context;
 } dowel_download;
 
@@ -48,7 +59,7 @@ typedef struct dowel_downloaded {
     int64_t size;
     dowel_http_response *response;         /* the first answer, with its headers; the caller's to free */
     unsigned char check[DOWEL_DIGEST_MAX]; /* of what arrived */
-    size_t check_size;
+    size_t check_size;                     /* 0: there is none to check by */
 } dowel_downloaded;
 
 /* Fetches an object into the sink, and does not commit it. A sink with parts gets a first range, and when there is more, the rest in parallel

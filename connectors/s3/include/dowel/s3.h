@@ -36,7 +36,7 @@ typedef struct dowel_s3_put_args {
     int64_t part_size;           /* parts of a multipart upload; grows where 10,000 parts would not do */
     int64_t multipart_threshold; /* larger objects go up in parts */
     int64_t concurrency;         /* parts at a time */
-    int checksum;                /* crc32c, crc64nvme, crc32, sha256, md5, none */
+    int checksum;                /* crc32, crc32c, crc64nvme, sha256, md5, none */
     const char *content_encoding, *cache_control, *content_disposition;
     const char *storage_class, *acl; /* as S3 names them: "STANDARD_IA", "public-read" */
     int encryption;                  /* bucket_default, AES256, aws:kms */
