@@ -72,7 +72,7 @@ for part in "$@"; do
     case $part in
     build)
         packages ca-certificates cmake gcc libc6-dev libcurl4-openssl-dev libexpat1-dev libjansson-dev libjwt-dev libpq-dev libsqlite3-dev \
-            libssl-dev ninja-build pkg-config
+            libssl-dev ninja-build pkg-config zlib1g-dev
         ;;
     checks)
         # The tests start their own server: Debian's should not run beside it.

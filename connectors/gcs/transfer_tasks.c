@@ -2,7 +2,7 @@
 #include "client.h"
 #include "tasks.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- upload ---- */
@@ -76,21 +76,59 @@ static const dowel_field download_fields[] = {
      .maximum = 1e15, .doc = "Larger objects come in several requests of this size."},
     {DOWEL_AT(dowel_gcs_download_args, concurrency), .kind = DOWEL_INT, .fallback = "4", .minimum = 1, .maximum = 64,
      .doc = "Requests at a time."},
+    {DOWEL_AT(dowel_gcs_download_args, decompress), .kind = DOWEL_BOOL,
+     .doc = "Unpacks what is stored with Content-Encoding gzip; without, everything comes as it is stored."},
     DOWEL_GCS_CONDITION_FIELDS(dowel_gcs_download_args),
     {0}};
 static const dowel_table download_table = {"gcs.download", sizeof(dowel_gcs_download_args), download_fields, NULL};
 
+/* Whether an object is packed, and in which generation. */
+static int ask_encoding(dowel_gcs_client *c, const dowel_gcs_download_args *args, bool *packed, char generation[32],
+                        dowel_error *err) {
+    json_t *resource = NULL;
+    dowel_http_request *r = dowel_gcs_request(c, "GET", args->name);
+    dowel_http_query(r, "generation", args->generation);
+    dowel_gcs_condition(r, DOWEL_GCS_CONDITIONS(args));
+    dowel_http_query(r, "fields", "contentEncoding,generation");
+    int rc = dowel_http_fetch_json(c->d, r, &resource, err);
+    const char *encoding = json_string_value(json_object_get(resource, "contentEncoding")),
+               *current = json_string_value(json_object_get(resource, "generation"));
+    *packed = encoding && !strcmp(encoding, "gzip");
+    snprintf(generation, 32, "%s", current ? current : "");
+    json_decref(resource);
+    return rc;
+}
+
+/* Into a file; through an unpacking sink where that is asked for. The checksum is always that of what is stored. */
+static int fetch(dowel_gcs_client *c, const dowel_gcs_download_args *args, dowel_sink *file, int64_t *size,
+                 dowel_http_response **response, dowel_error *err) {
+    bool packed = false;
+    char generation[32] = "";
+    dowel_gcs_download_args exact = *args;
+    int rc = args->decompress ? ask_encoding(c, args, &packed, generation, err) : 0;
+    if (*generation) exact.generation = generation;
+    dowel_sink *sink = packed ? dowel_sink_inflate(file) : file;
+    if (!rc && !sink) rc = dowel_gcs_no_memory(err);
+    if (!rc) rc = dowel_gcs_download_sink(c, &exact, sink, size, response, err);
+    if (!rc) rc = dowel_sink_commit(sink, err);
+    if (rc == DOWEL_E_CORRUPT && packed) dowel_error_prefix(err, "%s: ", args->name);
+    if (packed && sink) {
+        *size = dowel_sink_written(file);
+        dowel_sink_close(sink);
+    }
+    return rc;
+}
+
 static int run_download(dowel *d, const void *data, json_t **result, dowel_error *err) {
     const dowel_gcs_download_args *args = data;
     dowel_gcs_client c;
-    dowel_sink *sink;
+    dowel_sink *file;
     dowel_http_response *response = NULL;
-    int64_t size;
     int rc = dowel_gcs_client_open(d, args->bucket, &c, err);
-    if (!rc) rc = dowel_sink_file(args->file, &sink, err);
+    if (!rc) rc = dowel_sink_file(args->file, &file, err);
     if (rc) return rc;
-    rc = dowel_gcs_download_sink(&c, args, sink, &size, &response, err);
-    if (!rc) rc = dowel_sink_commit(sink, err);
+    int64_t size = 0;
+    rc = fetch(&c, args, file, &size, &response, err);
     if (!rc) {
         *result = json_pack("{s:s,s:s,s:I,s:s*,s:s}", "bucket", c.bucket->bucket, "name", args->name, "size",
                             (json_int_t)size, "generation", dowel_http_response_header(response, "x-goog-generation"),
@@ -98,7 +136,7 @@ static int run_download(dowel *d, const void *data, json_t **result, dowel_error
         if (!*result) rc = dowel_gcs_no_memory(err);
     }
     dowel_http_response_free(response);
-    dowel_sink_close(sink);
+    dowel_sink_close(file);
     return rc;
 }
 

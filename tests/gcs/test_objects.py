@@ -162,6 +162,31 @@ def test_download_gzip_as_stored():
     assert open(target, "rb").read() == data
 
 
+def test_download_unpacks_gzip():
+    """Where it is asked for; the checksum is still that of what is stored."""
+    text = os.urandom(3000) * 1000
+    for name, data, encoding, expected in (
+            ("unpacked", gzip.compress(text), "gzip", text), ("members", gzip.compress(b"one ") + gzip.compress(b"two"), "gzip", b"one two"),
+            ("emptied", gzip.compress(b""), "gzip", b""), ("plain", b"as it is", None, b"as it is")):
+        blob = BUCKET.blob(name)
+        blob.content_encoding = encoding
+        blob.upload_from_string(data, content_type="text/plain")
+        target = os.path.join(TMP, name)
+        got = call("gcs.download", "--bucket", "objects", "--name", name, "--file", target, "--decompress")
+        assert open(target, "rb").read() == expected and got["size"] == len(expected), got
+        done = run("call", "gcs.download", "--bucket", "objects", "--name", name, "--file", "-", "--decompress")
+        assert done.returncode == 0 and done.stdout == expected, done.stderr
+    for name, data, saying in (("cut", gzip.compress(text)[:-9], "ends midway"), ("none", b"no gzip at all", "not gzip"),
+                               ("trailing", gzip.compress(b"x") + b"garbage", "not gzip"),
+                               ("changed", gzip.compress(text)[:-6] + b"\0" * 6, "not gzip")):
+        blob = BUCKET.blob(name)
+        blob.content_encoding = "gzip"
+        blob.upload_from_string(data)
+        fails(1, "call", "gcs.download", "--bucket", "objects", "--name", name, "--file", os.path.join(TMP, "bad"), "--decompress",
+              saying=[name, saying])
+        assert not os.path.exists(os.path.join(TMP, "bad"))
+
+
 def test_generations():
     if not TESTBENCH:  # fake-gcs-server on disk keeps one generation
         return

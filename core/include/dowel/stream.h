@@ -78,6 +78,8 @@ DOWEL_API int dowel_sink_file_in(int folder, const char *name, const char *shown
                                  dowel_error *err);
 /* Collects in memory up to `limit` bytes (0: no limit). */
 DOWEL_API dowel_sink *dowel_sink_memory(size_t limit);
+/* Unpacks gzip into `to`, which is borrowed; committing it commits `to`, and fails where the gzip is not whole. NULL: out of memory. */
+DOWEL_API dowel_sink *dowel_sink_inflate(dowel_sink *to);
 /* What a memory sink holds; borrowed until the next write or close. */
 DOWEL_API dowel_bytes dowel_sink_bytes(const dowel_sink *sink);
 DOWEL_API int dowel_sink_write(dowel_sink *sink, const void *data, size_t size, dowel_error *err);
