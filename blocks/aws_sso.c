@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define SECOND ((int64_t)1000000)
 #define EARLY (15 * 60 * SECOND) /* a token is renewed this long before its end, as the AWS CLI does */
@@ -92,17 +93,27 @@ static int read_cache(const char *path, const char *profile, json_t **token, dow
     return 0;
 }
 
+/* Beside the file first, for the owner alone, then into its place: a reader sees the old token or the new one. */
+static bool replace_file(const char *path, const char *text) {
+    char beside[DOWEL_AWS_PATH_SIZE + 8];
+    snprintf(beside, sizeof beside, "%s.XXXXXX", path);
+    int fd = mkstemp(beside);
+    if (fd < 0) return false;
+    FILE *file = fdopen(fd, "w");
+    if (!file) close(fd);
+    bool written = file && fputs(text, file) >= 0 && !fflush(file) && !fsync(fd);
+    if (file && fclose(file)) written = false;
+    if (written && !rename(beside, path)) return true;
+    unlink(beside);
+    return false;
+}
+
 /* The next process need not renew again. That it could not be kept is no failure of this one. */
 static void write_cache(dowel *d, const char *path, const json_t *token) {
     char *text = json_dumps(token, JSON_INDENT(2));
-    dowel_sink *sink = NULL;
-    dowel_error err = {0};
-    int rc = text ? dowel_sink_file(path, &sink, &err) : DOWEL_E_NO_MEMORY;
-    if (!rc) rc = dowel_sink_write(sink, text, strlen(text), &err);
-    if (!rc) rc = dowel_sink_commit(sink, &err);
-    dowel_sink_close(sink);
+    if (!text || !replace_file(path, text))
+        dowel_log(d, DOWEL_LOG_WARNING, "the renewed SSO token could not be kept in %s", path);
     dowel_aws_drop(text);
-    if (rc) dowel_log(d, DOWEL_LOG_WARNING, "the renewed SSO token could not be kept: %s", err.message);
 }
 
 /* CreateToken (IAM Identity Center OIDC API reference) with the refresh token of the file. */
