@@ -136,13 +136,8 @@ dowel_source *dowel_s3_trailed_source(dowel_upload_part *part, const dowel_s3_ch
 /* ---- what a server that knows no checksums of this kind says ---- */
 
 bool dowel_s3_refuses_checksums(const dowel_error *err) {
-    static const char *const reasons[] = {"NotImplemented",
-                                          "InvalidArgument",
-                                          "InvalidRequest",
-                                          "MalformedTrailerError",
-                                          "InvalidTrailer",
-                                          "XAmzContentSHA256Mismatch",
-                                          NULL};
+    static const char *const reasons[] = {"NotImplemented",        "InvalidArgument", "InvalidRequest",
+                                          "MalformedTrailerError", "InvalidTrailer",  NULL};
     if (err->http_status == 501) return true;
     if (err->http_status != 400) return false;
     for (const char *const *reason = reasons; *reason; reason++)

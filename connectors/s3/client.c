@@ -17,6 +17,7 @@ static const dowel_retry_rule retry[] = {{500, NULL, false},
                                          {409, "ConditionalRequestConflict", true},
                                          {400, "BadDigest", false}, /* a byte changed on the way */
                                          {400, "XAmzContentChecksumMismatch", false},
+                                         {400, "XAmzContentSHA256Mismatch", false},
                                          {0}};
 
 static void explain(const dowel_http_response *response, dowel_error *err) {
