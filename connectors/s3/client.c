@@ -75,11 +75,17 @@ static const dowel_http_service service = {.name = "S3",
                                            .explain = explain};
 
 int dowel_s3_client_open(dowel *d, dowel_block *block, dowel_s3_client *c, dowel_error *err) {
+    const dowel_s3_bucket *bucket = dowel_block_data_as(block, &dowel_s3_bucket_type);
+    if (!bucket) return dowel_fail(err, DOWEL_E_INVALID, "expected an s3-bucket block");
+    int rc = dowel_s3_client_open_for(d, bucket, c, err);
+    if (!rc) c->block = block;
+    return rc;
+}
+
+int dowel_s3_client_open_for(dowel *d, const dowel_s3_bucket *of, dowel_s3_client *c, dowel_error *err) {
     memset(c, 0, sizeof *c);
     c->d = d;
-    c->block = block;
-    c->bucket = dowel_block_data_as(block, &dowel_s3_bucket_type);
-    if (!c->bucket) return dowel_fail(err, DOWEL_E_INVALID, "expected an s3-bucket block");
+    c->bucket = of;
     char *endpoint = NULL;
     bool own = false;
     int n = 0, rc = dowel_aws_region(d, c->bucket->credentials, c->bucket->region, &c->region, NULL);

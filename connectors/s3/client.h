@@ -20,6 +20,8 @@ typedef struct dowel_s3_client {
 } dowel_s3_client;
 
 int dowel_s3_client_open(dowel *d, dowel_block *block, dowel_s3_client *client, dowel_error *err);
+/* Of a bucket that no block describes; without a name: of the account. Borrows `bucket`. */
+int dowel_s3_client_open_for(dowel *d, const dowel_s3_bucket *bucket, dowel_s3_client *client, dowel_error *err);
 void dowel_s3_client_close(dowel_s3_client *client);
 
 /* A request for an object (key relative to the folder) or, key NULL, for the bucket. */
@@ -115,6 +117,8 @@ bool dowel_s3_etag_is_md5(const dowel_http_response *response);
 /* Page after page of at most `page` names. */
 int dowel_s3_list_each(dowel_s3_client *client, const dowel_objects_query *query, int64_t page,
                        dowel_object_visitor visit, void *context, dowel_error *err);
+/* A key as a listing has it. Newly allocated. */
+char *dowel_s3_decoded(const char *text, bool encoded);
 const char *dowel_s3_unquoted(const char *etag, char text[DOWEL_S3_ETAG_SIZE]);
 /* Where the ETag has the form of an MD5 and no better check is known. */
 void dowel_s3_md5_of_etag(dowel_object *object);

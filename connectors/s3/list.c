@@ -18,7 +18,7 @@ static int hex(char c) {
 }
 
 /* Keys come percent-encoded, because XML cannot hold every one; a server that does not know how sends them as they are. */
-static char *decoded(const char *text, bool encoded) {
+char *dowel_s3_decoded(const char *text, bool encoded) {
     char *plain = strdup(text ? text : ""), *out = plain;
     if (!plain || !encoded) return plain;
     for (const char *p = plain; *p; p++) {
@@ -65,7 +65,7 @@ typedef struct listing {
 } listing;
 
 static int visit_prefix(listing *l, const dowel_xml *entry, dowel_error *err) {
-    char *name = decoded(dowel_xml_child_text(entry, "Prefix"), l->encoded);
+    char *name = dowel_s3_decoded(dowel_xml_child_text(entry, "Prefix"), l->encoded);
     if (!name) return no_memory(err);
     const dowel_object object = {.name = strlen(name) >= l->folder ? name + l->folder : name, .is_prefix = true};
     int rc = l->visit(l->context, &object, err);
@@ -74,7 +74,7 @@ static int visit_prefix(listing *l, const dowel_xml *entry, dowel_error *err) {
 }
 
 static int visit_object(listing *l, const dowel_xml *entry, dowel_error *err) {
-    char *name = decoded(dowel_xml_child_text(entry, "Key"), l->encoded), etag[DOWEL_S3_ETAG_SIZE];
+    char *name = dowel_s3_decoded(dowel_xml_child_text(entry, "Key"), l->encoded), etag[DOWEL_S3_ETAG_SIZE];
     if (!name) return no_memory(err);
     const char *size = dowel_xml_child_text(entry, "Size"), *when = dowel_xml_child_text(entry, "LastModified"),
                *latest = dowel_xml_child_text(entry, "IsLatest");
@@ -139,7 +139,7 @@ static bool go_on(listing *l, const dowel_xml *root) {
     char *before = l->token;
     if (l->query->versions) {
         const char *version = dowel_xml_child_text(root, "NextVersionIdMarker");
-        l->token = decoded(dowel_xml_child_text(root, "NextKeyMarker"), l->encoded);
+        l->token = dowel_s3_decoded(dowel_xml_child_text(root, "NextKeyMarker"), l->encoded);
         free(l->version_marker);
         l->version_marker = version && *version ? strdup(version) : NULL;
     } else {

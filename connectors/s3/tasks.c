@@ -360,41 +360,6 @@ static int run_copy(dowel *d, const void *data, json_t **result, dowel_error *er
     return rc;
 }
 
-/* ---- create_bucket ---- */
-
-static const dowel_field create_fields[] = {DOWEL_S3_BUCKET_FIELD(dowel_s3_create_bucket_args), {0}};
-static const dowel_table create_table = {"s3.create_bucket", sizeof(dowel_s3_create_bucket_args), create_fields, NULL};
-
-static int run_create(dowel *d, const void *data, json_t **result, dowel_error *err) {
-    const dowel_s3_create_bucket_args *args = data;
-    dowel_s3_client c;
-    dowel_error local;
-    int rc = dowel_s3_client_open(d, args->bucket, &c, err);
-    if (rc) return rc;
-    dowel_http_request *r = dowel_s3_request(&c, "PUT", NULL);
-    if (strcmp(c.region, "us-east-1")) { /* which must not be named */
-        char body[256];
-        int n = snprintf(body, sizeof body,
-                         "<CreateBucketConfiguration "
-                         "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><LocationConstraint>%s</"
-                         "LocationConstraint></CreateBucketConfiguration>",
-                         c.region);
-        dowel_http_header(r, "Content-Type", "application/xml");
-        dowel_http_body(r, body, (size_t)n);
-    }
-    bool created = true;
-    rc = dowel_http_send(d, r, NULL, &local);
-    if (rc == DOWEL_E_EXISTS && !strcmp(local.reason, "BucketAlreadyOwnedByYou")) {
-        created = false;
-        rc = 0;
-    }
-    if (rc && err) *err = local;
-    if (!rc) *result = json_pack("{s:s,s:s,s:b}", "bucket", c.bucket->bucket, "region", c.region, "created", created);
-    dowel_http_free(r);
-    dowel_s3_client_close(&c);
-    return rc;
-}
-
 static DOWEL_S3_TASK(put, "Sends a file, bytes or standard input to an object.", put_table, run_put,
                      "--bucket s3-bucket/reports --file report.json --key report.json");
 static DOWEL_S3_TASK(get, "Fetches an object into a file or to standard output.", get_table, run_get,
@@ -412,13 +377,13 @@ static DOWEL_S3_TASK(delete, "Deletes an object, or many.", delete_table, run_de
                      "--bucket s3-bucket/reports --key report.json");
 static DOWEL_S3_TASK(copy, "Copies an object without fetching it.", copy_table, run_copy,
                      "--bucket s3-bucket/reports --key report.json --to-key old/report.json");
-static DOWEL_S3_TASK(create_bucket, "Creates the block's bucket.", create_table, run_create,
-                     "--bucket s3-bucket/reports");
 
 static const dowel_task *const tasks[] = {&dowel_s3_task_put,           &dowel_s3_task_get,
                                           &dowel_s3_task_list,          &dowel_s3_task_head,
                                           &dowel_s3_task_delete,        &dowel_s3_task_copy,
-                                          &dowel_s3_task_create_bucket, &dowel_s3_task_presign,
+                                          &dowel_s3_task_create_bucket, &dowel_s3_task_get_bucket,
+                                          &dowel_s3_task_delete_bucket, &dowel_s3_task_list_buckets,
+                                          &dowel_s3_task_abort_stale,   &dowel_s3_task_presign,
                                           &dowel_s3_task_presign_post,  NULL};
 static const dowel_block_type *const types[] = {&dowel_s3_bucket_type, NULL};
 

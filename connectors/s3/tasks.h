@@ -24,6 +24,7 @@
                                            .run = body,                                                                \
                                            .example = shown}
 
-extern const dowel_task dowel_s3_task_presign, dowel_s3_task_presign_post;
+extern const dowel_task dowel_s3_task_presign, dowel_s3_task_presign_post, dowel_s3_task_create_bucket,
+    dowel_s3_task_get_bucket, dowel_s3_task_delete_bucket, dowel_s3_task_list_buckets, dowel_s3_task_abort_stale;
 
 #endif

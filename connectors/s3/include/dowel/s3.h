@@ -107,7 +107,25 @@ typedef struct dowel_s3_presign_post_args {
 
 typedef struct dowel_s3_create_bucket_args {
     dowel_block *bucket;
+    bool versioning;
 } dowel_s3_create_bucket_args;
+
+typedef struct dowel_s3_bucket_args { /* get_bucket, delete_bucket */
+    dowel_block *bucket;
+} dowel_s3_bucket_args;
+
+typedef struct dowel_s3_list_buckets_args {
+    dowel_block *credentials; /* aws-credentials; NULL: what Amazon's tools would find */
+    const char *region;
+    const char *endpoint;
+} dowel_s3_list_buckets_args;
+
+typedef struct dowel_s3_abort_stale_args {
+    dowel_block *bucket;
+    const char *prefix;
+    double older_than; /* seconds since an upload began */
+    bool dry_run;      /* only tells which it would be */
+} dowel_s3_abort_stale_args;
 
 /* {bucket, key, size, etag, parts, version_id}. One request up to the threshold, else a multipart upload that is aborted when it fails. */
 static inline int dowel_s3_put(dowel *d, const dowel_s3_put_args *args, json_t **result, dowel_error *err) {
@@ -139,7 +157,26 @@ static inline int dowel_s3_create_bucket(dowel *d, const dowel_s3_create_bucket_
                                          dowel_error *err) {
     return dowel_call(d, "s3.create_bucket", args, sizeof *args, NULL, result, err);
 }
-/* {url, method}: who has the URL may do so. */
+/* {bucket, region, versioning, lifecycle}: versioning is Enabled, Suspended or empty, lifecycle a list of rules as S3 has them. */
+static inline int dowel_s3_get_bucket(dowel *d, const dowel_s3_bucket_args *args, json_t **result, dowel_error *err) {
+    return dowel_call(d, "s3.get_bucket", args, sizeof *args, NULL, result, err);
+}
+/* {bucket}. The bucket must be empty. */
+static inline int dowel_s3_delete_bucket(dowel *d, const dowel_s3_bucket_args *args, json_t **result,
+                                         dowel_error *err) {
+    return dowel_call(d, "s3.delete_bucket", args, sizeof *args, NULL, result, err);
+}
+/* {buckets: [{bucket, created}]}. */
+static inline int dowel_s3_list_buckets(dowel *d, const dowel_s3_list_buckets_args *args, json_t **result,
+                                        dowel_error *err) {
+    return dowel_call(d, "s3.list_buckets", args, sizeof *args, NULL, result, err);
+}
+/* {uploads: [{key, upload_id, initiated}], aborted}. Multipart uploads that nobody finished are billed until they are aborted. */
+static inline int dowel_s3_abort_stale(dowel *d, const dowel_s3_abort_stale_args *args, json_t **result,
+                                       dowel_error *err) {
+    return dowel_call(d, "s3.abort_stale", args, sizeof *args, NULL, result, err);
+}
+/* {url, method, headers, expires}: who has the URL may do what it says. */
 static inline int dowel_s3_presign(dowel *d, const dowel_s3_presign_args *args, json_t **result, dowel_error *err) {
     return dowel_call(d, "s3.presign", args, sizeof *args, NULL, result, err);
 }
