@@ -84,6 +84,20 @@ int dowel_gcs_upload_session(dowel_gcs_client *client, const dowel_gcs_upload_ar
 int dowel_gcs_upload_source(dowel_gcs_client *client, const dowel_gcs_upload_args *args, dowel_source *source,
                             json_t **resource, dowel_error *err);
 
+/* composite.c: parts as objects of their own, several at a time. */
+#define DOWEL_GCS_PART_MARK ".dowel-part-" /* between the object's name and what tells the parts apart */
+bool dowel_gcs_is_composite(const dowel_gcs_client *client, const dowel_gcs_upload_args *args,
+                            const dowel_source *source);
+int dowel_gcs_upload_composite(dowel_gcs_client *client, const dowel_gcs_upload_args *args, dowel_source *source,
+                               char crc[9], json_t **resource, dowel_error *err);
+
+typedef struct dowel_gcs_source {
+    const char *name, *generation; /* generation NULL: the newest */
+} dowel_gcs_source;
+/* Composes one object; `parts` ends with a name that is NULL. */
+int dowel_gcs_join(dowel_gcs_client *client, const dowel_gcs_upload_args *args, const dowel_gcs_source *parts,
+                   json_t **resource, dowel_error *err);
+
 /* ---- downloads ---- */
 
 /* Checks and does not commit. *response (may be NULL) is the first answer. */

@@ -96,6 +96,8 @@ const dowel_task dowel_gcs_task_copy = {
 
 /* ---- compose ---- */
 
+#define COMPOSED_MOST 32 /* what the service takes */
+
 static const dowel_field compose_fields[] = {
     DOWEL_GCS_BUCKET_FIELD(dowel_gcs_compose_args),
     {DOWEL_AT(dowel_gcs_compose_args, name), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED,
@@ -120,37 +122,49 @@ static int check_compose(const void *data, dowel_error *err) {
 
 static const dowel_table compose_table = {"gcs.compose", sizeof(dowel_gcs_compose_args), compose_fields, check_compose};
 
+int dowel_gcs_join(dowel_gcs_client *c, const dowel_gcs_upload_args *args, const dowel_gcs_source *parts,
+                   json_t **resource, dowel_error *err) {
+    json_t *list = json_array(), *whole = dowel_gcs_resource(c, args);
+    for (; parts->name; parts++) {
+        char *full = dowel_gcs_full_name(c, parts->name);
+        json_array_append_new(list, json_pack("{s:s,s:s*}", "name", full ? full : "", "generation", parts->generation));
+        free(full);
+    }
+    json_t *document = json_pack("{s:O,s:O}", "destination", whole, "sourceObjects", list);
+    dowel_http_request *r = dowel_gcs_request(c, "POST", args->name);
+    dowel_http_path(r, "compose", NULL);
+    dowel_http_query(r, "kmsKeyName", args->kms_key);
+    dowel_http_query(r, "destinationPredefinedAcl", args->predefined_acl);
+    dowel_gcs_condition(r, DOWEL_GCS_CONDITIONS(args));
+    dowel_gcs_encrypt(r, c->bucket, false);
+    dowel_http_json(r, document);
+    dowel_http_idempotent(r, args->if_generation_match || c->last_wins);
+    int rc = dowel_http_fetch_json(c->d, r, resource, err);
+    json_decref(document);
+    json_decref(list);
+    json_decref(whole);
+    return rc;
+}
+
 static int run_compose(dowel *d, const void *data, json_t **result, dowel_error *err) {
     const dowel_gcs_compose_args *args = data;
     dowel_gcs_client c;
     int rc = dowel_gcs_client_open(d, args->bucket, &c, err);
     if (rc) return rc;
-    json_t *resource = NULL, *parts = json_array(),
-           *whole = dowel_gcs_resource(&c, &(dowel_gcs_upload_args){.name = args->name,
-                                                                    .content_type = args->content_type,
-                                                                    .metadata = args->metadata,
-                                                                    .storage_class = args->storage_class});
-    for (const char *const *name = args->parts; *name; name++) {
-        char *full = dowel_gcs_full_name(&c, *name);
-        json_array_append_new(parts, json_pack("{s:s}", "name", full ? full : ""));
-        free(full);
-    }
-    json_t *document = json_pack("{s:O,s:O}", "destination", whole, "sourceObjects", parts);
-    dowel_http_request *r = dowel_gcs_request(&c, "POST", args->name);
-    dowel_http_path(r, "compose", NULL);
-    dowel_http_query(r, "kmsKeyName", args->kms_key);
-    dowel_http_query(r, "destinationPredefinedAcl", args->predefined_acl);
-    dowel_gcs_condition(r, (dowel_gcs_conditions){.generation_match = args->if_generation_match,
-                                                  .metageneration_match = args->if_metageneration_match});
-    dowel_gcs_encrypt(r, c.bucket, false);
-    dowel_http_json(r, document);
-    dowel_http_idempotent(r, args->if_generation_match != NULL);
-    rc = dowel_http_fetch_json(d, r, &resource, err);
+    dowel_gcs_source parts[COMPOSED_MOST + 1] = {{NULL, NULL}};
+    for (size_t i = 0; args->parts[i]; i++) parts[i].name = args->parts[i];
+    const dowel_gcs_upload_args whole = {.name = args->name,
+                                         .content_type = args->content_type,
+                                         .metadata = args->metadata,
+                                         .storage_class = args->storage_class,
+                                         .predefined_acl = args->predefined_acl,
+                                         .kms_key = args->kms_key,
+                                         .if_generation_match = args->if_generation_match,
+                                         .if_metageneration_match = args->if_metageneration_match};
+    json_t *resource = NULL;
+    rc = dowel_gcs_join(&c, &whole, parts, &resource, err);
     if (!rc) *result = dowel_gcs_describe(&c, resource);
     json_decref(resource);
-    json_decref(document);
-    json_decref(parts);
-    json_decref(whole);
     return rc;
 }
 

@@ -252,11 +252,23 @@ static int send_rest(upload *u, dowel_error *err) {
     return rc;
 }
 
+/* The session had come to its end with another content: the file has changed since. */
+static bool is_of_another(const upload *u) {
+    const char *stored = json_string_value(json_object_get(u->resource, "crc32c"));
+    return u->resource && stored && strcmp(stored, u->crc) != 0;
+}
+
 static int stream(upload *u, bool recalled, dowel_error *err) {
     int rc = recalled ? take_up(u, err) : 0, sessions = 1;
     if (recalled && !rc)
         dowel_log(u->client->d, DOWEL_LOG_INFO, "%s: goes on at byte %lld of %lld", u->args->name, (long long)u->held,
                   (long long)u->total);
+    if (recalled && !rc && is_of_another(u)) {
+        json_decref(u->resource);
+        u->resource = NULL;
+        recalled = false;
+        rc = start_anew(u, err);
+    }
     for (;;) {
         bool lost = rc && (err->http_status == 404 || err->http_status == 410),
              refused = rc && recalled && err->http_status >= 400 && err->http_status < 500;

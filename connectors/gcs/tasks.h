@@ -7,7 +7,7 @@
 extern const dowel_task dowel_gcs_task_upload, dowel_gcs_task_download, dowel_gcs_task_list, dowel_gcs_task_stat,
     dowel_gcs_task_delete, dowel_gcs_task_delete_many, dowel_gcs_task_update, dowel_gcs_task_copy,
     dowel_gcs_task_compose, dowel_gcs_task_create_bucket, dowel_gcs_task_get_bucket, dowel_gcs_task_delete_bucket,
-    dowel_gcs_task_list_buckets, dowel_gcs_task_presign, dowel_gcs_task_presign_post;
+    dowel_gcs_task_list_buckets, dowel_gcs_task_abort_stale, dowel_gcs_task_presign, dowel_gcs_task_presign_post;
 
 extern const dowel_table dowel_gcs_upload_table;
 int dowel_gcs_run_upload(dowel *d, const void *args, json_t **result, dowel_error *err);

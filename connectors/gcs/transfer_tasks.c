@@ -24,6 +24,11 @@ static const dowel_field upload_fields[] = {
     DOWEL_GCS_CONTENT_FIELDS(dowel_gcs_upload_args),
     DOWEL_GCS_KEPT_FIELDS(dowel_gcs_upload_args),
     DOWEL_GCS_CONDITION_FIELDS(dowel_gcs_upload_args),
+    {DOWEL_AT(dowel_gcs_upload_args, concurrency), .kind = DOWEL_INT, .fallback = "1", .minimum = 1, .maximum = 64,
+     .doc = "Parts of a large file that go up at a time, as objects NAME.dowel-part-... beside it that are composed "
+            "and deleted; 1: no parts."},
+    {DOWEL_AT(dowel_gcs_upload_args, part_size), .kind = DOWEL_SIZE, .fallback = "64MiB", .minimum = 1, .maximum = 1e15,
+     .doc = "Bytes of such a part; more where there would be more than 32."},
     {0}};
 
 static int check_upload(const void *data, dowel_error *err) {

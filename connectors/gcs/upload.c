@@ -1,6 +1,7 @@
 /* Uploads: small objects in one request that the service checks, large ones in a resumable session ("Resumable uploads"). */
 #include "client.h"
 
+#include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,8 @@ void dowel_gcs_upload_query(const dowel_gcs_client *c, dowel_http_request *r, co
 
 static int upload_simple(dowel_gcs_client *c, const dowel_gcs_upload_args *args, const char *data, size_t size,
                          char crc[9], json_t **result, dowel_error *err) {
-    char boundary[48], id[DOWEL_RUN_ID_SIZE];
+    char boundary[48];
+    unsigned char noise[16] = {0};
     dowel_digest *digest = dowel_digest_new(DOWEL_CRC32C);
     json_t *resource = dowel_gcs_resource(c, args);
     if (!digest || !resource) {
@@ -32,8 +34,10 @@ static int upload_simple(dowel_gcs_client *c, const dowel_gcs_upload_args *args,
     dowel_digest_free(digest);
     json_object_set_new(resource, "crc32c", json_string(crc)); /* the service refuses what differs */
     char *metadata = json_dumps(resource, JSON_COMPACT);
-    snprintf(id, sizeof id, "%s", dowel_run_id(c->d));
-    snprintf(boundary, sizeof boundary, "dowel-%.36s", *id ? id : "boundary");
+    RAND_bytes(noise, sizeof noise);
+    char *id = dowel_hex(noise, sizeof noise);
+    snprintf(boundary, sizeof boundary, "dowel-%s", id ? id : "");
+    free(id);
     char *head = NULL;
     size_t head_size = 0;
     const char *type = json_string_value(json_object_get(resource, "contentType"));
@@ -83,16 +87,20 @@ static int verify(dowel_gcs_client *c, const char *name, const char *sent, const
 
 int dowel_gcs_upload_source(dowel_gcs_client *c, const dowel_gcs_upload_args *args, dowel_source *source,
                             json_t **resource, dowel_error *err) {
+    bool parallel = dowel_gcs_is_composite(c, args, source);
     int64_t total = dowel_source_size(source), chunk = args->chunk_size / QUANTUM * QUANTUM;
     if (chunk < QUANTUM) chunk = QUANTUM;
     bool small = total >= 0 && total <= args->resumable_threshold,
          streamed = !small && total >= 0 && dowel_source_can_seek(source);
     size_t room = (size_t)(small ? (total ? total : 1) : chunk), got = 0;
-    char *buffer = streamed ? NULL : malloc(room), crc[9];
+    char *buffer = streamed || parallel ? NULL : malloc(room), crc[9];
     *resource = NULL;
     int rc = 0;
-    if (!streamed) rc = buffer ? dowel_source_fill(source, buffer, room, &got, err) : dowel_gcs_no_memory(err);
-    if (!rc && (small || (total < 0 && got < room)))
+    if (!streamed && !parallel)
+        rc = buffer ? dowel_source_fill(source, buffer, room, &got, err) : dowel_gcs_no_memory(err);
+    if (parallel)
+        rc = dowel_gcs_upload_composite(c, args, source, crc, resource, err);
+    else if (!rc && (small || (total < 0 && got < room)))
         rc = upload_simple(c, args, buffer, got, crc, resource, err);
     else if (!rc)
         rc = dowel_gcs_upload_session(c, args, source, total, buffer, room, got, crc, resource, err);

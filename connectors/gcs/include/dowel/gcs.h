@@ -41,6 +41,9 @@ typedef struct dowel_gcs_upload_args {
     const char *predefined_acl;
     const char *kms_key; /* projects/P/locations/L/keyRings/R/cryptoKeys/K */
     const char *if_generation_not_match, *if_metageneration_match, *if_metageneration_not_match;
+    int64_t
+        concurrency; /* more than 1: a large file goes up in so many parts at a time, which are composed and deleted */
+    int64_t part_size; /* of those parts; larger where there would be more than 32 */
 } dowel_gcs_upload_args;
 
 typedef struct dowel_gcs_download_args {
@@ -130,6 +133,13 @@ typedef struct dowel_gcs_list_buckets_args {
     const char *endpoint;
 } dowel_gcs_list_buckets_args;
 
+typedef struct dowel_gcs_abort_stale_args {
+    dowel_block *bucket;
+    const char *prefix;
+    double older_than; /* seconds */
+    bool dry_run;
+} dowel_gcs_abort_stale_args;
+
 typedef enum dowel_gcs_url_style {
     DOWEL_GCS_PATH_STYLE,     /* https://storage.googleapis.com/BUCKET/NAME */
     DOWEL_GCS_VIRTUAL_HOSTED, /* https://BUCKET.storage.googleapis.com/NAME */
@@ -213,6 +223,11 @@ static inline int dowel_gcs_delete_bucket(dowel *d, const dowel_gcs_bucket_args 
 static inline int dowel_gcs_list_buckets(dowel *d, const dowel_gcs_list_buckets_args *args, json_t **result,
                                          dowel_error *err) {
     return dowel_call(d, "gcs.list_buckets", args, sizeof *args, NULL, result, err);
+}
+/* {bucket, removed: [name]}, in a dry run {bucket, found: [name]}: parts of uploads with concurrency whose process was killed and never resumed. */
+static inline int dowel_gcs_abort_stale(dowel *d, const dowel_gcs_abort_stale_args *args, json_t **result,
+                                        dowel_error *err) {
+    return dowel_call(d, "gcs.abort_stale", args, sizeof *args, NULL, result, err);
 }
 /* {url, method, headers, expires}: who has the URL may do what it says. */
 static inline int dowel_gcs_presign(dowel *d, const dowel_gcs_presign_args *args, json_t **result, dowel_error *err) {
