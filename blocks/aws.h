@@ -49,6 +49,8 @@ int dowel_aws_from_instance(dowel *d, const dowel_aws_settings *settings, bool a
 
 /* ---- the same for those that were chosen: 0 or what went wrong ---- */
 
+/* Runs a command of a profile in the shell: its output, newly allocated and followed by a NUL that does not count; cleanse it. */
+int dowel_aws_run(dowel *d, const char *command, char **text, size_t *size, dowel_error *err);
 int dowel_aws_from_process(dowel *d, const dowel_aws_plan *plan, dowel_aws_keys *keys, dowel_error *err);
 int dowel_aws_from_sso(dowel *d, const dowel_aws_settings *settings, const dowel_aws_plan *plan, dowel_aws_keys *keys,
                        dowel_error *err);

@@ -54,9 +54,12 @@ static int plan_static(const dowel_aws_profiles *profiles, const char *profile, 
 }
 
 static int read_role(const dowel_aws_profiles *profiles, const char *profile, dowel_aws_role *role, dowel_error *err) {
-    *role = (dowel_aws_role){get(profiles, profile, "role_arn"), get(profiles, profile, "role_session_name"),
-                             get(profiles, profile, "external_id"), 0};
-    const char *duration = get(profiles, profile, "duration_seconds"), *mfa = get(profiles, profile, "mfa_serial");
+    *role = (dowel_aws_role){.role_arn = get(profiles, profile, "role_arn"),
+                             .session_name = get(profiles, profile, "role_session_name"),
+                             .external_id = get(profiles, profile, "external_id"),
+                             .mfa_serial = get(profiles, profile, "mfa_serial"),
+                             .mfa_process = get(profiles, profile, "mfa_process")};
+    const char *duration = get(profiles, profile, "duration_seconds");
     if (duration) {
         char *end;
         role->duration = strtol(duration, &end, 10);
@@ -64,15 +67,20 @@ static int read_role(const dowel_aws_profiles *profiles, const char *profile, do
             return dowel_fail(err, DOWEL_E_CREDENTIALS,
                               "profile \"%s\": duration_seconds is \"%.40s\": expected a number", profile, duration);
     }
-    if (!mfa) return 0;
+    return 0;
+}
+
+/* A device's code is needed, and only a program can say it here. */
+static int check_code(const char *profile, const dowel_aws_role *role, dowel_error *err) {
+    if (!role->mfa_serial || role->mfa_process) return 0;
     int rc = dowel_fail(
         err, DOWEL_E_CREDENTIALS,
         "profile \"%s\" assumes its role with a code of the device %s (mfa_serial), and nobody is here to type it",
-        profile, mfa);
+        profile, role->mfa_serial);
     dowel_error_hint(
         err,
-        "get temporary keys with a code first: `aws configure export-credentials --profile %s`, or a profile "
-        "with a credential_process that asks for it",
+        "set mfa_process in the profile to a command that prints the code, or get temporary keys with a code first: "
+        "`aws configure export-credentials --profile %s`",
         profile);
     return rc;
 }
@@ -196,7 +204,9 @@ static int add_role(const dowel_aws_profiles *profiles, const char *profile, dow
     if (plan->role_count == DOWEL_AWS_ROLES)
         return dowel_fail(err, DOWEL_E_CREDENTIALS, "profile \"%s\": more than %d roles after one another", profile,
                           DOWEL_AWS_ROLES);
-    return read_role(profiles, profile, &plan->roles[plan->role_count++], err);
+    dowel_aws_role *role = &plan->roles[plan->role_count++];
+    int rc = read_role(profiles, profile, role, err);
+    return rc ? rc : check_code(profile, role, err);
 }
 
 int dowel_aws_plan_profile(const dowel_aws_profiles *profiles, const char *profile, dowel_aws_plan *plan,

@@ -21,7 +21,8 @@ typedef enum dowel_aws_source {
 
 typedef struct dowel_aws_role {
     const char *role_arn, *session_name, *external_id;
-    int64_t duration; /* seconds; 0: as STS has it */
+    int64_t duration;                     /* seconds; 0: as STS has it */
+    const char *mfa_serial, *mfa_process; /* the device, and the program that says its code; NULL: none is asked for */
 } dowel_aws_role;
 
 typedef struct dowel_aws_sso {

@@ -1,4 +1,5 @@
-/* Keys from a program (SDKs and Tools Reference Guide, "Process credential provider"): it runs in the shell and writes JSON. */
+/* Programs that a profile names: credential_process, which writes keys as JSON (SDKs and Tools Reference Guide, "Process credential provider"),
+ * and mfa_process, which writes a code. */
 #include "aws.h"
 
 #include <errno.h>
@@ -84,22 +85,37 @@ static int check_version(const char *text, size_t size, dowel_error *err) {
     return dowel_fail(err, DOWEL_E_CREDENTIALS, "its answer has \"Version\" %lld: expected 1", (long long)version);
 }
 
-int dowel_aws_from_process(dowel *d, const dowel_aws_plan *plan, dowel_aws_keys *keys, dowel_error *err) {
+int dowel_aws_run(dowel *d, const char *command, char **text, size_t *size, dowel_error *err) {
     pid_t child;
     int output;
-    size_t size = 0;
-    char *text = malloc(LARGEST);
-    int rc = text ? start(plan->command, &child, &output, err) : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    char *data = malloc(LARGEST + 1);
+    int rc = data ? start(command, &child, &output, err) : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     if (!rc) {
-        rc = read_all(d, output, text, &size, err);
+        rc = read_all(d, output, data, size, err);
         close(output);
         int ended = finish(child, rc != 0, rc ? NULL : err);
         if (!rc) rc = ended;
-        if (!rc) rc = check_version(text, size, err);
-        if (!rc) rc = dowel_aws_keys_parse(text, size, "SessionToken", "it", keys, err);
     }
-    if (text) OPENSSL_cleanse(text, LARGEST);
-    free(text);
+    if (rc) {
+        if (data) OPENSSL_cleanse(data, LARGEST);
+        free(data);
+        return rc;
+    }
+    data[*size] = 0;
+    *text = data;
+    return 0;
+}
+
+int dowel_aws_from_process(dowel *d, const dowel_aws_plan *plan, dowel_aws_keys *keys, dowel_error *err) {
+    size_t size = 0;
+    char *text = NULL;
+    int rc = dowel_aws_run(d, plan->command, &text, &size, err);
+    if (!rc) {
+        rc = check_version(text, size, err);
+        if (!rc) rc = dowel_aws_keys_parse(text, size, "SessionToken", "it", keys, err);
+        OPENSSL_cleanse(text, size);
+        free(text);
+    }
     if (rc) {
         dowel_error_prefix(err, "profile \"%s\": credential_process: ", plan->profile);
         return rc;

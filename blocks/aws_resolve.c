@@ -125,6 +125,7 @@ static int fetch(dowel *d, void *context, bool again, void **value, int64_t *exp
         free(keys);
         return rc;
     }
+    dowel_log(d, DOWEL_LOG_DEBUG, "AWS keys of %s", keys->origin);
     *value = keys;
     *expires = keys->expires;
     return 0;

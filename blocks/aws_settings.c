@@ -75,7 +75,8 @@ int dowel_aws_find_region(const dowel_aws_settings *settings, const char *given,
     return *region ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
 }
 
-int dowel_aws_region(dowel *d, dowel_block *credentials, const char *given, char **region, dowel_error *err) {
+int dowel_aws_region(dowel *d, dowel_block *credentials, const char *given, const char *otherwise, char **region,
+                     dowel_error *err) {
     (void)d;
     dowel_aws_settings settings;
     *region = NULL;
@@ -83,6 +84,8 @@ int dowel_aws_region(dowel *d, dowel_block *credentials, const char *given, char
     if (rc) return rc;
     rc = dowel_aws_find_region(&settings, given, region, err);
     dowel_aws_settings_close(&settings);
+    if (!rc && !*region && otherwise && !(*region = strdup(otherwise)))
+        rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     if (rc || *region) return rc;
     rc = dowel_fail(err, DOWEL_E_INVALID, "no AWS region is set");
     dowel_error_hint(err, "give it in the block (region), or set AWS_REGION");

@@ -143,11 +143,32 @@ static int keys_of(const dowel_xml *result, dowel_aws_keys *keys, dowel_error *e
     return rc;
 }
 
+/* The code of the profile's device: six digits. */
+static int read_code(dowel *d, const dowel_aws_role *role, char code[7], dowel_error *err) {
+    char *text = NULL;
+    size_t size = 0;
+    int rc = dowel_aws_run(d, role->mfa_process, &text, &size, err);
+    if (!rc) {
+        size_t digits = strspn(text, "0123456789");
+        if (digits != 6 || text[digits + strspn(text + digits, " \t\r\n")])
+            rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "it printed something that is no code of six digits");
+        else
+            memcpy(code, text, 6);
+        code[6] = 0;
+        OPENSSL_cleanse(text, size);
+        free(text);
+    }
+    if (rc) dowel_error_prefix(err, "mfa_process: ");
+    return rc;
+}
+
 int dowel_aws_assume_role(dowel *d, const dowel_aws_settings *settings, const dowel_aws_role *role,
                           const dowel_aws_keys *by, const char *token_file, dowel_aws_keys *keys, dowel_error *err) {
-    char *url = NULL, *region = NULL, *token = NULL, session[48], duration[24];
+    char *url = NULL, *region = NULL, *token = NULL, session[48], duration[24], code[7] = "";
     int rc = dowel_aws_find_sts(settings, &url, &region, err);
     if (!rc && !by) rc = dowel_aws_read_token(token_file, &token, err);
+    bool with_code = by && role->mfa_serial && role->mfa_process;
+    if (!rc && with_code) rc = read_code(d, role, code, err);
     snprintf(session, sizeof session, "dowel-%lld", (long long)time(NULL));
     snprintf(duration, sizeof duration, "%lld", (long long)role->duration);
     const char *action = by ? "AssumeRole" : "AssumeRoleWithWebIdentity";
@@ -163,6 +184,8 @@ int dowel_aws_assume_role(dowel *d, const dowel_aws_settings *settings, const do
         add(&f, "WebIdentityToken", token);
         add(&f, "ExternalId", by ? role->external_id : NULL);
         add(&f, "DurationSeconds", role->duration ? duration : NULL);
+        add(&f, "SerialNumber", with_code ? role->mfa_serial : NULL);
+        add(&f, "TokenCode", with_code ? code : NULL);
         rc = ask(d, &with_keys, &context, url, &f, by ? "AssumeRoleResult" : "AssumeRoleWithWebIdentityResult", &root,
                  &result, err);
         if (!rc) rc = keys_of(result, keys, err);

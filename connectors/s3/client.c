@@ -88,8 +88,7 @@ int dowel_s3_client_open_for(dowel *d, const dowel_s3_bucket *of, dowel_s3_clien
     c->bucket = of;
     char *endpoint = NULL;
     bool own = false;
-    int n = 0, rc = dowel_aws_region(d, c->bucket->credentials, c->bucket->region, &c->region, NULL);
-    if (rc && (c->region = strdup("us-east-1"))) rc = 0; /* S3's own default */
+    int n = 0, rc = dowel_aws_region(d, c->bucket->credentials, c->bucket->region, "us-east-1", &c->region, err);
     if (!rc)
         rc = dowel_aws_service_url(d, c->bucket->credentials, "s3", c->region, c->bucket->endpoint, &endpoint, &own,
                                    err);

@@ -11,7 +11,7 @@ static json_t *find_url(dowel *d, const char *service, const char *given) {
     dowel_error err;
     char *region = NULL, *url = NULL;
     bool configured = false;
-    int rc = dowel_aws_region(d, NULL, given, &region, &err);
+    int rc = dowel_aws_region(d, NULL, given, NULL, &region, &err);
     if (!rc) rc = dowel_aws_service_url(d, NULL, service, region, NULL, &url, &configured, &err);
     json_t *found = rc ? dowel_error_json(&err) : json_pack("{s:s,s:b}", "url", url, "configured", configured);
     free(url);
@@ -22,7 +22,7 @@ static json_t *find_url(dowel *d, const char *service, const char *given) {
 static json_t *find_region(dowel *d) {
     dowel_error err;
     char *region = NULL;
-    int rc = dowel_aws_region(d, NULL, NULL, &region, &err);
+    int rc = dowel_aws_region(d, NULL, NULL, NULL, &region, &err);
     json_t *found = rc ? dowel_error_json(&err) : json_pack("{s:s}", "region", region);
     free(region);
     return found;

@@ -127,6 +127,50 @@ static void old_keys_hold_when_renewal_fails(void **state) {
     dowel_close(d);
 }
 
+/* ---- keys that a service says have expired ---- */
+
+static void explain(const dowel_http_response *response, dowel_error *err) {
+    (void)response;
+    snprintf(err->reason, sizeof err->reason, "ExpiredTokenException");
+}
+
+static int refuse_first(dowel_transport *base, dowel *d, dowel_exchange *x, dowel_error *err) {
+    if (strstr(x->url, "169.254.170.2")) return perform(base, d, x, err);
+    bool fresh = false;
+    for (const dowel_header *h = x->headers; h->name; h++)
+        fresh |= !strcmp(h->name, "x-amz-security-token") && strcmp(h->value, "token1") != 0;
+    x->sent = true;
+    x->status = fresh ? 200 : 403;
+    return 0;
+}
+
+static int send(dowel *d, dowel_block *credentials) {
+    static const dowel_http_service service = {
+        .name = "test", .authorize = dowel_aws_authorize, .reauthorize = dowel_aws_reauthorize, .explain = explain};
+    dowel_aws_signing signing = {credentials, "eu-west-1", "lambda"};
+    dowel_http_request *r = dowel_http_new(&service, &signing, "POST", "http://127.0.0.1:9");
+    int rc = dowel_http_send(d, r, NULL, NULL);
+    dowel_http_free(r);
+    return rc;
+}
+
+static void expired_keys_are_got_anew(void **state) {
+    (void)state;
+    container c;
+    dowel *d = start(&c, 3600);
+    c.base.perform = refuse_first;
+    assert_int_equal(send(d, NULL), 0);
+    assert_int_equal(atomic_load(&c.asked), 2);
+    /* Those that a block holds cannot be: one request, and the refusal is told. */
+    const dowel_aws_credentials fixed = {.access_key_id = "AKID", .secret_access_key = "s", .session_token = "token1"};
+    dowel_block *block;
+    assert_ok(dowel_block_from(&dowel_aws_credentials_type, NULL, &fixed, sizeof fixed, &block, err));
+    assert_int_equal(send(d, block), DOWEL_E_PERMISSION);
+    assert_int_equal(atomic_load(&c.asked), 2);
+    dowel_block_free(block);
+    dowel_close(d);
+}
+
 static void keys_past_their_end_are_used(void **state) {
     (void)state;
     container c;
@@ -163,9 +207,8 @@ static void blocks_have_keys_of_their_own(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_request_for_all),
-        cmocka_unit_test(old_keys_hold_when_renewal_fails),
-        cmocka_unit_test(keys_past_their_end_are_used),
+        cmocka_unit_test(one_request_for_all),           cmocka_unit_test(old_keys_hold_when_renewal_fails),
+        cmocka_unit_test(expired_keys_are_got_anew),     cmocka_unit_test(keys_past_their_end_are_used),
         cmocka_unit_test(blocks_have_keys_of_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -170,7 +170,18 @@ def test_role_chains_that_cannot_be():
     both_refuse(World("[profile a]\nrole_arn = r\nsource_profile = c\ncredential_source = Environment\n", AWS_PROFILE="a"), "both")
     both_refuse(World("[profile a]\nrole_arn = r\ncredential_source = Nowhere\n", AWS_PROFILE="a"), "Nowhere")
     refused = World(f"[profile m]\nrole_arn = {ROLE}first\nsource_profile = base\nmfa_serial = arn:aws:iam::1:mfa/me\n", BASE, AWS_PROFILE="m").dowel()
-    assert "mfa_serial" in refused["message"] and refused["hint"], refused
+    assert "mfa_serial" in refused["message"] and "mfa_process" in refused["hint"], refused
+
+
+def test_a_code_of_a_device():
+    profile = f"[profile m]\nrole_arn = {ROLE}first\nsource_profile = base\nmfa_serial = arn:aws:iam::1:mfa/me\nrole_session_name = coded\nmfa_process = "
+    found = World(profile + "echo 123456\n", BASE, AWS_PROFILE="m").dowel()
+    assert caller(found).endswith("assumed-role/first/coded"), found
+    asked = dict(urllib.parse.parse_qsl(sts.requests[-1].body.decode()))
+    assert (asked["SerialNumber"], asked["TokenCode"]) == ("arn:aws:iam::1:mfa/me", "123456"), asked
+    for bad in ("echo 98765", "echo 987654 7", "exit 1"):
+        refused = World(profile + bad + "\n", BASE, AWS_PROFILE="m").dowel()
+        assert "mfa_process" in refused["message"] and "98765" not in refused["message"], refused
 
 
 def test_web_identity():

@@ -88,9 +88,10 @@ DOWEL_API int dowel_aws_get_keys(dowel *d, dowel_block *credentials, bool again,
                                  dowel_error *err);
 DOWEL_API void dowel_aws_keys_clear(dowel_aws_keys *keys); /* cleanses, frees, zeroes */
 
-/* The region: `given` when not NULL, the block's, AWS_REGION, AWS_DEFAULT_REGION, the profile's; an error when none. Newly
+/* The region: `given` when not NULL, the block's, AWS_REGION, AWS_DEFAULT_REGION, the profile's, `otherwise`; an error when none. Newly
  * allocated. */
-DOWEL_API int dowel_aws_region(dowel *d, dowel_block *credentials, const char *given, char **region, dowel_error *err);
+DOWEL_API int dowel_aws_region(dowel *d, dowel_block *credentials, const char *given, const char *otherwise,
+                               char **region, dowel_error *err);
 /* The address of a service ("s3", "lambda", "sts", "sso", "sso_oidc") for requests: what was configured for it, which is `given`, the
  * block's endpoint, AWS_ENDPOINT_URL_<SERVICE>, AWS_ENDPOINT_URL, the profile's services section, the profile's endpoint_url; else Amazon's
  * own in the region, as its partition, FIPS and dual-stack settings have it. *configured (may be NULL): it is not Amazon's own. Newly
