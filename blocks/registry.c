@@ -23,6 +23,7 @@ static int64_t now(void) {
 
 typedef struct saving {
     dowel *d;
+    const char *reference;
     dowel_db *db;
     const dowel_block_type *type;
     char name[DOWEL_NAME_SIZE];
@@ -30,11 +31,12 @@ typedef struct saving {
     json_t *shown;
     json_t *secrets;
     const dowel_keys *keys; /* NULL: no secrets */
+    int64_t revision;       /* that was written */
 } saving;
 
 /* The whole document is decoded, with every block that it refers to: what was saved can be loaded. */
-static int validate(const saving *s, const char *reference, dowel_error *err) {
-    dowel_loading here = {s->d, s->db, NULL, reference, 1};
+static int validate(const saving *s, dowel_error *err) {
+    dowel_loading here = {s->d, s->db, NULL, s->reference, 1};
     dowel_resolver resolver = dowel_resolver_below(&here);
     dowel_block *block;
     int rc = dowel_block_new(s->type, s->name, s->document, &resolver, &block, err);
@@ -90,16 +92,17 @@ static int write_row(const saving *s, int64_t revision, dowel_error *err) {
 }
 
 /* Runs inside a write transaction, so that nothing can come between the checks and the write. */
-static int save_row(const saving *s, const char *reference, dowel_save_mode mode, int64_t *revision, dowel_error *err) {
+static int save_row(saving *s, dowel_save_mode mode, dowel_error *err) {
     int64_t current;
     int rc = current_revision(s, &current, err);
     if (!rc && current && mode == DOWEL_SAVE_NEW) {
-        rc = dowel_fail(err, DOWEL_E_EXISTS, "block %s exists already (revision %lld)", reference, (long long)current);
+        rc = dowel_fail(err, DOWEL_E_EXISTS, "block %s exists already (revision %lld)", s->reference,
+                        (long long)current);
         dowel_error_hint(err, "save with --overwrite (DOWEL_SAVE_OVERWRITE in C) to replace it");
     }
-    if (!rc) rc = validate(s, reference, err);
+    if (!rc) rc = validate(s, err);
     if (!rc) rc = write_row(s, current + 1, err);
-    if (!rc) *revision = current + 1;
+    if (!rc) s->revision = current + 1;
     return rc;
 }
 
@@ -112,37 +115,79 @@ static int refuse_readonly(const dowel_block_type *type, const char *name, dowel
     return rc;
 }
 
-int dowel_block_save(dowel *d, const char *reference, const json_t *document, dowel_save_mode mode, int64_t *revision,
-                     dowel_error *err) {
-    saving s = {.d = d, .document = document};
-    int64_t written = 0;
-    int rc = dowel_reference_parse(d, reference, &s.type, s.name, err);
-    if (!rc) rc = refuse_readonly(s.type, s.name, err);
-    if (!rc && !json_is_object(document))
-        rc = dowel_fail(err, DOWEL_E_INVALID, "block %s: its document must be an object", reference);
+/* All that can be refused without the database. */
+static int prepare(saving *s, dowel_error *err) {
+    int rc = dowel_reference_parse(s->d, s->reference, &s->type, s->name, err);
+    if (!rc) rc = refuse_readonly(s->type, s->name, err);
+    if (!rc && !json_is_object(s->document))
+        rc = dowel_fail(err, DOWEL_E_INVALID, "block %s: its document must be an object", s->reference);
     if (rc) return rc;
-    rc = dowel_secrets_split(d, s.type, document, &s.shown, &s.secrets, err);
+    rc = dowel_secrets_split(s->d, s->type, s->document, &s->shown, &s->secrets, err);
     /* Before the key: a wrong document should not make one. Also cheaper to refuse outside of the transaction. */
     if (!rc) {
         dowel_record *record;
-        rc = dowel_record_decode(s.type->table, document, NULL, &record, err);
+        rc = dowel_record_decode(s->type->table, s->document, NULL, &record, err);
         if (!rc) dowel_record_free(record);
     }
-    if (!rc && json_object_size(s.secrets)) {
-        rc = dowel_keys_get(d, true, &s.keys, err);
-        if (rc) dowel_error_prefix(err, "block %s has secrets and was not saved: ", reference);
+    if (!rc && json_object_size(s->secrets)) {
+        rc = dowel_keys_get(s->d, true, &s->keys, err);
+        if (rc) dowel_error_prefix(err, "block %s has secrets and was not saved: ", s->reference);
     }
-    if (!rc) rc = dowel_registry_database(d, &s.db, err);
-    if (!rc) rc = dowel_db_begin(s.db, err);
+    return rc;
+}
+
+/* All of them, or none. */
+static int save_all(dowel *d, saving *list, size_t count, dowel_save_mode mode, dowel_error *err) {
+    dowel_db *db = NULL;
+    int rc = 0;
+    for (size_t i = 0; !rc && i < count; i++) rc = prepare(&list[i], err);
+    if (!rc) rc = dowel_registry_database(d, &db, err);
+    if (!rc) rc = dowel_db_begin(db, err);
     if (!rc) {
-        rc = save_row(&s, reference, mode, &written, err);
-        if (!rc) rc = dowel_db_commit(s.db, err);
-        if (rc) dowel_db_rollback(s.db);
+        for (size_t i = 0; !rc && i < count; i++) {
+            list[i].db = db;
+            rc = save_row(&list[i], mode, err);
+        }
+        if (!rc) rc = dowel_db_commit(db, err);
+        if (rc) dowel_db_rollback(db);
     }
-    dowel_database_release(d, s.db);
-    dowel_json_cleanse(s.shown);
-    dowel_json_cleanse(s.secrets);
-    if (!rc && revision) *revision = written;
+    dowel_database_release(d, db);
+    for (size_t i = 0; i < count; i++) {
+        dowel_json_cleanse(list[i].shown);
+        dowel_json_cleanse(list[i].secrets);
+    }
+    return rc;
+}
+
+int dowel_block_save(dowel *d, const char *reference, const json_t *document, dowel_save_mode mode, int64_t *revision,
+                     dowel_error *err) {
+    saving one = {.d = d, .reference = reference, .document = document};
+    int rc = save_all(d, &one, 1, mode, err);
+    if (!rc && revision) *revision = one.revision;
+    return rc;
+}
+
+int dowel_blocks_save(dowel *d, const json_t *blocks, dowel_save_mode mode, json_t **saved, dowel_error *err) {
+    size_t count = json_array_size(blocks), i;
+    saving *list = calloc(count + 1, sizeof *list);
+    if (!list) return no_memory(err);
+    json_t *entry, *report = json_array();
+    int rc = 0;
+    json_array_foreach((json_t *)blocks, i, entry) {
+        list[i] = (saving){.d = d,
+                           .reference = json_string_value(json_object_get(entry, "block")),
+                           .document = json_object_get(entry, "document")};
+        if (!list[i].reference) rc = dowel_fail(err, DOWEL_E_INVALID, "entry %zu names no block", i);
+    }
+    if (!rc) rc = save_all(d, list, count, mode, err);
+    for (i = 0; !rc && i < count; i++)
+        json_array_append_new(
+            report, json_pack("{s:s,s:I}", "block", list[i].reference, "revision", (json_int_t)list[i].revision));
+    free(list);
+    if (rc || !saved)
+        json_decref(report);
+    else
+        *saved = report;
     return rc;
 }
 

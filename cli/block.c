@@ -15,14 +15,18 @@ static const char *const usage =
     "       dowel block list [--type TYPE] [--json]\n"
     "       dowel block delete TYPE/NAME [--force]\n"
     "       dowel block edit TYPE/NAME\n"
-    "       dowel block check TYPE/NAME [--json]\n\n"
+    "       dowel block check TYPE/NAME [--json]\n"
+    "       dowel block import SOURCE [TYPE/NAME] [--overwrite] [--dry-run] [--json]\n"
+    "          SOURCE: --from-aws-profile PROFILE, --from-gcloud CONFIGURATION, --from-prefect FILE|-,\n"
+    "                  --from-airflow @FILE|-|env:VARIABLE, --from-rclone REMOTE[:BUCKET/FOLDER] [--config FILE|-]\n\n"
     "Secrets are given as @FILE, - (standard input), env:VARIABLE or prompt, never as they are: arguments can be seen "
     "by others.\n"
     "`dowel block save TYPE --help` lists a type's fields.\n\n"
     "Examples:\n"
     "  dowel block save gcp-credentials/prod --service-account-file key.json\n"
     "  dowel block save aws-credentials/prod --access-key-id AKIA... --secret-access-key prompt --region eu-west-1\n"
-    "  dowel block save s3-bucket/reports --bucket reports --credentials prod\n";
+    "  dowel block save s3-bucket/reports --bucket reports --credentials prod\n"
+    "  dowel block import --from-aws-profile work --dry-run\n";
 
 static int types(cli *c) {
     json_t *rows = json_array();
@@ -316,7 +320,7 @@ static int delete_block(cli *c, const char *reference, bool force) {
 }
 
 int cli_block(cli *c) {
-    static const char *const verbs[] = {"types", "save", "show", "list", "delete", "edit", "check", NULL},
+    static const char *const verbs[] = {"types", "save", "show", "list", "delete", "edit", "check", "import", NULL},
                              *const flags[] = {"json", "force", "show_secrets", "type", NULL};
     if (!c->argc || !strcmp(c->argv[0], "--help") || !strcmp(c->argv[0], "-h")) {
         fputs(usage, c->argc ? stdout : stderr);
@@ -334,6 +338,7 @@ int cli_block(cli *c) {
     if (!known) return cli_unknown_word(c, "dowel block --help", "block command", verb, verbs);
     if (cli_open(c)) return cli_failed(c);
     if (!strcmp(verb, "save")) return save(c);
+    if (!strcmp(verb, "import")) return cli_block_import(c);
     const char *name = NULL, *type = NULL;
     bool force = false, secrets = false;
     cli_flag flag;

@@ -3,6 +3,7 @@
 #define DOWEL_CLI_H
 
 #include <dowel/dowel.h>
+#include <dowel/stream.h>
 
 #include <stdio.h>
 
@@ -29,6 +30,8 @@ int cli_completion(cli *c);
 
 /* check.c: proves one block. */
 int cli_block_check(cli *c, const char *reference);
+/* import.c: saves what other tools keep. */
+int cli_block_import(cli *c);
 
 int cli_open(cli *c);
 /* Prints c->err and returns its exit status. */
@@ -59,6 +62,8 @@ int cli_unknown_flag(cli *c, const char *help, const cli_flag *flag, const dowel
 /* Reads a JSON object from the file, or standard input for -, that the flag names and merges it. */
 int cli_read_document(cli *c, const cli_flag *flag, json_t *object);
 int cli_read_file(cli *c, const char *path, json_t *object);
+/* Reads a file, or standard input for - once, `flag` being who reads it. The caller closes the sink, which overwrites what it holds. */
+int cli_read_text(cli *c, const char *flag, const char *path, dowel_sink **text);
 
 /* help.c */
 void cli_help_fields(const cli *c, const dowel_table *table);

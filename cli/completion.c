@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static const char *const verbs[][2] = {{"block", "types save show list delete edit check"},
+static const char *const verbs[][2] = {{"block", "types save show list delete edit check import"},
                                        {"task", "list show"},
                                        {"runs", "list show result resume"},
                                        {"completion", "bash zsh fish"},
@@ -74,6 +74,11 @@ static void bash(cli *c) {
     puts("' ;;\n    3:block:show:*|3:block:delete:*|3:block:edit:*|3:block:check:*) words=$(" SAVED ") ;;\n"
          "    *:block:show:*) words='--json --show-secrets' ;;\n"
          "    *:block:delete:*) words='--json --force' ;;\n"
+         "    *:block:import:*)\n"
+         "        words='--from-aws-profile --from-gcloud --from-prefect --from-airflow --from-rclone --config "
+         "--overwrite "
+         "--dry-run --json'\n"
+         "        case $last in --from-prefect|--config) words= ;; esac ;;\n"
          "    *:runs:resume:*) words='--json --take-over' ;;\n"
          "    3:runs:show:*|3:runs:result:*|3:runs:resume:*) words=$(dowel runs 2>/dev/null | awk 'NR > 1 {print $1}') "
          ";;\n"

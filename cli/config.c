@@ -48,6 +48,7 @@ int cli_config(cli *c) {
                      {"GCE_METADATA_TIMEOUT", false},
                      {"GCE_METADATA_DETECT_RETRIES", false},
                      {"NO_GCE_CHECK", false},
+                     {"RCLONE_CONFIG", false},
                      {"STORAGE_EMULATOR_HOST", false},
                      {"BIGQUERY_EMULATOR_HOST", false},
                      {"AWS_PROFILE", false},

@@ -150,9 +150,10 @@ int cli_unknown_flag(cli *c, const char *help, const cli_flag *flag, const dowel
                      near ? "?" : "");
 }
 
-int cli_read_file(cli *c, const char *path, json_t *object) {
+int cli_read_text(cli *c, const char *flag, const char *path, dowel_sink **text) {
     dowel_source *source;
-    int rc = dowel_source_file(path, &source, &c->err);
+    int rc = flag && !strcmp(path, "-") ? take_input(c, flag) : 0;
+    if (!rc) rc = dowel_source_file(path, &source, &c->err);
     if (rc) return rc;
     dowel_sink *sink = dowel_sink_memory(64u << 20);
     char buffer[16384];
@@ -163,20 +164,33 @@ int cli_read_file(cli *c, const char *path, json_t *object) {
         if (!rc && got) rc = dowel_sink_write(sink, buffer, got, &c->err);
     }
     OPENSSL_cleanse(buffer, sizeof buffer);
+    dowel_source_close(source);
+    if (rc)
+        dowel_sink_close(sink);
+    else
+        *text = sink;
+    return rc;
+}
+
+static int read_object(cli *c, const char *flag, const char *path, json_t *object) {
+    dowel_sink *text;
+    int rc = cli_read_text(c, flag, path, &text);
+    if (rc) return rc;
     const char *name = strcmp(path, "-") ? path : "standard input";
     json_t *document = NULL;
-    if (!rc) rc = dowel_json_parse(dowel_sink_bytes(sink).data, dowel_sink_bytes(sink).size, name, &document, &c->err);
+    rc = dowel_json_parse(dowel_sink_bytes(text).data, dowel_sink_bytes(text).size, name, &document, &c->err);
     if (!rc && !json_is_object(document)) rc = dowel_fail(&c->err, DOWEL_E_INVALID, "%s: expected a JSON object", name);
     if (!rc) json_object_update(object, document);
     json_decref(document);
-    dowel_sink_close(sink);
-    dowel_source_close(source);
+    dowel_sink_close(text);
     return rc;
+}
+
+int cli_read_file(cli *c, const char *path, json_t *object) {
+    return read_object(c, NULL, path, object);
 }
 
 int cli_read_document(cli *c, const cli_flag *flag, json_t *object) {
     const char *path = cli_flag_value(c, flag);
-    if (!path) return c->err.code;
-    int rc = strcmp(path, "-") ? 0 : take_input(c, "from");
-    return rc ? rc : cli_read_file(c, path, object);
+    return path ? read_object(c, "from", path, object) : c->err.code;
 }

@@ -26,7 +26,10 @@ typedef enum dowel_save_mode {
  * is borrowed. Nothing is changed on failure. *revision (may be NULL): 1 for a new block, one more with each overwrite. */
 DOWEL_API int dowel_block_save(dowel *d, const char *reference, const json_t *document, dowel_save_mode mode,
                                int64_t *revision, dowel_error *err);
-/* The same from a filled-in struct of the type: `dowel_block_save_struct(d, "gcs-bucket/data", &b, sizeof b, ...)`. */
+/* Several at once, all of them or none: `blocks` is an array of {"block": "type/name", "document": {...}}, what is referred to before what
+ * refers to it. *saved (may be NULL) is an array of {block, revision}, a new reference. */
+DOWEL_API int dowel_blocks_save(dowel *d, const json_t *blocks, dowel_save_mode mode, json_t **saved, dowel_error *err);
+/* One from a filled-in struct of the type: `dowel_block_save_struct(d, "gcs-bucket/data", &b, sizeof b, ...)`. */
 DOWEL_API int dowel_block_save_struct(dowel *d, const char *reference, const void *data, size_t size,
                                       dowel_save_mode mode, int64_t *revision, dowel_error *err);
 /* Loads with everything it refers to. The caller ends it with dowel_block_free. */

@@ -1,0 +1,224 @@
+/* dowel block import: the blocks that people have already, with other tools. */
+#include "cli.h"
+
+#include <dowel/import.h>
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct importing {
+    dowel_import_request request;
+    const char *given; /* the flag's value; NULL: no source yet */
+    const char *flag;
+    const char *config;
+    const char *reference; /* TYPE/NAME, or a name alone */
+    bool overwrite, dry_run;
+    dowel_sink *text;
+    char name[128], type[64];
+} importing;
+
+static const struct {
+    const char *flag;
+    dowel_import_source source;
+} sources[] = {{"from-aws-profile", DOWEL_IMPORT_AWS_PROFILE},
+               {"from-gcloud", DOWEL_IMPORT_GCLOUD},
+               {"from-prefect", DOWEL_IMPORT_PREFECT},
+               {"from-airflow", DOWEL_IMPORT_AIRFLOW},
+               {"from-rclone", DOWEL_IMPORT_RCLONE}};
+#define SOURCES (sizeof sources / sizeof sources[0])
+
+/* Exit status. */
+static int read_flags(cli *c, importing *in) {
+    static const char *const flags[] = {
+        "from_aws_profile", "from_gcloud", "from_prefect", "from_airflow", "from_rclone",
+        "config",           "overwrite",   "dry_run",      "json",         NULL};
+    cli_flag flag;
+    for (cli_kind kind; (kind = cli_next(c, &flag));) {
+        int rc = 0;
+        size_t i = 0;
+        while (i < SOURCES && strcmp(sources[i].flag, flag.name) != 0) i++;
+        if (kind == CLI_WORD && in->reference)
+            return cli_usage(c, "dowel block --help", "\"%.60s\" is too much", flag.word);
+        if (kind == CLI_WORD) {
+            in->reference = flag.word;
+        } else if (i < SOURCES && in->given) {
+            return cli_usage(c, "dowel block --help", "--%s and --%s: one source at a time", in->flag, flag.name);
+        } else if (i < SOURCES) {
+            in->given = cli_flag_value(c, &flag);
+            in->flag = sources[i].flag;
+            in->request.source = sources[i].source;
+            rc = in->given ? 0 : c->err.code;
+        } else if (!strcmp(flag.name, "config")) {
+            rc = (in->config = cli_flag_value(c, &flag)) ? 0 : c->err.code;
+        } else if (!strcmp(flag.name, "overwrite")) {
+            rc = cli_switch(c, &flag, &in->overwrite);
+        } else if (!strcmp(flag.name, "dry-run")) {
+            rc = cli_switch(c, &flag, &in->dry_run);
+        } else if (!strcmp(flag.name, "json")) {
+            rc = cli_switch(c, &flag, &c->json);
+        } else {
+            return cli_unknown_flag(c, "dowel block --help", &flag, NULL, flags);
+        }
+        if (rc) return cli_failed(c);
+    }
+    if (!in->given)
+        return cli_usage(c, "dowel block --help", "import from what? --from-aws-profile PROFILE, for example");
+    if (in->config && in->request.source != DOWEL_IMPORT_RCLONE)
+        return cli_usage(c, "dowel block --help", "--config belongs to --from-rclone");
+    return 0;
+}
+
+static int read_file(cli *c, importing *in, const char *flag, const char *path) {
+    int rc = cli_read_text(c, flag, path, &in->text);
+    if (rc) return rc;
+    in->request.text = dowel_sink_bytes(in->text).data;
+    in->request.size = dowel_sink_bytes(in->text).size;
+    if (!in->request.text) in->request.text = "";
+    in->request.origin = strcmp(path, "-") ? path : "standard input";
+    return 0;
+}
+
+/* Airflow's connections are texts with a password in them: never an argument. Airflow itself has them in AIRFLOW_CONN_ID. */
+static int read_connection(cli *c, importing *in) {
+    const char *given = in->given;
+    if (!strncmp(given, "env:", 4)) {
+        in->request.text = getenv(given + 4);
+        in->request.origin = given + 4;
+        if (!in->request.text || !*in->request.text)
+            return dowel_fail(&c->err, DOWEL_E_INVALID, "--from-airflow: the variable %s is not set", given + 4);
+        in->request.size = strlen(in->request.text);
+        if (!strncmp(given + 4, "AIRFLOW_CONN_", 13)) in->request.which = given + 17;
+        return 0;
+    }
+    if (*given == '@') return read_file(c, in, "from-airflow", given + 1);
+    if (!strcmp(given, "-")) return read_file(c, in, "from-airflow", given);
+    dowel_fail(&c->err, DOWEL_E_INVALID,
+               "--from-airflow: a connection holds a secret: it must not be an argument, which others can see");
+    dowel_error_hint(&c->err, "give @FILE, - (standard input) or env:VARIABLE, such as env:AIRFLOW_CONN_MY_AWS");
+    return DOWEL_E_INVALID;
+}
+
+static int prepare(cli *c, importing *in) {
+    in->request.which = in->given;
+    if (in->reference) {
+        const char *slash = strchr(in->reference, '/');
+        snprintf(in->type, sizeof in->type, "%.*s", slash ? (int)(slash - in->reference) : 0, in->reference);
+        snprintf(in->name, sizeof in->name, "%.120s", slash ? slash + 1 : in->reference);
+        in->request.name = in->name;
+        const dowel_block_type *type;
+        if (*in->type && dowel_find_block_type(c->d, in->type, &type, &c->err)) return c->err.code;
+        /* Importers make names of what other tools allow; who says a name gets that one. */
+        for (const char *p = in->name; *p; p++)
+            if (!islower((unsigned char)*p) && !isdigit((unsigned char)*p) && *p != '-')
+                return dowel_fail(&c->err, DOWEL_E_INVALID, "\"%.63s\" is no name of a block: a-z, 0-9 and - make one",
+                                  in->name);
+    }
+    switch (in->request.source) {
+    case DOWEL_IMPORT_PREFECT: in->request.which = NULL; return read_file(c, in, "from-prefect", in->given);
+    case DOWEL_IMPORT_AIRFLOW: in->request.which = NULL; return read_connection(c, in);
+    case DOWEL_IMPORT_GCLOUD:
+        if (!strcmp(in->given, "active")) in->request.which = NULL;
+        return 0;
+    case DOWEL_IMPORT_RCLONE: return in->config ? read_file(c, in, "config", in->config) : 0;
+    case DOWEL_IMPORT_AWS_PROFILE: return 0;
+    }
+    return 0;
+}
+
+/* Each document as it would be saved; a mistake in one is found here, before anything is. */
+static int check_blocks(cli *c, const importing *in, const json_t *blocks, json_t *masked) {
+    size_t i, count = json_array_size(blocks);
+    json_t *entry;
+    json_array_foreach((json_t *)blocks, i, entry) {
+        char name[128];
+        const char *reference = json_string_value(json_object_get(entry, "block"));
+        const json_t *document = json_object_get(entry, "document");
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(reference, "/"), reference);
+        if (i + 1 == count && *in->type && strcmp(in->type, name) != 0)
+            return dowel_fail(&c->err, DOWEL_E_INVALID, "--%s gives a block of type %s, not %s", in->flag, name,
+                              in->type);
+        const dowel_block_type *type;
+        dowel_record *record;
+        int rc = dowel_find_block_type(c->d, name, &type, &c->err);
+        if (!rc) rc = dowel_record_decode(type->table, document, NULL, &record, &c->err);
+        if (rc) return rc;
+        dowel_record_free(record);
+        json_array_append_new(
+            masked, json_pack("{s:s,s:o}", "block", reference, "document", dowel_fields_mask(type->table, document)));
+    }
+    return 0;
+}
+
+static void print_warnings(const json_t *warnings) {
+    size_t i;
+    json_t *one;
+    json_array_foreach((json_t *)warnings, i, one) {
+        char *text = dowel_printable(json_string_value(one), false);
+        fprintf(stderr, "dowel: warning: %s\n", text ? text : "");
+        free(text);
+    }
+}
+
+static void print_masked(cli *c, const json_t *masked, const json_t *warnings) {
+    size_t i;
+    json_t *entry, *value;
+    const char *key;
+    if (c->json) {
+        json_t *all = json_pack("{s:O,s:O}", "blocks", (json_t *)masked, "warnings", (json_t *)warnings);
+        cli_print_json(all);
+        json_decref(all);
+        return;
+    }
+    json_array_foreach((json_t *)masked, i, entry) {
+        json_t *document = json_object_get(entry, "document");
+        json_object_foreach(document, key, value) {
+            const char *block = json_string_value(json_object_get(value, "$block"));
+            if (block) json_object_set_new(document, key, json_string(block));
+        }
+        printf("%s%s\n", i ? "\n" : "", json_string_value(json_object_get(entry, "block")));
+        cli_print_value(c, document, NULL);
+    }
+    puts("\nnothing was saved");
+}
+
+static void print_saved(cli *c, const json_t *saved, const json_t *warnings) {
+    size_t i;
+    json_t *entry;
+    if (c->json) {
+        json_t *all = json_pack("{s:O,s:O}", "blocks", (json_t *)saved, "warnings", (json_t *)warnings);
+        cli_print_json(all);
+        json_decref(all);
+        return;
+    }
+    json_array_foreach((json_t *)saved, i, entry) {
+        printf("saved %s (revision %lld)\n", json_string_value(json_object_get(entry, "block")),
+               (long long)json_integer_value(json_object_get(entry, "revision")));
+    }
+}
+
+int cli_block_import(cli *c) {
+    importing in = {0};
+    json_t *imported = NULL, *saved = NULL, *masked = json_array();
+    int status = read_flags(c, &in);
+    if (status) {
+        json_decref(masked);
+        return status;
+    }
+    int rc = prepare(c, &in);
+    if (!rc) rc = dowel_import(&in.request, &imported, &c->err);
+    const json_t *blocks = json_object_get(imported, "blocks"), *warnings = json_object_get(imported, "warnings");
+    if (!rc) rc = check_blocks(c, &in, blocks, masked);
+    if (!rc && !in.dry_run)
+        rc = dowel_blocks_save(c->d, blocks, in.overwrite ? DOWEL_SAVE_OVERWRITE : DOWEL_SAVE_NEW, &saved, &c->err);
+    if (rc == DOWEL_E_EXISTS)
+        dowel_error_hint(&c->err, "--overwrite replaces it, NAME calls it otherwise; nothing was saved");
+    if (!rc && !c->json) print_warnings(warnings);
+    if (!rc && in.dry_run) print_masked(c, masked, warnings);
+    if (!rc && saved) print_saved(c, saved, warnings);
+    json_decref(saved);
+    json_decref(masked);
+    dowel_import_free(imported);
+    dowel_sink_close(in.text);
+    return rc ? cli_failed(c) : 0;
+}
