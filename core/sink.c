@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -93,8 +94,9 @@ static int file_commit(void *context, dowel_error *err) {
 
 static void file_close(void *context) {
     file *f = context;
-    if (f->fd > STDERR_FILENO) close(f->fd);
+    /* While the lock holds: afterwards the name may be another's. */
     if (f->temporary && !f->committed) unlinkat(f->folder, f->temporary, 0);
+    if (f->fd > STDERR_FILENO) close(f->fd);
     if (f->folder >= 0) close(f->folder);
     free(f->temporary);
     free(f->name);
@@ -105,17 +107,31 @@ static void file_close(void *context) {
 static const dowel_sink_ops file_ops = {file_write, file_restart, file_commit, file_close},
                             stream_ops = {file_write, NULL, file_commit, file_close};
 
-/* Opens the file beside `name` that takes the bytes until they are all there. */
+/* Whether the file that was opened is ours alone: nobody else writes it, and it still has its name. */
+static bool is_ours(const file *f) {
+    struct stat opened, named;
+    return !flock(f->fd, LOCK_EX | LOCK_NB) && !fstat(f->fd, &opened) &&
+           !fstatat(f->folder, f->temporary, &named, AT_SYMLINK_NOFOLLOW) && opened.st_dev == named.st_dev &&
+           opened.st_ino == named.st_ino && S_ISREG(opened.st_mode) && opened.st_nlink == 1 &&
+           opened.st_uid == geteuid();
+}
+
+/* Opens the file beside `name` that takes the bytes until they are all there. Its name is always the same, so that what a killed process left is
+ * taken over by the next one for the same file; where another process is at it, or something else is in the way, it is a random one. */
 static int open_temporary(file *f) {
     const char *slash = strrchr(f->name, '/'), *last = slash ? slash + 1 : f->name;
     size_t size = strlen(f->name) + 24;
     unsigned char noise[6];
     /* A name may be as long as names can be. */
-    int length = (int)strlen(last) < NAME_MAX - 20 ? (int)strlen(last) : NAME_MAX - 20;
+    int folder = (int)(last - f->name), length = (int)strlen(last) < NAME_MAX - 20 ? (int)strlen(last) : NAME_MAX - 20;
     f->temporary = malloc(size);
     if (!f->temporary || RAND_bytes(noise, sizeof noise) != 1) return errno = ENOMEM;
-    snprintf(f->temporary, size, "%.*s.%.*s.%02x%02x%02x%02x%02x%02x", (int)(last - f->name), f->name, length, last,
-             noise[0], noise[1], noise[2], noise[3], noise[4], noise[5]);
+    snprintf(f->temporary, size, "%.*s.%.*s.dowel", folder, f->name, length, last);
+    f->fd = openat(f->folder, f->temporary, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
+    if (f->fd >= 0 && is_ours(f) && !ftruncate(f->fd, 0)) return 0;
+    if (f->fd >= 0) close(f->fd);
+    snprintf(f->temporary, size, "%.*s.%.*s.%02x%02x%02x%02x%02x%02x", folder, f->name, length, last, noise[0],
+             noise[1], noise[2], noise[3], noise[4], noise[5]);
     f->fd = openat(f->folder, f->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (f->fd >= 0) return 0;
     int why = errno;

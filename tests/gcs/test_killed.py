@@ -188,6 +188,24 @@ def test_given_up_is_forgotten():
     check("refused")
 
 
+def test_several_into_one_file():
+    """Each writes beside it in a file of its own; whoever is last wins, and one that is killed does not disturb the others."""
+    BUCKET.blob("one").upload_from_string(DATA)
+    folder = os.path.join(TMP, "one")
+    os.mkdir(folder)
+    target = os.path.join(folder, "target")
+    PROXY.reset(lambda r: time.sleep(0.01))
+    for _ in range(3):
+        running = [start("call", "gcs.download", "--bucket", "killed", "--name", "one", "--file", target, "--part-size", "256KiB",
+                         stdout=subprocess.DEVNULL) for _ in range(4)]
+        running[0].kill()
+        assert [p.wait() for p in running][1:] == [0, 0, 0]
+        assert open(target, "rb").read() == DATA
+    dowel("call", "gcs.download", "--bucket", "killed", "--name", "one", "--file", target)
+    left = [name for name in os.listdir(folder) if name != "target"]
+    assert not [name for name in left if name.endswith(".dowel")] and len(left) <= 3, left
+
+
 def kill_somewhere(words, longest, chance):
     """Runs a command, kills it after a random while, resumes it until it is through. How often it had to be."""
     process = start(*words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -228,7 +246,7 @@ def test_killed_anywhere():
                 check(f"up-{number}")
             else:
                 assert open(target, "rb").read() == DATA, (number, SEED)
-                seen = sorted(name for name in os.listdir(folder) if not name.startswith("."))
+                seen = sorted(os.listdir(folder))  # what the killed process left, too
                 assert seen == sorted(f"got-{n}" for n in range(number + 1)), (seen, SEED)
         print(f"{way}: {KILLS - 1} killed within {longest:.2f} s, {resumed} resumed")
     assert {b.name for b in BUCKET.list_blobs(prefix="up-")} == {f"up-{n}" for n in range(KILLS)}
