@@ -173,7 +173,5 @@ int dowel_gcp_check(dowel *d, dowel_block *block, json_t *report, dowel_error *e
 
 /* https, or http to this machine: where secrets may be sent. */
 bool dowel_gcp_safe_url(const char *url);
-/* http or https to this machine. */
-bool dowel_gcp_local_url(const char *url);
 
 #endif

@@ -2,7 +2,6 @@
 #include "gcp.h"
 #include "sealing.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 #include <strings.h>
 
@@ -26,26 +25,9 @@ static const dowel_field fields[] = {
      .doc = "Token endpoint, in place of the one that the key file names."},
     {0}};
 
-bool dowel_gcp_local_url(const char *url) {
-    size_t scheme = !strncasecmp(url, "https://", 8) ? 8 : !strncasecmp(url, "http://", 7) ? 7 : 0;
-    if (!scheme) return false;
-    const char *host = url + scheme;
-    size_t length = strcspn(host, "/?#");
-    if (memchr(host, '@', length) || memchr(host, '\\', length)) return false;
-    size_t name = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/?#");
-    if (name > length) return false;
-    if (name == 9 && !strncasecmp(host, "localhost", 9)) return true;
-    if (name == 5 && !strncmp(host, "[::1]", 5)) return true;
-    char text[INET_ADDRSTRLEN] = "";
-    struct in_addr address;
-    if (name >= sizeof text) return false;
-    memcpy(text, host, name);
-    return inet_pton(AF_INET, text, &address) == 1 && ntohl(address.s_addr) >> 24 == 127;
-}
-
 bool dowel_gcp_safe_url(const char *url) {
     if (!strncasecmp(url, "https://", 8)) return url[8] && url[8] != '/';
-    return dowel_gcp_local_url(url);
+    return dowel_url_is_local(url);
 }
 
 /* A command line gives the key as an object; other programs store its text. */

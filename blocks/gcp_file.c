@@ -87,7 +87,7 @@ static int parse_authorized_user(const json_t *document, const char *origin, dow
     if (!rc) rc = dowel_gcp_take(document, "refresh_token", true, origin, &id->refresh_token, err);
     if (!rc) rc = dowel_gcp_take(document, "rapt_token", false, origin, &id->rapt, err);
     if (!rc) rc = dowel_gcp_take(document, "token_uri", false, origin, &id->token_uri, err);
-    if (!rc && !(id->token_uri && dowel_gcp_local_url(id->token_uri)))
+    if (!rc && !(id->token_uri && dowel_url_is_local(id->token_uri)))
         rc = dowel_gcp_set(&id->token_uri, DOWEL_GCP_TOKEN_URI, err);
     if (!rc) rc = dowel_gcp_take_scopes(document, id, err);
     return rc;

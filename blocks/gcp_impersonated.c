@@ -64,7 +64,7 @@ int dowel_gcp_act_as(const char *url, bool url_as_given, const json_t *document,
     int rc = dowel_gcp_set(&id->universe, source->universe, err);
     if (!rc) rc = dowel_gcp_set(&source->acts_as, id->email, err);
     if (rc) return rc;
-    id->iam = url_as_given || dowel_gcp_local_url(url)
+    id->iam = url_as_given || dowel_url_is_local(url)
                   ? strndup(url, (size_t)(verb - url))
                   : standard_resource(id->universe ? id->universe : DOWEL_GCP_UNIVERSE, id->email);
     if (!id->iam) return no_memory(err);

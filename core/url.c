@@ -1,9 +1,11 @@
-/* Growing text and percent-encoding. */
+/* Growing text, percent-encoding, and which addresses are this machine's own. */
 #include "http_private.h"
 
+#include <arpa/inet.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 void dowel_text_add(dowel_text *text, const char *data, size_t size) {
     if (text->failed) return;
@@ -54,4 +56,21 @@ char *dowel_percent_encode(const char *text, const char *keep) {
     if (!encoded.failed) return encoded.data;
     dowel_text_free(&encoded);
     return NULL;
+}
+
+bool dowel_url_is_local(const char *url) {
+    size_t scheme = !strncasecmp(url, "https://", 8) ? 8 : !strncasecmp(url, "http://", 7) ? 7 : 0;
+    if (!scheme) return false;
+    const char *host = url + scheme;
+    size_t length = strcspn(host, "/?#");
+    if (memchr(host, '@', length) || memchr(host, '\\', length)) return false;
+    size_t name = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/?#");
+    if (name > length) return false;
+    if (name == 9 && !strncasecmp(host, "localhost", 9)) return true;
+    if (name == 5 && !strncmp(host, "[::1]", 5)) return true;
+    char text[INET_ADDRSTRLEN] = "";
+    struct in_addr address;
+    if (name >= sizeof text) return false;
+    memcpy(text, host, name);
+    return inet_pton(AF_INET, text, &address) == 1 && ntohl(address.s_addr) >> 24 == 127;
 }

@@ -99,6 +99,7 @@ int dowel_s3_client_open_for(dowel *d, const dowel_s3_bucket *of, dowel_s3_clien
     else if (endpoint)
         n = snprintf(c->base, sizeof c->base, "%s", endpoint);
     c->tls = !strncmp(c->base, "https:", 6);
+    c->guarded = c->tls || dowel_url_is_local(c->base);
     const dowel_aws_credentials *credentials =
         c->bucket->credentials ? dowel_block_data_as(c->bucket->credentials, &dowel_aws_credentials_type) : NULL;
     c->anonymous = credentials && credentials->anonymous;

@@ -16,6 +16,7 @@ typedef struct dowel_s3_client {
     char base[512]; /* of the bucket's requests */
     bool path_style;
     bool tls;
+    bool guarded;   /* nobody on the way can change a body: TLS, or this machine */
     bool anonymous; /* nothing is signed */
 } dowel_s3_client;
 

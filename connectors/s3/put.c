@@ -41,7 +41,7 @@ typedef struct protection {
 static protection protect(const dowel_s3_client *c, const dowel_s3_put_args *args) {
     int choice = args->checksum;
     bool plain = dowel_s3_plain(c);
-    protection p = {.checksum = plain ? NULL : dowel_s3_checksum_of(choice), .sign = !c->tls && !c->anonymous};
+    protection p = {.checksum = plain ? NULL : dowel_s3_checksum_of(choice), .sign = !c->guarded && !c->anonymous};
     p.md5 = choice == DOWEL_S3_MD5 || (plain && choice != DOWEL_S3_NONE);
     /* Some servers would keep the framing as part of an encoding of the object's own. */
     p.trailing = p.checksum && c->tls && !c->anonymous && !args->content_encoding;
@@ -124,7 +124,7 @@ static int send_once(dowel *d, dowel_s3_upload *u, dowel_http_request *r, dowel_
         rc = add_trailer(r, p->checksum, part, &body, err);
     else if (!rc)
         rc = read_first(r, p, part, md5, err);
-    if (!rc && !p->trailing && u->client->tls) dowel_http_header(r, "x-amz-content-sha256", "UNSIGNED-PAYLOAD");
+    if (!rc && !p->trailing && u->client->guarded) dowel_http_header(r, "x-amz-content-sha256", "UNSIGNED-PAYLOAD");
     if (!rc) {
         dowel_http_source(r, body ? body : part->source);
         dowel_http_progress(r, 0, whole ? part->size : -1);

@@ -335,5 +335,19 @@ def test_bucket_names():
         assert "bucket" in said, said
 
 
+def test_what_others_could_change_on_the_way_is_signed():
+    """Over TLS and to this machine a body need not be part of the signature; over plain http to any other address it is."""
+    data = os.urandom(5000)
+    path = write("guarded", data)
+    beyond = URL.replace("127.0.0.1", "0.0.0.0")  # the same server, by an address that is not known to be this machine's
+    dowel("block", "save", "s3-bucket/beyond", "--bucket", BUCKET, "--credentials", "demo", "--endpoint", beyond)
+    for bucket, signed in (("beyond", True), ("objects", False)):
+        done = run("call", "s3.put", "--bucket", bucket, "--file", path, "--key", "guarded", env={"DOWEL_LOG": "debug"})
+        said = done.stderr.decode()
+        assert done.returncode == 0, said
+        assert (hashlib.sha256(data).hexdigest() in said) == signed and ("UNSIGNED-PAYLOAD" in said) != signed, said
+        check("guarded", data)
+
+
 if __name__ == "__main__":
     main(globals())

@@ -177,6 +177,8 @@ DOWEL_API void dowel_transport_close(dowel_transport *transport);
 
 /* Percent-encodes; keeps unreserved characters and those in `keep` (may be NULL). Newly allocated. */
 DOWEL_API char *dowel_percent_encode(const char *text, const char *keep);
+/* An http or https address of this machine: localhost or a loopback address. Nobody is on the way to it. */
+DOWEL_API bool dowel_url_is_local(const char *url);
 
 #ifdef __cplusplus
 }
