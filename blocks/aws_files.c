@@ -84,13 +84,9 @@ int dowel_aws_read_token(const char *path, char **token, dowel_error *err) {
     if (rc)
         return dowel_fail(err, rc == DOWEL_E_NO_MEMORY ? rc : DOWEL_E_CREDENTIALS, "the token file: %s", why.message);
     while (size && strchr(" \t\r\n", (*token)[size - 1])) (*token)[--size] = 0;
-    bool clean = size > 0;
-    for (size_t i = 0; i < size; i++)
-        if ((unsigned char)(*token)[i] <= ' ' || (*token)[i] == 0x7f) clean = false;
-    if (clean) return 0;
+    if (size && strlen(*token) == size) return 0;
     OPENSSL_cleanse(*token, size);
     free(*token);
     *token = NULL;
-    return dowel_fail(err, DOWEL_E_CREDENTIALS, "the token file %s %s", path,
-                      size ? "has white space or control characters within the token" : "is empty");
+    return dowel_fail(err, DOWEL_E_CREDENTIALS, "the token file %s %s", path, size ? "has a NUL byte" : "is empty");
 }

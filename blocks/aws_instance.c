@@ -61,9 +61,13 @@ static int get_token(dowel *d, const char *endpoint, bool asked, bool version_1,
     dowel_http_body(r, "", 0);
     dowel_http_response *response = NULL;
     dowel_error why;
-    int rc = 0, attempts = asked ? 1 : (int)number_in("AWS_METADATA_SERVICE_NUM_ATTEMPTS", 1);
-    do rc = dowel_http_send(d, r, &response, &why);
-    while (rc && why.retryable && (--attempts > 0) && !dowel_sleep(d, 0.2, NULL));
+    /* `metadata` tries again by itself. A service that is there but in trouble is asked three times in any case. */
+    int rc = 0, most = asked ? 1 : (int)number_in("AWS_METADATA_SERVICE_NUM_ATTEMPTS", 1);
+    for (int attempt = 1;; attempt++) {
+        rc = dowel_http_send(d, r, &response, &why);
+        if (!rc || !why.retryable || asked || attempt >= (why.http_status && most < 3 ? 3 : most)) break;
+        if (dowel_sleep(d, 0.2, NULL)) break;
+    }
     dowel_http_free(r);
     if (!rc) {
         *token = line_of(response);
@@ -135,9 +139,17 @@ int dowel_aws_from_instance(dowel *d, const dowel_aws_settings *settings, bool a
     if (rc) return rc;
     char *endpoint = NULL, *token = NULL;
     rc = find_endpoint(settings, &endpoint, err);
-    if (!rc) rc = get_token(d, endpoint, asked, !refuse_1, &token, err);
-    if (rc == 1) rc = get_keys(d, endpoint, token, keys, err);
-    dowel_aws_drop(token);
+    for (int attempt = 1; !rc && endpoint; attempt++) {
+        dowel_error why = {0};
+        rc = get_token(d, endpoint, asked, !refuse_1, &token, err);
+        if (rc != 1) break;
+        rc = get_keys(d, endpoint, token, keys, &why);
+        dowel_aws_drop(token);
+        token = NULL;
+        if (rc < 0 && err) *err = why;
+        if (rc >= 0 || why.http_status != 401 || attempt == 2) break;
+        rc = 0; /* the token holds no more: the instance was stopped, or the clock jumped */
+    }
     free(endpoint);
     return rc;
 }

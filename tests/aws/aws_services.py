@@ -57,13 +57,19 @@ class Handler(BaseHTTPRequestHandler):
     def metadata(self, services, path):
         role = "/latest/meta-data/iam/security-credentials/"
         if path == "/latest/api/token":
-            if services.metadata_version == 1:
+            if services.trouble:
+                services.trouble -= 1
+                self.send(503)
+            elif services.metadata_version == 1:
                 self.send(404)
             elif self.command != "PUT" or not self.headers.get("x-aws-ec2-metadata-token-ttl-seconds"):
                 self.send(400)
             else:
                 self.send(200, "metadata-token", "text/plain", x_aws_ec2_metadata_token_ttl_seconds="21600")
         elif services.metadata_version == 2 and self.headers.get("x-aws-ec2-metadata-token") != "metadata-token":
+            self.send(401)
+        elif services.stale_tokens:
+            services.stale_tokens -= 1
             self.send(401)
         elif services.role and path == role:
             self.send(200, services.role, "text/plain")
@@ -99,6 +105,7 @@ class Services:
         self.container_token = "container-token"
         self.metadata_version = 2
         self.role = "instance-role"
+        self.trouble = self.stale_tokens = 0  # how many of the next requests fail
         self.tokens = {"login-token"}
         self.refresh_token = "refresh-me"
         self.issued = 0

@@ -266,7 +266,7 @@ def test_containers():
         assert world.dowel()["access_key_id"] == "ASIACONTAINER"
     with open(os.path.join(world.home, "pod-token"), "w") as file:
         file.write("two\nlines")
-    both_refuse(world, "white space")
+    both_refuse(world, "line break")
     both_refuse(World(AWS_CONTAINER_CREDENTIALS_FULL_URI=full, AWS_CONTAINER_AUTHORIZATION_TOKEN="wrong"), "who are you")
     for bad in ("http://192.0.2.1/keys", "http://example.com/keys", "http://127.0.0.1.example.com/", "http://169.254.170.24/x", "ftp://127.0.0.1/"):
         both_refuse(World(AWS_CONTAINER_CREDENTIALS_FULL_URI=bad), "AWS_CONTAINER_CREDENTIALS_FULL_URI")
@@ -300,6 +300,10 @@ def test_instances():
     same(World(**here, AWS_EC2_METADATA_V1_DISABLED="false"))
     same(World("[default]\nec2_metadata_v1_disabled = false\n", **here))
     services.metadata_version = 2
+    services.trouble = 2
+    assert World(**here).dowel()["access_key_id"] == "ASIAINSTANCE"
+    services.stale_tokens = 1
+    assert World(**here).dowel()["access_key_id"] == "ASIAINSTANCE"
     both_refuse(World(AWS_EC2_METADATA_DISABLED="false", AWS_EC2_METADATA_SERVICE_ENDPOINT="http://127.0.0.1:9"), "no AWS keys")
     both_refuse(World(AWS_EC2_METADATA_SERVICE_ENDPOINT=services.url), "no AWS keys")
 
