@@ -1,5 +1,5 @@
 /* Secret handles of runs (upload sessions) are kept sealed with the registry's keys. */
-#include "sealing.h"
+#include "keyring.h"
 
 #include "types.h"
 
@@ -21,15 +21,13 @@ static int seal(dowel *d, const char *owner, const char *plain, char **sealed, d
 }
 
 static int open_sealed(dowel *d, const char *owner, const char *sealed, char **plain, dowel_error *err) {
-    const dowel_keys *keys;
     const dowel_sealed_for bound = {"run", owner, 1};
     void *blob = NULL, *text = NULL;
     size_t size = 0, length = 0;
     char id[DOWEL_KEY_ID_SIZE];
-    int rc = dowel_keys_get(d, false, &keys, err);
-    if (!rc) rc = dowel_base64_decode(sealed, &blob, &size);
+    int rc = dowel_base64_decode(sealed, &blob, &size);
     if (!rc) rc = dowel_sealed_key_id(blob, size, id, err);
-    if (!rc) rc = dowel_unseal(keys, &bound, id, blob, size, &text, &length, err);
+    if (!rc) rc = dowel_open_sealed(d, &bound, id, blob, size, &text, &length, err);
     if (!rc) *plain = text;
     free(blob);
     return rc;

@@ -1,6 +1,8 @@
 /* Saving, loading, showing, listing and deleting blocks by name. */
 #include "stored.h"
 
+#include "keyring.h"
+
 #include <dowel/stream.h>
 
 #include <openssl/crypto.h>

@@ -10,8 +10,6 @@
 #include <string.h>
 
 #define FORMAT 1
-#define NONCE 12
-#define TAG 16
 #define ID_LENGTH (DOWEL_KEY_ID_SIZE - 1)
 #define HEADER (2 + ID_LENGTH)
 #define LARGEST ((size_t)64 << 20)
@@ -26,51 +24,58 @@ static int associated(const dowel_sealed_for *owner, const char *key_id, char te
                     (long long)owner->revision, 0, key_id);
 }
 
+bool dowel_gcm_seal(const unsigned char key[DOWEL_KEY_SIZE], const void *bound, size_t bound_size, const void *plain,
+                    size_t size, unsigned char *out) {
+    unsigned char *nonce = out, *text = nonce + DOWEL_GCM_NONCE;
+    int length = 0, last = 0;
+    EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
+    bool ok = cipher && RAND_bytes(nonce, DOWEL_GCM_NONCE) == 1 &&
+              EVP_EncryptInit_ex(cipher, EVP_aes_256_gcm(), NULL, key, nonce) == 1 &&
+              EVP_EncryptUpdate(cipher, NULL, &length, bound, (int)bound_size) == 1 &&
+              EVP_EncryptUpdate(cipher, text, &length, plain, (int)size) == 1 &&
+              EVP_EncryptFinal_ex(cipher, text + length, &last) == 1 &&
+              EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_GET_TAG, DOWEL_GCM_TAG, text + size) == 1 &&
+              (size_t)length + (size_t)last == size;
+    EVP_CIPHER_CTX_free(cipher);
+    return ok;
+}
+
+bool dowel_gcm_open(const unsigned char key[DOWEL_KEY_SIZE], const void *bound, size_t bound_size,
+                    const unsigned char *in, size_t size, unsigned char *out) {
+    const unsigned char *nonce = in, *text = nonce + DOWEL_GCM_NONCE;
+    size_t text_size = size - DOWEL_GCM_NONCE - DOWEL_GCM_TAG;
+    int length = 0, last = 0;
+    unsigned char tag[DOWEL_GCM_TAG];
+    memcpy(tag, text + text_size, DOWEL_GCM_TAG);
+    EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
+    bool ok = cipher && EVP_DecryptInit_ex(cipher, EVP_aes_256_gcm(), NULL, key, nonce) == 1 &&
+              EVP_DecryptUpdate(cipher, NULL, &length, bound, (int)bound_size) == 1 &&
+              EVP_DecryptUpdate(cipher, out, &length, text, (int)text_size) == 1 &&
+              EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_SET_TAG, DOWEL_GCM_TAG, tag) == 1 &&
+              EVP_DecryptFinal_ex(cipher, out + length, &last) == 1;
+    EVP_CIPHER_CTX_free(cipher);
+    if (!ok) OPENSSL_cleanse(out, text_size);
+    return ok;
+}
+
 int dowel_seal(const dowel_key *key, const dowel_sealed_for *owner, const void *plain, size_t size, void **sealed,
                size_t *sealed_size, dowel_error *err) {
     char bound[256];
-    int bound_size = associated(owner, key->id, bound), length = 0, last = 0;
+    int bound_size = associated(owner, key->id, bound);
     if (bound_size <= 0 || (size_t)bound_size >= sizeof bound || size > LARGEST)
         return dowel_fail(err, DOWEL_E_INVALID, "block %s/%s: too large to seal", owner->type, owner->name);
-    unsigned char *out = malloc(HEADER + NONCE + size + TAG);
-    EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
-    if (!out || !cipher) {
-        free(out);
-        EVP_CIPHER_CTX_free(cipher);
-        return no_memory(err);
-    }
+    unsigned char *out = malloc(HEADER + DOWEL_GCM_NONCE + size + DOWEL_GCM_TAG);
+    if (!out) return no_memory(err);
     out[0] = FORMAT;
     out[1] = ID_LENGTH;
     memcpy(out + 2, key->id, ID_LENGTH);
-    unsigned char *nonce = out + HEADER, *text = nonce + NONCE;
-    int ok = RAND_bytes(nonce, NONCE) == 1 &&
-             EVP_EncryptInit_ex(cipher, EVP_aes_256_gcm(), NULL, key->bytes, nonce) == 1 &&
-             EVP_EncryptUpdate(cipher, NULL, &length, (unsigned char *)bound, bound_size) == 1 &&
-             EVP_EncryptUpdate(cipher, text, &length, plain, (int)size) == 1 &&
-             EVP_EncryptFinal_ex(cipher, text + length, &last) == 1 &&
-             EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_GET_TAG, TAG, text + size) == 1;
-    EVP_CIPHER_CTX_free(cipher);
-    if (!ok || (size_t)length + (size_t)last != size) {
+    if (!dowel_gcm_seal(key->bytes, bound, (size_t)bound_size, plain, size, out + HEADER)) {
         free(out);
         return dowel_fail(err, DOWEL_E_INTERNAL, "block %s/%s: sealing failed", owner->type, owner->name);
     }
     *sealed = out;
-    *sealed_size = HEADER + NONCE + size + TAG;
+    *sealed_size = HEADER + DOWEL_GCM_NONCE + size + DOWEL_GCM_TAG;
     return 0;
-}
-
-static int damaged(const dowel_sealed_for *owner, const char *why, dowel_error *err) {
-    int rc = dowel_fail(err, DOWEL_E_CORRUPT, "block %s/%s: its sealed secrets are damaged (%s)", owner->type,
-                        owner->name, why);
-    dowel_error_hint(err, "nothing was changed; save the block again with its secrets, or restore the database");
-    return rc;
-}
-
-static int no_key(const dowel_keys *keys, const dowel_sealed_for *owner, const char *key_id, dowel_error *err) {
-    int rc = dowel_fail(err, DOWEL_E_KEY, "block %s/%s was sealed with key %s; the key in use is %s", owner->type,
-                        owner->name, key_id, keys->count ? keys->list[0].id : "none");
-    dowel_error_hint(err, "give the key that sealed it in DOWEL_KEY or DOWEL_KEY_FILE; nothing was changed");
-    return rc;
 }
 
 int dowel_sealed_key_id(const void *sealed, size_t sealed_size, char id[DOWEL_KEY_ID_SIZE], dowel_error *err) {
@@ -82,41 +87,40 @@ int dowel_sealed_key_id(const void *sealed, size_t sealed_size, char id[DOWEL_KE
     return 0;
 }
 
+static int damaged(const dowel_sealed_for *owner, const char *why, dowel_error *err) {
+    int rc = dowel_fail(err, DOWEL_E_CORRUPT, "block %s/%s: its sealed secrets are damaged (%s)", owner->type,
+                        owner->name, why);
+    dowel_error_hint(err, "nothing was changed; save the block again with its secrets, or restore the database");
+    return rc;
+}
+
+/* What is there instead is said, so that a mix-up can be seen. */
+static int no_key(const dowel_keys *keys, const dowel_sealed_for *owner, const char *key_id, dowel_error *err) {
+    int rc = dowel_fail(err, DOWEL_E_KEY, "block %s/%s was sealed with key %s; the key in use is %s", owner->type,
+                        owner->name, key_id, keys->count ? keys->list[0].id : "none");
+    dowel_error_hint(err,
+                     "give the key that sealed it (`dowel key add`, DOWEL_KEY or DOWEL_KEY_FILE); nothing was changed");
+    return rc;
+}
+
 int dowel_unseal(const dowel_keys *keys, const dowel_sealed_for *owner, const char *key_id, const void *sealed,
                  size_t sealed_size, void **plain, size_t *size, dowel_error *err) {
     const unsigned char *in = sealed;
-    if (sealed_size < HEADER + NONCE + TAG) return damaged(owner, "too short", err);
+    if (sealed_size < HEADER + DOWEL_GCM_NONCE + DOWEL_GCM_TAG) return damaged(owner, "too short", err);
     if (sealed_size > LARGEST) return damaged(owner, "too long", err);
     if (in[0] != FORMAT) return damaged(owner, "unknown format", err);
     if (in[1] != ID_LENGTH || strlen(key_id) != ID_LENGTH || memcmp(in + 2, key_id, ID_LENGTH) != 0)
         return damaged(owner, "its key id is not the recorded one", err);
-    const dowel_key *key = NULL;
-    for (size_t i = 0; i < keys->count && !key; i++)
-        if (!strcmp(keys->list[i].id, key_id)) key = &keys->list[i];
+    const dowel_key *key = dowel_keys_find(keys, key_id);
     if (!key) return no_key(keys, owner, key_id, err);
 
     char bound[256];
-    int bound_size = associated(owner, key_id, bound), length = 0, last = 0;
+    int bound_size = associated(owner, key_id, bound);
     if (bound_size <= 0 || (size_t)bound_size >= sizeof bound) return damaged(owner, "its name is too long", err);
-    size_t text_size = sealed_size - HEADER - NONCE - TAG;
-    const unsigned char *nonce = in + HEADER, *text = nonce + NONCE;
-    unsigned char tag[TAG];
-    memcpy(tag, text + text_size, TAG);
+    size_t text_size = sealed_size - HEADER - DOWEL_GCM_NONCE - DOWEL_GCM_TAG;
     unsigned char *out = malloc(text_size + 1);
-    EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
-    if (!out || !cipher) {
-        free(out);
-        EVP_CIPHER_CTX_free(cipher);
-        return no_memory(err);
-    }
-    int ok = EVP_DecryptInit_ex(cipher, EVP_aes_256_gcm(), NULL, key->bytes, nonce) == 1 &&
-             EVP_DecryptUpdate(cipher, NULL, &length, (unsigned char *)bound, bound_size) == 1 &&
-             EVP_DecryptUpdate(cipher, out, &length, text, (int)text_size) == 1 &&
-             EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_SET_TAG, TAG, tag) == 1 &&
-             EVP_DecryptFinal_ex(cipher, out + length, &last) == 1;
-    EVP_CIPHER_CTX_free(cipher);
-    if (!ok) {
-        OPENSSL_cleanse(out, text_size);
+    if (!out) return no_memory(err);
+    if (!dowel_gcm_open(key->bytes, bound, (size_t)bound_size, in + HEADER, sealed_size - HEADER, out)) {
         free(out);
         return damaged(owner, "they do not match their checksum", err);
     }

@@ -16,6 +16,7 @@ typedef struct dowel_key {
 typedef struct dowel_keys {
     size_t count;
     dowel_key *list;
+    char *passphrase; /* of the file that they are from; NULL: it is not protected */
 } dowel_keys;
 
 /* What a sealed blob belongs to: bound to it, so that a blob moved to another block does not open. */
@@ -29,9 +30,19 @@ typedef struct dowel_sealed_for {
 int dowel_keys_parse(const char *text, size_t size, const char *origin, dowel_keys *keys, dowel_error *err);
 void dowel_keys_clear(dowel_keys *keys);
 
-/* The handle's keys, read once: DOWEL_KEY, DOWEL_KEY_FILE, the key file of the config folder (made when there is none and
- * `make` is set). Borrowed. */
-int dowel_keys_get(dowel *d, bool make, const dowel_keys **keys, dowel_error *err);
+int dowel_key_random(dowel_key *key, dowel_error *err);
+/* Puts a key at the front or at the end, without leaving copies behind. */
+int dowel_keys_insert(dowel_keys *keys, const dowel_key *key, bool front, dowel_error *err);
+const dowel_key *dowel_keys_find(const dowel_keys *keys, const char *id);
+
+/* AES-256-GCM with a random nonce: nonce, ciphertext, tag. `out` has room for all of them; `size` of dowel_gcm_open counts them, and is
+ * at least that of nonce and tag. */
+#define DOWEL_GCM_NONCE 12
+#define DOWEL_GCM_TAG 16
+bool dowel_gcm_seal(const unsigned char key[DOWEL_KEY_SIZE], const void *bound, size_t bound_size, const void *plain,
+                    size_t size, unsigned char *out);
+bool dowel_gcm_open(const unsigned char key[DOWEL_KEY_SIZE], const void *bound, size_t bound_size,
+                    const unsigned char *in, size_t size, unsigned char *out);
 
 /* *sealed is malloc'd. */
 int dowel_seal(const dowel_key *key, const dowel_sealed_for *owner, const void *plain, size_t size, void **sealed,

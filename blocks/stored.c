@@ -1,6 +1,8 @@
 /* Reads blocks from the sources in front of the registry, then from the registry's table. */
 #include "stored.h"
 
+#include "keyring.h"
+
 #include <dowel/stream.h>
 
 #include <openssl/crypto.h>
@@ -170,17 +172,10 @@ int dowel_stored_open(dowel *d, dowel_stored *stored, dowel_error *err) {
         return rc;
     }
     if (!stored->sealed) return 0;
-    const dowel_keys *keys;
-    int rc = dowel_keys_get(d, false, &keys, err);
-    if (rc) {
-        dowel_error_prefix(err, "block %s/%s was sealed with key %s: ", stored->type->name, stored->name,
-                           stored->key_id);
-        return rc;
-    }
     dowel_sealed_for owner = {stored->type->name, stored->name, stored->revision};
     void *plain = NULL;
     size_t size = 0;
-    rc = dowel_unseal(keys, &owner, stored->key_id, stored->sealed, stored->sealed_size, &plain, &size, err);
+    int rc = dowel_open_sealed(d, &owner, stored->key_id, stored->sealed, stored->sealed_size, &plain, &size, err);
     if (rc) return rc;
     json_t *secrets = json_loadb(plain, size, 0, NULL);
     OPENSSL_cleanse(plain, size);

@@ -26,6 +26,7 @@ int cli_task(cli *c);
 int cli_call(cli *c);
 int cli_runs(cli *c);
 int cli_config(cli *c);
+int cli_key(cli *c);
 int cli_completion(cli *c);
 
 /* check.c: proves one block. */
@@ -64,6 +65,9 @@ int cli_read_document(cli *c, const cli_flag *flag, json_t *object);
 int cli_read_file(cli *c, const char *path, json_t *object);
 /* Reads a file, or standard input for - once, `flag` being who reads it. The caller closes the sink, which overwrites what it holds. */
 int cli_read_text(cli *c, const char *flag, const char *path, dowel_sink **text);
+
+/* A line typed without echo, or NULL: nothing was typed, or there is no terminal. Newly allocated; cleanse it. */
+char *cli_prompt(const char *name);
 
 /* help.c */
 void cli_help_fields(const cli *c, const dowel_table *table);

@@ -6,8 +6,9 @@
 static const char *const verbs[][2] = {{"block", "types save show list delete edit check import"},
                                        {"task", "list show"},
                                        {"runs", "list show result resume"},
+                                       {"key", "show-id add rotate protect"},
                                        {"completion", "bash zsh fish"},
-                                       {"help", "block task call runs config completion"}};
+                                       {"help", "block task call runs key config completion"}};
 #define VERBS (sizeof verbs / sizeof verbs[0])
 
 static void print_flag(const char *prefix, const char *name) {
@@ -63,7 +64,7 @@ static void bash(cli *c) {
          "_dowel() {\n"
          "    local word=${COMP_WORDS[COMP_CWORD]} last=${COMP_WORDS[COMP_CWORD-1]} words=\n"
          "    case $COMP_CWORD:${COMP_WORDS[1]}:${COMP_WORDS[2]}:${COMP_WORDS[3]} in\n"
-         "    1:*) words='block task call runs config completion help version --help --version' ;;");
+         "    1:*) words='block task call runs key config completion help version --help --version' ;;");
     for (size_t i = 0; i < VERBS; i++) printf("    2:%s:*) words='%s' ;;\n", verbs[i][0], verbs[i][1]);
     fputs("    2:call:*|3:task:show:*) words='", stdout);
     print_tasks(c);
@@ -72,6 +73,9 @@ static void bash(cli *c) {
     fputs("' ;;\n    3:block:list:*|4:block:list:--type) words='--json --type ", stdout);
     print_types(c, "");
     puts("' ;;\n    3:block:show:*|3:block:delete:*|3:block:edit:*|3:block:check:*) words=$(" SAVED ") ;;\n"
+         "    *:key:add:*) words='--json --key' ;;\n"
+         "    *:key:rotate:*) words='--json --to' ;;\n"
+         "    *:key:protect:*) words='--json --passphrase --remove' ;;\n"
          "    *:block:show:*) words='--json --show-secrets' ;;\n"
          "    *:block:delete:*) words='--json --force' ;;\n"
          "    *:block:import:*)\n"
@@ -123,7 +127,7 @@ static void fish_flags(const char *seen, const dowel_table *table) {
 
 static void fish(cli *c) {
     puts("# fish completion of dowel: dowel completion fish | source\n"
-         "complete -c dowel -n __fish_use_subcommand -f -a 'block task call runs config completion help version'");
+         "complete -c dowel -n __fish_use_subcommand -f -a 'block task call runs key config completion help version'");
     for (size_t i = 0; i < VERBS; i++)
         printf("complete -c dowel -n '__fish_seen_subcommand_from %s' -f -a '%s'\n", verbs[i][0], verbs[i][1]);
     fputs("complete -c dowel -n '__fish_seen_subcommand_from call task' -f -a '", stdout);

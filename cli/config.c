@@ -30,6 +30,7 @@ int cli_config(cli *c) {
                      {"DOWEL_BLOCKS_DIR", false},
                      {"DOWEL_KEY", true},
                      {"DOWEL_KEY_FILE", false},
+                     {"DOWEL_KEY_PASSPHRASE", true},
                      {"DOWEL_LOG", false},
                      {"DOWEL_WORKERS", false},
                      {"GOOGLE_APPLICATION_CREDENTIALS", false},

@@ -54,19 +54,19 @@ static int take_input(cli *c, const char *flag) {
     return 0;
 }
 
-/* A line typed without echo. Newly allocated. */
-static char *prompt(const char *name) {
+char *cli_prompt(const char *name) {
     struct termios before, quiet;
     FILE *terminal = fopen("/dev/tty", "r+e");
     if (!terminal) return NULL;
     int fd = fileno(terminal);
-    fprintf(terminal, "%s: ", name);
-    fflush(terminal);
     bool changed = !tcgetattr(fd, &before);
     quiet = before;
     quiet.c_lflag &= ~(tcflag_t)ECHO;
     cli_signals_begin(); /* Ctrl-C must not leave a terminal without echo */
+    /* Before anything is asked: what is typed from then on is neither shown nor thrown away. */
     if (changed) tcsetattr(fd, TCSAFLUSH, &quiet);
+    fprintf(terminal, "%s: ", name);
+    fflush(terminal);
     char *line = NULL;
     size_t room = 0;
     ssize_t size = getline(&line, &room, terminal);
@@ -93,7 +93,7 @@ static int set_secret(cli *c, const dowel_table *table, const dowel_field *field
                    : 0;
     }
     if (!strcmp(value, "prompt")) {
-        char *text = prompt(field->name);
+        char *text = cli_prompt(field->name);
         if (!text && cli_interrupted(NULL)) return dowel_fail(&c->err, DOWEL_E_CANCELLED, "interrupted");
         if (!text)
             return dowel_fail(&c->err, DOWEL_E_INVALID, "%s: field \"%s\": nothing was typed", table->name,

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/crypto.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -24,13 +25,24 @@ static const struct {
     {"task", "list tasks and show what they take", cli_task},
     {"call", "run a task", cli_call},
     {"runs", "what ran: list, show, result", cli_runs},
+    {"key", "the keys that seal secrets: show-id, add, rotate, protect", cli_key},
     {"config", "where things are and what the environment says", cli_config},
     {"completion", "a completion script for bash, zsh or fish", cli_completion},
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 
+static int ask(void *context, const char *what, char *answer, size_t size) {
+    (void)context;
+    char *text = cli_prompt(what);
+    int rc = text && strlen(text) < size ? 0 : -1;
+    if (!rc) memcpy(answer, text, strlen(text) + 1);
+    if (text) OPENSSL_cleanse(text, strlen(text));
+    free(text);
+    return rc;
+}
+
 int cli_open(cli *c) {
-    const dowel_options options = {.size = sizeof options, .connectors = c->connectors};
+    const dowel_options options = {.size = sizeof options, .connectors = c->connectors, .ask = ask};
     return c->d ? 0 : dowel_open(&c->d, &options, &c->err);
 }
 
@@ -90,7 +102,8 @@ static void help(void) {
          "timeout or\n"
          "service unavailable; 6 remote work failed; 7 exists already or conflict; 130 interrupted; 1 anything else.\n"
          "\nEnvironment: DOWEL_DATABASE_URL (sqlite:PATH, postgresql://..., memory:), DOWEL_BLOCKS_DIR, DOWEL_KEY, "
-         "DOWEL_KEY_FILE,\nDOWEL_LOG (debug, info, warning, error), DOWEL_WORKERS, NO_COLOR, and what the clouds' own "
+         "DOWEL_KEY_FILE,\nDOWEL_KEY_PASSPHRASE, DOWEL_LOG (debug, info, warning, error), DOWEL_WORKERS, NO_COLOR, and "
+         "what the clouds' own "
          "tools honour.");
 }
 

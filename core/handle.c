@@ -41,6 +41,11 @@ struct dowel_transport *dowel_option_transport(const dowel *d) {
     return d->core->options.transport;
 }
 
+int dowel_ask_secret(dowel *d, const char *what, char *answer, size_t size) {
+    const dowel_options *options = &d->core->options;
+    return options->ask ? options->ask(options->ask_context, what, answer, size) : -1;
+}
+
 static int grow(void **list, size_t count, size_t size, dowel_error *err) {
     void *grown = realloc(*list, (count + 1) * size);
     if (!grown) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");

@@ -40,7 +40,7 @@ def usages():
         lines = re.findall(rf"(?m)^(?:Usage:|      ) dowel ({command}.*)", dowel(command, "--help"))
         for line in lines:
             words = line.split()
-            verb = words[1] if len(words) > 1 and re.fullmatch(r"[a-z]+", words[1]) else ""
+            verb = words[1] if len(words) > 1 and re.fullmatch(r"[a-z][a-z-]*", words[1]) else ""
             found.add(f"{command} {verb}".strip())
     return found
 
@@ -53,7 +53,7 @@ class Manual(unittest.TestCase):
         for span in first_cells(MANUAL.split("## ")[0]):
             words = span.split()
             self.assertEqual(words[0], "dowel", span)
-            named.add(" ".join(word for word in words[1:3] if re.fullmatch(r"[a-z]+", word)))
+            named.add(" ".join(word for word in words[1:3] if re.fullmatch(r"[a-z][a-z-]*", word)))
         named = {"completion" if name == "completion bash" else name for name in named}
         self.assertEqual(named, usages())
 

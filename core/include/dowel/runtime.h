@@ -29,6 +29,10 @@ typedef struct dowel_options {
     void (*log)(void *context, dowel_log_level level, const char *line);
     void *log_context;
     bool no_history; /* record no runs */
+    /* Asks the user for a secret (the passphrase of a key file): writes it, NUL-terminated, to `answer` and returns 0; anything else:
+     * there is none. NULL: nobody is asked. Called from any thread. */
+    int (*ask)(void *context, const char *what, char *answer, size_t size);
+    void *ask_context;
 } dowel_options;
 
 /* Opens a handle with exactly these connectors. Most programs call dowel_open (dowel/dowel.h), which has all built-in ones.
@@ -45,6 +49,9 @@ DOWEL_API bool dowel_log_enabled(const dowel *d, dowel_log_level level);
 /* State of an upper layer that lives as long as the handle; made on first request, ended by dowel_close in reverse order of
  * making. `key` is compared by address. NULL when `make` failed. */
 DOWEL_API void *dowel_attach(dowel *d, const void *key, void *(*make)(dowel *d), void (*end)(void *value));
+
+/* Asks through dowel_options.ask; -1 where that is not set. */
+DOWEL_API int dowel_ask_secret(dowel *d, const char *what, char *answer, size_t size);
 
 /* ---- what is registered ---- */
 

@@ -1,0 +1,322 @@
+/* Changes of the sealing keys: adding, rotating, protecting. */
+#include "keyring.h"
+#include "stored.h"
+
+#include <dowel/stream.h>
+
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BATCH 50
+
+static int no_memory(dowel_error *err) {
+    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+}
+
+/* ---- what there is ---- */
+
+static int count_blocks(dowel *d, json_t **counts, dowel_error *err) {
+    dowel_db *db = NULL;
+    dowel_rows *rows = NULL;
+    json_t *found = json_object();
+    int rc = dowel_registry_database(d, &db, err);
+    if (!rc)
+        rc = dowel_db_query(
+            db, "SELECT key_id, COUNT(*) FROM blocks WHERE key_id IS NOT NULL GROUP BY key_id ORDER BY key_id", NULL, 0,
+            &rows, err);
+    while (!rc && (rc = dowel_rows_next(rows, err)) == 1)
+        rc = json_object_set_new(found, dowel_rows_text(rows, 0), json_integer(dowel_rows_int(rows, 1)))
+                 ? no_memory(err)
+                 : 0;
+    dowel_rows_free(rows);
+    dowel_database_release(d, db);
+    if (rc)
+        json_decref(found);
+    else
+        *counts = found;
+    return rc;
+}
+
+static int add_entry(json_t *list, const char *id, const char *use, json_t *counts) {
+    json_t *count = json_object_get(counts, id);
+    return json_array_append_new(list,
+                                 json_pack("{s:s,s:s,s:I}", "id", id, "use", use, "blocks", json_integer_value(count)));
+}
+
+int dowel_keys_show(dowel *d, json_t **keys, json_t **origin, dowel_error *err) {
+    dowel_key_source source;
+    const dowel_keys *known = NULL;
+    json_t *counts = NULL, *list = json_array();
+    int rc = dowel_key_source_find(&source, err);
+    struct stat st;
+    bool none = !rc && !source.variable && !source.named && stat(source.path, &st);
+    if (!rc && !none) rc = dowel_keys_get(d, false, &known, err);
+    if (!rc) rc = count_blocks(d, &counts, err);
+    for (size_t i = 0; !rc && known && i < known->count; i++)
+        if (add_entry(list, known->list[i].id, i ? "opens" : "seals", counts)) rc = no_memory(err);
+    const char *id;
+    json_t *count;
+    json_object_foreach(counts, id, count) {
+        if (rc || (known && dowel_keys_find(known, id))) continue;
+        if (add_entry(list, id, "missing", counts)) rc = no_memory(err);
+    }
+    json_decref(counts);
+    if (!rc && origin) *origin = json_string(source.variable ? "DOWEL_KEY" : source.path);
+    if (rc)
+        json_decref(list);
+    else
+        *keys = list;
+    return rc;
+}
+
+/* ---- changing the file ---- */
+
+static int refuse_variable(dowel_error *err) {
+    int rc = dowel_fail(err, DOWEL_E_INVALID, "the keys come from DOWEL_KEY, which dowel cannot change");
+    dowel_error_hint(err, "write them there, with a comma between: the first seals, all of them open");
+    return rc;
+}
+
+/* The keys of the file, which nobody else changes until close(*lock). One is made where there is none. */
+static int open_file(dowel *d, dowel_key_source *source, dowel_keys *keys, int *lock, dowel_error *err) {
+    const dowel_keys *known;
+    *lock = -1;
+    int rc = dowel_key_source_find(source, err);
+    if (!rc && source->variable) rc = refuse_variable(err);
+    if (!rc) rc = dowel_keys_get(d, true, &known, err);
+    if (!rc) rc = dowel_key_file_lock(source->path, lock, err);
+    if (!rc) rc = dowel_key_file_read(d, source->path, known->passphrase, keys, err);
+    return rc;
+}
+
+int dowel_keys_add(dowel *d, const char *text, json_t **id, dowel_error *err) {
+    dowel_key_source source;
+    dowel_keys keys = {0}, given = {0};
+    dowel_key made = {0};
+    int lock, rc = open_file(d, &source, &keys, &lock, err);
+    if (!rc) rc = text ? dowel_keys_parse(text, strlen(text), "key", &given, err) : dowel_key_random(&made, err);
+    if (!rc && given.count > 1) rc = dowel_fail(err, DOWEL_E_INVALID, "one key at a time");
+    const dowel_key *key = text && !rc ? given.list : &made;
+    if (!rc && dowel_keys_find(&keys, key->id))
+        rc = dowel_fail(err, DOWEL_E_EXISTS, "key %s is in %s already", key->id, source.path);
+    if (!rc) rc = dowel_keys_insert(&keys, key, false, err);
+    if (!rc) rc = dowel_key_file_write(source.path, &keys, err);
+    if (!rc && !(*id = json_string(key->id))) rc = no_memory(err);
+    if (lock >= 0) close(lock);
+    OPENSSL_cleanse(&made, sizeof made);
+    dowel_keys_clear(&given);
+    dowel_keys_clear(&keys);
+    return rc;
+}
+
+int dowel_keys_protect(dowel *d, const char *passphrase, dowel_error *err) {
+    dowel_key_source source;
+    dowel_keys keys = {0};
+    int lock, rc = open_file(d, &source, &keys, &lock, err);
+    char *own = !rc && passphrase ? strdup(passphrase) : NULL;
+    if (!rc && passphrase && !own) rc = no_memory(err);
+    if (!rc) {
+        if (keys.passphrase) OPENSSL_cleanse(keys.passphrase, strlen(keys.passphrase));
+        free(keys.passphrase);
+        keys.passphrase = own;
+        rc = dowel_key_file_write(source.path, &keys, err);
+    }
+    if (lock >= 0) close(lock);
+    dowel_keys_clear(&keys);
+    return rc;
+}
+
+/* ---- rotation ---- */
+
+typedef struct rotation {
+    dowel *d;
+    const dowel_key *key; /* the new one */
+    json_int_t sealed;
+    size_t failed;
+    dowel_error first;
+} rotation;
+
+static int read_sealed(dowel_db *db, const dowel_sealed_for *owner, int64_t *revision, char key_id[DOWEL_KEY_ID_SIZE],
+                       char **sealed, dowel_error *err) {
+    dowel_rows *rows;
+    int rc = dowel_db_query(
+        db, "SELECT revision, key_id, sealed FROM blocks WHERE type = $1 AND name = $2 AND sealed IS NOT NULL",
+        DOWEL_VALUES(DOWEL_TEXT(owner->type), DOWEL_TEXT(owner->name)), &rows, err);
+    if (rc) return rc;
+    rc = dowel_rows_next(rows, err);
+    *sealed = NULL;
+    if (rc == 1) {
+        *revision = dowel_rows_int(rows, 0);
+        snprintf(key_id, DOWEL_KEY_ID_SIZE, "%s", dowel_rows_text(rows, 1) ? dowel_rows_text(rows, 1) : "");
+        *sealed = strdup(dowel_rows_text(rows, 2));
+        rc = *sealed ? 0 : no_memory(err);
+    }
+    dowel_rows_free(rows);
+    return rc;
+}
+
+/* The same secrets under the new key, as base64. */
+static int seal_anew(rotation *r, const dowel_sealed_for *owner, const char *key_id, const char *sealed, char **out,
+                     dowel_error *err) {
+    void *blob = NULL, *plain = NULL, *anew = NULL;
+    size_t size = 0, length = 0, anew_size = 0;
+    int rc = dowel_base64_decode(sealed, &blob, &size);
+    if (rc)
+        rc = dowel_fail(err, DOWEL_E_CORRUPT, "block %s/%s: its sealed secrets are damaged (not base64)", owner->type,
+                        owner->name);
+    if (!rc) rc = dowel_open_sealed(r->d, owner, key_id, blob, size, &plain, &length, err);
+    if (!rc) rc = dowel_seal(r->key, owner, plain, length, &anew, &anew_size, err);
+    if (!rc && !(*out = dowel_base64(anew, anew_size))) rc = no_memory(err);
+    if (plain) OPENSSL_cleanse(plain, length);
+    free(plain);
+    free(blob);
+    free(anew);
+    return rc;
+}
+
+/* Inside a write transaction. Negative only where the database fails: a block that does not open is counted and left. */
+static int rotate_block(rotation *r, dowel_db *db, const char *type, const char *name, dowel_error *err) {
+    dowel_sealed_for owner = {type, name, 0};
+    char key_id[DOWEL_KEY_ID_SIZE] = "", *sealed = NULL, *anew = NULL;
+    int rc = read_sealed(db, &owner, &owner.revision, key_id, &sealed, err);
+    /* Deleted, or saved anew, meanwhile. */
+    if (rc || !sealed || !strcmp(key_id, r->key->id)) {
+        free(sealed);
+        return rc;
+    }
+    dowel_error why;
+    if (seal_anew(r, &owner, key_id, sealed, &anew, &why)) {
+        if (!r->failed++) r->first = why;
+    } else {
+        rc = dowel_db_exec(db, "UPDATE blocks SET sealed = $1, key_id = $2 WHERE type = $3 AND name = $4",
+                           DOWEL_VALUES(DOWEL_TEXT(anew), DOWEL_TEXT(r->key->id), DOWEL_TEXT(type), DOWEL_TEXT(name)),
+                           NULL, err);
+        if (!rc) r->sealed++;
+    }
+    free(anew);
+    free(sealed);
+    return rc;
+}
+
+static int find_others(dowel_db *db, const char *key_id, json_t *list, dowel_error *err) {
+    dowel_rows *rows;
+    int rc = dowel_db_query(db, "SELECT type, name FROM blocks WHERE sealed IS NOT NULL AND key_id <> $1",
+                            DOWEL_VALUES(DOWEL_TEXT(key_id)), &rows, err);
+    if (rc) return rc;
+    while ((rc = dowel_rows_next(rows, err)) == 1) {
+        rc = json_array_append_new(
+                 list, json_pack("{s:s,s:s}", "type", dowel_rows_text(rows, 0), "name", dowel_rows_text(rows, 1)))
+                 ? no_memory(err)
+                 : 0;
+        if (rc) break;
+    }
+    dowel_rows_free(rows);
+    return rc;
+}
+
+/* A few blocks in each transaction, so that writers wait for moments only. */
+static int rotate_blocks(rotation *r, dowel_db *db, dowel_error *err) {
+    json_t *list = json_array();
+    int rc = list ? find_others(db, r->key->id, list, err) : no_memory(err);
+    for (size_t i = 0; !rc && i < json_array_size(list);) {
+        json_int_t before = r->sealed;
+        rc = dowel_db_begin(db, err);
+        for (size_t n = 0; !rc && n < BATCH && i < json_array_size(list); n++, i++) {
+            const json_t *entry = json_array_get(list, i);
+            rc = rotate_block(r, db, json_string_value(json_object_get(entry, "type")),
+                              json_string_value(json_object_get(entry, "name")), err);
+        }
+        if (!rc) rc = dowel_db_commit(db, err);
+        if (rc) {
+            dowel_db_rollback(db);
+            r->sealed = before;
+        }
+    }
+    json_decref(list);
+    return rc;
+}
+
+/* Blocks sealed with another of our keys than the first: an earlier rotation did not finish. */
+static int is_unfinished(dowel *d, const dowel_keys *keys, bool *unfinished, dowel_error *err) {
+    json_t *counts;
+    int rc = count_blocks(d, &counts, err);
+    *unfinished = false;
+    if (rc) return rc;
+    for (size_t i = 1; i < keys->count; i++) *unfinished |= json_object_get(counts, keys->list[i].id) != NULL;
+    json_decref(counts);
+    return 0;
+}
+
+static int move_to_front(dowel_keys *keys, const char *id, dowel_error *err) {
+    for (size_t i = 0; i < keys->count; i++) {
+        if (strcmp(keys->list[i].id, id) != 0) continue;
+        dowel_key key = keys->list[i];
+        memmove(keys->list + 1, keys->list, i * sizeof *keys->list);
+        keys->list[0] = key;
+        OPENSSL_cleanse(&key, sizeof key);
+        return 0;
+    }
+    int rc = dowel_fail(err, DOWEL_E_NOT_FOUND, "there is no key %.40s", id);
+    dowel_error_hint(err, "`dowel key show-id` shows the keys, `dowel key add` adds one");
+    return rc;
+}
+
+/* Decides on the key and puts it in front, before any block is sealed with it: whoever meets such a block finds the key in the file. */
+static int prepare_file(dowel *d, const char *to, bool *made, dowel_error *err) {
+    dowel_key_source source;
+    dowel_keys keys = {0};
+    dowel_key key = {0};
+    bool unfinished = false;
+    int lock, rc = open_file(d, &source, &keys, &lock, err);
+    if (!rc && !to) rc = is_unfinished(d, &keys, &unfinished, err);
+    *made = !rc && !to && !unfinished;
+    if (*made) {
+        rc = dowel_key_random(&key, err);
+        if (!rc) rc = dowel_keys_insert(&keys, &key, true, err);
+    } else if (!rc && to) {
+        rc = move_to_front(&keys, to, err);
+    }
+    if (!rc && !unfinished) rc = dowel_key_file_write(source.path, &keys, err);
+    if (lock >= 0) close(lock);
+    OPENSSL_cleanse(&key, sizeof key);
+    dowel_keys_clear(&keys);
+    return rc;
+}
+
+/* The keys of DOWEL_KEY are as they are: its first is the new one. */
+static int check_variable(dowel *d, const char *to, dowel_error *err) {
+    const dowel_keys *keys;
+    int rc = dowel_keys_get(d, true, &keys, err);
+    if (rc || (to ? !strcmp(keys->list[0].id, to) : keys->count > 1)) return rc;
+    rc = refuse_variable(err);
+    dowel_error_hint(err, "set DOWEL_KEY to the new key, a comma and the old key (`openssl rand -base64 32` makes "
+                          "one), and run this again");
+    return rc;
+}
+
+int dowel_keys_rotate(dowel *d, const char *to, json_t **report, dowel_error *err) {
+    dowel_key_source source;
+    const dowel_keys *keys = NULL;
+    dowel_db *db = NULL;
+    bool made = false;
+    int rc = dowel_key_source_find(&source, err);
+    if (!rc) rc = source.variable ? check_variable(d, to, err) : prepare_file(d, to, &made, err);
+    if (!rc) rc = dowel_keys_get(d, true, &keys, err);
+    if (!rc) rc = dowel_registry_database(d, &db, err);
+    if (rc) return rc;
+    rotation r = {.d = d, .key = &keys->list[0]};
+    rc = rotate_blocks(&r, db, err);
+    dowel_database_release(d, db);
+    if (!rc && r.failed) {
+        if (err) *err = r.first;
+        rc = r.first.code;
+        dowel_error_prefix(err, "%lld blocks are sealed with key %s now, %zu could not be: ", (long long)r.sealed,
+                           r.key->id, r.failed);
+    }
+    if (!rc) *report = json_pack("{s:s,s:b,s:I}", "key", r.key->id, "made", made, "blocks", r.sealed);
+    return rc ? rc : *report ? 0 : no_memory(err);
+}
