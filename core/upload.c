@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#define MEMORY (32 << 20)
+#define MEMORY (24 << 20)
 
 static int no_memory(dowel_error *err) {
     return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");

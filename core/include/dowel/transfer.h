@@ -97,7 +97,7 @@ typedef struct dowel_upload {
     int64_t most_part_size; /* what the provider takes; 0: any */
     int64_t most_parts;
     int width;      /* parts at a time */
-    int64_t memory; /* for what cannot be read again (pipes); 0: 32 MiB. Sources that have parts need none */
+    int64_t memory; /* for what cannot be read again (pipes); 0: 24 MiB. Sources that have parts need none */
     int (*put_whole)(dowel *d, void *context, dowel_upload_part *part, dowel_error *err);
     /* Begins an upload in parts, or goes on with one that an earlier attempt of this run began. `size` -1: not known. */
     int (*start)(dowel *d, void *context, int64_t size, int64_t part_size, dowel_error *err);
