@@ -19,7 +19,7 @@ typedef struct walk {
     bool follow;
     dowel_object_visitor visit;
     void *context;
-    char path[PATH_MAX]; /* of where we are, relative to the folder; ends with a slash unless empty */
+    char path[4 * PATH_MAX]; /* of where we are, relative to the folder; ends with a slash unless empty */
 } walk;
 
 /* A folder that is open, and those above it: a link must not lead back to one of them. */

@@ -115,7 +115,9 @@ int cli_call(cli *c) {
         cli_signals_end();
         cli_progress_end(&progress);
         const char *file = json_string_value(json_object_get(args, "file"));
-        bool to_stdout = !rc && file && !strcmp(file, "-") && json_object_get(result, "file");
+        const char *destination = json_string_value(json_object_get(args, "destination"));
+        bool to_stdout = !rc && ((file && !strcmp(file, "-") && json_object_get(result, "file")) ||
+                                 (destination && !strcmp(destination, "-")));
         if (rc)
             status = cli_failed(c);
         else if (to_stdout) { /* the bytes were the result */

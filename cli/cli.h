@@ -5,6 +5,7 @@
 #include <dowel/dowel.h>
 #include <dowel/stream.h>
 
+#include <stdatomic.h>
 #include <stdio.h>
 
 /* The rest of a command line, from where the subcommand has read it. */
@@ -28,6 +29,24 @@ int cli_runs(cli *c);
 int cli_config(cli *c);
 int cli_key(cli *c);
 int cli_completion(cli *c);
+
+/* objects.c: copying, listing, removing for people. */
+int cli_cp(cli *c);
+int cli_sync(cli *c);
+int cli_cat(cli *c);
+int cli_ls(cli *c);
+int cli_rm(cli *c);
+int cli_presign(cli *c);
+/* Of these: what they run, and the flags that stand for fields or for the command alone. */
+typedef struct cli_object_command {
+    const char *name, *task;
+    const char *words[3];         /* fields that plain words fill, in order; NULL-terminated */
+    const char *fixed;            /* value of the destination that no word gives; NULL: none */
+    const char *usage, *examples; /* after "dowel NAME " */
+    const char *own;              /* flags beside the fields: "verbose long" */
+    const char *shorts;           /* letters of single dashes: "rn" */
+} cli_object_command;
+extern const cli_object_command cli_object_commands[];
 
 /* check.c: proves one block. */
 int cli_block_check(cli *c, const char *reference);
@@ -76,6 +95,8 @@ void cli_help_example(const dowel_table *table);
 
 /* json.c: numbers that read back as the same, control characters escaped. Ends with a newline. */
 void cli_print_json(const json_t *value);
+/* On one line: for events. */
+void cli_print_json_line(const json_t *value);
 
 /* print.c */
 /* Objects as "key: value" lines, arrays of objects as a table; `rows` names the member that is one. */
@@ -85,12 +106,15 @@ void cli_print_table(const cli *c, const json_t *rows, const char *const *column
 
 /* progress.c */
 typedef struct cli_progress {
+    atomic_long objects; /* that are done; 0: not counted */
     bool shown, started;
     double begin, last;
     int64_t first;
 } cli_progress;
 void cli_progress_show(void *context, int64_t done, int64_t total);
 void cli_progress_end(cli_progress *progress);
+/* "1.5 MiB" */
+void cli_size_text(double bytes, char text[32]);
 
 /* signals.c: while a task runs, the first SIGINT or SIGTERM cancels it, the second ends the process. */
 void cli_signals_begin(void);

@@ -3,12 +3,14 @@
 
 #include <string.h>
 
+#define COMMANDS "block task call cp ls sync rm cat presign runs key config completion"
+
 static const char *const verbs[][2] = {{"block", "types save show list delete edit check import"},
                                        {"task", "list show"},
                                        {"runs", "list show result resume"},
                                        {"key", "show-id add rotate protect"},
                                        {"completion", "bash zsh fish"},
-                                       {"help", "block task call runs key config completion"}};
+                                       {"help", COMMANDS}};
 #define VERBS (sizeof verbs / sizeof verbs[0])
 
 static void print_flag(const char *prefix, const char *name) {
@@ -64,7 +66,7 @@ static void bash(cli *c) {
          "_dowel() {\n"
          "    local word=${COMP_WORDS[COMP_CWORD]} last=${COMP_WORDS[COMP_CWORD-1]} words=\n"
          "    case $COMP_CWORD:${COMP_WORDS[1]}:${COMP_WORDS[2]}:${COMP_WORDS[3]} in\n"
-         "    1:*) words='block task call runs key config completion help version --help --version' ;;");
+         "    1:*) words='" COMMANDS " help version --help --version' ;;");
     for (size_t i = 0; i < VERBS; i++) printf("    2:%s:*) words='%s' ;;\n", verbs[i][0], verbs[i][1]);
     fputs("    2:call:*|3:task:show:*) words='", stdout);
     print_tasks(c);
@@ -97,6 +99,13 @@ static void bash(cli *c) {
         snprintf(pattern, sizeof pattern, "*:call:%s:*", task->name);
         bash_table(pattern, "--help --json --from --run-name --run-key --take-over", task->args, true);
     }
+    for (const cli_object_command *command = cli_object_commands; command->name; command++) {
+        char pattern[200], own[64];
+        if (dowel_find_task(c->d, command->task, &task, NULL)) continue;
+        snprintf(pattern, sizeof pattern, "*:%s:*", command->name);
+        snprintf(own, sizeof own, "--help --json%s%s", *command->own ? " --" : "", command->own);
+        bash_table(pattern, own, task->args, false);
+    }
     const dowel_block_type *type;
     for (size_t i = 0; (type = dowel_block_type_at(c->d, i)); i++) {
         char pattern[200];
@@ -127,7 +136,7 @@ static void fish_flags(const char *seen, const dowel_table *table) {
 
 static void fish(cli *c) {
     puts("# fish completion of dowel: dowel completion fish | source\n"
-         "complete -c dowel -n __fish_use_subcommand -f -a 'block task call runs key config completion help version'");
+         "complete -c dowel -n __fish_use_subcommand -f -a '" COMMANDS " help version'");
     for (size_t i = 0; i < VERBS; i++)
         printf("complete -c dowel -n '__fish_seen_subcommand_from %s' -f -a '%s'\n", verbs[i][0], verbs[i][1]);
     fputs("complete -c dowel -n '__fish_seen_subcommand_from call task' -f -a '", stdout);
@@ -138,6 +147,12 @@ static void fish(cli *c) {
     const dowel_task *task;
     for (size_t i = 0; (task = dowel_task_at(c->d, i)); i++) fish_flags(task->name, task->args);
     fish_flags("call", &dowel_policy_table);
+    for (const cli_object_command *command = cli_object_commands; command->name; command++) {
+        if (dowel_find_task(c->d, command->task, &task, NULL)) continue;
+        fish_flags(command->name, task->args);
+        if (*command->own)
+            printf("complete -c dowel -n '__fish_seen_subcommand_from %s' -l %s\n", command->name, command->own);
+    }
 }
 
 int cli_completion(cli *c) {

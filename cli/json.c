@@ -76,3 +76,15 @@ void cli_print_json(const json_t *value) {
     print(value, 0);
     putchar('\n');
 }
+
+void cli_print_json_line(const json_t *value) {
+    char *text = json_dumps(value, JSON_COMPACT | JSON_ENSURE_ASCII);
+    for (const char *p = text; p && *p; p++) {
+        if (*p == 0x7f)
+            fputs("\\u007f", stdout);
+        else
+            putchar(*p);
+    }
+    putchar('\n');
+    free(text);
+}

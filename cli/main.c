@@ -24,6 +24,12 @@ static const struct {
     {"block", "save, show, list, delete and edit blocks", cli_block},
     {"task", "list tasks and show what they take", cli_task},
     {"call", "run a task", cli_call},
+    {"cp", "copy objects and files", cli_cp},
+    {"ls", "list objects", cli_ls},
+    {"sync", "make a folder hold what another one holds", cli_sync},
+    {"rm", "remove objects", cli_rm},
+    {"cat", "an object on standard output", cli_cat},
+    {"presign", "a URL that lets its holder fetch or store one object", cli_presign},
     {"runs", "what ran: list, show, result", cli_runs},
     {"key", "the keys that seal secrets: show-id, add, rotate, protect", cli_key},
     {"config", "where things are and what the environment says", cli_config},
@@ -96,6 +102,7 @@ static void help(void) {
     puts("\nExamples:\n"
          "  dowel block save gcp-credentials/prod --service-account-file key.json\n"
          "  dowel call bigquery.query --query 'SELECT 1 AS x' --credentials prod\n"
+         "  dowel sync reports/ s3://reports/2026/\n"
          "  dowel runs\n"
          "\n`dowel COMMAND --help` says more of each. --json gives JSON for machines.\n"
          "\nExit status: 0 done; 2 bad input, nothing changed; 3 not found; 4 credentials or permission; 5 network, "

@@ -11,7 +11,7 @@ static double now(void) {
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-static void size_text(double bytes, char text[32]) {
+void cli_size_text(double bytes, char text[32]) {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
     int unit = 0;
     while (bytes >= 1024 && unit < 4) {
@@ -34,16 +34,19 @@ void cli_progress_show(void *context, int64_t done, int64_t total) {
     if (!p->shown || t - p->begin < 0.5 || t - p->last < 0.1) return;
     p->last = t;
     char amount[32], rate[32], whole[32] = "";
+    char count[32] = "";
+    long objects = atomic_load(&p->objects);
+    if (objects) snprintf(count, sizeof count, "%ld objects  ", objects);
     double speed = (double)(done - p->first) / (t - p->begin);
-    size_text((double)done, amount);
-    size_text(speed, rate);
+    cli_size_text((double)done, amount);
+    cli_size_text(speed, rate);
     if (total > 0) {
-        size_text((double)total, whole);
+        cli_size_text((double)total, whole);
         double left = speed > 0 ? (double)(total - done) / speed : 0;
-        fprintf(stderr, "\r\033[K%s of %s  %.0f%%  %s/s  %d:%02d left", amount, whole,
+        fprintf(stderr, "\r\033[K%s%s of %s  %.0f%%  %s/s  %d:%02d left", count, amount, whole,
                 100.0 * (double)done / (double)total, rate, (int)(left / 60), (int)left % 60);
     } else {
-        fprintf(stderr, "\r\033[K%s  %s/s", amount, rate);
+        fprintf(stderr, "\r\033[K%s%s  %s/s", count, amount, rate);
     }
     fflush(stderr);
 }

@@ -4,7 +4,7 @@ import shlex
 
 from cli_case import CommandTest, main
 
-COMMANDS = ("block", "task", "call", "runs", "config", "completion")
+COMMANDS = ("block", "task", "call", "cp", "ls", "sync", "rm", "cat", "presign", "runs", "config", "completion")
 
 
 class Help(CommandTest):

@@ -1,0 +1,83 @@
+/* Whether two objects are the same: by size and time, by size, or by what their bytes give. */
+#include "tree.h"
+
+#include <string.h>
+
+/* The finest unit that both times are told in: services round to milliseconds or seconds. */
+static int64_t unit(int64_t a, int64_t b) {
+    if (a % 1000000 == 0 || b % 1000000 == 0) return 1000000;
+    return a % 1000 == 0 || b % 1000 == 0 ? 1000 : 1;
+}
+
+static int64_t floor_to(int64_t time, int64_t step) {
+    return time / step - (time % step < 0);
+}
+
+/* A copy bears the time of what it was made from, or where that cannot be recorded or listed, the time when it was made. */
+static bool times_differ(const dowel_object *from, const dowel_object *to) {
+    if (!from->modified || !to->modified) return true;
+    int64_t step = unit(from->modified, to->modified);
+    int64_t first = floor_to(from->modified, step), second = floor_to(to->modified, step);
+    return to->own_time ? first != second : second < first;
+}
+
+typedef struct check {
+    dowel_digest_kind kind;
+    size_t size;
+    unsigned char bytes[DOWEL_DIGEST_MAX];
+} check;
+
+static int keep_check(void *context, const dowel_object *object, dowel_error *err) {
+    (void)err;
+    check *c = context;
+    c->kind = object->check_kind;
+    c->size = object->check_size;
+    memcpy(c->bytes, object->check, sizeof c->bytes);
+    return 0;
+}
+
+/* What the provider says; a listing may say less than the object's own entry. */
+static int told(dowel *d, const dowel_place *place, const dowel_object *object, check *c, dowel_error *err) {
+    keep_check(c, object, NULL);
+    if (c->size || place->objects->source) return 0;
+    return place->objects->stat(d, place->block, object->name, object->version, keep_check, c, err);
+}
+
+static int computed(dowel *d, const dowel_place *place, const dowel_object *object, dowel_digest_kind kind, check *c,
+                    dowel_error *err) {
+    dowel_source *source;
+    int rc = place->objects->source(d, place->block, object->name, &source, NULL, NULL, err);
+    if (rc) return rc;
+    dowel_digest *digest = dowel_digest_new(kind);
+    rc = digest ? dowel_source_digest(source, digest, err) : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!rc) c->size = dowel_digest_end(digest, c->bytes);
+    c->kind = kind;
+    dowel_digest_free(digest);
+    dowel_source_close(source);
+    return rc;
+}
+
+static int checks_differ(dowel *d, const dowel_tree *tree, const dowel_object *from, const dowel_object *to,
+                         bool *differs, dowel_error *err) {
+    const dowel_place *a = tree->way.from, *b = tree->way.to;
+    check first, second;
+    int rc = told(d, a, from, &first, err);
+    if (!rc) rc = told(d, b, to, &second, err);
+    if (!rc && !first.size && a->objects->source)
+        rc = computed(d, a, from, second.size ? second.kind : DOWEL_SHA256, &first, err);
+    if (!rc && !second.size && b->objects->source && first.size) rc = computed(d, b, to, first.kind, &second, err);
+    if (rc) return rc;
+    /* Where nothing can be compared, copying is what is sure. */
+    *differs = !first.size || !second.size || first.kind != second.kind || first.size != second.size ||
+               memcmp(first.bytes, second.bytes, first.size) != 0;
+    return 0;
+}
+
+int dowel_differs(dowel *d, const dowel_tree *tree, const dowel_object *from, const dowel_object *to, bool *differs,
+                  dowel_error *err) {
+    *differs = true;
+    if (to->odd || from->size != to->size) return 0;
+    if (tree->compare == DOWEL_COMPARE_CHECKSUM) return checks_differ(d, tree, from, to, differs, err);
+    *differs = tree->compare == DOWEL_COMPARE_TIME && times_differ(from, to);
+    return 0;
+}

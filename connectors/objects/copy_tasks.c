@@ -1,0 +1,240 @@
+/* objects.copy and objects.sync. */
+#include "copy_tasks.h"
+
+#include "tree.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef dowel_objects_copy_args args_t;
+
+static const char *const links[] = {"skip", "follow", "fail", NULL};
+static const char *const comparisons[] = {"time", "size", "checksum", NULL};
+
+#define PLACES                                                                                                         \
+    {DOWEL_AT(args_t, source), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED, .doc = "Place to copy from.",            \
+     .example = "gs://landing/2026/"},                                                                                 \
+    {                                                                                                                  \
+        DOWEL_AT(args_t, destination), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED, .doc = "Place to copy to.",      \
+                                       .example = "s3://reports/2026/"                                                 \
+    }
+#define HOW                                                                                                            \
+    DOWEL_GLOB_FIELDS(args_t),                                                                                         \
+        {DOWEL_AT(args_t, symlinks), .kind = DOWEL_ENUM, .values = links,                                              \
+         .doc = "What to do with symbolic links among the files."},                                                    \
+        {DOWEL_AT(args_t, dry_run), .kind = DOWEL_BOOL, .doc = "Say what would be done, and do nothing."},             \
+        {DOWEL_AT(args_t, concurrency), .kind = DOWEL_INT, .fallback = "16", .minimum = 1, .maximum = 64,              \
+         .doc = "Objects at a time."},                                                                                 \
+        DOWEL_CALLER_FIELDS(args_t),                                                                                   \
+        {DOWEL_AT(args_t, from_credentials), .kind = DOWEL_STRING, .doc = "Credentials for the source alone."},        \
+        {DOWEL_AT(args_t, from_endpoint), .kind = DOWEL_STRING, .doc = "Endpoint of the source alone."},               \
+        {DOWEL_AT(args_t, from_region), .kind = DOWEL_STRING, .doc = "Region of the source alone."},                   \
+        {DOWEL_AT(args_t, to_credentials), .kind = DOWEL_STRING, .doc = "Credentials for the destination alone."},     \
+        {DOWEL_AT(args_t, to_endpoint), .kind = DOWEL_STRING, .doc = "Endpoint of the destination alone."},            \
+        {DOWEL_AT(args_t, to_region), .kind = DOWEL_STRING, .doc = "Region of the destination alone."}, {              \
+        DOWEL_AT(args_t, reporter), .kind = DOWEL_POINTER                                                              \
+    }
+
+static const dowel_field copy_fields[] = {
+    PLACES,
+    {DOWEL_AT(args_t, recursive), .kind = DOWEL_BOOL, .doc = "Everything below the source's folder."},
+    {DOWEL_AT(args_t, skip_existing), .kind = DOWEL_BOOL, .doc = "Leave what the destination has as it is."},
+    {DOWEL_AT(args_t, content_type), .kind = DOWEL_STRING,
+     .doc = "Content type of what is stored; without: the source's, or guessed from the name."},
+    {DOWEL_AT(args_t, cache_control), .kind = DOWEL_STRING, .doc = "Cache-Control of what is stored."},
+    {DOWEL_AT(args_t, storage_class), .kind = DOWEL_STRING, .doc = "Storage class of what is stored."},
+    {DOWEL_AT(args_t, metadata), .kind = DOWEL_MAP, .doc = "Metadata of what is stored."},
+    HOW,
+    {0}};
+static const dowel_field sync_fields[] = {
+    PLACES,
+    {DOWEL_AT(args_t, compare), .kind = DOWEL_ENUM, .values = comparisons,
+     .doc = "What makes an object different: its size or time, its size alone, its size or checksum."},
+    {.name = "delete",
+     .offset = offsetof(args_t, delete_extraneous),
+     .kind = DOWEL_BOOL,
+     .doc = "Remove at the destination what the source does not have."},
+    HOW,
+    {0}};
+
+static int check_args(const void *data, dowel_error *err) {
+    const args_t *args = data;
+    if (!strcmp(args->source, "-") && !strcmp(args->destination, "-"))
+        return dowel_fail(err, DOWEL_E_INVALID, "source and destination are both \"-\"");
+    return 0;
+}
+
+static const dowel_table copy_table = {"objects.copy", sizeof(args_t), copy_fields, check_args};
+static const dowel_table sync_table = {"objects.sync", sizeof(args_t), sync_fields, check_args};
+
+static const char *or_else(const char *own, const char *both) {
+    return own ? own : both;
+}
+
+/* A saved block or a file takes no credentials: those that are for both places are then for the other. */
+static bool is_url(const char *place) {
+    return strstr(place, "://") && strncmp(place, "file://", 7) != 0;
+}
+
+static int open_places(dowel *d, const args_t *args, dowel_place_use use, dowel_place *from, dowel_place *to,
+                       dowel_error *err) {
+    bool from_url = is_url(args->source), to_url = is_url(args->destination);
+    const dowel_caller source = {or_else(args->from_credentials, from_url ? args->credentials : NULL),
+                                 or_else(args->from_endpoint, from_url ? args->endpoint : NULL),
+                                 or_else(args->from_region, from_url ? args->region : NULL)};
+    const dowel_caller target = {or_else(args->to_credentials, to_url ? args->credentials : NULL),
+                                 or_else(args->to_endpoint, to_url ? args->endpoint : NULL),
+                                 or_else(args->to_region, to_url ? args->region : NULL)};
+    int rc = dowel_place_open(d, args->source, use, &source, args->symlinks == DOWEL_LINKS_FOLLOW, from, err);
+    if (rc) return rc;
+    rc = dowel_place_open(d, args->destination, use, &target, false, to, err);
+    if (rc) dowel_place_close(from);
+    return rc;
+}
+
+/* ---- one object ---- */
+
+typedef struct one {
+    dowel *d;
+    const dowel_tree *tree;
+    const char *to_name;
+    int64_t size;
+    bool left;
+} one;
+
+static int copy_seen(void *context, const dowel_object *object, dowel_error *err) {
+    one *o = context;
+    o->size = object->size;
+    return o->tree->dry_run ? 0 : dowel_way_copy(o->d, &o->tree->way, object, o->to_name, &o->size, err);
+}
+
+static int found(void *context, const dowel_object *object, dowel_error *err) {
+    (void)object, (void)err;
+    *(bool *)context = true;
+    return 0;
+}
+
+/* Where it goes: the name itself, or into a folder under the name that it has. */
+static char *target_name(const dowel_place *from, const dowel_place *to) {
+    if (!to->folder) return strdup(to->path);
+    const char *slash = from->path ? strrchr(from->path, '/') : NULL;
+    return dowel_place_join(to, slash ? slash + 1 : from->path);
+}
+
+static int check_one(const args_t *args, const dowel_place *from, const dowel_place *to, dowel_error *err) {
+    if (from->folder) {
+        dowel_fail(err, DOWEL_E_INVALID, "%.200s is a folder", args->source);
+        dowel_error_hint(err, "recursive (-r) copies everything below it");
+    } else if (from->stream && (to->stream || to->folder)) {
+        dowel_fail(err, DOWEL_E_INVALID, "%.200s has no name: say how it is to be called at the destination",
+                   args->source);
+    } else if (!from->stream && !to->stream && dowel_place_same_service(from, to) && dowel_place_holds(from, to) &&
+               dowel_place_holds(to, from)) {
+        dowel_fail(err, DOWEL_E_INVALID, "source and destination are the same");
+    } else {
+        return 0;
+    }
+    return DOWEL_E_INVALID;
+}
+
+static int copy_one(dowel *d, const args_t *args, const dowel_tree *tree, dowel_error *err) {
+    const dowel_place *from = tree->way.from, *to = tree->way.to;
+    int rc = check_one(args, from, to, err);
+    if (rc) return rc;
+    char *name = to->stream ? strdup(to->stream) : target_name(from, to);
+    char *shown_from = name ? dowel_place_name(from, from->path) : NULL,
+         *shown_to = shown_from ? dowel_place_name(to, name) : NULL;
+    one o = {.d = d, .tree = tree, .to_name = name};
+    if (!shown_to) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!rc && !to->stream && to->objects->check_name) rc = to->objects->check_name(to->block, name, err);
+    if (!rc && tree->skip_existing && !to->stream) {
+        rc = to->objects->stat(d, to->block, name, NULL, found, &o.left, err);
+        if (rc == DOWEL_E_NOT_FOUND) rc = 0;
+    }
+    if (!rc && o.left)
+        dowel_report_unchanged(tree->report);
+    else if (!rc && tree->dry_run && (from->stream || to->stream))
+        rc = from->stream ? 0 : from->objects->stat(d, from->block, from->path, NULL, copy_seen, &o, err);
+    else if (!rc && to->stream)
+        rc = dowel_way_to_stream(d, &tree->way, from->path, &o.size, err);
+    else if (!rc && from->stream)
+        rc = dowel_way_from_stream(d, &tree->way, name, &o.size, err);
+    else if (!rc)
+        rc = from->objects->stat(d, from->block, from->path, NULL, copy_seen, &o, err);
+    if (rc == DOWEL_E_NOT_FOUND && err && !*err->hint)
+        dowel_error_hint(err, "where it is a folder, recursive (-r) copies what is below it");
+    if (!rc && !o.left) dowel_report_copied(tree->report, shown_from, shown_to, o.size);
+    free(shown_to);
+    free(shown_from);
+    free(name);
+    return rc;
+}
+
+/* ---- a tree ---- */
+
+static int check_tree(const args_t *args, const dowel_place *from, const dowel_place *to, bool sync, dowel_error *err) {
+    if (from->stream || to->stream)
+        return dowel_fail(err, DOWEL_E_INVALID, "%.200s is no folder", from->stream ? args->source : args->destination);
+    if (dowel_place_holds(from, to))
+        return dowel_fail(err, DOWEL_E_INVALID, "the destination %.200s lies in the source %.200s", args->destination,
+                          args->source);
+    if (sync && args->delete_extraneous && dowel_place_holds(to, from))
+        return dowel_fail(err, DOWEL_E_INVALID,
+                          "the source %.200s lies in the destination %.200s and would be removed with the rest",
+                          args->source, args->destination);
+    return 0;
+}
+
+static int run(dowel *d, const args_t *args, bool sync, json_t **result, dowel_error *err) {
+    dowel_place from, to;
+    dowel_report report;
+    bool whole = sync || args->recursive;
+    int rc = open_places(d, args, whole ? DOWEL_PLACE_TREE : DOWEL_PLACE_ONE, &from, &to, err);
+    if (rc) return rc;
+    dowel_report_open(&report, args->reporter);
+    const dowel_tree tree = {.way = {.from = &from,
+                                     .to = &to,
+                                     .content_type = args->content_type,
+                                     .cache_control = args->cache_control,
+                                     .storage_class = args->storage_class,
+                                     .metadata = args->metadata},
+                             .include = args->include,
+                             .exclude = args->exclude,
+                             .merge = sync,
+                             .compare = args->compare,
+                             .links = args->symlinks,
+                             .skip_existing = args->skip_existing,
+                             .delete_extraneous = sync && args->delete_extraneous,
+                             .dry_run = args->dry_run,
+                             .width = (int)args->concurrency,
+                             .report = &report};
+    rc = whole ? check_tree(args, &from, &to, sync, err) : 0;
+    if (!rc) rc = whole ? dowel_tree_copy(d, &tree, err) : copy_one(d, args, &tree, err);
+    if (!rc) rc = dowel_report_end(&report, result, err);
+    dowel_report_close(&report);
+    dowel_place_close(&from);
+    dowel_place_close(&to);
+    return rc;
+}
+
+static int run_copy(dowel *d, const void *data, json_t **result, dowel_error *err) {
+    return run(d, data, false, result, err);
+}
+
+static int run_sync(dowel *d, const void *data, json_t **result, dowel_error *err) {
+    return run(d, data, true, result, err);
+}
+
+const dowel_task dowel_objects_copy_task = {
+    .size = sizeof(dowel_task),
+    .name = "objects.copy",
+    .doc = "Copies an object, or everything below a folder, from any place to any.",
+    .args = &copy_table,
+    .run = run_copy,
+    .example = "--source data/ --destination gs://landing/data/ --recursive"};
+const dowel_task dowel_objects_sync_task = {.size = sizeof(dowel_task),
+                                            .name = "objects.sync",
+                                            .doc = "Makes a folder hold what another one holds, wherever both are.",
+                                            .args = &sync_table,
+                                            .run = run_sync,
+                                            .example = "--source data/ --destination gs://landing/data/"};

@@ -1,0 +1,118 @@
+/* dowel/object_tasks.h: copying, syncing, listing and removing objects, whatever keeps them.
+ *
+ * A place is
+ *     gs://bucket/path, s3://bucket/path     an object, or a folder of objects, in a bucket
+ *     gcs-bucket/landing:path                the same in a saved block, with its credentials, endpoint and folder
+ *     a/path, file:///a/path                 a file or folder on this machine
+ *     -                                      standard input or output
+ * The schemes are those of the block types that hold objects (dowel/objects.h), of whatever connector. A path that ends with a slash is a
+ * folder. Who calls at the place of a URL is said by `credentials`; without, it is what the provider's own tools would find.
+ *
+ * Every function is a task: history, timeouts and cancellation hold. *result (may be NULL) is a new reference. */
+#ifndef DOWEL_OBJECT_TASKS_H
+#define DOWEL_OBJECT_TASKS_H
+
+#include <dowel/runtime.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+DOWEL_API extern const dowel_connector dowel_objects_connector;
+
+/* One thing that was done, would be done (dry run), was left out or failed. Borrowed. */
+typedef struct dowel_object_event {
+    const char *what; /* "copy", "remove", "skip", "fail", "object", "prefix" (listings) */
+    const char *name; /* of the object, with its place in front: a place of its own */
+    const char *to;   /* of a copy; else NULL */
+    const char *why;  /* of what was left out; else NULL */
+    const dowel_error *error;
+    const struct dowel_object *object; /* of listings; else NULL */
+    int64_t size;
+} dowel_object_event;
+
+/* Called from any thread, one call at a time. */
+typedef struct dowel_object_reporter {
+    void (*event)(void *context, const dowel_object_event *event);
+    void *context;
+} dowel_object_reporter;
+
+/* Who calls at a place that is a URL: fields of the block that is made for it. */
+#define DOWEL_CALLER_MEMBERS                                                                                           \
+    const char *credentials; /* a saved block: "gcp-credentials/prod", or its name alone */                            \
+    const char *endpoint;                                                                                              \
+    const char *region;
+
+typedef struct dowel_objects_copy_args {
+    const char *source, *destination;
+    DOWEL_CALLER_MEMBERS /* of both places */
+        const char *from_credentials,
+        *from_endpoint, *from_region;                     /* of the source alone */
+    const char *to_credentials, *to_endpoint, *to_region; /* of the destination alone */
+    const char *const *include;                           /* globs of names below the source; NULL: all */
+    const char *const *exclude;
+    int symlinks; /* enum: 0 skip, 1 follow, 2 fail */
+    bool dry_run;
+    int64_t concurrency; /* objects at a time */
+    const dowel_object_reporter *reporter;
+    /* copy */
+    bool recursive;
+    bool skip_existing;
+    const char *content_type, *cache_control, *storage_class;
+    const dowel_pair *metadata;
+    /* sync */
+    int compare; /* enum: 0 time, 1 size, 2 checksum */
+    bool delete_extraneous;
+} dowel_objects_copy_args;
+
+typedef struct dowel_objects_place_args { /* list, remove, stat, presign */
+    const char *place;
+    DOWEL_CALLER_MEMBERS
+    /* list, remove */
+    bool recursive;
+    const char *const *include, *const *exclude;
+    const dowel_object_reporter *reporter;
+    int64_t limit; /* list: objects in the result; a reporter gets them all, and the result none */
+    bool dry_run;  /* remove */
+    /* presign */
+    int method; /* enum: 0 GET, 1 PUT, 2 DELETE, 3 HEAD */
+    double expires;
+    const char *content_type;
+} dowel_objects_place_args;
+
+/* One object, or with `recursive` all that are below the source's folder, under the same names below the destination's.
+ * {copied, bytes, unchanged, skipped, removed}. When some fail, the others are copied nevertheless, and the error counts and names them: its code is
+ * that of all failures, REMOTE when they differ. */
+static inline int dowel_objects_copy(dowel *d, const dowel_objects_copy_args *args, json_t **result, dowel_error *err) {
+    return dowel_call(d, "objects.copy", args, sizeof *args, NULL, result, err);
+}
+/* Makes the destination's folder hold what the source's holds: copies what differs, and with `delete_extraneous` removes what only the
+ * destination has, at the end and only when everything could be listed. */
+static inline int dowel_objects_sync(dowel *d, const dowel_objects_copy_args *args, json_t **result, dowel_error *err) {
+    return dowel_call(d, "objects.sync", args, sizeof *args, NULL, result, err);
+}
+/* {objects: [{name, size, modified ...}], prefixes, truncated}. */
+static inline int dowel_objects_list(dowel *d, const dowel_objects_place_args *args, json_t **result,
+                                     dowel_error *err) {
+    return dowel_call(d, "objects.list", args, sizeof *args, NULL, result, err);
+}
+/* {name, size, modified, content_type, etag, version, crc32c ...}. */
+static inline int dowel_objects_stat(dowel *d, const dowel_objects_place_args *args, json_t **result,
+                                     dowel_error *err) {
+    return dowel_call(d, "objects.stat", args, sizeof *args, NULL, result, err);
+}
+/* {removed}. */
+static inline int dowel_objects_remove(dowel *d, const dowel_objects_place_args *args, json_t **result,
+                                       dowel_error *err) {
+    return dowel_call(d, "objects.remove", args, sizeof *args, NULL, result, err);
+}
+/* {url}: a secret, because whoever has it may do what it says. */
+static inline int dowel_objects_presign(dowel *d, const dowel_objects_place_args *args, json_t **result,
+                                        dowel_error *err) {
+    return dowel_call(d, "objects.presign", args, sizeof *args, NULL, result, err);
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif

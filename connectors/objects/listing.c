@@ -1,0 +1,174 @@
+/* Providers push what they list; a merge pulls. A bounded queue between both keeps memory flat. */
+#include "listing.h"
+
+#include "glob.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROOM = 1024 };
+
+struct dowel_listing {
+    dowel *d;
+    const dowel_place *place;
+    const char *const *include, *const *exclude;
+    bool ordered, may_be_absent;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    dowel_item *items[ROOM];
+    size_t first, count;
+    bool ended, stop, any;
+    int rc;
+    dowel_error error;
+    char *last; /* name, where order matters */
+};
+
+static char *add(char **at, const char *text) {
+    if (!text) return NULL;
+    size_t size = strlen(text) + 1;
+    char *copy = memcpy(*at, text, size);
+    *at += size;
+    return copy;
+}
+
+static size_t size_of(const char *text) {
+    return text ? strlen(text) + 1 : 0;
+}
+
+dowel_item *dowel_item_of(const dowel_object *object, size_t prefix) {
+    dowel_item *item = malloc(sizeof *item + size_of(object->name) + size_of(object->version) + size_of(object->etag) +
+                              size_of(object->content_type) + size_of(object->storage_class) + size_of(object->odd));
+    if (!item) return NULL;
+    char *at = item->text;
+    item->object = *object;
+    item->object.name = add(&at, object->name);
+    item->object.version = add(&at, object->version);
+    item->object.etag = add(&at, object->etag);
+    item->object.content_type = add(&at, object->content_type);
+    item->object.storage_class = add(&at, object->storage_class);
+    item->object.odd = add(&at, object->odd);
+    item->name = item->object.name + prefix;
+    return item;
+}
+
+static int check_order(dowel_listing *l, const char *name, dowel_error *err) {
+    if (l->last && strcmp(l->last, name) >= 0) {
+        dowel_fail(err, DOWEL_E_PROTOCOL, "%.60s lists %.200s after %.200s: not in the order of names", l->place->shown,
+                   name, l->last);
+        dowel_error_hint(err, "two places can be compared only where both list in byte order; copy instead");
+        return DOWEL_E_PROTOCOL;
+    }
+    free(l->last);
+    l->last = strdup(name);
+    return l->last ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+}
+
+static int visit(void *context, const dowel_object *object, dowel_error *err) {
+    dowel_listing *l = context;
+    size_t prefix = strlen(l->place->path);
+    if (strncmp(object->name, l->place->path, prefix) != 0) prefix = 0;
+    int rc = l->ordered ? check_order(l, object->name, err) : 0;
+    if (rc) return rc;
+    pthread_mutex_lock(&l->lock);
+    l->any = true;
+    pthread_mutex_unlock(&l->lock);
+    /* The folder itself, as an empty object that some tools make, and what the caller does not want. */
+    if (!object->name[prefix] ||
+        (!object->odd_code && !dowel_glob_wanted(l->include, l->exclude, object->name + prefix)))
+        return 0;
+    dowel_item *item = dowel_item_of(object, prefix);
+    if (!item) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    pthread_mutex_lock(&l->lock);
+    while (l->count == ROOM && !l->stop) pthread_cond_wait(&l->changed, &l->lock);
+    bool stop = l->stop;
+    if (!stop) {
+        l->items[(l->first + l->count++) % ROOM] = item;
+        pthread_cond_broadcast(&l->changed);
+    }
+    pthread_mutex_unlock(&l->lock);
+    if (stop) free(item);
+    return stop;
+}
+
+static void *run(void *context) {
+    dowel_listing *l = context;
+    dowel_error error;
+    memset(&error, 0, sizeof error);
+    const dowel_objects_query query = {.size = sizeof query, .prefix = *l->place->path ? l->place->path : NULL};
+    int rc = l->place->objects->list(l->d, l->place->block, &query, visit, l, &error);
+    pthread_mutex_lock(&l->lock);
+    l->ended = true;
+    l->rc = rc < 0 && !(rc == DOWEL_E_NOT_FOUND && l->may_be_absent) ? rc : 0;
+    l->error = error;
+    pthread_cond_broadcast(&l->changed);
+    pthread_mutex_unlock(&l->lock);
+    return NULL;
+}
+
+int dowel_listing_start(dowel *d, const dowel_place *place, const char *const *include, const char *const *exclude,
+                        bool ordered, bool may_be_absent, dowel_listing **listing, dowel_error *err) {
+    dowel_listing *l = calloc(1, sizeof *l);
+    if (!l) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    *l = (dowel_listing){.d = d,
+                         .place = place,
+                         .include = include,
+                         .exclude = exclude,
+                         .ordered = ordered,
+                         .may_be_absent = may_be_absent};
+    pthread_mutex_init(&l->lock, NULL);
+    pthread_cond_init(&l->changed, NULL);
+    sigset_t all, before; /* signals are for the threads that the program made */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int why = pthread_create(&l->thread, NULL, run, l);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!why) {
+        *listing = l;
+        return 0;
+    }
+    pthread_cond_destroy(&l->changed);
+    pthread_mutex_destroy(&l->lock);
+    free(l);
+    return dowel_fail(err, DOWEL_E_NO_MEMORY, "cannot start a thread: %s", strerror(why));
+}
+
+int dowel_listing_next(dowel_listing *l, dowel_item **item, dowel_error *err) {
+    pthread_mutex_lock(&l->lock);
+    while (!l->count && !l->ended) pthread_cond_wait(&l->changed, &l->lock);
+    *item = NULL;
+    int rc = 0;
+    if (l->count) {
+        *item = l->items[l->first];
+        l->first = (l->first + 1) % ROOM;
+        l->count--;
+        pthread_cond_broadcast(&l->changed);
+    } else {
+        rc = l->rc;
+        if (rc && err) *err = l->error;
+    }
+    pthread_mutex_unlock(&l->lock);
+    return rc;
+}
+
+bool dowel_listing_found_any(const dowel_listing *l) {
+    return l->any;
+}
+
+void dowel_listing_close(dowel_listing *l) {
+    if (!l) return;
+    pthread_mutex_lock(&l->lock);
+    l->stop = true;
+    pthread_cond_broadcast(&l->changed);
+    pthread_mutex_unlock(&l->lock);
+    pthread_join(l->thread, NULL);
+    for (; l->count; l->count--, l->first = (l->first + 1) % ROOM) free(l->items[l->first]);
+    pthread_cond_destroy(&l->changed);
+    pthread_mutex_destroy(&l->lock);
+    free(l->last);
+    free(l);
+}

@@ -1,0 +1,242 @@
+/* Places are read here and nowhere else. */
+#include "place.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static int no_memory(dowel_error *err) {
+    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+}
+
+static char *text_of(const char *format, ...) DOWEL_PRINTF(1, 2);
+static char *text_of(const char *format, ...) {
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    int size = vsnprintf(NULL, 0, format, args);
+    char *text = size < 0 ? NULL : malloc((size_t)size + 1);
+    if (text) vsnprintf(text, (size_t)size + 1, format, again);
+    va_end(again);
+    va_end(args);
+    return text;
+}
+
+static const dowel_objects *objects_of(const dowel_block_type *type) {
+    return type->size >= offsetof(dowel_block_type, objects) + sizeof type->objects ? type->objects : NULL;
+}
+
+/* The block type whose objects have this scheme; an unknown one is an error with the nearest. */
+static const dowel_block_type *type_of_scheme(dowel *d, const char *scheme, dowel_error *err) {
+    const dowel_block_type *type;
+    const char *known[64] = {NULL};
+    size_t n = 0;
+    for (size_t i = 0; (type = dowel_block_type_at(d, i)); i++) {
+        const dowel_objects *objects = objects_of(type);
+        if (!objects) continue;
+        if (!strcmp(objects->scheme, scheme)) return type;
+        if (n < 63) known[n++] = objects->scheme;
+    }
+    const char *near = dowel_nearest(scheme, known);
+    dowel_fail(err, DOWEL_E_INVALID, "no kind of place is called \"%.40s://\"%s%s%s", scheme,
+               near ? "; did you mean \"" : "", near ? near : "", near ? "://\"?" : "");
+    char list[256] = "";
+    for (size_t i = 0; i < n; i++)
+        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s://", i ? ", " : "", known[i]);
+    dowel_error_hint(err, "there are %s, saved blocks as TYPE/NAME:path, and paths of files", list);
+    return NULL;
+}
+
+static int finish(dowel_place *place, dowel_place_use use, dowel_error *err) {
+    place->objects = objects_of(dowel_block_type_of(place->block));
+    size_t length = place->path ? strlen(place->path) : 0;
+    if (!place->path || !place->shown) return no_memory(err);
+    place->folder = use == DOWEL_PLACE_TREE || !length || place->path[length - 1] == '/';
+    if (!place->folder || !length || place->path[length - 1] == '/') return 0;
+    char *path = text_of("%s/", place->path);
+    free(place->path);
+    place->path = path;
+    return path ? 0 : no_memory(err);
+}
+
+/* gs://bucket/path */
+static int open_url(dowel *d, const char *text, const char *rest, const dowel_caller *caller, dowel_place *place,
+                    dowel_error *err) {
+    char scheme[64];
+    snprintf(scheme, sizeof scheme, "%.*s", (int)(rest - text), text);
+    const dowel_block_type *type = type_of_scheme(d, scheme, err);
+    if (!type) return err ? err->code : DOWEL_E_INVALID;
+    const dowel_objects *objects = objects_of(type);
+    rest += strlen("://");
+    size_t length = strcspn(rest, "/");
+    if (!length) {
+        dowel_fail(err, DOWEL_E_INVALID, "%.200s: which %s?", text, objects->place);
+        dowel_error_hint(err, "write %s://%s/path", scheme, objects->place);
+        return DOWEL_E_INVALID;
+    }
+    json_t *document = json_pack("{s:o,s:s*,s:s*,s:s*}", objects->place, json_stringn(rest, length), "credentials",
+                                 caller->credentials, "endpoint", caller->endpoint, "region", caller->region);
+    if (!document) return dowel_fail(err, DOWEL_E_INVALID, "%.200s: not UTF-8", text);
+    int rc = dowel_block_new(type, NULL, document, dowel_get_resolver(d), &place->block, err);
+    json_decref(document);
+    if (rc) return dowel_error_prefix(err, "%.200s: ", text);
+    place->path = strdup(rest[length] ? rest + length + 1 : "");
+    place->shown = text_of("%s://%.*s/", scheme, (int)length, rest);
+    return 0;
+}
+
+/* TYPE/NAME:path. 1: it is none. */
+static int open_saved(dowel *d, const char *text, const dowel_caller *caller, dowel_place *place, dowel_error *err) {
+    const char *slash = strchr(text, '/'), *colon = strchr(text, ':');
+    if (!slash || !colon || colon < slash) return 1;
+    const dowel_block_type *type = NULL;
+    for (size_t i = 0; (type = dowel_block_type_at(d, i)); i++)
+        if (strlen(type->name) == (size_t)(slash - text) && !strncmp(type->name, text, (size_t)(slash - text))) break;
+    if (!type) return 1;
+    if (!objects_of(type))
+        return dowel_fail(err, DOWEL_E_INVALID, "%.200s: a block of type %s holds no objects", text, type->name);
+    if (caller->credentials || caller->endpoint || caller->region)
+        return dowel_fail(err, DOWEL_E_INVALID, "%.200s: a saved block has its own credentials, endpoint and region",
+                          text);
+    const dowel_resolver *resolver = dowel_get_resolver(d);
+    char *reference = text_of("%.*s", (int)(colon - text), text);
+    if (!reference) return no_memory(err);
+    int rc = resolver ? resolver->by_name(resolver->context, reference, type->name, &place->block, err)
+                      : dowel_fail(err, DOWEL_E_INVALID, "%s: blocks cannot be found by name here", reference);
+    free(reference);
+    if (rc) return rc;
+    place->path = strdup(colon + 1);
+    place->shown = text_of("%.*s:", (int)(colon - text), text);
+    return 0;
+}
+
+/* A path on this machine. */
+static int open_path(dowel *d, const char *text, dowel_place_use use, bool follow_links, dowel_place *place,
+                     dowel_error *err) {
+    struct stat st;
+    bool there = !stat(text, &st), folder = use == DOWEL_PLACE_TREE;
+    size_t length = strlen(text);
+    if (!there && errno != ENOENT && errno != ENOTDIR)
+        return dowel_fail(err, DOWEL_E_IO, "cannot look at %.200s: %s", text, strerror(errno));
+    if (!strcmp(text, "-") || (there && !folder && !S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))) {
+        place->stream = strdup(text);
+        return place->stream ? 0 : no_memory(err);
+    }
+    if (use == DOWEL_PLACE_ONE) folder = (there && S_ISDIR(st.st_mode)) || text[length - 1] == '/';
+    const char *slash = strrchr(text, '/'), *name = folder ? "" : slash ? slash + 1 : text;
+    char *base = folder  ? strdup(text)
+                 : slash ? text_of("%.*s", slash == text ? 1 : (int)(slash - text), text)
+                         : strdup(".");
+    const dowel_block_type *type = type_of_scheme(d, "file", err);
+    if (!type) return err ? err->code : DOWEL_E_INVALID;
+    if (!base) return no_memory(err);
+    for (size_t n = strlen(base); n > 1 && base[n - 1] == '/'; n--) base[n - 1] = 0;
+    /* A file that was named by itself is the one that is meant, also through a link. */
+    json_t *document =
+        json_pack("{s:s,s:b}", objects_of(type)->place, base, "follow_links", follow_links || (!folder && there));
+    int rc = document ? dowel_block_new(type, NULL, document, dowel_get_resolver(d), &place->block, err)
+                      : dowel_fail(err, DOWEL_E_INVALID, "the path is not UTF-8");
+    json_decref(document);
+    if (!rc) {
+        place->path = strdup(name);
+        place->shown = !strcmp(base, ".") ? strdup("") : text_of("%s%s", base, strcmp(base, "/") ? "/" : "");
+        place->files = true;
+    }
+    free(base);
+    return rc;
+}
+
+int dowel_place_open(dowel *d, const char *text, dowel_place_use use, const dowel_caller *caller, bool follow_links,
+                     dowel_place *place, dowel_error *err) {
+    *place = (dowel_place){0};
+    const char *scheme = strstr(text, "://");
+    int rc = 1;
+    if (!*text) return dowel_fail(err, DOWEL_E_INVALID, "a place must not be empty");
+    if (scheme && strcspn(text, "/") == (size_t)(scheme + 1 - text)) {
+        if (!strncmp(text, "file://", 7)) {
+            text += 7;
+            if (*text != '/') return dowel_fail(err, DOWEL_E_INVALID, "file://%.200s: expected file:///path", text);
+        } else {
+            rc = open_url(d, text, scheme, caller, place, err);
+        }
+    } else {
+        rc = open_saved(d, text, caller, place, err);
+    }
+    if (rc > 0) rc = open_path(d, text, use, follow_links, place, err);
+    if (!rc && !place->stream) rc = finish(place, use, err);
+    if (rc) dowel_place_close(place);
+    return rc;
+}
+
+void dowel_place_close(dowel_place *place) {
+    dowel_block_free(place->block);
+    free(place->path);
+    free(place->shown);
+    free(place->stream);
+    *place = (dowel_place){0};
+}
+
+char *dowel_place_name(const dowel_place *place, const char *name) {
+    return place->stream ? strdup(place->stream) : text_of("%s%s", place->shown, name);
+}
+
+char *dowel_place_join(const dowel_place *place, const char *name) {
+    return text_of("%s%s", place->path, name);
+}
+
+/* ---- two places ---- */
+
+static bool same_member(const json_t *a, const json_t *b, const char *member) {
+    const char *first = json_string_value(json_object_get(a, member)),
+               *second = json_string_value(json_object_get(b, member));
+    return !strcmp(first ? first : "", second ? second : "");
+}
+
+bool dowel_place_same_service(const dowel_place *a, const dowel_place *b) {
+    if (!a->block || !b->block || dowel_block_type_of(a->block) != dowel_block_type_of(b->block)) return false;
+    json_t *first = dowel_block_document(a->block, DOWEL_SECRETS_OMITTED),
+           *second = dowel_block_document(b->block, DOWEL_SECRETS_OMITTED);
+    bool same = same_member(first, second, "endpoint");
+    json_decref(first);
+    json_decref(second);
+    return same;
+}
+
+/* The path without links and dots; what does not exist yet stays as it is. Newly allocated. */
+static char *real_path(const char *path) {
+    char *found = realpath(path, NULL);
+    if (found || !strcmp(path, ".") || !strcmp(path, "/")) return found;
+    const char *slash = strrchr(path, '/');
+    char *above = !slash ? strdup(".") : slash == path ? strdup("/") : text_of("%.*s", (int)(slash - path), path);
+    char *real = above ? real_path(above) : NULL;
+    if (real) found = text_of("%s/%s", strcmp(real, "/") ? real : "", slash ? slash + 1 : path);
+    free(real);
+    free(above);
+    return found;
+}
+
+/* The whole name of the folder: "bucket/folder/path/", and for files the real path. */
+static char *whole(const dowel_place *place) {
+    json_t *document = dowel_block_document(place->block, DOWEL_SECRETS_OMITTED);
+    const char *holder = json_string_value(json_object_get(document, place->objects->place)),
+               *folder = json_string_value(json_object_get(document, "folder"));
+    bool slash = folder && *folder && folder[strlen(folder) - 1] != '/';
+    char *base = place->objects->sink ? real_path(holder ? holder : ".") : strdup(holder ? holder : "");
+    char *name = base ? text_of("%s/%s%s%s", base, folder ? folder : "", slash ? "/" : "", place->path) : NULL;
+    free(base);
+    json_decref(document);
+    return name;
+}
+
+bool dowel_place_holds(const dowel_place *a, const dowel_place *b) {
+    if (!dowel_place_same_service(a, b)) return false;
+    char *outer = whole(a), *inner = whole(b);
+    bool holds = outer && inner && !strncmp(inner, outer, strlen(outer));
+    free(outer);
+    free(inner);
+    return holds;
+}

@@ -1,0 +1,39 @@
+/* Where objects are: what a person writes, made into a block and a name in it. */
+#ifndef DOWEL_PLACE_H
+#define DOWEL_PLACE_H
+
+#include <dowel/objects.h>
+#include <dowel/runtime.h>
+
+typedef struct dowel_caller {
+    const char *credentials, *endpoint, *region;
+} dowel_caller;
+
+typedef struct dowel_place {
+    dowel_block *block; /* NULL: `stream` */
+    const dowel_objects *objects;
+    char *path;   /* the object's name, or the folder's, which ends with a slash unless it is empty */
+    char *shown;  /* what makes a place of a name in the block, in front of it: "gs://bucket/" */
+    char *stream; /* "-", a device or a pipe: bytes without a name */
+    bool folder;
+    bool files; /* on this machine */
+} dowel_place;
+
+typedef enum dowel_place_use {
+    DOWEL_PLACE_ONE,  /* an object, or where it goes */
+    DOWEL_PLACE_TREE, /* a folder with all that is below it */
+} dowel_place_use;
+
+int dowel_place_open(dowel *d, const char *text, dowel_place_use use, const dowel_caller *caller, bool follow_links,
+                     dowel_place *place, dowel_error *err);
+void dowel_place_close(dowel_place *place);
+/* "gs://bucket/a/name": newly allocated, NULL when out of memory. `name` is the whole name in the block. */
+char *dowel_place_name(const dowel_place *place, const char *name);
+/* The place's path and behind it `name`. Newly allocated. */
+char *dowel_place_join(const dowel_place *place, const char *name);
+/* Whether both are served by the same service at the same address, so that it can copy by itself. */
+bool dowel_place_same_service(const dowel_place *a, const dowel_place *b);
+/* Whether folder `b` is `a` or lies below it. */
+bool dowel_place_holds(const dowel_place *a, const dowel_place *b);
+
+#endif

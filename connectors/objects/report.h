@@ -1,0 +1,34 @@
+/* What was done, counted and told as it happens. */
+#ifndef DOWEL_REPORT_H
+#define DOWEL_REPORT_H
+
+#include "place.h"
+
+#include <dowel/object_tasks.h>
+
+#include <pthread.h>
+
+enum { DOWEL_REPORT_NAMED = 10 }; /* failures that the error names */
+
+typedef struct dowel_report {
+    const dowel_object_reporter *reporter;
+    pthread_mutex_t lock;
+    int64_t copied, bytes, unchanged, skipped, removed, failed;
+    int64_t known_bytes; /* of what was copied or is on its way */
+    int first;           /* code of the first failure; 0: none */
+    bool mixed;          /* not all failures have that code */
+    dowel_error error;   /* of the first */
+    char named[1024];    /* the first failures, a line each */
+} dowel_report;
+
+void dowel_report_open(dowel_report *report, const dowel_object_reporter *reporter);
+void dowel_report_close(dowel_report *report);
+void dowel_report_copied(dowel_report *report, const char *from, const char *to, int64_t size);
+void dowel_report_removed(dowel_report *report, const char *name);
+void dowel_report_skipped(dowel_report *report, const char *name, const char *why);
+void dowel_report_unchanged(dowel_report *report);
+void dowel_report_failed(dowel_report *report, const char *name, const dowel_error *why);
+/* {copied, bytes ...}, or the error that counts and names the failures. */
+int dowel_report_end(dowel_report *report, json_t **result, dowel_error *err);
+
+#endif

@@ -1,0 +1,297 @@
+/* A tree is copied by several workers that draw from one merge of two sorted listings. Nothing is removed before all of it is known. */
+#include "tree.h"
+
+#include "listing.h"
+#include "spool.h"
+
+#include <dowel/transfer.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct merge {
+    const dowel_tree *tree;
+    pthread_mutex_t lock; /* guards what follows */
+    dowel_listing *from, *to;
+    dowel_item *from_next, *to_next; /* drawn and not used yet */
+    bool from_ended, to_ended, begun;
+    bool incomplete; /* something of the source could not be listed */
+    dowel_spool extraneous, blocked;
+} merge;
+
+static int draw(dowel_listing *listing, dowel_item **next, bool *ended, dowel_error *err) {
+    if (*next || *ended) return 0;
+    int rc = dowel_listing_next(listing, next, err);
+    if (!rc && !*next) *ended = true;
+    return rc;
+}
+
+/* The next object of the source, with what the destination has under its name. Both NULL at the end. The lock is held. */
+static int next_pair(merge *m, dowel_item **from, dowel_item **to, dowel_error *err) {
+    *from = *to = NULL;
+    for (;;) {
+        int rc = draw(m->from, &m->from_next, &m->from_ended, err);
+        if (!rc && m->to) rc = draw(m->to, &m->to_next, &m->to_ended, err);
+        if (rc) return rc;
+        int order = !m->from_next ? 1 : !m->to_next ? -1 : strcmp(m->from_next->name, m->to_next->name);
+        if (!m->from_next && !m->to_next) return 0;
+        if (order <= 0) {
+            *from = m->from_next;
+            m->from_next = NULL;
+            if (order == 0) {
+                *to = m->to_next;
+                m->to_next = NULL;
+            }
+            return 0;
+        }
+        dowel_item *extra = m->to_next;
+        m->to_next = NULL;
+        if (m->tree->delete_extraneous && !extra->object.odd_code)
+            rc = dowel_spool_add(&m->extraneous, extra->object.name, err);
+        free(extra);
+        if (rc) return rc;
+    }
+}
+
+/* ---- one object ---- */
+
+static void report_failed(const merge *m, const char *name, const dowel_error *why) {
+    char *shown = dowel_place_name(m->tree->way.from, name);
+    dowel_report_failed(m->tree->report, shown ? shown : name, why);
+    free(shown);
+}
+
+static void report_skipped(const merge *m, const char *name, const char *why) {
+    char *shown = dowel_place_name(m->tree->way.from, name);
+    dowel_report_skipped(m->tree->report, shown ? shown : name, why);
+    free(shown);
+}
+
+static void odd(merge *m, const dowel_item *item) {
+    const dowel_object *object = &item->object;
+    dowel_error why;
+    if (object->odd_code) {
+        pthread_mutex_lock(&m->lock);
+        m->incomplete = true;
+        pthread_mutex_unlock(&m->lock);
+        dowel_fail(&why, object->odd_code, "%s", object->odd);
+        report_failed(m, object->name, &why);
+    } else if (m->tree->links == DOWEL_LINKS_FAIL) {
+        dowel_fail(&why, DOWEL_E_REFUSED, "%s", object->odd);
+        report_failed(m, object->name, &why);
+    } else {
+        report_skipped(m, object->name, object->odd);
+    }
+}
+
+/* Whether the failure ends everything, and not this object alone. */
+static bool fatal(int rc) {
+    return rc == DOWEL_E_CANCELLED || rc == DOWEL_E_NO_MEMORY;
+}
+
+static int copy(dowel *d, merge *m, const dowel_item *item, bool again, dowel_error *err) {
+    const dowel_tree *tree = m->tree;
+    char *name = dowel_place_join(tree->way.to, item->name);
+    char *from = name ? dowel_place_name(tree->way.from, item->object.name) : NULL;
+    char *to = from ? dowel_place_name(tree->way.to, name) : NULL;
+    dowel_error why;
+    int64_t size = item->object.size;
+    int rc = to ? 0 : dowel_fail(&why, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!rc && tree->way.to->objects->check_name)
+        rc = tree->way.to->objects->check_name(tree->way.to->block, name, &why);
+    bool marker = rc && !size && item->name[strlen(item->name) - 1] == '/';
+    if (marker) {
+        report_skipped(m, item->object.name, "an empty object that stands for a folder");
+        rc = 0;
+    } else if (!rc) {
+        if (!tree->dry_run) rc = dowel_way_copy(d, &tree->way, &item->object, name, &size, &why);
+        /* A file where a folder has to be, or the reverse: it may be one that is to be removed. */
+        if (rc == DOWEL_E_EXISTS && tree->delete_extraneous && !again) {
+            pthread_mutex_lock(&m->lock);
+            rc = dowel_spool_add(&m->blocked, item->object.name, err);
+            pthread_mutex_unlock(&m->lock);
+            free(to);
+            free(from);
+            free(name);
+            return rc;
+        }
+        if (!rc) dowel_report_copied(tree->report, from, to, size);
+    }
+    if (rc && !fatal(rc)) {
+        report_failed(m, item->object.name, &why);
+        rc = dowel_check(d, err); /* a timeout of the whole looks like one of the object's */
+    } else if (rc && err) {
+        *err = why;
+    }
+    free(to);
+    free(from);
+    free(name);
+    return rc;
+}
+
+static int one_pair(dowel *d, merge *m, const dowel_item *from, const dowel_item *to, dowel_error *err) {
+    if (from->object.odd) {
+        odd(m, from);
+        return 0;
+    }
+    bool differs = true;
+    dowel_error why;
+    int rc = 0;
+    if (to && m->tree->skip_existing && !to->object.odd)
+        differs = false;
+    else if (to)
+        rc = dowel_differs(d, m->tree, &from->object, &to->object, &differs, &why);
+    if (rc && fatal(rc)) {
+        if (err) *err = why;
+        return rc;
+    }
+    if (rc) {
+        report_failed(m, from->object.name, &why);
+        return dowel_check(d, err);
+    }
+    if (!differs) {
+        dowel_report_unchanged(m->tree->report);
+        return 0;
+    }
+    pthread_mutex_lock(&m->tree->report->lock);
+    m->tree->report->known_bytes += from->object.size;
+    pthread_mutex_unlock(&m->tree->report->lock);
+    return copy(d, m, from, false, err);
+}
+
+static int next_object(dowel *d, void *context, int64_t index, dowel_error *err) {
+    (void)index;
+    merge *m = context;
+    dowel_item *from, *to;
+    pthread_mutex_lock(&m->lock);
+    int rc = next_pair(m, &from, &to, err);
+    pthread_mutex_unlock(&m->lock);
+    if (rc) return rc;
+    if (!from) return 1;
+    rc = one_pair(d, m, from, to, err);
+    free(from);
+    free(to);
+    return rc;
+}
+
+static int64_t known_bytes(void *context) {
+    dowel_report *report = ((merge *)context)->tree->report;
+    pthread_mutex_lock(&report->lock);
+    int64_t known = report->known_bytes;
+    pthread_mutex_unlock(&report->lock);
+    return known;
+}
+
+/* ---- afterwards ---- */
+
+static int next_extraneous(void *context, char **name, dowel_error *err) {
+    return dowel_spool_next(context, name, err);
+}
+
+static int keep(void *context, const dowel_object *object, dowel_error *err) {
+    dowel_item **item = context;
+    *item = dowel_item_of(object, 0);
+    return *item ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+}
+
+static int copy_blocked(dowel *d, merge *m, dowel_error *err) {
+    const dowel_place *place = m->tree->way.from;
+    int rc = dowel_spool_rewind(&m->blocked, err);
+    char *name = NULL;
+    while (!rc && !(rc = dowel_spool_next(&m->blocked, &name, err)) && name) {
+        dowel_item *item = NULL;
+        dowel_error why;
+        int found = place->objects->stat(d, place->block, name, NULL, keep, &item, &why);
+        if (found && !fatal(found)) {
+            report_failed(m, name, &why);
+        } else if (found) {
+            rc = found;
+            if (err) *err = why;
+        } else {
+            item->name += strlen(place->path);
+            rc = copy(d, m, item, true, err);
+        }
+        free(item);
+        free(name);
+    }
+    return rc;
+}
+
+static int finish(dowel *d, merge *m, dowel_error *err) {
+    const dowel_tree *tree = m->tree;
+    if (!dowel_listing_found_any(m->from) && !tree->way.from->objects->source) {
+        dowel_fail(err, DOWEL_E_NOT_FOUND, "there is nothing below %s%s", tree->way.from->shown, tree->way.from->path);
+        dowel_error_hint(err, "`dowel ls` shows what is there; nothing was copied or removed");
+        return DOWEL_E_NOT_FOUND;
+    }
+    int rc = 0;
+    if (tree->delete_extraneous && m->incomplete) {
+        dowel_log(d, DOWEL_LOG_WARNING, "nothing is removed, because not everything of the source could be listed");
+    } else if (tree->delete_extraneous) {
+        rc = dowel_spool_rewind(&m->extraneous, err);
+        if (!rc)
+            rc = dowel_remove_batches(d, tree->way.to, next_extraneous, &m->extraneous, tree->dry_run, tree->report,
+                                      err);
+    }
+    return rc ? rc : copy_blocked(d, m, err);
+}
+
+int dowel_tree_copy(dowel *d, const dowel_tree *tree, dowel_error *err) {
+    merge m = {.tree = tree};
+    bool looks = tree->merge || tree->skip_existing;
+    const dowel_place *to = tree->way.to;
+    pthread_mutex_init(&m.lock, NULL);
+    int rc = dowel_listing_start(d, tree->way.from, tree->include, tree->exclude, looks, false, &m.from, err);
+    if (!rc && looks)
+        rc = dowel_listing_start(d, to, tree->include, tree->exclude, true, to->objects->sink != NULL, &m.to, err);
+    const dowel_parts parts = {
+        .count = -1, .width = tree->width, .part = next_object, .context = &m, .total_now = known_bytes};
+    if (!rc) rc = dowel_parts_run(d, &parts, err);
+    if (!rc) rc = finish(d, &m, err);
+    dowel_listing_close(m.from);
+    dowel_listing_close(m.to);
+    free(m.from_next);
+    free(m.to_next);
+    dowel_spool_close(&m.extraneous);
+    dowel_spool_close(&m.blocked);
+    pthread_mutex_destroy(&m.lock);
+    return rc;
+}
+
+/* ---- removing ---- */
+
+typedef struct removal {
+    dowel_listing *listing;
+    const dowel_place *place;
+    dowel_report *report;
+} removal;
+
+static int next_listed(void *context, char **name, dowel_error *err) {
+    removal *r = context;
+    dowel_item *item;
+    for (;;) {
+        int rc = dowel_listing_next(r->listing, &item, err);
+        *name = NULL;
+        if (rc || !item) return rc;
+        if (!item->object.odd_code) break;
+        dowel_error why;
+        dowel_fail(&why, item->object.odd_code, "%s", item->object.odd);
+        dowel_report_failed(r->report, item->object.name, &why);
+        free(item);
+    }
+    *name = strdup(item->object.name);
+    free(item);
+    return *name ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+}
+
+int dowel_tree_remove(dowel *d, const dowel_place *place, const char *const *include, const char *const *exclude,
+                      bool dry_run, dowel_report *report, dowel_error *err) {
+    removal r = {.place = place, .report = report};
+    int rc = dowel_listing_start(d, place, include, exclude, false, false, &r.listing, err);
+    if (rc) return rc;
+    rc = dowel_remove_batches(d, place, next_listed, &r, dry_run, report, err);
+    if (!rc && !dowel_listing_found_any(r.listing) && !place->objects->source)
+        rc = dowel_fail(err, DOWEL_E_NOT_FOUND, "there is nothing below %s%s", place->shown, place->path);
+    dowel_listing_close(r.listing);
+    return rc;
+}

@@ -1,0 +1,127 @@
+/* Chooses the shortest way: within the provider, from a file, into a file, or through memory. */
+#include "way.h"
+
+#include "pipe.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What a file was before and after it was read. */
+typedef struct state {
+    int64_t size, modified;
+} state;
+
+static int note(void *context, const dowel_object *object, dowel_error *err) {
+    (void)err;
+    *(state *)context = (state){object->size, object->modified};
+    return 0;
+}
+
+static int look(dowel *d, const dowel_place *place, const char *name, state *seen, dowel_error *err) {
+    return place->objects->stat(d, place->block, name, NULL, note, seen, err);
+}
+
+static int unchanged(dowel *d, const dowel_place *place, const char *name, const state *before, dowel_error *err) {
+    state after = {-1, 0};
+    int rc = look(d, place, name, &after, err);
+    if (rc && rc != DOWEL_E_NOT_FOUND) return rc;
+    if (after.size == before->size && after.modified == before->modified) return 0;
+    dowel_fail(err, DOWEL_E_CONFLICT, "%s changed while it was copied", name);
+    dowel_error_hint(err, "copy it again when nobody writes to it");
+    if (err) err->retryable = true;
+    return DOWEL_E_CONFLICT;
+}
+
+static dowel_object_put_options options_of(const dowel_way *way, const dowel_object *object) {
+    return (dowel_object_put_options){.size = sizeof(dowel_object_put_options),
+                                      .content_type = way->content_type  ? way->content_type
+                                                      : way->from->files ? NULL
+                                                                         : object->content_type,
+                                      .cache_control = way->cache_control,
+                                      .storage_class = way->storage_class,
+                                      .metadata = way->metadata,
+                                      .modified = object->modified,
+                                      .if_absent = way->if_absent};
+}
+
+/* Into a file: the bytes are verified before it gets its name. */
+static int into_file(dowel *d, const dowel_way *way, const dowel_object *object, const char *to_name, state *before,
+                     dowel_error *err) {
+    const dowel_objects *from = way->from->objects;
+    dowel_object_put_options options = options_of(way, object);
+    bool file = from->source != NULL;
+    dowel_sink *sink;
+    int rc = file ? look(d, way->from, object->name, before, err) : 0;
+    if (rc) return rc;
+    if (file) options.modified = before->modified;
+    rc = way->to->objects->sink(d, way->to->block, to_name, &options, &sink, err);
+    if (rc) return rc;
+    rc = from->get(d, way->from->block, object->name, object->version, sink, err);
+    if (!file) before->size = dowel_sink_written(sink);
+    if (!rc && file) rc = unchanged(d, way->from, object->name, before, err);
+    if (!rc) rc = dowel_sink_commit(sink, err);
+    dowel_sink_close(sink);
+    return rc;
+}
+
+/* What was stored of a file that changed meanwhile bears its old time, so that the next sync sees the difference. */
+static int from_file(dowel *d, const dowel_way *way, const dowel_object *object, const char *to_name, state *before,
+                     dowel_error *err) {
+    dowel_object_put_options options = options_of(way, object);
+    dowel_source *source;
+    int rc = way->from->objects->source(d, way->from->block, object->name, &source, note, before, err);
+    if (rc) return rc;
+    options.modified = before->modified;
+    rc = way->to->objects->put(d, way->to->block, to_name, source, &options, NULL, NULL, err);
+    dowel_source_close(source);
+    return rc ? rc : unchanged(d, way->from, object->name, before, err);
+}
+
+int dowel_way_copy(dowel *d, const dowel_way *way, const dowel_object *object, const char *to_name, int64_t *size,
+                   dowel_error *err) {
+    const dowel_objects *from = way->from->objects, *to = way->to->objects;
+    bool changes = way->content_type || way->cache_control || way->storage_class || way->metadata || way->if_absent;
+    state seen = {object->size, object->modified};
+    int rc;
+    if (from->copy && !changes && dowel_place_same_service(way->from, way->to)) {
+        rc = from->copy(d, way->from->block, object->name, object->version, way->to->block, to_name, err);
+    } else if (to->sink) {
+        rc = into_file(d, way, object, to_name, &seen, err);
+        if (!from->source && object->size > 0) seen.size = object->size;
+    } else if (from->source) {
+        rc = from_file(d, way, object, to_name, &seen, err);
+    } else {
+        const dowel_object_put_options options = options_of(way, object);
+        rc = dowel_pipe_copy(d, way, object, to_name, &options, err);
+    }
+    *size = seen.size;
+    return rc;
+}
+
+int dowel_way_from_stream(dowel *d, const dowel_way *way, const char *to_name, int64_t *size, dowel_error *err) {
+    const dowel_object_put_options options = {.size = sizeof options,
+                                              .content_type = way->content_type,
+                                              .cache_control = way->cache_control,
+                                              .storage_class = way->storage_class,
+                                              .metadata = way->metadata,
+                                              .if_absent = way->if_absent};
+    dowel_source *source;
+    state stored = {0, 0};
+    int rc = dowel_source_file(way->from->stream, &source, err);
+    if (rc) return rc;
+    rc = way->to->objects->put(d, way->to->block, to_name, source, &options, note, &stored, err);
+    dowel_source_close(source);
+    *size = stored.size;
+    return rc;
+}
+
+int dowel_way_to_stream(dowel *d, const dowel_way *way, const char *name, int64_t *size, dowel_error *err) {
+    dowel_sink *sink;
+    int rc = dowel_sink_file(way->to->stream, &sink, err);
+    if (rc) return rc;
+    rc = way->from->objects->get(d, way->from->block, name, NULL, sink, err);
+    *size = dowel_sink_written(sink);
+    if (!rc) rc = dowel_sink_commit(sink, err);
+    dowel_sink_close(sink);
+    return rc;
+}

@@ -1,0 +1,21 @@
+/* One object's way from one place to another. */
+#ifndef DOWEL_WAY_H
+#define DOWEL_WAY_H
+
+#include "place.h"
+
+typedef struct dowel_way {
+    const dowel_place *from, *to;
+    const char *content_type, *cache_control, *storage_class;
+    const dowel_pair *metadata;
+    bool if_absent; /* CONFLICT where there is such an object already */
+} dowel_way;
+
+/* `object` is what is known of the source: its whole name, size, time, version. *size: bytes that were copied. */
+int dowel_way_copy(dowel *d, const dowel_way *way, const dowel_object *object, const char *to_name, int64_t *size,
+                   dowel_error *err);
+/* From a stream ("-") to an object, and from an object to a stream. */
+int dowel_way_from_stream(dowel *d, const dowel_way *way, const char *to_name, int64_t *size, dowel_error *err);
+int dowel_way_to_stream(dowel *d, const dowel_way *way, const char *name, int64_t *size, dowel_error *err);
+
+#endif
