@@ -82,11 +82,7 @@ static int read_uri(dowel_importing *in, const char *uri, json_t *connection) {
         return dowel_fail(in->err, DOWEL_E_INVALID, "%s: no connection URI: TYPE://LOGIN:PASSWORD@HOST/?NAME=VALUE",
                           in->origin);
     json_t *whole = json_object_get(extra, "__extra__");
-    if (whole) {
-        json_incref(whole);
-        json_object_set(connection, "extra", whole);
-        json_decref(whole);
-    }
+    if (whole) json_object_set(connection, "extra", whole);
     return 0;
 }
 
@@ -135,6 +131,23 @@ static void leave_out(dowel_importing *in, const char *id, const json_t *connect
     dowel_import_left_out(in, what, left);
 }
 
+/* A role that the keys assume. Other ways of assuming one than "assume_role" have no counterpart. */
+static void take_role(json_t *extra, json_t *document) {
+    json_t *more = json_object_get(extra, "assume_role_kwargs"), *seconds = json_object_get(more, "DurationSeconds");
+    const char *how = json_string_value(json_object_get(extra, "assume_role_method"));
+    if (!json_is_string(json_object_get(extra, "role_arn")) || (how && strcmp(how, "assume_role") != 0)) return;
+    take(extra, "role_arn", document, "role_arn");
+    take(extra, "external_id", document, "external_id");
+    take(more, "ExternalId", document, "external_id");
+    take(more, "RoleSessionName", document, "role_session_name");
+    if (json_is_integer(seconds)) {
+        json_object_set_new(document, "role_duration", json_integer(json_integer_value(seconds)));
+        json_object_del(more, "DurationSeconds");
+    }
+    json_object_del(extra, "assume_role_method");
+    if (json_is_object(more) && !json_object_size(more)) json_object_del(extra, "assume_role_kwargs");
+}
+
 static int amazon(dowel_importing *in, const char *id, const json_t *connection, json_t *extra) {
     char reference[DOWEL_IMPORT_REFERENCE_SIZE];
     const char *name = in->name ? in->name : id;
@@ -161,10 +174,7 @@ static int amazon(dowel_importing *in, const char *id, const json_t *connection,
         if (!json_object_size(s3)) json_object_del(json_object_get(extra, "service_config"), "s3");
         if (!json_object_size(json_object_get(extra, "service_config"))) json_object_del(extra, "service_config");
     }
-    if (json_object_get(extra, "role_arn"))
-        dowel_import_warn(
-            in, "connection %.100s acts as a role, which the block does not: save it as a profile, and import that",
-            id);
+    take_role(extra, document);
     leave_out(in, id, connection, extra);
     int rc = dowel_import_add(in, "aws-credentials", name, document, reference);
     if (rc || !bucket) {

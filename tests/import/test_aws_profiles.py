@@ -24,7 +24,45 @@ region = ap-south-1
 [profile role]
 role_arn = arn:aws:iam::123456789012:role/report
 source_profile = work
+role_session_name = nightly
+external_id = 42
+duration_seconds = 1800
 region = eu-central-1
+
+[profile itself]
+role_arn = arn:aws:iam::123456789012:role/itself
+source_profile = itself
+aws_access_key_id = AKIAITSELF000000000
+aws_secret_access_key = itself-secret
+
+[profile identity]
+role_arn = arn:aws:iam::123456789012:role/pod
+web_identity_token_file = /var/run/token
+
+[profile chained]
+role_arn = arn:aws:iam::123456789012:role/chained
+source_profile = sso
+
+[profile machine]
+role_arn = arn:aws:iam::123456789012:role/machine
+credential_source = Ec2InstanceMetadata
+
+[profile device]
+role_arn = arn:aws:iam::123456789012:role/device
+source_profile = work
+mfa_serial = arn:aws:iam::123456789012:mfa/me
+
+[profile circle]
+role_arn = arn:aws:iam::123456789012:role/circle
+source_profile = circling
+
+[profile circling]
+role_arn = arn:aws:iam::123456789012:role/circling
+source_profile = circle
+
+[profile orphan]
+role_arn = arn:aws:iam::123456789012:role/orphan
+source_profile = nobody
 
 [profile sso]
 sso_session = corp
@@ -92,14 +130,34 @@ class Profiles(ImportTest):
         self.assertIn("saved aws-credentials/named (revision 1)", done.out)
 
     def test_profiles_whose_keys_come_from_elsewhere_are_referred_to(self):
-        for profile, where in (("role", "a role"), ("sso", "single sign-on"), ("program", "a program")):
+        for profile, where in (("machine", "this machine"), ("device", "code of a device"), ("sso", "single sign-on"), ("program", "a program")):
             blocks, said = self.imported("--from-aws-profile", profile)
             document = blocks[f"aws-credentials/{profile}"]
             self.assertEqual(document["profile"], profile)
             self.assertNotIn("secret_access_key", document)
             self.assertIn(where, said[0])
 
+    def test_roles_bring_the_profiles_that_assume_them(self):
+        blocks, said = self.imported("--from-aws-profile", "role", "report")
+        self.assertEqual(list(blocks), ["aws-credentials/work", "aws-credentials/report"])
+        self.assertEqual(blocks["aws-credentials/work"], self.botocores("work"))
+        self.assertEqual(blocks["aws-credentials/report"], {
+            "role_arn": "arn:aws:iam::123456789012:role/report", "role_session_name": "nightly", "external_id": "42", "role_duration": 1800.0,
+            "region": "eu-central-1", "source": {"$block": "aws-credentials/work"}})
+        self.assertEqual([s for s in said if "role" in s], [])
+        blocks, _ = self.imported("--from-aws-profile", "itself")
+        self.assertEqual(blocks["aws-credentials/itself"], {"access_key_id": "AKIAITSELF000000000", "secret_access_key": "itself-secret",
+                                                            "role_arn": "arn:aws:iam::123456789012:role/itself"})
+        blocks, _ = self.imported("--from-aws-profile", "identity")
+        self.assertEqual(blocks["aws-credentials/identity"], {"role_arn": "arn:aws:iam::123456789012:role/pod", "web_identity_token_file": "/var/run/token"})
+        blocks, said = self.imported("--from-aws-profile", "chained")
+        self.assertEqual(blocks["aws-credentials/chained"]["source"], {"$block": "aws-credentials/sso"})
+        self.assertEqual(blocks["aws-credentials/sso"], {"profile": "sso"})
+        self.assertIn("single sign-on", said[0])
+
     def test_refusals(self):
+        self.refused(4, "--from-aws-profile", "circle", says=["circl", "leads in a circle"])
+        self.refused(3, "--from-aws-profile", "orphan", says=['"nobody"'])
         self.refused(3, "--from-aws-profile", "wrok", says=['"wrok"', 'did you mean "work"?'])
         self.refused(4, "--from-aws-profile", "half", says=["half", "aws_access_key_id without aws_secret_access_key"])
         self.refused(4, "--from-aws-profile", "empty", says=["empty", "no credentials"])
