@@ -43,7 +43,7 @@ bool dowel_aws_correct_clock(dowel *d, const char *host, const char *signed_at, 
 
 int dowel_aws_from_environment(dowel_aws_keys *keys, dowel_error *err);
 int dowel_aws_from_container(dowel *d, dowel_aws_keys *keys, dowel_error *err);
-/* `asked`: a profile names the instance, so that it must be there. */
+/* `asked`: a profile names the instance, so that it must be there. Where it is not there, `err` may say why. */
 int dowel_aws_from_instance(dowel *d, const dowel_aws_settings *settings, bool asked, dowel_aws_keys *keys,
                             dowel_error *err);
 

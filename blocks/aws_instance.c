@@ -54,7 +54,7 @@ static char *line_of(const dowel_http_response *response) {
     return strndup(text, strcspn(text, "\r\n"));
 }
 
-/* 1 with a token; 1 without where version 1 is allowed and all there is; 0 where nothing answers. */
+/* 1 with a token; 1 without where version 1 is allowed and all there is; 0 where nothing answers, or something else (then `err` says what). */
 static int get_token(dowel *d, const char *endpoint, bool asked, bool version_1, char **token, dowel_error *err) {
     dowel_http_request *r = request_for(asked ? &metadata : &probing, "PUT", endpoint, "/latest/api/token");
     dowel_http_header(r, "x-aws-ec2-metadata-token-ttl-seconds", "21600");
@@ -77,17 +77,18 @@ static int get_token(dowel *d, const char *endpoint, bool asked, bool version_1,
     int status = why.http_status;
     if (!status && !asked && rc != DOWEL_E_INVALID && rc != DOWEL_E_CANCELLED && dowel_time_left(d) != 0) return 0;
     if (version_1 && (status == 404 || status == 405 || (!status && rc != DOWEL_E_INVALID))) return 1;
-    if (err) *err = why;
     if (status == 403) {
-        rc = dowel_fail(err, DOWEL_E_CREDENTIALS,
+        rc = dowel_fail(&why, DOWEL_E_CREDENTIALS,
                         "the instance metadata service refuses (HTTP 403): it is disabled on this instance");
     } else if (status == 404 || status == 405) {
-        rc = dowel_fail(err, DOWEL_E_CREDENTIALS,
+        rc = dowel_fail(&why, DOWEL_E_CREDENTIALS,
                         "the instance metadata service does not know version 2 (HTTP %d), and version 1 is refused",
                         status);
-        dowel_error_hint(err, "set AWS_EC2_METADATA_V1_DISABLED=false to allow version 1");
+        dowel_error_hint(&why, "set AWS_EC2_METADATA_V1_DISABLED=false to allow version 1");
     }
-    return rc;
+    if (err) *err = why;
+    /* Other clouds have a service of their own at the same address. */
+    return !asked && status >= 400 && status < 500 ? 0 : rc;
 }
 
 /* A GET of the metadata. *response NULL: it is not there. */

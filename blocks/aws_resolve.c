@@ -80,15 +80,21 @@ static int from_places(dowel *d, const dowel_aws_settings *settings, dowel_aws_k
         return dowel_fail(err, DOWEL_E_CREDENTIALS, "profile \"%s\" says nothing of where keys are", block->profile);
     if (!rc) rc = from_web_identity(d, settings, keys, err);
     if (!rc) rc = dowel_aws_from_container(d, keys, err);
-    if (!rc) rc = dowel_aws_from_instance(d, settings, false, keys, err);
+    dowel_error why = {0};
+    if (!rc) {
+        rc = dowel_aws_from_instance(d, settings, false, keys, &why);
+        if (rc < 0 && err) *err = why;
+    }
     if (rc) return rc == 1 ? 0 : rc;
-    rc = dowel_fail(err, DOWEL_E_CREDENTIALS,
-                    "no AWS keys: not in the block, not in AWS_ACCESS_KEY_ID, not in profile \"%s\", no web identity, "
-                    "no container, "
-                    "no instance metadata",
-                    settings->profile);
-    dowel_error_hint(
-        err, "save an aws-credentials block, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY");
+    rc = dowel_fail(
+        err, DOWEL_E_CREDENTIALS,
+        "no AWS keys: not in the block, not in AWS_ACCESS_KEY_ID, not in profile \"%s\", no web identity, no "
+        "container, no instance metadata%s%s%s",
+        settings->profile, *why.message ? " (" : "", why.message, *why.message ? ")" : "");
+    dowel_error_hint(err, "%s",
+                     *why.hint ? why.hint
+                               : "save an aws-credentials block, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and "
+                                 "AWS_SECRET_ACCESS_KEY");
     return rc;
 }
 

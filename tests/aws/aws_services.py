@@ -60,13 +60,13 @@ class Handler(BaseHTTPRequestHandler):
             if services.trouble:
                 services.trouble -= 1
                 self.send(503)
-            elif services.metadata_version == 1:
-                self.send(404)
+            elif services.metadata_version != 2:
+                self.send(404 if services.metadata_version == 1 else 403)
             elif self.command != "PUT" or not self.headers.get("x-aws-ec2-metadata-token-ttl-seconds"):
                 self.send(400)
             else:
-                self.send(200, "metadata-token", "text/plain", x_aws_ec2_metadata_token_ttl_seconds="21600")
-        elif services.metadata_version == 2 and self.headers.get("x-aws-ec2-metadata-token") != "metadata-token":
+                self.send(200, "AQAEA-stands-for-a-token", "text/plain", x_aws_ec2_metadata_token_ttl_seconds="21600")
+        elif services.metadata_version == 2 and self.headers.get("x-aws-ec2-metadata-token") != "AQAEA-stands-for-a-token":
             self.send(401)
         elif services.stale_tokens:
             services.stale_tokens -= 1

@@ -78,9 +78,14 @@ class World:
         return os.path.join(self.home, ".aws/sso/cache", hashlib.sha1(key.encode()).hexdigest() + ".json")
 
     def dowel(self, **more):
-        done = subprocess.run([PROBE, "keys"], env={**self.env, **more}, capture_output=True, text=True, timeout=120)
+        done = subprocess.run([PROBE, "keys"], env={**self.env, "DOWEL_LOG": "debug", **more}, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        found = json.loads(done.stdout)
+        # Whatever happens on the way, nothing that would let its reader act is logged.
+        for secret in (SECRET, found.get("secret_access_key"), found.get("session_token"), "container-token", "AQAEA-stands-for-a-token", "login-token",
+                       "refresh-me", "client-secret", "a.web.token"):
+            assert not secret or len(secret) < 6 or secret not in done.stderr, done.stderr
+        return found
 
     def botocore(self):
         before = dict(os.environ)
@@ -299,6 +304,9 @@ def test_instances():
     assert "version 1 is refused" in refused["message"] and "AWS_EC2_METADATA_V1_DISABLED" in refused["hint"], refused
     same(World(**here, AWS_EC2_METADATA_V1_DISABLED="false"))
     same(World("[default]\nec2_metadata_v1_disabled = false\n", **here))
+    services.metadata_version = 403  # some other cloud's
+    refused = World(**here).dowel()
+    assert "no AWS keys" in refused["message"] and "HTTP 403" in refused["message"] and "AWS_PROFILE" in refused["hint"], refused
     services.metadata_version = 2
     services.trouble = 2
     assert World(**here).dowel()["access_key_id"] == "ASIAINSTANCE"
