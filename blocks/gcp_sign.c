@@ -82,8 +82,10 @@ int dowel_gcp_sign(dowel *d, dowel_block *credentials, const void *data, size_t 
                    size_t *signature_size, dowel_error *err) {
     dowel_gcp_identity *id;
     *email = NULL;
-    *signature = NULL;
-    *signature_size = 0;
+    if (signature) {
+        *signature = NULL;
+        *signature_size = 0;
+    }
     int rc = dowel_gcp_known_identity(d, credentials, false, &id, err);
     if (rc) return rc;
     rc = dowel_gcp_email(d, id, email, err);
@@ -92,6 +94,8 @@ int dowel_gcp_sign(dowel *d, dowel_block *credentials, const void *data, size_t 
                         "%s: these credentials cannot sign: they are not a service account's (%s)", id->origin,
                         dowel_gcp_kind_name(id->kind));
         dowel_error_hint(err, "use a service account: its key, impersonation, or the machine that it is attached to");
+    } else if (!signature) {
+        /* who would sign is all that was asked */
     } else if (!rc && id->kind == DOWEL_GCP_SERVICE_ACCOUNT) {
         rc = sign_with_key(id, data, size, signature, signature_size, err);
     } else if (!rc && (rc = sign_with_iam(d, id, data, size, signature, signature_size, err))) {

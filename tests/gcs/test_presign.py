@@ -98,6 +98,40 @@ def test_forms():
     assert datetime.datetime.fromisoformat(made["expires"]) == end
 
 
+def oauth(path, body=None):
+    request = urllib.request.Request(os.environ["DOWEL_TEST_OAUTH_URL"] + path, None if body is None else json.dumps(body).encode(),
+                                     {"Content-Type": "application/json"})
+    return json.load(urllib.request.urlopen(request))
+
+
+def test_signed_by_iam():
+    """Where there is no key, IAM signs, once."""
+    dowel("block", "save", "gcp-credentials/acting", "--service-account-file",
+          os.path.join(os.environ["DOWEL_TEST_OAUTH_KEYS"], "impersonated.json"))
+    dowel("block", "save", "gcs-bucket/acting", "--bucket", "signed", "--credentials", "acting")
+    oauth("/admin/reset", {})
+    made = call("gcs.presign", "--bucket", "acting", "--name", "a/b", "--method", "PUT")
+    asked = query(made["url"])
+    signer = asked["X-Goog-Credential"].split("/")[0]
+    signed = [s for s in oauth("/admin/stats")["seen"] if "signBlob" in json.dumps(s)]
+    assert len(signed) == 1, signed
+    # What the account signed is what Google's library would have it sign.
+    class Account:
+        signer_email = signer
+
+        @staticmethod
+        def sign_bytes(data):
+            Account.data = data
+            return bytes.fromhex(asked["X-Goog-Signature"])
+
+    _signing.ensure_signed_credentials = lambda credentials: None
+    url = _signing.generate_signed_url_v4(Account, "/signed/a/b", datetime.timedelta(seconds=3600), method="PUT",
+                                          api_access_endpoint="https://storage.googleapis.com", _request_timestamp=asked["X-Goog-Date"])
+    assert url == made["url"], (url, made["url"])
+    assert oauth("/admin/verify", {"email": signer, "data": base64.b64encode(Account.data).decode(),
+                                   "signature": base64.b64encode(bytes.fromhex(asked["X-Goog-Signature"])).decode()})["good"] is True
+
+
 def test_refused():
     where = ["call", "gcs.presign", "--bucket", "signed", "--name", "x"]
     fails(2, *where, "--expires", "8d", saying='"expires"')

@@ -44,7 +44,7 @@ DOWEL_API int dowel_gcp_id_token(dowel *d, dowel_block *credentials, const char 
 DOWEL_API int dowel_gcp_project(dowel *d, dowel_block *credentials, const char *given, char **project,
                                 dowel_error *err);
 /* Signs bytes (RSA SHA-256) as the identity of the credentials: with its private key, or through IAM's signBlob where there is none. *email (who
- * signed) and *signature are newly allocated. */
+ * signed) and *signature are newly allocated. `signature` NULL: nothing is signed, and *email is who would. */
 DOWEL_API int dowel_gcp_sign(dowel *d, dowel_block *credentials, const void *data, size_t size, char **email,
                              void **signature, size_t *signature_size, dowel_error *err);
 /* Fills code, reason and message from Google's JSON error shape (AIP-193): for dowel_http_service.explain. */
