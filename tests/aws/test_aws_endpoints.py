@@ -72,6 +72,21 @@ def test_own_addresses():
                 assert got.get("url") == wanted, (service, fips, dual, name, got, wanted)
 
 
+def test_buckets():
+    provider = rules("s3")
+    for bucket in ("plain-bucket", "dotted.bucket"):
+        for fips, dual in itertools.product((False, True), repeat=2):
+            environment = Environment({"AWS_USE_FIPS_ENDPOINT": str(fips), "AWS_USE_DUALSTACK_ENDPOINT": str(dual),
+                                       "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"})
+            for name, got in zip(REGIONS, probe(environment.env, "bucket", bucket, *REGIONS)):
+                try:
+                    wanted = provider.resolve_endpoint(Bucket=bucket, Region=name, UseFIPS=fips, UseDualStack=dual).url
+                except botocore.exceptions.EndpointProviderError:
+                    assert "url" not in got, (bucket, fips, dual, name, got)
+                    continue
+                assert got.get("url", "").rstrip("/") == wanted, (bucket, fips, dual, name, got, wanted)
+
+
 def test_switches_in_the_profile():
     environment = Environment({"AWS_PROFILE": "p"}, "[profile p]\nregion = eu-west-1\nuse_fips_endpoint = true\nuse_dualstack_endpoint = True\n")
     for service in SERVICES:
