@@ -101,6 +101,16 @@ int dowel_bq_table(const dowel_bq *bq, const char *text, json_t **reference, dow
     return rc;
 }
 
+int dowel_bq_dataset(const dowel_bq *bq, const char *text, json_t **reference, dowel_error *err) {
+    const char *colon = strrchr(text, ':'), *dot = strrchr(colon ? colon : text, '.');
+    const char *name = dot ? dot + 1 : text;
+    if (!*name || dot == text || (colon && !dot))
+        return dowel_fail(err, DOWEL_E_INVALID, "\"%.100s\" is no dataset: dataset or project.dataset", text);
+    *reference = dot ? json_pack("{s:s%,s:s}", "projectId", text, (size_t)(dot - text), "datasetId", name)
+                     : json_pack("{s:s,s:s}", "projectId", bq->project, "datasetId", name);
+    return *reference ? 0 : dowel_fail(err, DOWEL_E_INVALID, "the name of the dataset is not UTF-8");
+}
+
 /* ---- jobs ---- */
 
 static int get_job(dowel_bq *bq, const char *id, const char *location, json_t **job, dowel_error *err) {
@@ -112,13 +122,17 @@ static int get_job(dowel_bq *bq, const char *id, const char *location, json_t **
 
 int dowel_bq_job_id(dowel_bq *bq, const char *location, char id[80], dowel_error *err) {
     int number = 1;
-    /* A job that failed keeps its id: an attempt after that needs a new one, but only then. */
+    /* A job that failed or was cancelled keeps its id: an attempt after that needs a new one, but only then. */
     char *held = dowel_recall(bq->d, "bigquery.job_id");
     if (held) {
         json_t *job = NULL;
-        char *where = location ? NULL : dowel_recall(bq->d, "bigquery.location");
-        bool failed = !get_job(bq, held, location ? location : where, &job, NULL) &&
-                      json_object_get(json_object_get(job, "status"), "errorResult");
+        char *where = location ? NULL : dowel_recall(bq->d, "bigquery.location"),
+             *cancelled = dowel_recall(bq->d, "bigquery.cancelled");
+        bool failed = cancelled && !strcmp(cancelled, held);
+        free(cancelled);
+        if (!failed)
+            failed = !get_job(bq, held, location ? location : where, &job, NULL) &&
+                     json_object_get(json_object_get(job, "status"), "errorResult");
         json_decref(job);
         free(where);
         const char *last = strrchr(held, '_');
@@ -168,6 +182,8 @@ int dowel_bq_submitted(dowel_bq *bq, int rc, const char *id, const char *locatio
         rc = get_job(bq, id, location, job, why);
     }
     if (rc) {
+        /* The request may have arrived all the same. */
+        if (dowel_check(bq->d, NULL)) dowel_bq_cancel(bq, id, location);
         if (err) *err = *why;
         return rc;
     }
@@ -215,10 +231,14 @@ void dowel_bq_cancel(dowel_bq *bq, const char *id, const char *location) {
     dowel_http_request *r = dowel_bq_request(bq, "POST");
     dowel_http_path(r, "jobs", id, "cancel", NULL);
     dowel_http_query(r, "location", location);
+    dowel_http_idempotent(r, true);
     dowel_error why;
-    if (dowel_http_send(dowel_cleanup(bq->d), r, NULL, &why))
-        dowel_log(bq->d, DOWEL_LOG_WARNING, "BigQuery job %s could not be cancelled and runs on: %s", id, why.message);
+    int rc = dowel_http_send(dowel_cleanup(bq->d), r, NULL, &why);
     dowel_http_free(r);
+    /* An attempt after this one must not wait for it. */
+    if (!rc) rc = dowel_remember(bq->d, "bigquery.cancelled", id, false, &why);
+    if (rc && rc != DOWEL_E_NOT_FOUND) /* it had not begun */
+        dowel_log(bq->d, DOWEL_LOG_WARNING, "BigQuery job %s could not be cancelled and runs on: %s", id, why.message);
 }
 
 int dowel_bq_wait(dowel_bq *bq, const char *id, json_t **job, dowel_error *err) {

@@ -20,6 +20,8 @@ dowel_http_request *dowel_bq_request(dowel_bq *bq, const char *method);
 
 /* "dataset.table" or "project.dataset.table" as a tableReference. New reference. */
 int dowel_bq_table(const dowel_bq *bq, const char *text, json_t **reference, dowel_error *err);
+/* "dataset" or "project.dataset" as a datasetReference. New reference. */
+int dowel_bq_dataset(const dowel_bq *bq, const char *text, json_t **reference, dowel_error *err);
 
 /* An id of dowel's own for this run's job, remembered before it is used; the same in every attempt. */
 int dowel_bq_job_id(dowel_bq *bq, const char *location, char id[80], dowel_error *err);

@@ -11,7 +11,7 @@ static int configuration_of(dowel_bq *bq, const dowel_bigquery_query_args *args,
                             dowel_error *err) {
     json_t *query =
                json_pack("{s:s,s:b}", "query", args->query, "useLegacySql", args->dialect == DOWEL_BIGQUERY_LEGACY),
-           *parameters = NULL, *table = NULL;
+           *parameters = NULL, *table = NULL, *dataset = NULL;
     int rc = query ? 0 : dowel_fail(err, DOWEL_E_INVALID, "field \"query\" is not UTF-8");
     if (!rc && args->parameters) rc = dowel_bq_parameters(args->parameters, &parameters, err);
     if (parameters) {
@@ -21,9 +21,8 @@ static int configuration_of(dowel_bq *bq, const dowel_bigquery_query_args *args,
     }
     if (!rc && args->maximum_bytes_billed)
         json_object_set_new(query, "maximumBytesBilled", json_sprintf("%lld", (long long)args->maximum_bytes_billed));
-    if (!rc && args->default_dataset)
-        json_object_set_new(query, "defaultDataset",
-                            json_pack("{s:s,s:s}", "projectId", bq->project, "datasetId", args->default_dataset));
+    if (!rc && args->default_dataset) rc = dowel_bq_dataset(bq, args->default_dataset, &dataset, err);
+    if (dataset) json_object_set_new(query, "defaultDataset", dataset);
     if (!rc && args->destination) rc = dowel_bq_table(bq, args->destination, &table, err);
     if (table) json_object_set_new(query, "destinationTable", table);
     if (!rc && write_modes[args->write_disposition])

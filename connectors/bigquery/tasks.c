@@ -88,7 +88,7 @@ static const dowel_table load_table = {"bigquery.load", sizeof(dowel_bigquery_lo
 
 static const dowel_field dataset_fields[] = {
     {DOWEL_AT(dowel_bigquery_dataset_args, dataset), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED,
-     .doc = "Dataset to create.", .example = "travel"},
+     .doc = "Dataset to create, dataset or project.dataset.", .example = "travel"},
     CREDENTIALS(dowel_bigquery_dataset_args),
     PROJECT(dowel_bigquery_dataset_args),
     LOCATION(dowel_bigquery_dataset_args),
@@ -116,18 +116,30 @@ static int create(dowel_bq *bq, dowel_http_request *r, json_t *body, bool exists
     return rc;
 }
 
+/* A request to the datasets of a reference's project. */
+static dowel_http_request *at_project(dowel_bq *bq, const char *method, const json_t *reference) {
+    dowel_http_request *r = dowel_http_new(bq->service, bq->credentials, method, bq->base);
+    dowel_http_path(r, "bigquery", "v2", "projects", json_string_value(json_object_get(reference, "projectId")),
+                    "datasets", NULL);
+    return r;
+}
+
 static int run_dataset(dowel *d, const void *data, json_t **result, dowel_error *err) {
     const dowel_bigquery_dataset_args *args = data;
     dowel_bq bq;
     bool created;
     int rc = dowel_bq_open(d, args->credentials, args->project, args->endpoint, &bq, err);
     if (rc) return rc;
-    json_t *body = json_pack("{s:{s:s,s:s},s:s*}", "datasetReference", "projectId", bq.project, "datasetId",
-                             args->dataset, "location", args->location);
-    dowel_http_request *r = dowel_bq_request(&bq, "POST");
-    dowel_http_path(r, "datasets", NULL);
-    rc = create(&bq, r, body, args->exists_ok, &created, err);
-    if (!rc) *result = json_pack("{s:s,s:s,s:b}", "project", bq.project, "dataset", args->dataset, "created", created);
+    json_t *reference = NULL;
+    rc = dowel_bq_dataset(&bq, args->dataset, &reference, err);
+    if (!rc) {
+        json_t *body = json_pack("{s:O,s:s*}", "datasetReference", reference, "location", args->location);
+        rc = create(&bq, at_project(&bq, "POST", reference), body, args->exists_ok, &created, err);
+    }
+    if (!rc)
+        *result = json_pack("{s:O,s:O,s:b}", "project", json_object_get(reference, "projectId"), "dataset",
+                            json_object_get(reference, "datasetId"), "created", created);
+    json_decref(reference);
     dowel_bq_close(&bq);
     return rc;
 }
@@ -148,9 +160,8 @@ static const dowel_table table_table = {"bigquery.create_table", sizeof(dowel_bi
 
 /* A request to the place of a table reference, which may be in another project. */
 static dowel_http_request *at_dataset(dowel_bq *bq, const char *method, const json_t *reference) {
-    dowel_http_request *r = dowel_http_new(bq->service, bq->credentials, method, bq->base);
-    dowel_http_path(r, "bigquery", "v2", "projects", json_string_value(json_object_get(reference, "projectId")),
-                    "datasets", json_string_value(json_object_get(reference, "datasetId")), "tables", NULL);
+    dowel_http_request *r = at_project(bq, method, reference);
+    dowel_http_path(r, json_string_value(json_object_get(reference, "datasetId")), "tables", NULL);
     return r;
 }
 
@@ -204,17 +215,19 @@ static int run_delete(dowel *d, const void *data, json_t **result, dowel_error *
     dowel_error local;
     dowel_http_request *r = NULL;
     int rc = dowel_bq_open(d, args->credentials, args->project, args->endpoint, &bq, err);
-    if (!rc && args->table) rc = dowel_bq_table(&bq, args->table, &reference, err);
+    if (!rc)
+        rc = args->table ? dowel_bq_table(&bq, args->table, &reference, err)
+                         : dowel_bq_dataset(&bq, args->dataset, &reference, err);
     if (rc) {
         dowel_bq_close(&bq);
         return rc;
     }
-    if (reference) {
+    if (args->table) {
         r = at_dataset(&bq, "DELETE", reference);
         dowel_http_path(r, json_string_value(json_object_get(reference, "tableId")), NULL);
     } else {
-        r = dowel_bq_request(&bq, "DELETE");
-        dowel_http_path(r, "datasets", args->dataset, NULL);
+        r = at_project(&bq, "DELETE", reference);
+        dowel_http_path(r, json_string_value(json_object_get(reference, "datasetId")), NULL);
         if (args->delete_contents) dowel_http_query(r, "deleteContents", "true");
     }
     rc = dowel_http_send(d, r, NULL, &local);

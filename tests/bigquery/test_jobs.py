@@ -210,6 +210,38 @@ def test_an_interrupted_query_cancels_its_job():
     PROXY.rule = None
 
 
+def test_an_interrupt_before_the_answer_cancels_the_job_too():
+    arrived, go_on = threading.Event(), threading.Event()
+
+    def held(*answer):
+        arrived.set()
+        go_on.wait(30)
+        return answer
+    PROXY.reset(lambda r: {"edit": held} if r.path.endswith("/jobs") else None)
+    process = start("call", "bigquery.query", "--credentials", "demo", "--endpoint", PROXY.url, "--query", "SELECT 1 AS x")
+    assert arrived.wait(30)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 130
+    go_on.set()
+    assert len(PROXY.seen("POST", "/cancel")) == 1, "the request had arrived"
+    PROXY.rule = None
+
+
+def test_an_attempt_after_one_that_ran_out_of_time_is_a_job_of_its_own():
+    def running(status, headers, body):
+        return status, headers, json.dumps({**json.loads(body), "status": {"state": "RUNNING"}}).encode()
+
+    def rule(request):
+        place = request.path.partition("?")[0]
+        return {"edit": running} if (place.endswith("/jobs") and request.number == 1) or place.endswith("_1") else None
+    PROXY.reset(rule)
+    got = bq("query", "--query", "SELECT 1 AS x", "--timeout", "400ms", "--retries", "1")
+    ids = [s["jobReference"]["jobId"] for s in submitted()]
+    assert len(ids) == 2 and got["job_id"] == ids[1] and ids[1].endswith("_2"), ids
+    assert ids[0] in PROXY.seen("POST", "/cancel")[0].path, "the first one was cancelled"
+    PROXY.rule = None
+
+
 def test_a_killed_query_is_taken_up_again():
     """After a kill the job of the run is found under its id and nothing is submitted twice."""
     running = threading.Event()

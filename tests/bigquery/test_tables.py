@@ -45,6 +45,12 @@ def test_create_dataset():
     refused(7, "create_dataset", "--dataset", "travel", saying=["Already Exists", "--exists-ok"])
     assert bq("create_dataset", "--dataset", "travel", "--exists-ok")["created"] is False
     refused(2, "create_dataset", saying='"dataset"')
+    refused(2, "create_dataset", "--dataset", "demo.", saying='"demo." is no dataset')
+    assert bq("create_dataset", "--dataset", "demo.travel", "--exists-ok") == {"project": "demo", "dataset": "travel", "created": False}
+    bq("create_dataset", "--dataset", "other.away")
+    assert PROXY.seen("POST", "/projects/other/datasets") and submitted() == []
+    bq("delete", "--dataset", "other.away")
+    assert PROXY.seen("DELETE", "/projects/other/datasets/away")
 
 
 def test_create_table():
@@ -65,7 +71,7 @@ def test_rows_that_a_statement_changes_are_counted():
     got = bq("query", "--query", "UPDATE travel.airports SET n = 5 WHERE iata = 'x'")
     assert got["affected_rows"] == 1 and got["rows"] == [], got
     assert sorted((row["iata"], row["n"]) for row in there("travel.airports")) == [("x", 5), ("y", 2)]
-    assert rows("SELECT iata FROM airports ORDER BY iata", "--default-dataset", "travel") == [{"iata": "x"}, {"iata": "y"}]
+    assert rows("SELECT iata FROM airports ORDER BY iata", "--default-dataset", "demo.travel") == [{"iata": "x"}, {"iata": "y"}]
     assert "affected_rows" not in bq("query", "--query", "SELECT 1 AS x")
 
 
