@@ -208,10 +208,16 @@ static int google(dowel_importing *in, const char *id, const json_t *connection,
     static const char *const names[][2] = {{"project", "project"},
                                            {"project_id", "project"},
                                            {"key_path", "service_account_file"},
-                                           {"credential_config_file", "service_account_file"},
                                            {"quota_project_id", "quota_project"}};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) take(extra, names[i][0], document, names[i][1]);
     take_scopes(extra, document);
+    /* Its content, or its path. */
+    const char *config = json_string_value(json_object_get(extra, "credential_config_file"));
+    if (config && *config == '{') {
+        json_object_set(extra, "keyfile_dict", json_object_get(extra, "credential_config_file"));
+        json_object_del(extra, "credential_config_file");
+    }
+    take(extra, "credential_config_file", document, "service_account_file");
     json_t *keyfile = json_object_get(extra, "keyfile_dict"), *anonymous = json_object_get(extra, "is_anonymous");
     int rc = 0;
     if (json_is_object(keyfile))

@@ -226,6 +226,15 @@ class Airflow(ImportTest):
                                   "&extra__google_cloud_platform__project=old&extra__google_cloud_platform__num_retries=5", "old")
         self.assertEqual(blocks["gcp-credentials/old"], {"service_account_file": "/keys/key.json", "project": "old"})
 
+    def test_googles_credential_configuration_as_a_path_or_as_itself(self):
+        federation = {"type": "external_account", "audience": "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/q",
+                      "subject_token_type": "urn:ietf:params:oauth:token-type:jwt", "token_url": "https://sts.googleapis.com/v1/token",
+                      "credential_source": {"file": "/var/run/token"}}
+        for given, expected in ((json.dumps(federation), {"service_account_info": federation}), ("/keys/pool.json", {"service_account_file": "/keys/pool.json"})):
+            blocks, said = self.from_uri("google-cloud-platform://?" + urllib.parse.urlencode({"credential_config_file": given}), "--overwrite")
+            self.assertEqual(blocks, {"gcp-credentials/airflow": expected})
+            self.assertEqual(said, [])
+
     def test_a_connection_as_json_in_airflows_own_variable(self):
         connection = {"conn_type": "aws", "login": "AKIAAIRFLOW", "password": "planted-4Ev3r", "host": "", "port": None, "schema": "",
                       "extra": json.dumps({"region_name": "eu-west-1"})}
