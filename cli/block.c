@@ -16,6 +16,9 @@ static const char *const usage =
     "       dowel block delete TYPE/NAME [--force]\n"
     "       dowel block edit TYPE/NAME\n"
     "       dowel block check TYPE/NAME [--json]\n"
+    "       dowel block export [TYPE/NAME ...] --bundle FILE [--passphrase SECRET] [--json]\n"
+    "       dowel block export [TYPE/NAME ...] --template FILE|- [--json]\n"
+    "       dowel block restore FILE|- [--passphrase SECRET] [--overwrite] [--json]\n"
     "       dowel block import SOURCE [TYPE/NAME] [--overwrite] [--dry-run] [--json]\n"
     "          SOURCE: --from-aws-profile PROFILE, --from-gcloud CONFIGURATION, --from-prefect FILE|-,\n"
     "                  --from-airflow @FILE|-|env:VARIABLE, --from-rclone REMOTE[:BUCKET/FOLDER] [--config FILE|-]\n\n"
@@ -320,7 +323,8 @@ static int delete_block(cli *c, const char *reference, bool force) {
 }
 
 int cli_block(cli *c) {
-    static const char *const verbs[] = {"types", "save", "show", "list", "delete", "edit", "check", "import", NULL},
+    static const char *const verbs[] = {"types", "save",   "show",   "list",    "delete", "edit",
+                                        "check", "import", "export", "restore", NULL},
                              *const flags[] = {"json", "force", "show_secrets", "type", NULL};
     if (!c->argc || !strcmp(c->argv[0], "--help") || !strcmp(c->argv[0], "-h")) {
         fputs(usage, c->argc ? stdout : stderr);
@@ -339,6 +343,8 @@ int cli_block(cli *c) {
     if (cli_open(c)) return cli_failed(c);
     if (!strcmp(verb, "save")) return save(c);
     if (!strcmp(verb, "import")) return cli_block_import(c);
+    if (!strcmp(verb, "export")) return cli_block_export(c);
+    if (!strcmp(verb, "restore")) return cli_block_restore(c);
     const char *name = NULL, *type = NULL;
     bool force = false, secrets = false;
     cli_flag flag;

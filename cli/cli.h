@@ -48,6 +48,10 @@ typedef struct cli_object_command {
 } cli_object_command;
 extern const cli_object_command cli_object_commands[];
 
+/* bundle.c: blocks that leave and come. */
+int cli_block_export(cli *c);
+int cli_block_restore(cli *c);
+
 /* check.c: proves one block. */
 int cli_block_check(cli *c, const char *reference);
 /* import.c: saves what other tools keep. */
@@ -87,6 +91,8 @@ int cli_read_text(cli *c, const char *flag, const char *path, dowel_sink **text)
 
 /* A line typed without echo, or NULL: nothing was typed, or there is no terminal. Newly allocated; cleanse it. */
 char *cli_prompt(const char *name);
+/* Asks twice and sets the member "passphrase". */
+int cli_new_passphrase(cli *c, json_t *object);
 
 /* help.c */
 void cli_help_fields(const cli *c, const dowel_table *table);

@@ -5,7 +5,7 @@
 
 #define COMMANDS "block task call cp ls sync rm cat presign runs key config completion"
 
-static const char *const verbs[][2] = {{"block", "types save show list delete edit check import"},
+static const char *const verbs[][2] = {{"block", "types save show list delete edit check import export restore"},
                                        {"task", "list show"},
                                        {"runs", "list show result resume"},
                                        {"key", "show-id add rotate protect"},
@@ -80,6 +80,8 @@ static void bash(cli *c) {
          "    *:key:protect:*) words='--json --passphrase --remove' ;;\n"
          "    *:block:show:*) words='--json --show-secrets' ;;\n"
          "    *:block:delete:*) words='--json --force' ;;\n"
+         "    *:block:export:*) words=\"--json --bundle --template --passphrase $(" SAVED ")\" ;;\n"
+         "    *:block:restore:*) words='--json --passphrase --overwrite' ;;\n"
          "    *:block:import:*)\n"
          "        words='--from-aws-profile --from-gcloud --from-prefect --from-airflow --from-rclone --config "
          "--overwrite "

@@ -80,6 +80,23 @@ char *cli_prompt(const char *name) {
     return NULL;
 }
 
+/* Typed twice: nobody sees what is typed. */
+int cli_new_passphrase(cli *c, json_t *object) {
+    char *first = cli_prompt("new passphrase"), *second = first ? cli_prompt("once more") : NULL;
+    int rc = 0;
+    if (!first || !second)
+        rc = dowel_fail(&c->err, DOWEL_E_INVALID, "no passphrase was typed; give --passphrase");
+    else if (strcmp(first, second) != 0)
+        rc = dowel_fail(&c->err, DOWEL_E_INVALID, "the two are not the same; nothing was changed");
+    else if (json_object_set_new(object, "passphrase", json_string(first)))
+        rc = dowel_fail(&c->err, DOWEL_E_INVALID, "the passphrase is not UTF-8");
+    if (first) OPENSSL_cleanse(first, strlen(first));
+    if (second) OPENSSL_cleanse(second, strlen(second));
+    free(first);
+    free(second);
+    return rc;
+}
+
 /* Arguments can be seen by every user of the machine, so a secret never is one. */
 static int set_secret(cli *c, const dowel_table *table, const dowel_field *field, const char *value, json_t *object) {
     if (!strncmp(value, "env:", 4)) {

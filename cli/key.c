@@ -68,27 +68,10 @@ static int rotate(cli *c, const char *to) {
     return 0;
 }
 
-/* Typed twice: nobody sees what is typed. */
-static int ask_twice(cli *c, json_t *given) {
-    char *first = cli_prompt("new passphrase"), *second = first ? cli_prompt("once more") : NULL;
-    int rc = 0;
-    if (!first || !second)
-        rc = dowel_fail(&c->err, DOWEL_E_INVALID, "no passphrase was typed; give --passphrase, or --remove");
-    else if (strcmp(first, second) != 0)
-        rc = dowel_fail(&c->err, DOWEL_E_INVALID, "the two are not the same; nothing was changed");
-    else if (json_object_set_new(given, "passphrase", json_string(first)))
-        rc = dowel_fail(&c->err, DOWEL_E_INVALID, "the passphrase is not UTF-8");
-    if (first) OPENSSL_cleanse(first, strlen(first));
-    if (second) OPENSSL_cleanse(second, strlen(second));
-    free(first);
-    free(second);
-    return rc;
-}
-
 static int protect(cli *c, json_t *given, bool remove) {
     if (remove && json_object_size(given))
         return cli_usage(c, "dowel key --help", "--passphrase or --remove, not both");
-    if (!remove && !json_object_size(given) && ask_twice(c, given)) return cli_failed(c);
+    if (!remove && !json_object_size(given) && cli_new_passphrase(c, given)) return cli_failed(c);
     const char *passphrase = remove ? NULL : json_string_value(json_object_get(given, "passphrase"));
     if (!remove && (!passphrase || !*passphrase)) {
         dowel_fail(&c->err, DOWEL_E_INVALID, "an empty passphrase protects nothing");

@@ -43,6 +43,18 @@ DOWEL_API int dowel_block_list(dowel *d, const char *type, json_t **blocks, dowe
 /* NOT_FOUND when there is none; CONFLICT when another block refers to it and `force` is false. */
 DOWEL_API int dowel_block_delete(dowel *d, const char *reference, bool force, dowel_error *err);
 
+/* ---- leaving and coming ---- */
+
+/* Blocks for elsewhere, with all that they refer to, as one JSON object: with a passphrase a bundle that is sealed with it (scrypt,
+ * AES-256-GCM), secrets and all; without (NULL) a template in the clear, secrets masked. `references` NULL or empty: every block. New
+ * reference. */
+DOWEL_API int dowel_blocks_export(dowel *d, const char *const *references, const char *passphrase, json_t **exported,
+                                  dowel_error *err);
+/* Saves the blocks of a bundle or of a template whose masks were filled in: all or none. `origin` is for messages. *saved as with
+ * dowel_blocks_save. */
+DOWEL_API int dowel_blocks_restore(dowel *d, const json_t *exported, const char *origin, const char *passphrase,
+                                   dowel_save_mode mode, json_t **saved, dowel_error *err);
+
 /* ---- sealing keys ----
  *
  * They come from DOWEL_KEY, from the file that DOWEL_KEY_FILE names, or from the key file of the config folder, which is made with the

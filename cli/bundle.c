@@ -1,0 +1,158 @@
+/* dowel block export and restore: blocks that leave a registry together and come into another. */
+#include "cli.h"
+
+#include <dowel/stream.h>
+
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+typedef struct inputs {
+    const char *passphrase;
+} inputs;
+
+static const dowel_field fields[] = {
+    {DOWEL_AT(inputs, passphrase), .kind = DOWEL_STRING, .flags = DOWEL_SECRET, .doc = "The bundle's passphrase."},
+    {0}};
+static const dowel_table table = {"bundle", sizeof(inputs), fields, NULL};
+
+static const char *given_passphrase(const json_t *given) {
+    return json_string_value(json_object_get(given, "passphrase"));
+}
+
+static void forget(json_t *given) {
+    const char *text = given_passphrase(given);
+    if (text) OPENSSL_cleanse((char *)text, strlen(text));
+    json_decref(given);
+}
+
+/* Whole or not at all, for this user's eyes. */
+static int write_file(cli *c, const char *path, const json_t *value) {
+    char *text = json_dumps(value, JSON_INDENT(2));
+    dowel_sink *sink = NULL;
+    if (!text) return dowel_fail(&c->err, DOWEL_E_NO_MEMORY, "out of memory");
+    mode_t before = umask(077);
+    int rc = dowel_sink_file(path, &sink, &c->err);
+    umask(before);
+    if (!rc) rc = dowel_sink_write(sink, text, strlen(text), &c->err);
+    if (!rc) rc = dowel_sink_write(sink, "\n", 1, &c->err);
+    if (!rc) rc = dowel_sink_commit(sink, &c->err);
+    dowel_sink_close(sink);
+    free(text);
+    return rc;
+}
+
+typedef struct leaving {
+    const char **references;
+    size_t count;
+    const char *bundle, *template;
+    json_t *given;
+} leaving;
+
+static int read_export(cli *c, leaving *out) {
+    static const char *const names[] = {"bundle", "template", "passphrase", "json", NULL};
+    cli_flag flag;
+    for (cli_kind kind; (kind = cli_next(c, &flag));) {
+        int rc = 0;
+        if (kind == CLI_WORD)
+            out->references[out->count++] = flag.word;
+        else if (!strcmp(flag.name, "bundle"))
+            rc = (out->bundle = cli_flag_value(c, &flag)) ? 0 : c->err.code;
+        else if (!strcmp(flag.name, "template"))
+            rc = (out->template = cli_flag_value(c, &flag)) ? 0 : c->err.code;
+        else if (!strcmp(flag.name, "passphrase"))
+            rc = cli_set_field(c, &table, &fields[0], &flag, out->given);
+        else if (!strcmp(flag.name, "json"))
+            rc = cli_switch(c, &flag, &c->json);
+        else
+            return cli_unknown_flag(c, "dowel block --help", &flag, NULL, names);
+        if (rc) return cli_failed(c);
+    }
+    if (!out->bundle == !out->template) return cli_usage(c, "dowel block --help", "--bundle FILE or --template FILE");
+    if (out->template && given_passphrase(out->given))
+        return cli_usage(c, "dowel block --help", "a template has no passphrase: its secrets are masked");
+    if (out->bundle && !given_passphrase(out->given) && cli_new_passphrase(c, out->given)) return cli_failed(c);
+    return 0;
+}
+
+int cli_block_export(cli *c) {
+    leaving out = {.references = calloc((size_t)c->argc + 1, sizeof *out.references), .given = json_object()};
+    json_t *exported = NULL;
+    int status = out.references && out.given ? read_export(c, &out) : 1;
+    const char *path = out.bundle ? out.bundle : out.template;
+    if (!status && (dowel_blocks_export(c->d, out.references, out.bundle ? given_passphrase(out.given) : NULL,
+                                        &exported, &c->err) ||
+                    write_file(c, path, exported)))
+        status = cli_failed(c);
+    /* What goes to standard output is the file, and nothing else. */
+    if (!status && strcmp(path, "-") != 0) {
+        json_t *said = json_pack("{s:s}", out.bundle ? "bundle" : "template", path);
+        if (c->json)
+            cli_print_json(said);
+        else
+            printf("wrote %s\n", path);
+        json_decref(said);
+    }
+    json_decref(exported);
+    forget(out.given);
+    free(out.references);
+    return status;
+}
+
+static int read_restore(cli *c, const char **path, json_t *given, bool *overwrite) {
+    static const char *const names[] = {"overwrite", "passphrase", "json", NULL};
+    cli_flag flag;
+    for (cli_kind kind; (kind = cli_next(c, &flag));) {
+        int rc = 0;
+        if (kind == CLI_WORD && *path) return cli_usage(c, "dowel block --help", "\"%.60s\" is too much", flag.word);
+        if (kind == CLI_WORD)
+            *path = flag.word;
+        else if (!strcmp(flag.name, "overwrite"))
+            rc = cli_switch(c, &flag, overwrite);
+        else if (!strcmp(flag.name, "passphrase"))
+            rc = cli_set_field(c, &table, &fields[0], &flag, given);
+        else if (!strcmp(flag.name, "json"))
+            rc = cli_switch(c, &flag, &c->json);
+        else
+            return cli_unknown_flag(c, "dowel block --help", &flag, NULL, names);
+        if (rc) return cli_failed(c);
+    }
+    return *path ? 0 : cli_usage(c, "dowel block --help", "restore what? dowel block restore FILE");
+}
+
+/* Only where it is needed. */
+static int ask_passphrase(const json_t *exported, json_t *given) {
+    if (given_passphrase(given) || !json_object_get(exported, "sealed")) return 0;
+    char *typed = cli_prompt("passphrase");
+    if (!typed) return 0;
+    int rc = json_object_set_new(given, "passphrase", json_string(typed));
+    OPENSSL_cleanse(typed, strlen(typed));
+    free(typed);
+    return rc;
+}
+
+int cli_block_restore(cli *c) {
+    json_t *given = json_object(), *exported = json_object(), *saved = NULL;
+    const char *path = NULL;
+    bool overwrite = false;
+    int status = read_restore(c, &path, given, &overwrite);
+    if (!status && cli_read_file(c, path, exported)) status = cli_failed(c);
+    if (!status) {
+        (void)ask_passphrase(exported, given);
+        if (dowel_blocks_restore(c->d, exported, strcmp(path, "-") ? path : "standard input", given_passphrase(given),
+                                 overwrite ? DOWEL_SAVE_OVERWRITE : DOWEL_SAVE_NEW, &saved, &c->err)) {
+            if (c->err.code == DOWEL_E_EXISTS)
+                dowel_error_hint(&c->err, "nothing was changed; --overwrite replaces it");
+            status = cli_failed(c);
+        } else if (c->json) {
+            cli_print_json(saved);
+        } else {
+            cli_print_table(c, saved, (const char *const[]){"block", "revision", NULL});
+        }
+    }
+    json_decref(saved);
+    json_decref(exported);
+    forget(given);
+    return status;
+}
