@@ -1,5 +1,5 @@
 /* Downloads in parallel ranges of one version of an object. */
-#include <dowel/transfer.h>
+#include "partial.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -45,6 +45,7 @@ typedef struct rest {
     int64_t start, total;
     dowel_digest_kind kind;
     uint64_t *checks; /* of each part; NULL where the check cannot be joined */
+    dowel_partial *partial;
 } rest;
 
 static int64_t part_bytes(const rest *all, int64_t index, int64_t *offset) {
@@ -54,8 +55,12 @@ static int64_t part_bytes(const rest *all, int64_t index, int64_t *offset) {
 }
 
 static int fetch_part(dowel *d, void *context, int64_t index, dowel_error *err) {
-    const rest *all = context;
+    rest *all = context;
     int64_t offset, size = part_bytes(all, index, &offset), first, last, total;
+    if (dowel_partial_has(all->partial, index)) {
+        dowel_progress(d, size, -1);
+        return 0;
+    }
     dowel_sink *sink = NULL;
     dowel_http_response *response = NULL;
     dowel_digest *digest = all->checks ? dowel_digest_new(all->kind) : NULL;
@@ -68,6 +73,7 @@ static int fetch_part(dowel *d, void *context, int64_t index, dowel_error *err) 
                         "bytes %" PRId64 " to %" PRId64 " were asked for, and something else came", offset,
                         offset + size - 1);
     if (!rc && all->checks) all->checks[index] = dowel_digest_crc(digest);
+    if (!rc) dowel_partial_note(all->partial, index);
     dowel_http_response_free(response);
     dowel_digest_free(digest);
     dowel_sink_close(sink);
@@ -100,11 +106,11 @@ static void end_check(checking *c, dowel_downloaded *done) {
 }
 
 static int fetch_rest(dowel *d, const dowel_download *plan, const dowel_http_response *pinned, int64_t start,
-                      int64_t total, checking *c, dowel_downloaded *done, dowel_error *err) {
-    rest all = {plan, pinned, start, total, c->by.kind, NULL};
+                      int64_t total, checking *c, dowel_partial *partial, dowel_downloaded *done, dowel_error *err) {
+    rest all = {.plan = plan, .pinned = pinned, .start = start, .total = total, .kind = c->by.kind, .partial = partial};
     int64_t count = (total - start + plan->part_size - 1) / plan->part_size;
-    bool joins = c->digest && !c->by.part_size && dowel_digest_joins(c->by.kind);
     int rc = dowel_sink_reserve(plan->sink, total, err);
+    bool joins = c->digest && !c->by.part_size && dowel_digest_joins(c->by.kind) && !partial->resumed;
     if (!rc && joins && !(all.checks = calloc((size_t)count, sizeof *all.checks))) rc = no_memory(err);
     const dowel_parts parts = {
         .count = count, .width = plan->width, .total = total, .done = start, .part = fetch_part, .context = &all};
@@ -135,8 +141,28 @@ static int fetch_in_order(dowel *d, const dowel_download *plan, checking *c, dow
     return 0;
 }
 
+/* The object from its first answer on, of which `got` bytes are there. */
+static int go_on(dowel *d, const dowel_download *plan, int64_t got, int64_t kept, checking *c, dowel_downloaded *done,
+                 dowel_error *err) {
+    dowel_partial partial;
+    int rc = plan->check ? choose(d, plan, done->response, c, err) : 0;
+    if (rc) return rc;
+    dowel_partial_begin(&partial, d, plan, done->response, got, done->size, kept, c->digest != NULL);
+    if (kept && !partial.resumed) rc = dowel_sink_cut(plan->sink, got, err);
+    /* Where it was not known before what to check by, what is there is read back. */
+    bool joins = !c->by.part_size && dowel_digest_joins(c->by.kind);
+    if (!rc && plan->check && !partial.resumed && (got == done->size || joins)) rc = read_back(plan, c, err);
+    if (!rc && got < done->size)
+        rc = fetch_rest(d, plan, done->response, got, done->size, c, &partial, done, err);
+    else if (!rc)
+        end_check(c, done);
+    dowel_partial_end(&partial);
+    return rc;
+}
+
 static int fetch_in_parts(dowel *d, const dowel_download *plan, checking *c, dowel_downloaded *done, dowel_error *err) {
     dowel_sink *sink = NULL;
+    int64_t kept = dowel_partial_keep(d, plan);
     int rc = plan->check ? 0 : choose(d, plan, NULL, c, err);
     /* A server that knows no ranges sends everything: that is welcome too. */
     if (!rc) rc = dowel_sink_part(plan->sink, 0, INT64_MAX, &sink, err);
@@ -148,23 +174,15 @@ static int fetch_in_parts(dowel *d, const dowel_download *plan, checking *c, dow
         dowel_http_response_free(done->response);
         done->response = NULL;
         if (c->digest) dowel_digest_reset(c->digest);
-        return fetch_in_order(d, plan, c, done, err);
+        rc = kept ? dowel_sink_cut(plan->sink, 0, err) : 0;
+        return rc ? rc : fetch_in_order(d, plan, c, done, err);
     }
     done->size = got;
     if (dowel_http_status(done->response) == 206 &&
         (!content_range(done->response, &first, &last, &done->size) || first || last + 1 != got))
         return dowel_fail(err, DOWEL_E_PROTOCOL, "the first %" PRId64 " bytes were asked for, and something else came",
                           plan->part_size);
-    if (plan->check) {
-        /* Only now it is known what to check by: what is there is read back. */
-        rc = choose(d, plan, done->response, c, err);
-        if (!rc && (got == done->size || (!c->by.part_size && dowel_digest_joins(c->by.kind))))
-            rc = read_back(plan, c, err);
-        if (rc) return rc;
-    }
-    if (got < done->size) return fetch_rest(d, plan, done->response, got, done->size, c, done, err);
-    end_check(c, done);
-    return 0;
+    return go_on(d, plan, got, kept, c, done, err);
 }
 
 static int fetch_once(dowel *d, const dowel_download *plan, dowel_downloaded *done, dowel_error *err) {
@@ -186,6 +204,7 @@ int dowel_download_run(dowel *d, const dowel_download *download, dowel_downloade
     int rc = fetch_once(d, download, done, &first);
     if (rc == DOWEL_E_CORRUPT && dowel_sink_can_restart(download->sink)) {
         dowel_log(d, DOWEL_LOG_WARNING, "%s; fetched again", first.message);
+        dowel_partial_forget(d, download);
         rc = dowel_sink_restart(download->sink, err);
         return rc ? rc : fetch_once(d, download, done, err);
     }

@@ -31,15 +31,24 @@ typedef struct file {
     int fd;
     int folder; /* that the names are in; AT_FDCWD: they are paths */
     bool committed;
+    bool left;        /* what a killed process left may be in it */
     int64_t modified; /* the file's time; 0: now */
     char *path;       /* for messages */
     char *name;
     char *temporary; /* NULL: written in place (standard output, a device, a pipe) */
 } file;
 
+static int begin_empty(file *f, dowel_error *err) {
+    if (f->left && ftruncate(f->fd, 0))
+        return dowel_fail(err, DOWEL_E_IO, "cannot write %s: %s", f->path, strerror(errno));
+    f->left = false;
+    return 0;
+}
+
 static int file_write(void *context, const void *data, size_t size, dowel_error *err) {
     file *f = context;
     const char *p = data;
+    if (begin_empty(f, err)) return DOWEL_E_IO;
     while (size) {
         ssize_t n = write(f->fd, p, size);
         if (n < 0 && errno == EINTR) continue;
@@ -77,6 +86,7 @@ static void sync_folder(const char *path) {
 static int file_commit(void *context, dowel_error *err) {
     file *f = context;
     if (!f->temporary) return 0;
+    if (begin_empty(f, err)) return DOWEL_E_IO;
     int64_t fraction = f->modified % 1000000 + (f->modified % 1000000 < 0 ? 1000000 : 0);
     const struct timespec times[2] = {{0, UTIME_NOW},
                                       {(time_t)((f->modified - fraction) / 1000000), (long)fraction * 1000}};
@@ -128,7 +138,10 @@ static int open_temporary(file *f) {
     if (!f->temporary || RAND_bytes(noise, sizeof noise) != 1) return errno = ENOMEM;
     snprintf(f->temporary, size, "%.*s.%.*s.dowel", folder, f->name, length, last);
     f->fd = openat(f->folder, f->temporary, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
-    if (f->fd >= 0 && is_ours(f) && !ftruncate(f->fd, 0)) return 0;
+    if (f->fd >= 0 && is_ours(f)) {
+        f->left = true;
+        return 0;
+    }
     if (f->fd >= 0) close(f->fd);
     snprintf(f->temporary, size, "%.*s.%.*s.%02x%02x%02x%02x%02x%02x", folder, f->name, length, last, noise[0],
              noise[1], noise[2], noise[3], noise[4], noise[5]);
@@ -228,8 +241,9 @@ bool dowel_sink_has_parts(const dowel_sink *sink) {
 }
 
 int dowel_sink_reserve(dowel_sink *sink, int64_t size, dowel_error *err) {
-    const file *f = sink->context;
+    file *f = sink->context;
     if (sink->ops != &file_ops || size <= 0) return 0;
+    if (begin_empty(f, err)) return DOWEL_E_IO;
     int why = posix_fallocate(f->fd, 0, (off_t)size);
     if (why == EOPNOTSUPP || why == EINVAL || why == ENOSYS) why = ftruncate(f->fd, (off_t)size) ? errno : 0;
     if (why)
@@ -240,6 +254,7 @@ int dowel_sink_reserve(dowel_sink *sink, int64_t size, dowel_error *err) {
 
 int dowel_sink_part(dowel_sink *whole, int64_t offset, int64_t limit, dowel_sink **sink, dowel_error *err) {
     if (whole->ops != &file_ops) return dowel_fail(err, DOWEL_E_INTERNAL, "this sink takes its bytes in order only");
+    if (begin_empty(whole->context, err)) return DOWEL_E_IO;
     part *p = malloc(sizeof *p);
     *sink = p ? dowel_sink_new(&part_ops, p) : NULL;
     if (!*sink) {
@@ -248,6 +263,21 @@ int dowel_sink_part(dowel_sink *whole, int64_t offset, int64_t limit, dowel_sink
     }
     *p = (part){whole->context, offset, limit, 0};
     return 0;
+}
+
+int64_t dowel_sink_keep(dowel_sink *sink) {
+    file *f = sink->context;
+    struct stat st;
+    if (sink->ops != &file_ops || !f->left || fstat(f->fd, &st)) return 0;
+    f->left = false;
+    return (int64_t)st.st_size;
+}
+
+int dowel_sink_cut(dowel_sink *sink, int64_t size, dowel_error *err) {
+    const file *f = sink->context;
+    if (sink->ops != &file_ops) return dowel_fail(err, DOWEL_E_INTERNAL, "this sink cannot be cut");
+    return ftruncate(f->fd, (off_t)size) ? dowel_fail(err, DOWEL_E_IO, "cannot write %s: %s", f->path, strerror(errno))
+                                         : 0;
 }
 
 int dowel_sink_digest(dowel_sink *sink, dowel_digest *digest, dowel_error *err) {

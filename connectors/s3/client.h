@@ -147,6 +147,9 @@ int dowel_s3_presign_form(dowel_s3_client *client, const dowel_s3_presign_post_a
 /* objects.c */
 extern const dowel_objects dowel_s3_objects;
 
+/* What a run's record calls the transfer of one of many objects. Newly allocated. */
+char *dowel_s3_handle_name(const dowel_s3_client *client, const char *what, const char *key);
+
 /* get.c */
 /* Does not commit. */
 int dowel_s3_get_sink(dowel_s3_client *client, const dowel_s3_get_args *args, dowel_sink *sink, json_t **result,

@@ -134,15 +134,19 @@ static int verify(void *context, const dowel_downloaded *got, dowel_error *err) 
 int dowel_s3_get_sink(dowel_s3_client *c, const dowel_s3_get_args *args, dowel_sink *sink, json_t **result,
                       dowel_error *err) {
     object o = {.client = c, .args = args};
+    char *name = dowel_s3_handle_name(c, "s3.download", args->key);
     const dowel_download plan = {.sink = sink,
                                  .part_size = args->part_size ? args->part_size : 16 << 20,
                                  .width = args->concurrency ? (int)args->concurrency : 4,
                                  .request = request,
                                  .verify = verify,
                                  .check = choose,
-                                 .context = &o};
+                                 .context = &o,
+                                 .remember = name};
     dowel_downloaded got;
+    if (!name) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     int rc = dowel_download_run(c->d, &plan, &got, err);
+    free(name);
     if (rc == DOWEL_E_CONFLICT)
         dowel_error_hint(err, "the object was replaced while it was read; get it again, or give a version_id");
     if (!rc && result) {

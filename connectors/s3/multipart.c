@@ -13,13 +13,16 @@ static int no_memory(dowel_error *err) {
     return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
 }
 
-/* One of many uploads of a run. */
-static char *handle_name(const dowel_s3_upload *u) {
-    char *key = dowel_s3_full_key(u->client, u->args->key), *name = NULL;
-    size_t size = key ? strlen(key) + strlen(u->client->bucket->bucket) + 32 : 0;
-    if (key && (name = malloc(size))) snprintf(name, size, "s3.upload %s/%s", u->client->bucket->bucket, key);
-    free(key);
+char *dowel_s3_handle_name(const dowel_s3_client *c, const char *what, const char *key) {
+    char *full = dowel_s3_full_key(c, key), *name = NULL;
+    size_t size = full ? strlen(what) + strlen(full) + strlen(c->bucket->bucket) + 3 : 0;
+    if (full && (name = malloc(size))) snprintf(name, size, "%s %s/%s", what, c->bucket->bucket, full);
+    free(full);
     return name;
+}
+
+static char *handle_name(const dowel_s3_upload *u) {
+    return dowel_s3_handle_name(u->client, "s3.upload", u->args->key);
 }
 
 void dowel_s3_abort(dowel_s3_client *c, const char *key, const char *upload) {

@@ -92,6 +92,11 @@ DOWEL_API bool dowel_sink_has_parts(const dowel_sink *sink);
 DOWEL_API int dowel_sink_reserve(dowel_sink *sink, int64_t size, dowel_error *err);
 /* A sink for the bytes from `offset` on, for one thread; it may restart. `limit` bytes at most. Close it before the whole is committed. */
 DOWEL_API int dowel_sink_part(dowel_sink *whole, int64_t offset, int64_t limit, dowel_sink **part, dowel_error *err);
+/* Keeps what a killed process left of the same file, in place of beginning with an empty one; its size. For who knows what of it is good: ask before
+ * anything is written. */
+DOWEL_API int64_t dowel_sink_keep(dowel_sink *sink);
+/* Forgets what is written from `size` on. */
+DOWEL_API int dowel_sink_cut(dowel_sink *sink, int64_t size, dowel_error *err);
 /* Reads back what was written, from the start, for a check that needs the bytes in order. */
 DOWEL_API int dowel_sink_digest(dowel_sink *sink, dowel_digest *digest, dowel_error *err);
 DOWEL_API int dowel_sink_commit(dowel_sink *sink, dowel_error *err);

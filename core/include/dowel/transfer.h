@@ -53,6 +53,8 @@ typedef struct dowel_download {
     int (*check)(dowel *d, void *context, const dowel_http_response *first, dowel_download_check *check,
                  dowel_error *err);
     void *context;
+    /* The name by which the run's record knows what is there, so that a resumed run fetches the rest only; NULL: nothing is kept. */
+    const char *remember;
 } dowel_download;
 
 typedef struct dowel_downloaded {

@@ -1,0 +1,31 @@
+/* A download that a killed process left: which parts of its temporary file are there. */
+#ifndef DOWEL_PARTIAL_H
+#define DOWEL_PARTIAL_H
+
+#include <dowel/transfer.h>
+#include <pthread.h>
+
+typedef struct dowel_partial {
+    dowel *d;
+    const dowel_download *plan; /* NULL: nothing is kept */
+    const char *etag;           /* borrowed from the first answer */
+    int64_t start, total, count;
+    unsigned char *done; /* a bit for each part after the first range */
+    bool resumed;
+    double written; /* when the record was last written */
+    pthread_mutex_t lock;
+} dowel_partial;
+
+/* Before anything is written: whether a killed process of this run left something. The size of what is kept of it; 0: nothing. */
+int64_t dowel_partial_keep(dowel *d, const dowel_download *plan);
+/* Looks in the run's record for what is there of this very version in the `kept` bytes. Never fails: then all is fetched. `checked`: whether the whole
+ * will be compared with what the provider says of it; only then may bytes of before be trusted. */
+void dowel_partial_begin(dowel_partial *partial, dowel *d, const dowel_download *plan, const dowel_http_response *first,
+                         int64_t start, int64_t total, int64_t kept, bool checked);
+bool dowel_partial_has(const dowel_partial *partial, int64_t index);
+/* A part arrived. Written down now and then. */
+void dowel_partial_note(dowel_partial *partial, int64_t index);
+void dowel_partial_end(dowel_partial *partial);
+void dowel_partial_forget(dowel *d, const dowel_download *plan);
+
+#endif
