@@ -16,55 +16,98 @@ void dowel_gcs_upload_query(const dowel_gcs_client *c, dowel_http_request *r, co
     dowel_http_idempotent(r, args->if_generation_match || c->last_wins);
 }
 
-/* ---- one request: metadata and content in a multipart/related body ---- */
+/* ---- one request: metadata and content in a multipart/related body, which is not copied ---- */
 
-static int upload_simple(dowel_gcs_client *c, const dowel_gcs_upload_args *args, const char *data, size_t size,
-                         char crc[9], json_t **result, dowel_error *err) {
-    char boundary[48];
-    unsigned char noise[16] = {0};
-    dowel_digest *digest = dowel_digest_new(DOWEL_CRC32C);
-    json_t *resource = dowel_gcs_resource(c, args);
-    if (!digest || !resource) {
-        dowel_digest_free(digest);
-        json_decref(resource);
-        return dowel_gcs_no_memory(err);
+typedef struct enclosed {
+    const char *head, *tail;
+    size_t head_size, tail_size;
+    dowel_source *content;
+    int64_t size, at; /* of the content; of the whole */
+} enclosed;
+
+static int enclosed_read(void *context, void *buffer, size_t size, size_t *got, dowel_error *err) {
+    enclosed *e = context;
+    int64_t head = (int64_t)e->head_size, content = e->at - head, tail = content - e->size;
+    const char *text = e->at < head ? e->head + e->at : tail >= 0 ? e->tail + tail : NULL;
+    size_t left = (size_t)(e->at < head ? head - e->at : tail < 0 ? e->size - content : (int64_t)e->tail_size - tail);
+    *got = size < left ? size : left;
+    if (text) {
+        memcpy(buffer, text, *got);
+    } else {
+        int rc = dowel_source_read(e->content, buffer, *got, got, err);
+        if (rc) return rc;
+        if (!*got)
+            return dowel_fail(err, DOWEL_E_IO, "%lld bytes were expected, %lld came: did the file shrink?",
+                              (long long)e->size, (long long)content);
     }
-    dowel_digest_update(digest, data, size);
-    dowel_gcs_crc32c_text(digest, crc);
-    dowel_digest_free(digest);
-    json_object_set_new(resource, "crc32c", json_string(crc)); /* the service refuses what differs */
-    char *metadata = json_dumps(resource, JSON_COMPACT);
-    RAND_bytes(noise, sizeof noise);
-    char *id = dowel_hex(noise, sizeof noise);
-    snprintf(boundary, sizeof boundary, "dowel-%s", id ? id : "");
-    free(id);
-    char *head = NULL;
-    size_t head_size = 0;
+    e->at += (int64_t)*got;
+    return 0;
+}
+
+static int enclosed_seek(void *context, int64_t offset, dowel_error *err) {
+    enclosed *e = context;
+    if (offset) return dowel_fail(err, DOWEL_E_INTERNAL, "a multipart body can only be read from its start");
+    e->at = 0;
+    return dowel_source_rewind(e->content, err);
+}
+
+static const dowel_source_ops enclosed_ops = {enclosed_read, enclosed_seek, NULL};
+
+static char *boundary_of(char boundary[48]) {
+    unsigned char noise[16];
+    char *id = RAND_bytes(noise, sizeof noise) == 1 ? dowel_hex(noise, sizeof noise) : NULL;
+    snprintf(boundary, 48, "dowel-%s", id ? id : "");
+    return id;
+}
+
+/* `resource` says what the object will be. */
+static int send_enclosed(dowel_gcs_client *c, const dowel_gcs_upload_args *args, const json_t *resource,
+                         dowel_source *content, int64_t size, json_t **result, dowel_error *err) {
+    static const char template[] =
+        "--%s\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n%s\r\n--%s\r\nContent-Type: %s\r\n\r\n";
+    char boundary[48], content_type[96], tail[64], *metadata = json_dumps(resource, JSON_COMPACT), *head = NULL,
+                                                   *id = boundary_of(boundary);
     const char *type = json_string_value(json_object_get(resource, "contentType"));
-    FILE *out = metadata ? open_memstream(&head, &head_size) : NULL;
-    if (out) {
-        fprintf(out,
-                "--%s\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n%s\r\n--%s\r\nContent-Type: %s\r\n\r\n",
-                boundary, metadata, boundary, type);
-        fwrite(data, 1, size, out);
-        fprintf(out, "\r\n--%s--\r\n", boundary);
-        if (fclose(out)) head = NULL;
-    }
-    int rc = head ? 0 : dowel_gcs_no_memory(err);
+    size_t room = metadata ? sizeof template + strlen(metadata) + strlen(type) + 2 * sizeof boundary : 0;
+    if (metadata && id && (head = malloc(room))) snprintf(head, room, template, boundary, metadata, boundary, type);
+    snprintf(tail, sizeof tail, "\r\n--%s--\r\n", boundary);
+    enclosed whole = {head, tail, head ? strlen(head) : 0, strlen(tail), content, size, 0};
+    int64_t length = size + (int64_t)(whole.head_size + whole.tail_size);
+    dowel_source *body = head ? dowel_source_new(&enclosed_ops, &whole, length) : NULL;
+    int rc = body ? 0 : dowel_gcs_no_memory(err);
     if (!rc) {
         dowel_http_request *r = dowel_gcs_upload_request(c, "multipart");
-        dowel_source *source = dowel_source_memory(head, head_size);
-        char content_type[96];
         snprintf(content_type, sizeof content_type, "multipart/related; boundary=%s", boundary);
         dowel_http_header(r, "Content-Type", content_type);
-        dowel_http_source(r, source);
-        dowel_http_progress(r, 0, (int64_t)head_size);
+        dowel_http_source(r, body);
+        dowel_http_progress(r, 0, length);
         dowel_gcs_upload_query(c, r, args);
-        rc = source ? dowel_http_fetch_json(c->d, r, result, err) : dowel_gcs_no_memory(err);
-        dowel_source_close(source);
+        rc = dowel_http_fetch_json(c->d, r, result, err);
     }
+    dowel_source_close(body);
     free(head);
     free(metadata);
+    free(id);
+    return rc;
+}
+
+/* The content is read once for its checksum, which the service is told, and once more to be sent. */
+static int upload_simple(dowel_gcs_client *c, const dowel_gcs_upload_args *args, dowel_source *content, int64_t size,
+                         char crc[9], json_t **result, dowel_error *err) {
+    for (const char *p = args->content_type; p && *p; p++)
+        if ((unsigned char)*p < ' ' || *p == 0x7f)
+            return dowel_fail(err, DOWEL_E_INVALID, "field \"content_type\": a control character");
+    dowel_digest *digest = dowel_digest_new(DOWEL_CRC32C);
+    json_t *resource = dowel_gcs_resource(c, args);
+    int rc = digest && resource ? dowel_source_window(content, 0, size, err) : dowel_gcs_no_memory(err);
+    if (!rc) rc = dowel_source_digest(content, digest, err);
+    if (!rc) rc = dowel_source_rewind(content, err);
+    if (!rc) {
+        dowel_gcs_crc32c_text(digest, crc);
+        json_object_set_new(resource, "crc32c", json_string(crc));
+        rc = send_enclosed(c, args, resource, content, size, result, err);
+    }
+    dowel_digest_free(digest);
     json_decref(resource);
     return rc;
 }
@@ -85,31 +128,45 @@ static int verify(dowel_gcs_client *c, const char *name, const char *sent, const
     return DOWEL_E_CORRUPT;
 }
 
+/* What cannot be read twice: its first bytes in memory, which may be all of it. */
+static int upload_read_once(dowel_gcs_client *c, const dowel_gcs_upload_args *args, dowel_source *source, int64_t total,
+                            char crc[9], json_t **resource, dowel_error *err) {
+    int64_t chunk = args->chunk_size / QUANTUM * QUANTUM;
+    if (chunk < QUANTUM) chunk = QUANTUM;
+    bool small = total >= 0 && total <= args->resumable_threshold;
+    size_t room = (size_t)(small ? (total ? total : 1) : chunk), got = 0;
+    char *buffer = malloc(room);
+    int rc = buffer ? dowel_source_fill(source, buffer, room, &got, err) : dowel_gcs_no_memory(err);
+    if (!rc && (small || (total < 0 && got < room))) {
+        dowel_source *content = dowel_source_memory(buffer, got);
+        rc = content ? upload_simple(c, args, content, (int64_t)got, crc, resource, err) : dowel_gcs_no_memory(err);
+        dowel_source_close(content);
+    } else if (!rc) {
+        rc = dowel_gcs_upload_session(c, args, source, total, buffer, room, got, crc, resource, err);
+    }
+    free(buffer);
+    return rc;
+}
+
 int dowel_gcs_upload_source(dowel_gcs_client *c, const dowel_gcs_upload_args *args, dowel_source *source,
                             json_t **resource, dowel_error *err) {
-    bool parallel = dowel_gcs_is_composite(c, args, source);
-    int64_t total = dowel_source_size(source), chunk = args->chunk_size / QUANTUM * QUANTUM;
-    if (chunk < QUANTUM) chunk = QUANTUM;
-    bool small = total >= 0 && total <= args->resumable_threshold,
-         streamed = !small && total >= 0 && dowel_source_can_seek(source);
-    size_t room = (size_t)(small ? (total ? total : 1) : chunk), got = 0;
-    char *buffer = streamed || parallel ? NULL : malloc(room), crc[9];
+    int64_t total = dowel_source_size(source);
+    char crc[9];
+    int rc;
     *resource = NULL;
-    int rc = 0;
-    if (!streamed && !parallel)
-        rc = buffer ? dowel_source_fill(source, buffer, room, &got, err) : dowel_gcs_no_memory(err);
-    if (parallel)
+    if (dowel_gcs_is_composite(c, args, source))
         rc = dowel_gcs_upload_composite(c, args, source, crc, resource, err);
-    else if (!rc && (small || (total < 0 && got < room)))
-        rc = upload_simple(c, args, buffer, got, crc, resource, err);
-    else if (!rc)
-        rc = dowel_gcs_upload_session(c, args, source, total, buffer, room, got, crc, resource, err);
+    else if (total < 0 || !dowel_source_can_seek(source))
+        rc = upload_read_once(c, args, source, total, crc, resource, err);
+    else if (total <= args->resumable_threshold)
+        rc = upload_simple(c, args, source, total, crc, resource, err);
+    else
+        rc = dowel_gcs_upload_session(c, args, source, total, NULL, 0, 0, crc, resource, err);
     if (!rc) rc = verify(c, args->name, crc, *resource, err);
     if (rc) {
         json_decref(*resource);
         *resource = NULL;
         dowel_error_prefix(err, "%s: ", args->name);
     }
-    free(buffer);
     return rc;
 }
