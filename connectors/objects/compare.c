@@ -21,6 +21,26 @@ static bool times_differ(const dowel_object *from, const dowel_object *to) {
     return to->own_time ? first != second : second < first;
 }
 
+static int keep_times(void *context, const dowel_object *object, dowel_error *err) {
+    (void)err;
+    dowel_object *times = context;
+    times->modified = object->modified;
+    times->own_time = object->own_time;
+    return 0;
+}
+
+/* Where the listing tells only when it was stored, the object itself may tell the time that was recorded. */
+static int really_differ(dowel *d, const dowel_place *place, const dowel_object *from, const dowel_object *to,
+                         bool *differs, dowel_error *err) {
+    dowel_object times = {.modified = to->modified, .own_time = to->own_time};
+    *differs = times_differ(from, &times);
+    if (!*differs || to->own_time) return 0;
+    int rc = place->objects->stat(d, place->block, to->name, to->version, keep_times, &times, err);
+    if (rc == DOWEL_E_NOT_FOUND) return 0;
+    *differs = times_differ(from, &times);
+    return rc;
+}
+
 typedef struct check {
     dowel_digest_kind kind;
     size_t size;
@@ -78,6 +98,7 @@ int dowel_differs(dowel *d, const dowel_tree *tree, const dowel_object *from, co
     *differs = true;
     if (to->odd || from->size != to->size) return 0;
     if (tree->compare == DOWEL_COMPARE_CHECKSUM) return checks_differ(d, tree, from, to, differs, err);
-    *differs = tree->compare == DOWEL_COMPARE_TIME && times_differ(from, to);
+    if (tree->compare == DOWEL_COMPARE_TIME) return really_differ(d, tree->way.to, from, to, differs, err);
+    *differs = false;
     return 0;
 }

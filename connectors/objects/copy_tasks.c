@@ -128,13 +128,18 @@ static int check_one(const args_t *args, const dowel_place *from, const dowel_pl
     } else if (from->stream && (to->stream || to->folder)) {
         dowel_fail(err, DOWEL_E_INVALID, "%.200s has no name: say how it is to be called at the destination",
                    args->source);
-    } else if (!from->stream && !to->stream && dowel_place_same_service(from, to) && dowel_place_holds(from, to) &&
-               dowel_place_holds(to, from)) {
-        dowel_fail(err, DOWEL_E_INVALID, "source and destination are the same");
     } else {
         return 0;
     }
     return DOWEL_E_INVALID;
+}
+
+/* Whether the object would be copied onto itself. */
+static bool is_itself(const dowel_place *from, const dowel_place *to, const char *name) {
+    if (from->stream || to->stream) return false;
+    dowel_place target = *to;
+    target.path = (char *)name;
+    return dowel_place_holds(from, &target) && dowel_place_holds(&target, from);
 }
 
 static int copy_one(dowel *d, const args_t *args, const dowel_tree *tree, dowel_error *err) {
@@ -145,7 +150,10 @@ static int copy_one(dowel *d, const args_t *args, const dowel_tree *tree, dowel_
     char *shown_from = name ? dowel_place_name(from, from->path) : NULL,
          *shown_to = shown_from ? dowel_place_name(to, name) : NULL;
     one o = {.d = d, .tree = tree, .to_name = name};
-    if (!shown_to) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!shown_to)
+        rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    else if (is_itself(from, to, name))
+        rc = dowel_fail(err, DOWEL_E_INVALID, "source and destination are the same: %.200s", shown_from);
     if (!rc && !to->stream && to->objects->check_name) rc = to->objects->check_name(to->block, name, err);
     if (!rc && tree->skip_existing && !to->stream) {
         rc = to->objects->stat(d, to->block, name, NULL, found, &o.left, err);

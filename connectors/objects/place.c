@@ -78,10 +78,14 @@ static int open_url(dowel *d, const char *text, const char *rest, const dowel_ca
         dowel_error_hint(err, "write %s://%s/path", scheme, objects->place);
         return DOWEL_E_INVALID;
     }
-    json_t *document = json_pack("{s:o,s:s*,s:s*,s:s*}", objects->place, json_stringn(rest, length), "credentials",
-                                 caller->credentials, "endpoint", caller->endpoint, "region", caller->region);
+    json_t *document = json_pack("{s:o,s:s*,s:s*}", objects->place, json_stringn(rest, length), "endpoint",
+                                 caller->endpoint, "region", caller->region);
     if (!document) return dowel_fail(err, DOWEL_E_INVALID, "%.200s: not UTF-8", text);
-    int rc = dowel_block_new(type, NULL, document, dowel_get_resolver(d), &place->block, err);
+    /* As a flag of the block's type would be: the name alone is enough. */
+    const dowel_field *field = caller->credentials ? dowel_field_find(type->table, "credentials") : NULL;
+    int rc = field ? dowel_field_parse(type->table, field, caller->credentials, document, err) : 0;
+    if (caller->credentials && !field) rc = dowel_fail(err, DOWEL_E_INVALID, "%s takes no credentials", type->name);
+    if (!rc) rc = dowel_block_new(type, NULL, document, dowel_get_resolver(d), &place->block, err);
     json_decref(document);
     if (rc) return dowel_error_prefix(err, "%.200s: ", text);
     place->path = strdup(rest[length] ? rest + length + 1 : "");

@@ -55,6 +55,7 @@ dowel_object dowel_s3_object_of(const char *name, const dowel_http_response *res
                            .etag = dowel_s3_unquoted(dowel_http_response_header(response, "ETag"), etag),
                            .content_type = dowel_http_response_header(response, "Content-Type"),
                            .storage_class = dowel_http_response_header(response, "x-amz-storage-class")};
+    object.own_time = object.modified != 0;
     if (!object.modified) object.modified = http_date(dowel_http_response_header(response, "Last-Modified"));
     const dowel_s3_checksum *checksum = dowel_s3_checksum_in_headers(response, &check);
     void *bytes;

@@ -66,6 +66,7 @@ static int put(dowel *d, dowel_block *block, const char *name, dowel_source *sou
                                .is_current = true,
                                .size = stored.size,
                                .modified = o->modified,
+                               .own_time = o->modified != 0,
                                .version = stored.version,
                                .etag = json_string_value(stored.etag),
                                .content_type = o->content_type ? o->content_type : dowel_content_type(name),
