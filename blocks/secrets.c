@@ -87,7 +87,8 @@ static int split_member(splitting *s, json_t *object, const dowel_field *field, 
     if (field->kind == DOWEL_TABLES) {
         for (size_t i = 0; i < json_array_size(value); i++) {
             char item[PATH_SIZE];
-            snprintf(item, sizeof item, "%s/%zu", path, i);
+            if (snprintf(item, sizeof item, "%s/%zu", path, i) >= (int)sizeof item)
+                return dowel_fail(s->err, DOWEL_E_INVALID, "%s: nested too deep", s->root);
             int rc = split_table(s, field->table, json_array_get(value, i), item, depth + 1);
             if (rc) return rc;
         }

@@ -49,6 +49,10 @@ if [ "$mode" = all ]; then
     cmake --build --preset tsan
     run_tests tsan -L threads
 
+    step "gcc optimised, as it is installed, warnings as errors"
+    cmake --preset release -DDOWEL_WERROR=ON -DDOWEL_TESTS=OFF -B build/optimised >build/configure.log
+    cmake --build build/optimised
+
     step "clang, warnings as errors, fuzz targets"
     cmake --preset clang >build/configure.log
     cmake --build --preset clang
