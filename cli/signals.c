@@ -2,9 +2,10 @@
 #include "cli.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 
-/* A signal handler can set nothing else. */
-static volatile sig_atomic_t interrupted;
+/* Set by a signal handler, which may set nothing that needs a lock; read by every thread of a transfer. */
+static atomic_int interrupted;
 
 static void listen(void (*handler)(int)) {
     struct sigaction action = {.sa_handler = handler};
