@@ -79,15 +79,22 @@ static int verify(void *context, const dowel_downloaded *got, dowel_error *err) 
 int dowel_gcs_download_sink(dowel_gcs_client *c, const dowel_gcs_download_args *args, dowel_sink *sink, int64_t *size,
                             dowel_http_response **response, dowel_error *err) {
     object o = {c, args};
+    char *full = dowel_gcs_full_name(c, args->name), *handle = NULL;
+    size_t room = full ? strlen(full) + strlen(c->bucket->bucket) + 16 : 0;
+    if (full && (handle = malloc(room))) snprintf(handle, room, "gcs.download %s/%s", c->bucket->bucket, full);
+    free(full);
     const dowel_download plan = {.sink = sink,
                                  .digest = DOWEL_CRC32C,
                                  .part_size = args->part_size,
                                  .width = (int)args->concurrency,
                                  .request = request,
                                  .verify = verify,
-                                 .context = &o};
+                                 .context = &o,
+                                 .remember = handle};
     dowel_downloaded got;
-    int rc = dowel_download_run(c->d, &plan, &got, err);
+    int rc = handle ? dowel_download_run(c->d, &plan, &got, err) : dowel_gcs_no_memory(err);
+    if (!handle) got.response = NULL;
+    free(handle);
     bool conditional = args->if_generation_match || args->if_generation_not_match || args->if_metageneration_match ||
                        args->if_metageneration_not_match;
     if (rc == DOWEL_E_CONFLICT && !conditional)

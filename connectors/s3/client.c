@@ -58,6 +58,10 @@ static void explain(const dowel_http_response *response, dowel_error *err) {
             if (!strcmp(hints[i].code, code)) dowel_error_hint(err, "%s", hints[i].hint);
         /* S3 answers 400 here: it is who we are all the same. */
         if (!strcmp(code, "ExpiredToken") || !strcmp(code, "InvalidToken")) err->code = DOWEL_E_PERMISSION;
+        const char *region = dowel_http_response_header(response, "x-amz-bucket-region");
+        if (!region) region = dowel_xml_child_text(root, "Region");
+        if (region && (!strcmp(code, "PermanentRedirect") || !strcmp(code, "AuthorizationHeaderMalformed")))
+            dowel_error_hint(err, "the bucket is in %s: set the block's region", region);
         if (!strcmp(code, "BucketAlreadyExists") || !strcmp(code, "BucketAlreadyOwnedByYou"))
             err->code = DOWEL_E_EXISTS;
     }
