@@ -1,4 +1,5 @@
 /* Removing many objects: a hundred in a request ("Sending batch requests"), one by one where the server has no batches. */
+#include "batch_answer.h"
 #include "client.h"
 #include "tasks.h"
 
@@ -9,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define BATCH 100 /* calls in a request: what the service takes */
 #define WIDTH 4   /* batches at a time */
@@ -93,114 +93,66 @@ static int send_batch(dowel_gcs_client *c, const char *const *names, size_t coun
     return rc;
 }
 
-/* The next part of a multipart body, and where to look for the one after it; NULL at the end. */
-static char *next_part(char **rest, const char *mark) {
-    char *start = strstr(*rest, mark);
-    if (!start || !strncmp(start + strlen(mark), "--", 2)) return NULL;
-    start += strlen(mark);
-    char *end = strstr(start, mark);
-    if (!end) return NULL; /* cut short */
-    *rest = end;
-    return start;
-}
+/* The answer to one batch, as far as it has been read. */
+typedef struct batch {
+    removal *all;
+    const char *const *names;
+    size_t count;
+    bool settled[BATCH]; /* calls that are done with; others are made again, one by one */
+} batch;
 
-static char *after_blank_line(char *text, const char *end) {
-    char *crlf = strstr(text, "\r\n\r\n"), *lf = strstr(text, "\n\n");
-    char *found = crlf && (!lf || crlf < lf) ? crlf + 4 : lf ? lf + 2 : NULL;
-    return found && found < end ? found : NULL;
-}
-
-/* "Content-ID: <response-7>" among the headers of a part: which call it answers. */
-static void read_id(const char *headers, const char *end, size_t *index) {
-    for (const char *line = headers; line && line < end; line = strchr(line, '\n')) {
-        line += *line == '\n';
-        if (strncasecmp(line, "Content-ID:", 11) != 0) continue;
-        line += strcspn(line, "0123456789\r\n");
-        if (*line >= '0' && *line <= '9') *index = strtoul(line, NULL, 10);
-    }
-}
-
-/* What one call of the batch came to: 0 done, 1 worth another try. */
-static int read_outcome(removal *all, const char *name, char *answer, const char *end) {
-    int status = 0;
-    if (sscanf(answer, "HTTP/%*d.%*d %d", &status) != 1 && sscanf(answer, "HTTP/%*d %d", &status) != 1) return 1;
-    if (status >= 200 && status < 300) return 0;
-    if (status == 408 || status == 429 || status >= 500) return 1;
-    char *body = after_blank_line(answer, end);
-    json_t *document = body ? json_loadb(body, (size_t)(end - body), JSON_DISABLE_EOF_CHECK, NULL) : NULL,
+static void read_outcome(void *context, size_t call, int status, const char *body, size_t size) {
+    batch *b = context;
+    if (call >= b->count || b->settled[call] || status == 408 || status == 429 || status >= 500) return;
+    b->settled[call] = true;
+    if (status >= 200 && status < 300) return;
+    json_t *document = json_loadb(body, size, JSON_DISABLE_EOF_CHECK, NULL),
            *error = json_object_get(document, "error");
     const char *message = json_string_value(json_object_get(error, "message")),
                *reason =
                    json_string_value(json_object_get(json_array_get(json_object_get(error, "errors"), 0), "reason"));
-    if (is_gone(status, message)) {
-        json_decref(document);
-        return 0;
+    if (!is_gone(status, message)) {
+        dowel_error why;
+        dowel_fail(&why,
+                   status == 404                    ? DOWEL_E_NOT_FOUND
+                   : status == 401 || status == 403 ? DOWEL_E_PERMISSION
+                   : status == 409 || status == 412 ? DOWEL_E_CONFLICT
+                                                    : DOWEL_E_REFUSED,
+                   "Cloud Storage: DELETE %s: HTTP %d: %s", b->names[call], status,
+                   message ? message : "no explanation");
+        why.http_status = status;
+        if (reason) snprintf(why.reason, sizeof why.reason, "%s", reason);
+        if (status == 403) dowel_error_hint(&why, "these credentials need storage.objects.delete on the bucket");
+        fail(b->all, b->names[call], &why);
     }
-    dowel_error why;
-    dowel_fail(&why,
-               status == 404                    ? DOWEL_E_NOT_FOUND
-               : status == 401 || status == 403 ? DOWEL_E_PERMISSION
-               : status == 409 || status == 412 ? DOWEL_E_CONFLICT
-                                                : DOWEL_E_REFUSED,
-               "Cloud Storage: DELETE %s: HTTP %d: %s", name, status, message ? message : "no explanation");
-    why.http_status = status;
-    if (reason) snprintf(why.reason, sizeof why.reason, "%s", reason);
-    if (status == 403) dowel_error_hint(&why, "these credentials need storage.objects.delete on the bucket");
-    fail(all, name, &why);
     json_decref(document);
-    return 0;
-}
-
-/* Marks what is done with in `settled`. */
-static void read_batch(removal *all, const dowel_http_response *response, const char *const *names, size_t count,
-                       bool *settled) {
-    const char *type = dowel_http_response_header(response, "Content-Type"),
-               *boundary = type ? strstr(type, "boundary=") : NULL;
-    if (!boundary) return;
-    boundary += strlen("boundary=");
-    size_t length = *boundary == '"' ? strcspn(++boundary, "\"") : strcspn(boundary, "; ");
-    char mark[256];
-    if (!length || length > 200) return;
-    snprintf(mark, sizeof mark, "--%.*s", (int)length, boundary);
-    /* The body is followed by a NUL, and its texts are cut out in place. */
-    dowel_bytes body = dowel_http_response_body(response);
-    char *copy = malloc(body.size + 1), *rest = copy, *part;
-    if (!copy) return;
-    memcpy(copy, body.data, body.size);
-    copy[body.size] = 0;
-    for (size_t order = 0; (part = next_part(&rest, mark)); order++) {
-        size_t index = order;
-        char *answer = after_blank_line(part, rest);
-        if (!answer) continue;
-        read_id(part, answer, &index);
-        if (index < count && !settled[index]) settled[index] = read_outcome(all, names[index], answer, rest) == 0;
-    }
-    free(copy);
 }
 
 static int remove_batch(dowel *d, void *context, int64_t index, dowel_error *err) {
     removal *all = context;
     dowel_gcs_client c = *all->client;
     c.d = d;
-    const char *const *names = all->names + index * BATCH;
-    size_t left = all->count - (size_t)index * BATCH, count = left < BATCH ? left : BATCH;
-    bool settled[BATCH] = {false};
+    size_t left = all->count - (size_t)index * BATCH;
+    batch b = {.all = all, .names = all->names + index * BATCH, .count = left < BATCH ? left : BATCH};
     dowel_http_response *response = NULL;
-    if (count > 1 && !atomic_load(&all->no_batches)) {
+    if (b.count > 1 && !atomic_load(&all->no_batches)) {
         dowel_error why;
-        int rc = send_batch(&c, names, count, &response, &why);
-        if (!rc)
-            read_batch(all, response, names, count, settled);
-        else if (why.http_status == 404 || why.http_status == 405 || why.http_status == 501)
+        int rc = send_batch(&c, b.names, b.count, &response, &why);
+        if (!rc) {
+            dowel_bytes body = dowel_http_response_body(response);
+            dowel_gcs_read_batch(dowel_http_response_header(response, "Content-Type"), body.data, body.size,
+                                 read_outcome, &b);
+        } else if (why.http_status == 404 || why.http_status == 405 || why.http_status == 501) {
             atomic_store(&all->no_batches, true);
+        }
         dowel_http_response_free(response);
     }
     /* Whatever the batch left: a call that failed on its own is repeated on its own. */
-    for (size_t i = 0; i < count; i++) {
-        if (settled[i]) continue;
+    for (size_t i = 0; i < b.count; i++) {
+        if (b.settled[i]) continue;
         int rc = dowel_check(d, err);
         if (rc) return rc;
-        remove_one(all, &c, names[i]);
+        remove_one(all, &c, b.names[i]);
     }
     return 0;
 }
