@@ -138,8 +138,11 @@ int dowel_gcp_identify(dowel *d, dowel_block *credentials, dowel_gcp_identity **
     }
     if (!rc) rc = choose_subject(c, id, err);
     if (!rc) rc = choose_scopes(c, id, err);
-    for (const dowel_gcp_identity *who = id; who && !rc; who = who->source)
-        if (who->kind == DOWEL_GCP_SERVICE_ACCOUNT) rc = dowel_gcp_check_key(who, err);
+    for (const dowel_gcp_identity *who = id; who && !rc; who = who->source) {
+        if (who->kind != DOWEL_GCP_SERVICE_ACCOUNT) continue;
+        rc = dowel_gcp_check_key(who, err);
+        if (!rc && !who->token_uri) rc = dowel_gcp_bad_file(err, who->origin, "\"token_uri\" is missing");
+    }
     if (!rc) rc = dowel_gcp_seal_identity(id, err);
     if (!rc) return 0;
     dowel_gcp_identity_drop(id);

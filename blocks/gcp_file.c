@@ -73,7 +73,6 @@ static int parse_service_account(const json_t *document, const char *origin, dow
         rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "%s: \"private_key\" is not a PEM private key", origin);
         dowel_error_hint(err, "use the file as Google made it; line breaks in the key are written \\n");
     }
-    if (!rc) rc = dowel_gcp_set(&id->token_uri, id->token_uri ? NULL : DOWEL_GCP_TOKEN_URI, err);
     return rc;
 }
 
