@@ -3,7 +3,6 @@
 
 #include <dowel/import.h>
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,10 +108,10 @@ static int prepare(cli *c, importing *in) {
         const dowel_block_type *type;
         if (*in->type && dowel_find_block_type(c->d, in->type, &type, &c->err)) return c->err.code;
         /* Importers make names of what other tools allow; who says a name gets that one. */
-        for (const char *p = in->name; *p; p++)
-            if (!islower((unsigned char)*p) && !isdigit((unsigned char)*p) && *p != '-')
-                return dowel_fail(&c->err, DOWEL_E_INVALID, "\"%.63s\" is no name of a block: a-z, 0-9 and - make one",
-                                  in->name);
+        size_t length = strlen(in->name), good = strspn(in->name, "abcdefghijklmnopqrstuvwxyz0123456789-");
+        if (!length || good != length || length > 63 || *in->name == '-' || in->name[length - 1] == '-')
+            return dowel_fail(&c->err, DOWEL_E_INVALID,
+                              "\"%.70s\" is no name of a block: up to 63 of a-z, 0-9 and - between them", in->name);
     }
     switch (in->request.source) {
     case DOWEL_IMPORT_PREFECT: in->request.which = NULL; return read_file(c, in, "from-prefect", in->given);

@@ -395,7 +395,8 @@ class Command(ImportTest):
         document = json.dumps(self.DOCUMENT)
         self.refused(2, "--from-prefect", "-", "s3-bucket/x", says=["gcs-bucket, not s3-bucket"], stdin=document)
         self.refused(3, "--from-prefect", "-", "gcs-buckt/x", says="gcs-bucket", stdin=document)
-        self.refused(2, "--from-prefect", "-", "gcs-bucket/Bad_Name", says="Bad_Name", stdin=document)
+        for name in ("Bad_Name", "x" * 64, "-x", "x-", "a/b", ""):
+            self.refused(2, "--from-prefect", "-", "--dry-run", f"gcs-bucket/{name}", says="no name of a block", stdin=document)
         blocks, _ = self.imported("--from-prefect", "-", "gcs-bucket/named", stdin=document)
         self.assertEqual(list(blocks), ["gcp-credentials/creds", "gcs-bucket/named"])
 
