@@ -15,6 +15,8 @@ extern const dowel_objects dowel_local_objects;
 
 /* Whether a name stays below the folder and can be a file's. */
 int dowel_local_check(dowel_block *block, const char *name, dowel_error *err);
+/* Whether a name (whole, or its last part) is one of those that files have until they are whole (dowel_sink_file_in). */
+bool dowel_local_is_unfinished(const char *name);
 /* Opens the folder that the file of a checked name is in; -1 and errno when it cannot be. Going to write, symbolic links are never followed: one
  * could lead outside. *file is the last part of the name. */
 int dowel_local_open_folder(dowel_block *block, const char *name, bool make, const char **file);

@@ -75,13 +75,21 @@ static int source(dowel *d, dowel_block *block, const char *name, dowel_source *
     return rc;
 }
 
+static int check_new(dowel_block *block, const char *name, dowel_error *err) {
+    int rc = dowel_local_check(block, name, err);
+    if (!rc && dowel_local_is_unfinished(name))
+        rc = dowel_fail(err, DOWEL_E_INVALID, "%s: \"%.200s\" is a name of files that are not finished yet",
+                        dowel_block_reference(block), name);
+    return rc;
+}
+
 static int sink(dowel *d, dowel_block *block, const char *name, const dowel_object_put_options *options,
                 dowel_sink **made, dowel_error *err) {
     (void)d;
     const char *file;
     char shown[512];
     struct stat st;
-    int rc = dowel_local_check(block, name, err);
+    int rc = check_new(block, name, err);
     if (rc) return rc;
     int folder = dowel_local_open_folder(block, name, true, &file);
     if (folder < 0 && (errno == ENOTDIR || errno == ELOOP || errno == EEXIST))
@@ -190,6 +198,6 @@ const dowel_objects dowel_local_objects = {.size = sizeof(dowel_objects),
                                            .get = get,
                                            .put = put,
                                            .remove = remove_all,
-                                           .check_name = dowel_local_check,
+                                           .check_name = check_new,
                                            .source = source,
                                            .sink = sink};

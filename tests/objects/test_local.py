@@ -243,6 +243,18 @@ class Local(ObjectsTest):
 
     # ---- interruption, change ----
 
+    def test_what_a_killed_process_left(self):
+        """The names of unfinished files belong to nobody's content: they are not copied, not listed as objects, and cannot be written to."""
+        self.tree("in", {"x": b"x", ".x.dowel": b"half", "d/.y.dowel": b"half", ".dowel": b"a name like others"})
+        done = self.run_dowel("sync", "in", "out")
+        self.assertEqual(done.returncode, 0, done.err)
+        self.assertIn("in/.x.dowel: left out: a file that was not finished", done.err)
+        self.assertEqual(self.files("out"), {"x": b"x", ".dowel": b"a name like others"})
+        self.fails(2, "cp", "in/x", "out/.x.dowel", says="not finished")
+        self.tree("out", {".gone.dowel": b"half"})
+        self.dowel("sync", "in", "out", "--delete")
+        self.assertEqual(self.files("out"), {"x": b"x", ".dowel": b"a name like others"})
+
     def test_interrupted(self):
         """SIGTERM in the middle leaves whole files only, and a second sync completes."""
         self.tree("in", {f"{i}": random.Random(i).randbytes(300_000) for i in range(200)})
