@@ -49,8 +49,10 @@ static bool take_up(dowel_partial *p, const char *text) {
 }
 
 int64_t dowel_partial_keep(dowel *d, const dowel_download *plan) {
-    char *before = plan->remember ? dowel_recall(d, plan->remember) : NULL;
-    int64_t kept = before && *before ? dowel_sink_keep(plan->sink) : 0;
+    int64_t kept = plan->remember ? dowel_sink_keep(plan->sink) : 0;
+    if (!kept) return 0;
+    char *before = dowel_recall(d, plan->remember);
+    if ((!before || !*before) && !dowel_sink_cut(plan->sink, 0, NULL)) kept = 0;
     free(before);
     return kept;
 }

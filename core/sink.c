@@ -38,9 +38,10 @@ typedef struct file {
     char *temporary; /* NULL: written in place (standard output, a device, a pipe) */
 } file;
 
+/* By the first who writes; several threads come only later. */
 static int begin_empty(file *f, dowel_error *err) {
-    if (f->left && ftruncate(f->fd, 0))
-        return dowel_fail(err, DOWEL_E_IO, "cannot write %s: %s", f->path, strerror(errno));
+    if (!f->left) return 0;
+    if (ftruncate(f->fd, 0)) return dowel_fail(err, DOWEL_E_IO, "cannot write %s: %s", f->path, strerror(errno));
     f->left = false;
     return 0;
 }
