@@ -442,6 +442,40 @@ static void waits_for_a_lock(void **state) {
     sqlite3_close(db);
 }
 
+static const char *sealing_key(world *w, json_t **keys) {
+    assert_ok(w, dowel_keys_show(w->d, keys, NULL, &w->err));
+    return json_string_value(json_object_get(json_array_get(*keys, 0), "id"));
+}
+
+/* A handle that was opened before keys were rotated, by another, loads what is sealed anew, and seals with the new key. */
+static void open_handles_follow_a_rotation(void **state) {
+    world *w = *state;
+    assert_ok(w, save(w, "node/a", "{\"password\": \"" SECRET "\"}", DOWEL_SAVE_NEW));
+    dowel_block *block;
+    assert_ok(w, dowel_block_load(w->d, "node/a", &block, &w->err));
+    dowel_block_free(block);
+    dowel *other = open_handle(w);
+    for (int round = 0; round < 3; round++) {
+        json_t *report, *keys, *after;
+        assert_ok(w, dowel_keys_rotate(other, NULL, &report, &w->err));
+        assert_int_equal(json_integer_value(json_object_get(report, "blocks")), round + 1);
+        assert_ok(w, dowel_block_load(w->d, "node/a", &block, &w->err));
+        assert_string_equal(((const node *)dowel_block_data(block))->password, SECRET);
+        dowel_block_free(block);
+        char name[16];
+        snprintf(name, sizeof name, "node/r%d", round);
+        assert_ok(w, save(w, name, "{\"password\": \"" SECRET "\"}", DOWEL_SAVE_NEW));
+        assert_string_equal(sealing_key(w, &keys), json_string_value(json_object_get(report, "key")));
+        assert_int_equal(json_integer_value(json_object_get(json_array_get(keys, 0), "blocks")), round + 2);
+        assert_ok(w, dowel_keys_show(other, &after, NULL, &w->err));
+        assert_true(json_equal(keys, after));
+        json_decref(after);
+        json_decref(keys);
+        json_decref(report);
+    }
+    dowel_close(other);
+}
+
 static void storage_stays_below_its_folder(void **state) {
     world *w = *state;
     char text[256];
@@ -574,6 +608,7 @@ int main(void) {
         CASE(flipped_bits_are_seen),
         CASE(damaged_database_is_left_alone),
         CASE(waits_for_a_lock),
+        CASE(open_handles_follow_a_rotation),
         CASE(storage_stays_below_its_folder),
         CASE(many_processes_save_at_once),
         CASE(killed_saves_leave_whole_blocks),
