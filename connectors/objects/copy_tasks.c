@@ -154,7 +154,7 @@ static int copy_one(dowel *d, const args_t *args, const dowel_tree *tree, dowel_
         rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     else if (is_itself(from, to, name))
         rc = dowel_fail(err, DOWEL_E_INVALID, "source and destination are the same: %.200s", shown_from);
-    if (!rc && !to->stream && to->objects->check_name) rc = to->objects->check_name(to->block, name, err);
+    if (!rc && !to->stream) rc = dowel_place_check_name(to, name, err);
     if (!rc && tree->skip_existing && !to->stream) {
         rc = to->objects->stat(d, to->block, name, NULL, found, &o.left, err);
         if (rc == DOWEL_E_NOT_FOUND) rc = 0;

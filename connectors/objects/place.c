@@ -192,6 +192,14 @@ char *dowel_place_join(const dowel_place *place, const char *name) {
     return text_of("%s%s", place->path, name);
 }
 
+int dowel_place_check_name(const dowel_place *place, const char *name, dowel_error *err) {
+    if (place->objects->check_name) return place->objects->check_name(place->block, name, err);
+    json_t *text = json_string(name);
+    if (!text) return dowel_fail(err, DOWEL_E_INVALID, "its name is not UTF-8, as names of objects are");
+    json_decref(text);
+    return 0;
+}
+
 /* ---- two places ---- */
 
 static bool same_member(const json_t *a, const json_t *b, const char *member) {

@@ -31,6 +31,8 @@ void dowel_place_close(dowel_place *place);
 char *dowel_place_name(const dowel_place *place, const char *name);
 /* The place's path and behind it `name`. Newly allocated. */
 char *dowel_place_join(const dowel_place *place, const char *name);
+/* Whether an object there can have this (whole) name: a file's, or UTF-8. */
+int dowel_place_check_name(const dowel_place *place, const char *name, dowel_error *err);
 /* Whether both are served by the same service at the same address, so that it can copy by itself. */
 bool dowel_place_same_service(const dowel_place *a, const dowel_place *b);
 /* Whether folder `b` is `a` or lies below it. */

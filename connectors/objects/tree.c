@@ -97,8 +97,7 @@ static int copy(dowel *d, merge *m, const dowel_item *item, bool again, dowel_er
     dowel_error why;
     int64_t size = item->object.size;
     int rc = to ? 0 : dowel_fail(&why, DOWEL_E_NO_MEMORY, "out of memory");
-    if (!rc && tree->way.to->objects->check_name)
-        rc = tree->way.to->objects->check_name(tree->way.to->block, name, &why);
+    if (!rc) rc = dowel_place_check_name(tree->way.to, name, &why);
     bool marker = rc && !size && item->name[strlen(item->name) - 1] == '/';
     if (marker) {
         report_skipped(m, item->object.name, "an empty object that stands for a folder");

@@ -247,6 +247,19 @@ def test_hostile_names():
         cloud.clear()
 
 
+def test_a_file_whose_name_no_object_can_have():
+    """Names of files are bytes, names of objects are UTF-8 and 1,024 bytes at most: such a file is named as failed, the others are there."""
+    for cloud in CLOUDS:
+        root = fresh("bytes", {"fine": b"fine", "too": b"too"})
+        with open(os.path.join(os.fsencode(root), b"\xff\xfe.bin"), "wb") as file:
+            file.write(b"x")
+        done = run("cp", "-r", root, cloud.place + "b/")
+        assert done.returncode not in (0, 2) and b"\\xff\\xfe.bin" in done.stderr, (done.returncode, done.stderr)
+        assert b"\xff" not in done.stderr
+        assert cloud.all("b/") == {"b/fine": b"fine", "b/too": b"too"}, cloud.all("b/")
+        cloud.clear()
+
+
 def test_collisions_on_disk():
     """An object and a folder of the same name cannot both be files: one is named as failed, the rest is there."""
     for cloud in CLOUDS:
