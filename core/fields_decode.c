@@ -469,6 +469,15 @@ static int copy_member(const decoding *at, const dowel_field *field, const void 
         *(dowel_block **)to = block;
         return 0;
     }
+    case DOWEL_ENUM: {
+        int value = *(const int *)from, count = 0;
+        while (field->values[count]) count++;
+        if (value < 0 || value >= count)
+            return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": %d is none of its %d values", at->root,
+                              at->path, field->name, value, count);
+        *(int *)to = value;
+        return 0;
+    }
     default: {
         memcpy(to, from, dowel_kind_size(field->kind));
         double value = field->kind == DOWEL_INT || field->kind == DOWEL_SIZE         ? (double)*(const int64_t *)from
