@@ -1,5 +1,6 @@
 /* Keys in memory, and as JSON documents give them. */
 #include "aws.h"
+#include "sealing.h"
 
 #include <openssl/crypto.h>
 #include <stdarg.h>
@@ -68,7 +69,7 @@ int dowel_aws_keys_parse(const char *text, size_t size, const char *token, const
     json_t *document = NULL;
     dowel_error why;
     if (dowel_json_parse(text, size, origin, &document, &why) || !json_is_object(document)) {
-        json_decref(document);
+        dowel_json_cleanse(document);
         /* The text itself may be a secret: what the parser says of it is not repeated. */
         return dowel_fail(err, DOWEL_E_CREDENTIALS, "%s answered with something that is no JSON object", origin);
     }
@@ -87,7 +88,7 @@ int dowel_aws_keys_parse(const char *text, size_t size, const char *token, const
         rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "%s answered with an Expiration that is no time", origin);
     if (!rc)
         rc = dowel_aws_keys_set(keys, id, secret, member(document, token), member(document, "AccountId"), expires, err);
-    json_decref(document);
+    dowel_json_cleanse(document);
     return rc;
 }
 

@@ -2,6 +2,7 @@
 #include <dowel/xml.h>
 
 #include <expat.h>
+#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,6 +110,7 @@ void dowel_xml_free(dowel_xml *element) {
         }
         dowel_xml *parent = element->parent;
         free(element->name);
+        if (element->text) OPENSSL_cleanse(element->text, element->text_size); /* STS answers with keys */
         free(element->text);
         free(element);
         element = parent;
