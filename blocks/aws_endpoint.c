@@ -80,6 +80,7 @@ int dowel_aws_find_url(const dowel_aws_settings *settings, const char *service, 
         if (!rc)
             rc = dowel_aws_switch(settings, "AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint", false, &dual_stack,
                                   err);
+        if (!rc) rc = dowel_aws_check_region(region, err);
         if (!rc) rc = own_url(service, region, fips, dual_stack, own, err);
         found = own;
     }

@@ -41,7 +41,7 @@ int dowel_aws_presign(dowel *d, dowel_http_request *request, const dowel_aws_sig
                                        .session_token = keys.session_token,
                                        .region = signing->region,
                                        .service = signing->service,
-                                       .time = time(NULL),
+                                       .time = dowel_aws_time(d, host),
                                        .s3 = !strcmp(signing->service, "s3"),
                                        .presign = true,
                                        .expires = seconds};
@@ -62,12 +62,20 @@ int dowel_aws_presign(dowel *d, dowel_http_request *request, const dowel_aws_sig
     return rc;
 }
 
-int dowel_aws_form_begin(dowel *d, const dowel_aws_signing *signing, int64_t now, dowel_aws_form *form,
+int dowel_aws_form_begin(dowel *d, const dowel_aws_signing *signing, const char *url, dowel_aws_form *form,
                          dowel_error *err) {
     memset(form, 0, sizeof *form);
     int rc = signing_keys(d, signing, &form->keys, err);
     if (rc) return rc;
-    time_t when = (time_t)now;
+    const char *rest;
+    char *host = dowel_aws_host(url, &rest);
+    if (!host) {
+        dowel_aws_form_clear(form);
+        return no_memory(err);
+    }
+    form->time = dowel_aws_time(d, host);
+    free(host);
+    time_t when = (time_t)form->time;
     struct tm tm;
     gmtime_r(&when, &tm);
     strftime(form->date, sizeof form->date, "%Y%m%dT%H%M%SZ", &tm);

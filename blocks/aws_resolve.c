@@ -173,7 +173,7 @@ static void mix(dowel_digest *digest, dowel_block *credentials) {
                                  c->role_session_name,
                                  c->external_id,
                                  c->web_identity_token_file,
-                                 c->profile ? NULL : dowel_aws_variable("AWS_PROFILE"),
+                                 c->profile ? NULL : dowel_aws_named_profile(),
                                  c->source ? "source" : NULL};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         dowel_digest_update(digest, texts[i] ? texts[i] : "\xff", texts[i] ? strlen(texts[i]) + 1 : 1);

@@ -28,9 +28,14 @@ const char *dowel_aws_variable(const char *name) {
     return value && value[strspn(value, " \t\r\n")] ? value : NULL;
 }
 
+const char *dowel_aws_named_profile(void) {
+    const char *profile = dowel_aws_variable("AWS_PROFILE");
+    return profile ? profile : dowel_aws_variable("AWS_DEFAULT_PROFILE");
+}
+
 int dowel_aws_settings_open(dowel_block *credentials, dowel_aws_settings *settings, dowel_error *err) {
     const dowel_aws_credentials *block = dowel_aws_block_data(credentials);
-    const char *profile = block->profile ? block->profile : dowel_aws_variable("AWS_PROFILE");
+    const char *profile = block->profile ? block->profile : dowel_aws_named_profile();
     *settings = (dowel_aws_settings){block, NULL, profile ? profile : "default", profile != NULL};
     return dowel_aws_profiles_load(&settings->profiles, err);
 }
@@ -61,16 +66,21 @@ int dowel_aws_switch(const dowel_aws_settings *settings, const char *variable, c
                       settings->profile, setting, value);
 }
 
+int dowel_aws_check_region(const char *region, dowel_error *err) {
+    size_t size = 0;
+    while (isalnum((unsigned char)region[size]) || region[size] == '-') size++;
+    if (size && size <= 63 && !region[size] && *region != '-') return 0;
+    return dowel_fail(err, DOWEL_E_INVALID, "\"%.60s\" is no region", region);
+}
+
 int dowel_aws_find_region(const dowel_aws_settings *settings, const char *given, char **region, dowel_error *err) {
     const char *found = given ? given : dowel_aws_block_region(settings->block);
     if (!found) found = dowel_aws_variable("AWS_REGION");
     if (!found) found = dowel_aws_configured(settings, "AWS_DEFAULT_REGION", "region");
     *region = NULL;
     if (!found) return 0;
-    /* It becomes part of a host name. */
-    for (const char *p = found; *p; p++)
-        if (!isalnum((unsigned char)*p) && *p != '-')
-            return dowel_fail(err, DOWEL_E_INVALID, "\"%.60s\" is no region", found);
+    int rc = dowel_aws_check_region(found, err);
+    if (rc) return rc;
     *region = strdup(found);
     return *region ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
 }

@@ -10,7 +10,7 @@ typedef struct dowel_aws_settings {
     const dowel_aws_credentials *block; /* never NULL */
     dowel_aws_profiles *profiles;
     const char *profile; /* which one is selected */
-    bool selected;       /* by the block or by AWS_PROFILE: it has to be there */
+    bool selected;       /* by the block or by the environment: it has to be there */
 } dowel_aws_settings;
 
 /* Reads the shared files. The block and the environment must outlive it. */
@@ -24,6 +24,8 @@ const char *dowel_aws_block_region(const dowel_aws_credentials *block);
 const char *dowel_aws_block_endpoint(const dowel_aws_credentials *block);
 /* A variable; NULL when it is not set or blank. */
 const char *dowel_aws_variable(const char *name);
+/* The profile that the environment selects: AWS_PROFILE, else AWS_DEFAULT_PROFILE as older tools have it. NULL: none. */
+const char *dowel_aws_named_profile(void);
 /* A setting of the selected profile; NULL when there is none or it is empty. */
 const char *dowel_aws_profile_setting(const dowel_aws_settings *settings, const char *name);
 /* The variable, or else the setting of the selected profile. Either name may be NULL. */
@@ -32,6 +34,10 @@ const char *dowel_aws_configured(const dowel_aws_settings *settings, const char 
 int dowel_aws_switch(const dowel_aws_settings *settings, const char *variable, const char *setting, bool missing,
                      bool *on, dowel_error *err);
 
+/* How many attempts these settings want at most; 0: they do not say. What makes no sense is passed over, with a warning. */
+int dowel_aws_find_attempts(dowel *d, const dowel_aws_settings *settings);
+/* Whether it may become part of a host name. */
+int dowel_aws_check_region(const char *region, dowel_error *err);
 /* The region, newly allocated; *region NULL when none is set. */
 int dowel_aws_find_region(const dowel_aws_settings *settings, const char *given, char **region, dowel_error *err);
 /* As dowel_aws_service_url. */

@@ -1,5 +1,6 @@
 /* IAM Identity Center: the token that `aws sso login` left is exchanged for the keys of a role, and renewed where it can be. */
 #include "aws.h"
+#include "sealing.h"
 
 #include <dowel/stream.h>
 
@@ -30,8 +31,13 @@ static void explain(const dowel_http_response *response, dowel_error *err) {
 
 static const dowel_retry_rule retry[] = {{429, NULL, true}, {500, NULL, true}, {502, NULL, true},
                                          {503, NULL, true}, {504, NULL, true}, {0}};
+
+static int attempts(dowel *d, void *settings) {
+    return dowel_aws_find_attempts(d, settings);
+}
+
 static const dowel_http_service portal = {
-    .name = "IAM Identity Center", .retry = retry, .backoff = 0.2, .explain = explain};
+    .name = "IAM Identity Center", .retry = retry, .backoff = 0.2, .explain = explain, .attempts = attempts};
 
 /* ---- the token's file, as the AWS CLI writes it ---- */
 
@@ -84,7 +90,7 @@ static int read_cache(const char *path, const char *profile, json_t **token, dow
     OPENSSL_cleanse(text, size);
     free(text);
     if (rc || !text_of(*token, "accessToken")) {
-        json_decref(*token);
+        dowel_json_cleanse(*token);
         *token = NULL;
         char what[DOWEL_AWS_PATH_SIZE + 64];
         snprintf(what, sizeof what, "%s holds no token", path);
@@ -122,7 +128,7 @@ static int renew(dowel *d, const dowel_aws_settings *settings, const dowel_aws_s
     char *url = NULL;
     int rc = dowel_aws_find_url(settings, "sso_oidc", sso->region, NULL, &url, NULL, err);
     if (rc) return rc;
-    dowel_http_request *r = dowel_http_new(&portal, NULL, "POST", url);
+    dowel_http_request *r = dowel_http_new(&portal, (void *)settings, "POST", url);
     dowel_http_path(r, "token", NULL);
     json_t *body = json_pack("{s:s,s:s,s:s,s:s}", "clientId", text_of(token, "clientId"), "clientSecret",
                              text_of(token, "clientSecret"), "refreshToken", text_of(token, "refreshToken"),
@@ -143,8 +149,8 @@ static int renew(dowel *d, const dowel_aws_settings *settings, const dowel_aws_s
         if (text_of(answer, "refreshToken"))
             json_object_set(token, "refreshToken", json_object_get(answer, "refreshToken"));
     }
-    json_decref(body);
-    json_decref(answer);
+    dowel_json_cleanse(body);
+    dowel_json_cleanse(answer);
     free(url);
     return rc;
 }
@@ -166,7 +172,7 @@ static int current_token(dowel *d, const dowel_aws_settings *settings, const dow
             return 0;
         }
         if (end <= now()) {
-            json_decref(*token);
+            dowel_json_cleanse(*token);
             *token = NULL;
             if (err) *err = why;
             dowel_error_hint(err, "run `aws sso login --profile %s`", plan->profile);
@@ -177,7 +183,7 @@ static int current_token(dowel *d, const dowel_aws_settings *settings, const dow
         return 0;
     }
     if (end > now()) return 0;
-    json_decref(*token);
+    dowel_json_cleanse(*token);
     *token = NULL;
     return log_in_first(plan->profile, "the SSO session has expired", err);
 }
@@ -190,7 +196,7 @@ int dowel_aws_from_sso(dowel *d, const dowel_aws_settings *settings, const dowel
     int rc = dowel_aws_find_url(settings, "sso", sso->region, NULL, &url, NULL, err);
     if (!rc) rc = current_token(d, settings, plan, &token, err);
     if (!rc) {
-        dowel_http_request *r = dowel_http_new(&portal, NULL, "GET", url);
+        dowel_http_request *r = dowel_http_new(&portal, (void *)settings, "GET", url);
         dowel_http_path(r, "federation", "credentials", NULL);
         dowel_http_query(r, "role_name", sso->role_name);
         dowel_http_query(r, "account_id", sso->account_id);
@@ -217,8 +223,8 @@ int dowel_aws_from_sso(dowel *d, const dowel_aws_settings *settings, const dowel
             rc = dowel_aws_keys_origin(keys, err, "profile \"%s\", SSO role %s in account %s", plan->profile,
                                        sso->role_name, sso->account_id);
     }
-    json_decref(token);
-    json_decref(answer);
+    dowel_json_cleanse(token);
+    dowel_json_cleanse(answer);
     free(url);
     return rc;
 }

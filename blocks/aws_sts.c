@@ -43,12 +43,18 @@ static void explain(const dowel_http_response *response, dowel_error *err) {
 typedef struct by_keys {
     const dowel_aws_keys *keys;
     const char *region;
+    const dowel_aws_settings *settings;
 } by_keys;
 
 static int authorize_with_keys(dowel *d, dowel_http_request *request, void *context, bool again, dowel_error *err) {
     (void)again;
     const by_keys *by = context;
     return by->keys ? dowel_aws_sign(d, request, by->keys, by->region, "sts", err) : 0;
+}
+
+static int attempts(dowel *d, void *context) {
+    const by_keys *by = context;
+    return dowel_aws_find_attempts(d, by->settings);
 }
 
 static bool reauthorize(dowel *d, const dowel_http_request *request, const dowel_http_response *response,
@@ -68,12 +74,14 @@ static const dowel_http_service with_keys = {.name = "STS",
                                              .backoff = 0.2,
                                              .authorize = authorize_with_keys,
                                              .reauthorize = reauthorize,
+                                             .attempts = attempts,
                                              .explain = explain};
 static const dowel_http_service with_block = {.name = "STS",
                                               .retry = retry,
                                               .backoff = 0.2,
                                               .authorize = dowel_aws_authorize,
                                               .reauthorize = dowel_aws_reauthorize,
+                                              .attempts = dowel_aws_attempts,
                                               .explain = explain};
 
 /* A form under way; the value NULL leaves a parameter out. */
@@ -176,7 +184,7 @@ int dowel_aws_assume_role(dowel *d, const dowel_aws_settings *settings, const do
     dowel_xml *root = NULL;
     if (!rc) {
         const dowel_xml *result = NULL;
-        by_keys context = {by, region};
+        by_keys context = {by, region, settings};
         add(&f, "Action", action);
         add(&f, "Version", "2011-06-15");
         add(&f, "RoleArn", role->role_arn);

@@ -270,6 +270,12 @@ static bool may_reauthorize(const flight *f, bool *renew) {
     return r->service->reauthorize && r->service->reauthorize(f->d, r, f->response, f->err, r->context, renew);
 }
 
+static int most_attempts(dowel *d, const dowel_http_request *r) {
+    int wanted = r->service->attempts ? r->service->attempts(d, r->context) : 0;
+    if (wanted > 0) return wanted;
+    return r->service->max_attempts > 0 ? r->service->max_attempts : 5;
+}
+
 int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, dowel_error *err) {
     dowel_error local;
     if (!err) err = &local;
@@ -278,7 +284,7 @@ int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, 
         return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     if (*r->problem) return dowel_fail(err, DOWEL_E_INVALID, "%s: %s: %s", r->service->name, r->method, r->problem);
 
-    int most = r->service->max_attempts > 0 ? r->service->max_attempts : 5;
+    int most = 0, more = 0;
     bool again = false, refreshed = false;
     flight f = {.d = d, .request = r, .err = err};
     for (int attempt = 1;; attempt++) {
@@ -338,13 +344,14 @@ int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, 
             if (!refreshed && signed_by_us && (renew || may_reauthorize(&f, &renew))) {
                 again = renew;
                 anew = refreshed = retry = true;
-                most++;
+                more = 1;
             }
         }
         dowel_http_response_free(f.response);
         f.response = NULL;
         if (r->source && !dowel_source_can_seek(r->source) && sent) retry = false;
-        if (!retry || attempt >= most) {
+        if (retry && !most) most = most_attempts(d, r);
+        if (!retry || attempt >= most + more) {
             if (attempt > 1) {
                 size_t used = strlen(err->message);
                 snprintf(err->message + used, sizeof err->message - used, " (after %d attempts)", attempt);

@@ -72,8 +72,6 @@ int dowel_gcs_check(dowel *d, dowel_block *block, json_t *report, dowel_error *e
 
 /* ---- uploads ---- */
 
-#define DOWEL_GCS_QUANTUM (256 * 1024) /* what is not the end of a session's upload is whole units of it */
-
 /* Preconditions and what else of an upload's arguments is in its URL. */
 void dowel_gcs_upload_query(const dowel_gcs_client *client, dowel_http_request *request,
                             const dowel_gcs_upload_args *args);

@@ -224,21 +224,14 @@ static int rest_seek(void *context, int64_t offset, dowel_error *err) {
 
 static const dowel_source_ops rest_ops = {rest_read, rest_seek, NULL};
 
-/* What has not been read yet goes into the digest, and the checksum of the whole is known. */
-static int finish_digest(upload *u, dowel_error *err) {
-    int rc = dowel_source_window(u->source, u->read, u->total - u->read, err);
-    if (!rc) rc = dowel_source_digest(u->source, u->digest, err);
-    if (rc) return rc;
-    u->read = u->total;
-    dowel_gcs_crc32c_text(u->digest, u->crc);
-    return 0;
-}
-
 /* A session from an earlier process: the file is read through, so that the service can be told the checksum of the whole beforehand. What
  * was sent then may have been of other content. */
 static int take_up(upload *u, dowel_error *err) {
-    int rc = finish_digest(u, err);
+    int rc = dowel_source_window(u->source, 0, u->total, err);
+    if (!rc) rc = dowel_source_digest(u->source, u->digest, err);
     if (rc) return rc;
+    dowel_gcs_crc32c_text(u->digest, u->crc);
+    u->read = u->total;
     u->held = -1;
     return advance(u, NULL, 0, err);
 }
@@ -250,18 +243,11 @@ static int start_anew(upload *u, dowel_error *err) {
     return start(u, err);
 }
 
-/* The last unit goes in a request of its own, with the checksum: what differs is refused, and does not replace what was there. */
 static int send_rest(upload *u, dowel_error *err) {
-    int64_t last = u->total > 0 ? (u->total - 1) / DOWEL_GCS_QUANTUM * DOWEL_GCS_QUANTUM : 0, end = u->total;
-    int rc = 0;
-    if (!*u->crc && u->held < last)
-        end = last;
-    else if (!*u->crc)
-        rc = finish_digest(u, err);
     rest f = {u, u->held, u->held};
-    if (!rc) rc = dowel_source_window(u->source, u->held, end - u->held, err);
-    dowel_source *body = rc ? NULL : dowel_source_new(&rest_ops, &f, end - u->held);
-    if (!rc) rc = body ? advance(u, body, end - u->held, err) : dowel_gcs_no_memory(err);
+    int rc = dowel_source_window(u->source, u->held, u->total - u->held, err);
+    dowel_source *body = rc ? NULL : dowel_source_new(&rest_ops, &f, u->total - u->held);
+    if (!rc) rc = body ? advance(u, body, u->total - u->held, err) : dowel_gcs_no_memory(err);
     dowel_source_close(body);
     return rc;
 }

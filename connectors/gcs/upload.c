@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define QUANTUM (256 * 1024)
+
 void dowel_gcs_upload_query(const dowel_gcs_client *c, dowel_http_request *r, const dowel_gcs_upload_args *args) {
     dowel_http_query(r, "predefinedAcl", args->predefined_acl);
     dowel_http_query(r, "kmsKeyName", args->kms_key);
@@ -129,8 +131,8 @@ static int verify(dowel_gcs_client *c, const char *name, const char *sent, const
 /* What cannot be read twice: its first bytes in memory, which may be all of it. */
 static int upload_read_once(dowel_gcs_client *c, const dowel_gcs_upload_args *args, dowel_source *source, int64_t total,
                             char crc[9], json_t **resource, dowel_error *err) {
-    int64_t chunk = args->chunk_size / DOWEL_GCS_QUANTUM * DOWEL_GCS_QUANTUM;
-    if (chunk < DOWEL_GCS_QUANTUM) chunk = DOWEL_GCS_QUANTUM;
+    int64_t chunk = args->chunk_size / QUANTUM * QUANTUM;
+    if (chunk < QUANTUM) chunk = QUANTUM;
     bool small = total >= 0 && total <= args->resumable_threshold;
     size_t room = (size_t)(small ? (total ? total : 1) : chunk), got = 0;
     char *buffer = malloc(room);

@@ -35,6 +35,7 @@ static const dowel_http_service service = {.name = "Lambda",
                                            .backoff = 0.5,
                                            .authorize = dowel_aws_authorize,
                                            .reauthorize = dowel_aws_reauthorize,
+                                           .attempts = dowel_aws_attempts,
                                            .explain = explain};
 
 /* The trace that runtimes give: lines (Python), or one per entry (Node). */

@@ -76,6 +76,7 @@ static const dowel_http_service service = {.name = "S3",
                                            .backoff_limit = 20,
                                            .authorize = dowel_aws_authorize,
                                            .reauthorize = dowel_aws_reauthorize,
+                                           .attempts = dowel_aws_attempts,
                                            .explain = explain};
 
 int dowel_s3_client_open(dowel *d, dowel_block *block, dowel_s3_client *c, dowel_error *err) {

@@ -46,10 +46,10 @@ static void require(json_t *conditions, json_t *fields, const char *name, const 
 }
 
 static json_t *policy_of(const dowel_s3_client *c, const dowel_s3_presign_post_args *args, const char *key,
-                         const dowel_aws_form *form, int64_t now, int64_t seconds, json_t *fields) {
+                         const dowel_aws_form *form, int64_t seconds, json_t *fields) {
     char expiration[DOWEL_TIME_TEXT_SIZE];
     json_t *conditions = json_array();
-    dowel_format_time((now + seconds) * 1000000, expiration);
+    dowel_format_time((form->time + seconds) * 1000000, expiration);
     json_array_append_new(conditions, json_pack("{s:s}", "bucket", c->bucket->bucket));
     size_t length = strlen(key), suffix = strlen("${filename}");
     if (length >= suffix && !strcmp(key + length - suffix, "${filename}")) {
@@ -73,13 +73,13 @@ static json_t *policy_of(const dowel_s3_client *c, const dowel_s3_presign_post_a
 
 int dowel_s3_presign_form(dowel_s3_client *c, const dowel_s3_presign_post_args *args, json_t **result,
                           dowel_error *err) {
-    int64_t seconds, now = (int64_t)time(NULL);
+    int64_t seconds;
     dowel_aws_form form = {0};
     int rc = lifetime(args->expires, &seconds, err);
-    if (!rc) rc = dowel_aws_form_begin(c->d, &c->signing, now, &form, err);
+    if (!rc) rc = dowel_aws_form_begin(c->d, &c->signing, c->base, &form, err);
     if (rc) return rc;
     char *key = dowel_s3_full_key(c, args->key);
-    json_t *fields = json_object(), *policy = key ? policy_of(c, args, key, &form, now, seconds, fields) : NULL;
+    json_t *fields = json_object(), *policy = key ? policy_of(c, args, key, &form, seconds, fields) : NULL;
     char *text = policy ? json_dumps(policy, JSON_COMPACT) : NULL,
          *base64 = text ? dowel_base64(text, strlen(text)) : NULL;
     dowel_http_request *r = dowel_s3_request(c, "POST", NULL);

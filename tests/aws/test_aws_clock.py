@@ -81,5 +81,34 @@ def test_a_clock_that_goes_on_differing_is_an_error():
     assert len(proxy.requests) == 2, proxy.requests
 
 
+def test_how_often_it_is_tried():
+    """As the environment or the profile has it; botocore counts the same."""
+    import botocore.config
+    import botocore.exceptions
+    config = os.path.join(TMP, "config")
+    for settings, env, times in (("", {"AWS_MAX_ATTEMPTS": "2"}, 2), ("", {"AWS_RETRY_MODE": "standard"}, 3), ("max_attempts = 1\n", {}, 1),
+                                 ("max_attempts = 4\n", {"AWS_MAX_ATTEMPTS": "2"}, 2), ("retry_mode = adaptive\n", {}, 3)):
+        with open(config, "w") as file:
+            file.write("[default]\n" + settings)
+        env["AWS_CONFIG_FILE"] = config
+        proxy.reset(lambda request: {"answer": (500, [], b"")})
+        fails(5, "call", "s3.list", "--bucket", "clock", saying="HTTP 500", env=env)
+        assert len(proxy.requests) == times, (env, settings, len(proxy.requests))
+        before = {name: os.environ.get(name) for name in env}
+        os.environ.update(env)
+        proxy.reset(lambda request: {"answer": (500, [], b"")})
+        try:
+            boto3.session.Session().client("s3", endpoint_url=proxy.url, region_name="us-east-1", aws_access_key_id=KEY,
+                                           aws_secret_access_key=SECRET).list_objects_v2(Bucket="clock")
+            raise AssertionError("botocore succeeded")
+        except botocore.exceptions.ClientError:
+            assert len(proxy.requests) == times, (env, settings, len(proxy.requests))
+        finally:
+            for name, value in before.items():
+                os.environ.pop(name) if value is None else os.environ.update({name: value})
+    proxy.reset(lambda request: {"answer": (500, [], b"")} if request.number < 3 else None)
+    call("s3.list", "--bucket", "clock", env={"AWS_MAX_ATTEMPTS": "none"})  # said in a warning, and passed over
+
+
 if __name__ == "__main__":
     main(globals())

@@ -1,4 +1,5 @@
 /* Keys that run out: one request for all threads, renewed ahead of their end, and a failure to renew what still holds is none. */
+#define _GNU_SOURCE /* strptime, timegm */
 #include "test.h"
 
 #include "aws.h"
@@ -171,6 +172,63 @@ static void expired_keys_are_got_anew(void **state) {
     dowel_close(d);
 }
 
+/* ---- a service whose clock is ahead ---- */
+
+#define AHEAD 18000
+
+static int be_ahead(dowel_transport *base, dowel *d, dowel_exchange *x, dowel_error *err) {
+    (void)base, (void)d, (void)err;
+    char date[64];
+    time_t then = time(NULL) + AHEAD;
+    struct tm tm;
+    strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&then, &tm));
+    x->sent = true;
+    x->status = 403;
+    x->on_header(x, "Date", date);
+    return 0;
+}
+
+static void say_skewed(const dowel_http_response *response, dowel_error *err) {
+    (void)response;
+    snprintf(err->reason, sizeof err->reason, "RequestTimeTooSkewed");
+}
+
+static void expect_ahead(const char *date) {
+    struct tm tm = {0};
+    assert_non_null(strptime(date, "%Y%m%dT%H%M%SZ", &tm));
+    int64_t off = (int64_t)timegm(&tm) - (int64_t)time(NULL) - AHEAD;
+    assert_true(off > -60 && off < 60);
+}
+
+static void signatures_that_travel_follow_the_services_clock(void **state) {
+    (void)state;
+    static const dowel_http_service service = {
+        .name = "test", .authorize = dowel_aws_authorize, .reauthorize = dowel_aws_reauthorize, .explain = say_skewed};
+    container c;
+    dowel *d = start(&c, 3600);
+    c.base.perform = be_ahead;
+    const dowel_aws_credentials fixed = {.access_key_id = "AKID", .secret_access_key = "s"};
+    dowel_block *block;
+    assert_ok(dowel_block_from(&dowel_aws_credentials_type, NULL, &fixed, sizeof fixed, &block, err));
+    dowel_aws_signing signing = {block, "eu-west-1", "s3"};
+    dowel_http_request *r = dowel_http_new(&service, &signing, "GET", "https://bucket.example.com/key");
+    assert_int_not_equal(dowel_http_send(d, r, NULL, NULL), 0);
+    dowel_http_free(r);
+    char *url;
+    r = dowel_http_new(&service, &signing, "GET", "https://bucket.example.com/key");
+    assert_ok(dowel_aws_presign(d, r, &signing, 60, &url, err));
+    expect_ahead(strstr(url, "X-Amz-Date=") + 11);
+    dowel_http_free(r);
+    free(url);
+    dowel_aws_form form;
+    assert_ok(dowel_aws_form_begin(d, &signing, "https://bucket.example.com", &form, err));
+    expect_ahead(form.date);
+    assert_true(form.time > (int64_t)time(NULL) + AHEAD - 60);
+    dowel_aws_form_clear(&form);
+    dowel_block_free(block);
+    dowel_close(d);
+}
+
 static void keys_past_their_end_are_used(void **state) {
     (void)state;
     container c;
@@ -207,9 +265,12 @@ static void blocks_have_keys_of_their_own(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_request_for_all),           cmocka_unit_test(old_keys_hold_when_renewal_fails),
-        cmocka_unit_test(expired_keys_are_got_anew),     cmocka_unit_test(keys_past_their_end_are_used),
+        cmocka_unit_test(one_request_for_all),
+        cmocka_unit_test(old_keys_hold_when_renewal_fails),
+        cmocka_unit_test(expired_keys_are_got_anew),
+        cmocka_unit_test(keys_past_their_end_are_used),
         cmocka_unit_test(blocks_have_keys_of_their_own),
+        cmocka_unit_test(signatures_that_travel_follow_the_services_clock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -114,6 +114,10 @@ DOWEL_API int dowel_aws_authorize(dowel *d, dowel_http_request *request, void *c
 DOWEL_API bool dowel_aws_reauthorize(dowel *d, const dowel_http_request *request, const dowel_http_response *response,
                                      const dowel_error *err, void *context, bool *again);
 
+/* dowel_http_service.attempts with a dowel_aws_signing as context: AWS_MAX_ATTEMPTS or the profile's max_attempts, else what AWS_RETRY_MODE or
+ * the profile's retry_mode stands for; 0 where nobody says. */
+DOWEL_API int dowel_aws_attempts(dowel *d, void *context);
+
 /* A URL by which its holder may do, for so many seconds, what the request says; its headers are to be sent along as they are. Never sent by
  * us. Newly allocated, and a secret. */
 DOWEL_API int dowel_aws_presign(dowel *d, dowel_http_request *request, const dowel_aws_signing *signing,
@@ -123,12 +127,13 @@ DOWEL_API int dowel_aws_presign(dowel *d, dowel_http_request *request, const dow
 typedef struct dowel_aws_form {
     char *credential; /* key id and scope */
     char date[20];
+    int64_t time;              /* the same in seconds since the epoch */
     const char *session_token; /* NULL: none */
     dowel_aws_keys keys;
     char *region, *service;
 } dowel_aws_form;
-/* `now`: seconds since the epoch. The caller ends it with dowel_aws_form_clear after success. */
-DOWEL_API int dowel_aws_form_begin(dowel *d, const dowel_aws_signing *signing, int64_t now, dowel_aws_form *form,
+/* Dated by the clock of the service at `url`. The caller ends it with dowel_aws_form_clear after success. */
+DOWEL_API int dowel_aws_form_begin(dowel *d, const dowel_aws_signing *signing, const char *url, dowel_aws_form *form,
                                    dowel_error *err);
 /* Of the policy in base64. */
 DOWEL_API int dowel_aws_form_sign(const dowel_aws_form *form, const char *policy, char signature[65], dowel_error *err);

@@ -49,6 +49,8 @@ typedef struct dowel_http_service {
      * NULL. */
     bool (*reauthorize)(dowel *d, const dowel_http_request *request, const dowel_http_response *response,
                         const dowel_error *err, void *context, bool *again);
+    /* How many attempts the user wants at most; 0: max_attempts. Asked once for a sending, when an attempt has failed. May be NULL. */
+    int (*attempts)(dowel *d, void *context);
 } dowel_http_service;
 
 /* ---- requests ---- */
