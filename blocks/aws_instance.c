@@ -8,13 +8,23 @@
 #include <strings.h>
 
 #define ROLES "/latest/meta-data/iam/security-credentials/"
+#define ATTEMPTS 4 /* at a service that is there but in trouble */
+#define LONGEST 3600
 
 static const dowel_retry_rule retry[] = {{429, NULL, true}, {500, NULL, true}, {502, NULL, true},
                                          {503, NULL, true}, {504, NULL, true}, {0}};
 /* Away from EC2 nothing answers: then one attempt must do. */
 static const dowel_http_service probing = {.name = "instance metadata", .max_attempts = 1};
 static const dowel_http_service metadata = {
-    .name = "instance metadata", .retry = retry, .max_attempts = 3, .backoff = 0.2};
+    .name = "instance metadata", .retry = retry, .max_attempts = ATTEMPTS, .backoff = 0.2};
+
+/* Whom to ask, and what the service wants to see with each request. */
+typedef struct session {
+    char *endpoint;
+    bool asked;     /* a profile names the instance */
+    bool version_1; /* is allowed */
+    char *token;    /* NULL: version 1 */
+} session;
 
 static int find_endpoint(const dowel_aws_settings *settings, char **endpoint, dowel_error *err) {
     const char *given =
@@ -33,7 +43,8 @@ static double number_in(const char *variable, double missing) {
     const char *text = dowel_aws_variable(variable);
     char *end = NULL;
     double value = text ? strtod(text, &end) : missing;
-    return end && (*end || value <= 0) ? missing : value;
+    if (end && (*end || !(value > 0))) return missing;
+    return value < LONGEST ? value : LONGEST;
 }
 
 static dowel_http_request *request_for(const dowel_http_service *service, const char *method, const char *endpoint,
@@ -55,28 +66,29 @@ static char *line_of(const dowel_http_response *response) {
 }
 
 /* 1 with a token; 1 without where version 1 is allowed and all there is; 0 where nothing answers, or something else (then `err` says what). */
-static int get_token(dowel *d, const char *endpoint, bool asked, bool version_1, char **token, dowel_error *err) {
-    dowel_http_request *r = request_for(asked ? &metadata : &probing, "PUT", endpoint, "/latest/api/token");
+static int get_token(dowel *d, session *s, dowel_error *err) {
+    bool asked = s->asked;
+    dowel_http_request *r = request_for(asked ? &metadata : &probing, "PUT", s->endpoint, "/latest/api/token");
     dowel_http_header(r, "x-aws-ec2-metadata-token-ttl-seconds", "21600");
     dowel_http_body(r, "", 0);
     dowel_http_response *response = NULL;
     dowel_error why;
-    /* `metadata` tries again by itself. A service that is there but in trouble is asked three times in any case. */
+    /* `metadata` tries again by itself. */
     int rc = 0, most = asked ? 1 : (int)number_in("AWS_METADATA_SERVICE_NUM_ATTEMPTS", 1);
     for (int attempt = 1;; attempt++) {
         rc = dowel_http_send(d, r, &response, &why);
-        if (!rc || !why.retryable || asked || attempt >= (why.http_status && most < 3 ? 3 : most)) break;
+        if (!rc || !why.retryable || asked || attempt >= (why.http_status && most < ATTEMPTS ? ATTEMPTS : most)) break;
         if (dowel_sleep(d, 0.2, NULL)) break;
     }
     dowel_http_free(r);
     if (!rc) {
-        *token = line_of(response);
+        s->token = line_of(response);
         dowel_http_response_free(response);
-        return *token ? 1 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        return s->token ? 1 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     }
     int status = why.http_status;
     if (!status && !asked && rc != DOWEL_E_INVALID && rc != DOWEL_E_CANCELLED && dowel_time_left(d) != 0) return 0;
-    if (version_1 && (status == 404 || status == 405 || (!status && rc != DOWEL_E_INVALID))) return 1;
+    if (s->version_1 && (status == 404 || status == 405 || (!status && rc != DOWEL_E_INVALID))) return 1;
     if (status == 403) {
         rc = dowel_fail(&why, DOWEL_E_CREDENTIALS,
                         "the instance metadata service refuses (HTTP 403): it is disabled on this instance");
@@ -92,13 +104,27 @@ static int get_token(dowel *d, const char *endpoint, bool asked, bool version_1,
 }
 
 /* A GET of the metadata. *response NULL: it is not there. */
-static int get(dowel *d, const char *endpoint, const char *path, const char *token, dowel_http_response **response,
-               dowel_error *err) {
-    dowel_http_request *r = request_for(&metadata, "GET", endpoint, path);
-    if (token) dowel_http_secret_header(r, "x-aws-ec2-metadata-token", token);
-    dowel_http_accept(r, 404);
-    int rc = dowel_http_send(d, r, response, err);
-    dowel_http_free(r);
+static int get(dowel *d, session *s, const char *path, dowel_http_response **response, dowel_error *err) {
+    dowel_error why = {0};
+    int rc = 0;
+    for (int round = 1;; round++) {
+        dowel_http_request *r = request_for(&metadata, "GET", s->endpoint, path);
+        if (s->token) dowel_http_secret_header(r, "x-aws-ec2-metadata-token", s->token);
+        dowel_http_accept(r, 404);
+        rc = dowel_http_send(d, r, response, &why);
+        dowel_http_free(r);
+        if (!rc || why.http_status != 401 || round == 2) break;
+        /* The token holds no more: the instance was stopped, or the clock jumped. */
+        dowel_aws_drop(s->token);
+        s->token = NULL;
+        dowel_error failure = why;
+        int got = get_token(d, s, &failure);
+        if (got == 1) continue;
+        rc = got ? got : rc;
+        why = failure;
+        break;
+    }
+    if (rc && err) *err = why;
     if (!rc && dowel_http_status(*response) == 404) {
         dowel_http_response_free(*response);
         *response = NULL;
@@ -106,9 +132,9 @@ static int get(dowel *d, const char *endpoint, const char *path, const char *tok
     return rc;
 }
 
-static int get_keys(dowel *d, const char *endpoint, const char *token, dowel_aws_keys *keys, dowel_error *err) {
+static int get_keys(dowel *d, session *s, dowel_aws_keys *keys, dowel_error *err) {
     dowel_http_response *response = NULL;
-    int rc = get(d, endpoint, ROLES, token, &response, err);
+    int rc = get(d, s, ROLES, &response, err);
     if (rc || !response) return rc;
     char *role = line_of(response), path[512];
     dowel_http_response_free(response);
@@ -119,7 +145,7 @@ static int get_keys(dowel *d, const char *endpoint, const char *token, dowel_aws
     free(coded);
     if (!*role || n >= (int)sizeof path)
         rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "the instance metadata service answered without a role's name");
-    if (!rc) rc = get(d, endpoint, path, token, &response, err);
+    if (!rc) rc = get(d, s, path, &response, err);
     bool found = response != NULL;
     if (!rc && found) {
         dowel_bytes body = dowel_http_response_body(response);
@@ -138,19 +164,11 @@ int dowel_aws_from_instance(dowel *d, const dowel_aws_settings *settings, bool a
     if (rc || disabled) return rc;
     rc = dowel_aws_switch(settings, "AWS_EC2_METADATA_V1_DISABLED", "ec2_metadata_v1_disabled", true, &refuse_1, err);
     if (rc) return rc;
-    char *endpoint = NULL, *token = NULL;
-    rc = find_endpoint(settings, &endpoint, err);
-    for (int attempt = 1; !rc && endpoint; attempt++) {
-        dowel_error why = {0};
-        rc = get_token(d, endpoint, asked, !refuse_1, &token, err);
-        if (rc != 1) break;
-        rc = get_keys(d, endpoint, token, keys, &why);
-        dowel_aws_drop(token);
-        token = NULL;
-        if (rc < 0 && err) *err = why;
-        if (rc >= 0 || why.http_status != 401 || attempt == 2) break;
-        rc = 0; /* the token holds no more: the instance was stopped, or the clock jumped */
-    }
-    free(endpoint);
+    session s = {.asked = asked, .version_1 = !refuse_1};
+    rc = find_endpoint(settings, &s.endpoint, err);
+    if (!rc) rc = get_token(d, &s, err);
+    if (rc == 1) rc = get_keys(d, &s, keys, err);
+    dowel_aws_drop(s.token);
+    free(s.endpoint);
     return rc;
 }

@@ -68,8 +68,9 @@ class Handler(BaseHTTPRequestHandler):
                 self.send(200, "AQAEA-stands-for-a-token", "text/plain", x_aws_ec2_metadata_token_ttl_seconds="21600")
         elif services.metadata_version == 2 and self.headers.get("x-aws-ec2-metadata-token") != "AQAEA-stands-for-a-token":
             self.send(401)
-        elif services.stale_tokens:
-            services.stale_tokens -= 1
+        elif path == services.stale_at or services.stale_tokens:
+            services.stale_at = None
+            services.stale_tokens = max(services.stale_tokens - 1, 0)
             self.send(401)
         elif services.role and path == role:
             self.send(200, services.role, "text/plain")
@@ -106,6 +107,7 @@ class Services:
         self.metadata_version = 2
         self.role = "instance-role"
         self.trouble = self.stale_tokens = 0  # how many of the next requests fail
+        self.stale_at = None  # the next request for this does
         self.tokens = {"login-token"}
         self.refresh_token = "refresh-me"
         self.issued = 0

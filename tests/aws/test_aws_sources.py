@@ -3,16 +3,18 @@ services are in aws_services.py."""
 import hashlib
 import json
 import os
+import signal
 import stat
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from aws_services import Services, rfc3339  # noqa: E402
-from command import TMP, dowel, fails, main  # noqa: E402
+from command import TMP, dowel, fails, main, start  # noqa: E402
 from proxy import Proxy  # noqa: E402
 
 import boto3  # noqa: E402
@@ -151,6 +153,10 @@ def test_static_profiles():
     same(World(credentials=BASE, AWS_PROFILE="base"))
     same(World(config="[profile p]\naws_access_key_id = A\naws_secret_access_key = B\n", credentials="[p]\naws_access_key_id = C\naws_secret_access_key = D\n",
                AWS_PROFILE="p"))
+    same(World(credentials=BASE, AWS_DEFAULT_PROFILE="base"))
+    assert World(credentials=BASE + "[other]\naws_access_key_id = A\naws_secret_access_key = B\n", AWS_PROFILE="other",
+                 AWS_DEFAULT_PROFILE="base").dowel()["access_key_id"] == "A"
+    both_refuse(World(credentials=BASE, AWS_DEFAULT_PROFILE="absent"), "absent")
     both_refuse(World(credentials=BASE, AWS_PROFILE="bass"), 'did you mean "base"')
     both_refuse(World(credentials="[default]\naws_access_key_id = A\n"), "aws_secret_access_key")
     both_refuse(World(config="[default\n"), "line 1")
@@ -221,6 +227,36 @@ def test_processes():
         assert "not-to-be-said" not in json.dumps(both_refuse(World(bad), what))
 
 
+def gone(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] == "Z"  # it ended, and nobody has asked how
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def test_a_process_that_does_not_end_is_ended():
+    """With the run that waits for it: one that will not be told to, one whose output ended before it did."""
+    dowel("block", "save", "aws-credentials/hangs", "--profile", "hangs", "--region", "us-east-1", "--endpoint", MOTO)
+    dowel("block", "save", "s3-bucket/hangs", "--bucket", "hangs", "--credentials", "hangs")
+    for n, habit in enumerate(("trap '' TERM", "exec >&-")):
+        program, config, told = (os.path.join(TMP, f"hangs-{n}.{kind}") for kind in ("sh", "config", "pid"))
+        with open(program, "w") as file:
+            file.write(f"#!/bin/sh\n{habit}\necho $$ > {told}.new\nmv {told}.new {told}\nexec sleep 600\n")
+        os.chmod(program, 0o700)
+        with open(config, "w") as file:
+            file.write(f"[profile hangs]\ncredential_process = {program}\n")
+        running = start("call", "s3.list", "--bucket", "hangs", env={"AWS_CONFIG_FILE": config}, stderr=subprocess.PIPE)
+        while not os.path.exists(told):
+            assert running.poll() is None, running.stderr.read()
+            time.sleep(0.02)
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=60)
+        assert running.returncode and b"cancel" in said.lower(), (running.returncode, said)
+        with open(told) as file:
+            assert gone(int(file.read())), "it runs on"
+
+
 SESSION = "[default]\nsso_session = s\nsso_account_id = 123456789012\nsso_role_name = Reader\n[sso-session s]\nsso_region = eu-west-1\nsso_start_url = https://x.test/start\n"
 LEGACY = "[default]\nsso_start_url = https://x.test/start\nsso_region = eu-west-1\nsso_account_id = 123456789012\nsso_role_name = Reader\n"
 
@@ -240,6 +276,9 @@ def test_identity_center():
         both_refuse(world, "aws sso login --profile default")
     both_refuse(World(SESSION.replace("Reader", "Writer"), cache={"s": login()}), "No access")
     both_refuse(World(SESSION.replace("sso_region = eu-west-1\n", ""), cache={"s": login()}), "sso_region")
+    # A region becomes part of the host that gets the token.
+    elsewhere = World(SESSION.replace("eu-west-1", "eu.example.com/"), cache={"s": login()}, AWS_IGNORE_CONFIGURED_ENDPOINT_URLS="true")
+    both_refuse(elsewhere, "is no region")
 
 
 def test_identity_center_token_is_renewed_and_kept():
@@ -308,10 +347,18 @@ def test_instances():
     refused = World(**here).dowel()
     assert "no AWS keys" in refused["message"] and "HTTP 403" in refused["message"] and "AWS_PROFILE" in refused["hint"], refused
     services.metadata_version = 2
-    services.trouble = 2
+    services.trouble = 3
     assert World(**here).dowel()["access_key_id"] == "ASIAINSTANCE"
     services.stale_tokens = 1
     assert World(**here).dowel()["access_key_id"] == "ASIAINSTANCE"
+    # A token that ends between two requests: only the refused one is asked again.
+    roles = "/latest/meta-data/iam/security-credentials/"
+    services.stale_at, before = roles + "instance-role", len(services.requests)
+    assert World(**here).dowel()["access_key_id"] == "ASIAINSTANCE"
+    token = ("PUT", "/latest/api/token")
+    assert [r[:2] for r in services.requests[before:]] == [token, ("GET", roles), ("GET", roles + "instance-role"), token, ("GET", roles + "instance-role")]
+    for odd in ("nan", "inf", "1e300", "-1", "x"):
+        assert World(**here, AWS_METADATA_SERVICE_NUM_ATTEMPTS=odd, AWS_METADATA_SERVICE_TIMEOUT=odd).dowel()["access_key_id"] == "ASIAINSTANCE", odd
     both_refuse(World(AWS_EC2_METADATA_DISABLED="false", AWS_EC2_METADATA_SERVICE_ENDPOINT="http://127.0.0.1:9"), "no AWS keys")
     both_refuse(World(AWS_EC2_METADATA_SERVICE_ENDPOINT=services.url), "no AWS keys")
 
