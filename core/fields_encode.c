@@ -68,18 +68,12 @@ static json_t *encode_member(const dowel_field *field, const void *member, dowel
     }
 }
 
-/* A number that has a default is only zero where somebody asked for zero: left out, it would become the default again. */
-static bool is_chosen_zero(const dowel_field *field) {
-    return field->fallback && (field->kind == DOWEL_INT || field->kind == DOWEL_SIZE || field->kind == DOWEL_FLOAT ||
-                               field->kind == DOWEL_DURATION);
-}
-
 json_t *dowel_fields_encode(const dowel_table *table, const void *data, dowel_secrets secrets) {
     json_t *object = json_object();
     if (!object) return NULL;
     for (const dowel_field *field = table->fields; field->name; field++) {
         const void *member = (const char *)data + field->offset;
-        if (field->kind == DOWEL_POINTER || (dowel_member_is_zero(field, member) && !is_chosen_zero(field))) continue;
+        if (field->kind == DOWEL_POINTER || dowel_member_is_zero(field, member)) continue;
         bool secret = field->flags & DOWEL_SECRET;
         if (secret && secrets == DOWEL_SECRETS_OMITTED) continue;
         json_t *value =

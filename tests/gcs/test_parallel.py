@@ -58,7 +58,7 @@ def test_whole():
     check("in/whole.csv")
     blob = BUCKET.get_blob("in/whole.csv")
     assert blob.content_type == "text/csv" and blob.metadata["a"] == "b", blob.metadata
-    assert len(PROXY.seen("PUT")) == 20 and len(PROXY.seen("POST", "/compose")) == 1, PROXY.requests
+    assert len(PROXY.seen("PUT")) == 10 and len(PROXY.seen("POST", "/compose")) == 1, PROXY.requests
 
 
 def test_no_more_than_32_parts():
@@ -144,7 +144,7 @@ def test_killed_and_resumed():
     assert [b for b in BUCKET.list_blobs() if "dowel-part" in b.name]
     PROXY.reset()
     dowel("runs", "resume", run_id)
-    assert len([p for p in PROXY.seen("PUT") if p.size]) < 20, PROXY.requests  # what is there is not sent again
+    assert len([p for p in PROXY.seen("PUT") if p.size]) < 10, PROXY.requests  # what is there is not sent again
     check("in/killed")
     # Between the composition and its clean-up.
     run_id = killed("killed2", lambda r: r.method == "DELETE" or "batch" in r.path)

@@ -173,15 +173,6 @@ def test_paths_are_those_of_the_first_process():
     assert os.path.join(folder, "a.txt") in fails(3, "runs", "resume", run_id)
 
 
-def test_a_zero_that_was_asked_for_is_kept():
-    small = os.path.join(TMP, "small")
-    with open(small, "w") as file:
-        file.write("x")
-    fails(5, "call", "gcs.upload", "--bucket", "nowhere", "--file", small, "--resumable-threshold", "0", "--timeout", "0.2")
-    shown = json.loads(dowel("runs", "show", newest("failed")["id"], "--json"))["args"]
-    assert shown["resumable_threshold"] == 0, shown
-
-
 def test_what_cannot_go_on_says_so():
     fails(3, "runs", "resume", "0123-4567", saying="no run")
     fails(2, "runs", "resume", saying="which run")
