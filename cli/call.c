@@ -96,7 +96,7 @@ int cli_call(cli *c) {
         return 0;
     }
     json_t *args = json_object(), *policy = json_object(), *result = NULL;
-    cli_progress progress = {0};
+    cli_progress progress = {.lock = PTHREAD_MUTEX_INITIALIZER};
     dowel_call_options options = {.size = sizeof options,
                                   .progress = cli_progress_show,
                                   .progress_context = &progress,

@@ -5,6 +5,7 @@
 #include <dowel/dowel.h>
 #include <dowel/stream.h>
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 
@@ -112,7 +113,8 @@ void cli_print_table(const cli *c, const json_t *rows, const char *const *column
 
 /* progress.c */
 typedef struct cli_progress {
-    atomic_long objects; /* that are done; 0: not counted */
+    pthread_mutex_t lock; /* workers report, and what they say ends the line */
+    atomic_long objects;  /* that are done; 0: not counted */
     bool shown, started;
     double begin, last;
     int64_t first;

@@ -286,7 +286,7 @@ static int command_of(cli *c, const char *name) {
     const cli_object_command *command = cli_object_commands;
     while (strcmp(command->name, name)) command++;
     const dowel_task *task;
-    view v = {.c = c, .command = command};
+    view v = {.c = c, .command = command, .progress.lock = PTHREAD_MUTEX_INITIALIZER};
     if (cli_open(c) || dowel_find_task(c->d, command->task, &task, &c->err)) return cli_failed(c);
     if (cli_wants_help(c)) {
         help(c, command, task);

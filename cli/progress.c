@@ -21,8 +21,7 @@ void cli_size_text(double bytes, char text[32]) {
     snprintf(text, 32, unit ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
 }
 
-void cli_progress_show(void *context, int64_t done, int64_t total) {
-    cli_progress *p = context;
+static void show(cli_progress *p, int64_t done, int64_t total) {
     double t = now();
     if (!p->started) {
         p->started = true;
@@ -51,6 +50,15 @@ void cli_progress_show(void *context, int64_t done, int64_t total) {
     fflush(stderr);
 }
 
+void cli_progress_show(void *context, int64_t done, int64_t total) {
+    cli_progress *p = context;
+    pthread_mutex_lock(&p->lock);
+    show(p, done, total);
+    pthread_mutex_unlock(&p->lock);
+}
+
 void cli_progress_end(cli_progress *p) {
+    pthread_mutex_lock(&p->lock);
     if (p->shown && p->last > 0) fputs("\r\033[K", stderr);
+    pthread_mutex_unlock(&p->lock);
 }

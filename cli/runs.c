@@ -88,7 +88,7 @@ static int read_query(cli *c, const cli_flag *flag, dowel_runs_query *query, boo
 }
 
 static int resume_run(cli *c, const char *id, bool take_over) {
-    cli_progress progress = {0};
+    cli_progress progress = {.lock = PTHREAD_MUTEX_INITIALIZER};
     const dowel_call_options options = {.size = sizeof options,
                                         .progress = cli_progress_show,
                                         .progress_context = &progress,

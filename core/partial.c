@@ -13,8 +13,12 @@ static void set(unsigned char *bits, int64_t index) {
     bits[index / 8] = (unsigned char)(bits[index / 8] | 1u << index % 8);
 }
 
-bool dowel_partial_has(const dowel_partial *p, int64_t index) {
-    return p->resumed && (p->done[index / 8] >> index % 8 & 1);
+bool dowel_partial_has(dowel_partial *p, int64_t index) {
+    if (!p->resumed) return false;
+    pthread_mutex_lock(&p->lock);
+    bool there = p->done[index / 8] >> index % 8 & 1;
+    pthread_mutex_unlock(&p->lock);
+    return there;
 }
 
 static void record(const dowel_partial *p) {

@@ -22,7 +22,7 @@ int64_t dowel_partial_keep(dowel *d, const dowel_download *plan);
  * will be compared with what the provider says of it; only then may bytes of before be trusted. */
 void dowel_partial_begin(dowel_partial *partial, dowel *d, const dowel_download *plan, const dowel_http_response *first,
                          int64_t start, int64_t total, int64_t kept, bool checked);
-bool dowel_partial_has(const dowel_partial *partial, int64_t index);
+bool dowel_partial_has(dowel_partial *partial, int64_t index);
 /* A part arrived. Written down now and then. */
 void dowel_partial_note(dowel_partial *partial, int64_t index);
 void dowel_partial_end(dowel_partial *partial);
