@@ -5,8 +5,10 @@
 
 #include <errno.h>
 #include <openssl/crypto.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/select.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -54,6 +56,25 @@ static int take_input(cli *c, const char *flag) {
     return 0;
 }
 
+/* Waits until a line can be read; false: a signal came first, also one that came just before the wait. */
+static bool wait_for_line(int fd) {
+    sigset_t ours, before;
+    sigemptyset(&ours);
+    sigaddset(&ours, SIGINT);
+    sigaddset(&ours, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &ours, &before);
+    int ready = -1;
+    while (ready < 0 && !cli_interrupted(NULL)) {
+        fd_set readable;
+        FD_ZERO(&readable);
+        FD_SET(fd, &readable);
+        ready = pselect(fd + 1, &readable, NULL, NULL, NULL, &before);
+        if (ready < 0 && errno != EINTR) break;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return ready > 0;
+}
+
 char *cli_prompt(const char *name) {
     struct termios before, quiet;
     FILE *terminal = fopen("/dev/tty", "r+e");
@@ -69,7 +90,7 @@ char *cli_prompt(const char *name) {
     fflush(terminal);
     char *line = NULL;
     size_t room = 0;
-    ssize_t size = getline(&line, &room, terminal);
+    ssize_t size = wait_for_line(fd) ? getline(&line, &room, terminal) : -1;
     if (changed) tcsetattr(fd, TCSAFLUSH, &before);
     cli_signals_end();
     fputc('\n', terminal);
