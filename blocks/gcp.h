@@ -133,6 +133,9 @@ int dowel_gcp_cached_token(dowel *d, const dowel_gcp_asking *asking, const char 
 /* dowel_http_service.authorize with an identity as context. */
 int dowel_gcp_authorize_as(dowel *d, dowel_http_request *request, void *identity, bool again, dowel_error *err);
 
+/* A request to an address as a credentials file gives it: path, slash at the end, query and all. */
+dowel_http_request *dowel_gcp_request(const dowel_http_service *service, void *context, const char *method,
+                                      const char *url);
 /* A POST to a token endpoint; pairs without a value are left out. `client`: goes along as Basic authentication. */
 int dowel_gcp_post_form(dowel *d, const char *url, const char *const pairs[][2], size_t count,
                         const dowel_gcp_identity *client, bool hurried, json_t **answer, dowel_error *err);

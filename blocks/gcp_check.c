@@ -5,35 +5,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const dowel_http_service service = {.name = "Google OAuth", .max_attempts = 2, .backoff = 0.2};
-
 static void put(json_t *report, const char *member, const char *text) {
     if (text && *text) json_object_set_new(report, member, json_string(text));
 }
 
 /* Of a token whose credentials do not name their owner. No failure: the token works, only its owner is unknown. */
 static void ask_owner_of_user(dowel *d, const char *token_uri, const char *token, json_t *report) {
-    char base[512];
+    char url[512];
     size_t length = strlen(token_uri);
     if (length > 6 && !strcmp(token_uri + length - 6, "/token")) length -= 6;
-    snprintf(base, sizeof base, "%.*s", (int)(length < sizeof base ? length : sizeof base - 1), token_uri);
-    size_t size = strlen(token) + 16;
-    char *body = malloc(size);
-    if (!body) return;
-    snprintf(body, size, "access_token=%s", token);
-    dowel_http_request *r = dowel_http_new(&service, NULL, "POST", base);
-    dowel_http_path(r, "tokeninfo", NULL);
-    dowel_http_header(r, "Content-Type", "application/x-www-form-urlencoded");
-    dowel_http_secret_body(r);
-    dowel_http_body(r, body, strlen(body));
-    dowel_http_timeout(r, 10);
+    int n = snprintf(url, sizeof url, "%.*s/tokeninfo", (int)length, token_uri);
+    const char *const pairs[][2] = {{"access_token", token}};
     json_t *info = NULL;
-    if (!dowel_http_fetch_json(d, r, &info, NULL)) {
+    if (n < (int)sizeof url && !dowel_gcp_post_form(d, url, pairs, 1, NULL, true, &info, NULL)) {
         put(report, "identity", json_string_value(json_object_get(info, "email")));
         put(report, "scope", json_string_value(json_object_get(info, "scope")));
     }
     json_decref(info);
-    dowel_gcp_wipe(body);
 }
 
 /* A federated identity: its token service tells the principal, where the file names the address to ask. */

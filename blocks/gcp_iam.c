@@ -65,13 +65,7 @@ int dowel_gcp_iam(dowel *d, const dowel_gcp_identity *caller, const dowel_gcp_id
     }
     int rc = resource(d, about, url, sizeof url, err);
     if (!rc) {
-        char base[1024];
-        const char *path = url + strcspn(url, ":");
-        path += strspn(path, ":/");
-        path += strcspn(path, "/");
-        snprintf(base, sizeof base, "%.*s", (int)(path - url), url);
-        dowel_http_request *request = dowel_http_new(hurried ? &once : &service, (void *)caller, "POST", base);
-        dowel_http_path_raw(request, path);
+        dowel_http_request *request = dowel_gcp_request(hurried ? &once : &service, (void *)caller, "POST", url);
         dowel_http_path_raw(request, ":");
         dowel_http_path_raw(request, verb);
         dowel_http_json(request, body);

@@ -59,6 +59,7 @@ static bool probe(dowel *d, bool patient) {
     dowel_http_request *request = dowel_http_new(&service, NULL, "GET", url);
     dowel_http_header(request, FLAVOR, "Google");
     dowel_http_timeout(request, (double)number("GCE_METADATA_TIMEOUT", patient ? 3 : 1));
+    dowel_http_direct(request);
     dowel_http_response *response = NULL;
     dowel_error why;
     bool there = false;
@@ -111,6 +112,7 @@ int dowel_gcp_metadata_get(dowel *d, const char *path, const char *const paramet
     dowel_http_header(request, FLAVOR, "Google");
     dowel_http_secret_body(request);
     dowel_http_timeout(request, (double)number("GCE_METADATA_TIMEOUT", 3));
+    dowel_http_direct(request);
     dowel_http_response *response = NULL;
     int rc = dowel_http_send(d, request, &response, err);
     if (!rc) {

@@ -35,6 +35,18 @@ static void explain(const dowel_http_response *response, dowel_error *err) {
         dowel_error_hint(err, "check the credentials, their scopes and token_uri");
 }
 
+dowel_http_request *dowel_gcp_request(const dowel_http_service *service, void *context, const char *method,
+                                      const char *url) {
+    const char *scheme = strstr(url, "://");
+    size_t start = scheme ? (size_t)(scheme - url) + 3 : 0, host = start + strcspn(url + start, "/?");
+    char *base = strndup(url, host);
+    dowel_http_request *request = base ? dowel_http_new(service, context, method, base) : NULL;
+    if (url[host] == '?') dowel_http_path_raw(request, "/");
+    dowel_http_path_raw(request, url + host);
+    free(base);
+    return request;
+}
+
 /* name=value pairs, encoded; NULL when out of memory. */
 static char *form(const char *const pairs[][2], size_t count) {
     char *text = calloc(1, 1);
@@ -84,7 +96,7 @@ int dowel_gcp_post_form(dowel *d, const char *url, const char *const pairs[][2],
     if (!dowel_gcp_safe_url(url)) return dowel_fail(err, DOWEL_E_CREDENTIALS, "the token endpoint is not https");
     char *body = form(pairs, count);
     if (!body) return no_memory(err);
-    dowel_http_request *request = dowel_http_new(hurried ? &once : &service, NULL, "POST", url);
+    dowel_http_request *request = dowel_gcp_request(hurried ? &once : &service, NULL, "POST", url);
     dowel_http_header(request, "Content-Type", "application/x-www-form-urlencoded");
     dowel_http_header(request, "Accept", "application/json");
     dowel_http_body(request, body, strlen(body));
@@ -163,6 +175,13 @@ static int sign_token(const dowel_gcp_identity *id, dowel_gcp_answer *answer, do
 static int refresh(dowel *d, const dowel_gcp_asking *asking, dowel_gcp_answer *answer, dowel_error *err) {
     const dowel_gcp_identity *id = asking->identity;
     const char *token = asking->refresh_token ? asking->refresh_token : id->refresh_token;
+    if (id->kind == DOWEL_GCP_AUTHORIZED_USER && !dowel_gcp_default_universe(id)) {
+        /* The token endpoint would give one for Google's services, which is not to go to another universe's. */
+        int rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "a user's token is for %s alone, and the file is of universe %s",
+                            DOWEL_GCP_UNIVERSE, id->universe);
+        dowel_error_hint(err, "use a service account of that universe");
+        return rc;
+    }
     if (id->kind == DOWEL_GCP_AUTHORIZED_USER) {
         const char *const pairs[][2] = {
             {"grant_type", "refresh_token"}, {"client_id", id->client_id}, {"client_secret", id->client_secret},

@@ -51,7 +51,7 @@ int dowel_gcp_subject_get(dowel *d, const char *method, const char *url, const j
     static const dowel_retry_rule retry[] = {{429, NULL, true}, {500, NULL, true}, {503, NULL, true}, {0, NULL, false}};
     static const dowel_http_service service = {
         .name = "credential source", .retry = retry, .max_attempts = 3, .backoff = 0.3, .explain = explain};
-    dowel_http_request *request = dowel_http_new(&service, NULL, method, url);
+    dowel_http_request *request = dowel_gcp_request(&service, NULL, method, url);
     dowel_http_response *response = NULL;
     const char *name;
     json_t *value;
@@ -59,6 +59,7 @@ int dowel_gcp_subject_get(dowel *d, const char *method, const char *url, const j
         dowel_http_secret_header(request, name, json_string_value(value));
     dowel_http_secret_body(request);
     dowel_http_timeout(request, 20);
+    if (!strncmp(url, "http://", 7)) dowel_http_direct(request); /* a service of this machine */
     int rc = dowel_http_send(d, request, &response, err);
     if (!rc) {
         dowel_bytes body = dowel_http_response_body(response);

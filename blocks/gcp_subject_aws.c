@@ -1,6 +1,7 @@
 /* An external account that is an AWS role: its subject token is a signed sts:GetCallerIdentity request, which Google sends. */
 #include "aws_sigv4.h"
 #include "gcp.h"
+#include "sealing.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,7 +70,7 @@ static int read_keys(const char *text, const char *place, keys *k, dowel_error *
         *k = (keys){strdup(id), strdup(secret), copy_of(token)};
         if (!k->id || !k->secret || (token && !k->session_token)) rc = no_memory(err);
     }
-    json_decref(document);
+    dowel_json_cleanse(document);
     return rc;
 }
 

@@ -2,6 +2,7 @@
  * credentials file chooses the program. */
 #define _GNU_SOURCE /* pipe2 */
 #include "gcp.h"
+#include "sealing.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -253,17 +254,31 @@ static verdict read_response(const json_t *answer, char **token, dowel_error *er
     return BAD;
 }
 
+/* What the program left in its file; NULL: nothing that can be read. */
+static json_t *read_output(const char *path) {
+    int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+    char *bytes = fd < 0 ? NULL : malloc(LARGEST);
+    size_t got = 0;
+    ssize_t n = 1;
+    while (bytes && got < LARGEST && (n = read(fd, bytes + got, LARGEST - got)) > 0) got += (size_t)n;
+    if (fd >= 0) close(fd);
+    json_t *answer = bytes && !n ? json_loadb(bytes, got, 0, NULL) : NULL;
+    if (bytes) OPENSSL_cleanse(bytes, got);
+    free(bytes);
+    return answer;
+}
+
 /* A token that the program left earlier and that still holds. *token stays NULL when there is none. */
 static int look_into_file(const char *path, char **token, dowel_error *err) {
     dowel_error why;
-    json_t *answer = path ? json_load_file(path, 0, NULL) : NULL;
+    json_t *answer = read_output(path);
     if (!answer) return 0;
     verdict v = read_response(answer, token, &why);
     if (v == GOOD && !json_object_get(answer, "expiration_time")) {
         dowel_gcp_wipe(*token);
         *token = NULL;
     }
-    json_decref(answer);
+    dowel_json_cleanse(answer);
     if (v != BAD) return 0;
     if (err) *err = why;
     return dowel_error_prefix(err, "%s: ", path);
@@ -281,10 +296,10 @@ static int ask(dowel *d, const dowel_gcp_identity *id, const json_t *executable,
     char **environment = make_environment(id, email, &added);
     int rc = environment ? run(d, words, environment, timeout ? timeout : TIMEOUT, &text, err) : no_memory(err);
     json_t *answer = text && *text ? json_loads(text, 0, NULL) : NULL;
-    if (!rc && text && !*text && file) answer = json_load_file(file, 0, NULL);
+    if (!rc && text && !*text && file) answer = read_output(file);
     if (!rc && !answer) rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "%s answered with no JSON", words[0]);
     if (!rc && read_response(answer, token, err) != GOOD) rc = err ? err->code : DOWEL_E_CREDENTIALS;
-    json_decref(answer);
+    dowel_json_cleanse(answer);
     dowel_gcp_wipe(text);
     for (size_t i = 0; i < added && environment; i++) free(environment[i]);
     free(environment);

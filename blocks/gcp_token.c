@@ -203,6 +203,8 @@ static int renew(dowel *d, entry *e, const dowel_gcp_asking *wanted, dowel_error
             e->refresh_token = answer.refresh_token;
         }
     } else {
+        dowel_gcp_wipe(answer.token);
+        dowel_gcp_wipe(answer.refresh_token);
         e->retry_at = now() + AFTER_FAILURE;
         if (err) *err = failure;
     }
