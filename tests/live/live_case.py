@@ -1,6 +1,8 @@
 """What the tests against real accounts share: skipped unless asked for, a registry of their own, names that nobody has, and nothing left."""
+import atexit
 import os
 import secrets
+import shutil
 import sys
 import tempfile
 
@@ -14,6 +16,7 @@ def begin(variable):
         print(f"SKIPPED: {variable} is not set")
         sys.exit(77)
     folder = tempfile.mkdtemp(prefix="dowel-live-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "DOWEL_TEST_TMP"):
         os.environ[name] = folder
     for name in ("DOWEL_DATABASE_URL", "DOWEL_KEY", "DOWEL_KEY_FILE"):
