@@ -23,9 +23,10 @@ bool dowel_partial_has(dowel_partial *p, int64_t index) {
 
 static void record(const dowel_partial *p) {
     char *bits = dowel_base64(p->done, (size_t)(p->count + 7) / 8);
-    json_t *state = bits ? json_pack("{s:s,s:I,s:I,s:I,s:s}", "etag", p->etag, "start", (json_int_t)p->start, "total",
-                                     (json_int_t)p->total, "part", (json_int_t)p->plan->part_size, "done", bits)
-                         : NULL;
+    json_t *state = bits
+                        ? json_pack("{s:s,s:I,s:I,s:I,s:s}", "version", p->version, "start", (json_int_t)p->start,
+                                    "total", (json_int_t)p->total, "part", (json_int_t)p->plan->part_size, "done", bits)
+                        : NULL;
     char *text = state ? json_dumps(state, JSON_COMPACT) : NULL;
     /* Without it the whole is fetched again: no reason to fail. */
     if (text) dowel_remember(p->d, p->plan->remember, text, false, NULL);
@@ -36,15 +37,15 @@ static void record(const dowel_partial *p) {
 
 /* Reads the record of an earlier process; false: of something else, or no more there. */
 static bool take_up(dowel_partial *p, const char *text) {
-    const char *etag, *bits;
+    const char *version, *bits;
     json_int_t start, total, part;
     void *done = NULL;
     size_t size = 0;
     json_t *state = json_loads(text, 0, NULL);
     bool same = state &&
-                !json_unpack(state, "{s:s,s:I,s:I,s:I,s:s}", "etag", &etag, "start", &start, "total", &total, "part",
-                             &part, "done", &bits) &&
-                !strcmp(etag, p->etag) && start == p->start && total == p->total && part == p->plan->part_size &&
+                !json_unpack(state, "{s:s,s:I,s:I,s:I,s:s}", "version", &version, "start", &start, "total", &total,
+                             "part", &part, "done", &bits) &&
+                !strcmp(version, p->version) && start == p->start && total == p->total && part == p->plan->part_size &&
                 !dowel_base64_decode(bits, &done, &size) && size == (size_t)(p->count + 7) / 8;
     if (same) memcpy(p->done, done, size);
     free(done);
@@ -63,8 +64,12 @@ int64_t dowel_partial_keep(dowel *d, const dowel_download *plan) {
 
 void dowel_partial_begin(dowel_partial *p, dowel *d, const dowel_download *plan, const dowel_http_response *first,
                          int64_t start, int64_t total, int64_t kept, bool checked) {
-    *p = (dowel_partial){.d = d, .etag = dowel_http_response_header(first, "ETag"), .start = start, .total = total};
-    if (!plan->remember || !p->etag || !checked || total <= start) return;
+    *p = (dowel_partial){.d = d,
+                         .version =
+                             dowel_http_response_header(first, plan->version_header ? plan->version_header : "ETag"),
+                         .start = start,
+                         .total = total};
+    if (!plan->remember || !p->version || !checked || total <= start) return;
     p->count = (total - start + plan->part_size - 1) / plan->part_size;
     if (!(p->done = calloc((size_t)(p->count + 7) / 8, 1))) return;
     p->plan = plan;

@@ -8,7 +8,7 @@
 typedef struct dowel_partial {
     dowel *d;
     const dowel_download *plan; /* NULL: nothing is kept */
-    const char *etag;           /* borrowed from the first answer */
+    const char *version;        /* borrowed from the first answer */
     int64_t start, total, count;
     unsigned char *done; /* a bit for each part after the first range */
     bool resumed;

@@ -90,7 +90,8 @@ int dowel_gcs_download_sink(dowel_gcs_client *c, const dowel_gcs_download_args *
                                  .request = request,
                                  .verify = verify,
                                  .context = &o,
-                                 .remember = handle};
+                                 .remember = handle,
+                                 .version_header = "x-goog-generation"};
     dowel_downloaded got;
     int rc = handle ? dowel_download_run(c->d, &plan, &got, err) : dowel_gcs_no_memory(err);
     if (!handle) got.response = NULL;

@@ -206,6 +206,46 @@ def test_several_into_one_file():
     assert not [name for name in left if name.endswith(".dowel")] and len(left) <= 3, left
 
 
+def test_a_killed_download_fetches_only_the_rest():
+    BUCKET.blob("rest").upload_from_string(DATA)
+    reached, release = threading.Event(), threading.Event()
+    words = ["call", "gcs.download", "--bucket", "killed", "--name", "rest", "--file", os.path.join(TMP, "rest"), "--part-size", "256KiB",
+             "--concurrency", "1"]
+
+    def slow(request):
+        if len(PROXY.seen("GET")) < 9:
+            time.sleep(0.15)  # what arrived is written down twice a second
+        else:
+            reached.set()
+            release.wait(30)
+
+    PROXY.reset(slow)
+    process = start(*words, stderr=subprocess.DEVNULL)
+    assert reached.wait(30)
+    process.kill()
+    process.wait()
+    release.set()
+    run_id = newest()["id"]
+    PROXY.reset()
+    dowel("runs", "resume", run_id)
+    assert open(os.path.join(TMP, "rest"), "rb").read() == DATA
+    again = [p.headers["range"] for p in PROXY.seen("GET") if "range" in p.headers]
+    assert again and len(again) <= 10, again  # of 13
+    # Of another generation nothing is kept.
+    reached.clear(), release.clear()
+    PROXY.reset(slow)
+    process = start(*words, stderr=subprocess.DEVNULL)
+    assert reached.wait(30)
+    process.kill()
+    process.wait()
+    release.set()
+    run_id = newest()["id"]
+    BUCKET.blob("rest").upload_from_string(DATA[::-1])
+    PROXY.reset()
+    dowel("runs", "resume", run_id)
+    assert open(os.path.join(TMP, "rest"), "rb").read() == DATA[::-1]
+
+
 def kill_somewhere(words, longest, chance):
     """Runs a command, kills it after a random while, resumes it until it is through. How often it had to be."""
     process = start(*words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

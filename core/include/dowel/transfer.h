@@ -55,6 +55,7 @@ typedef struct dowel_download {
     void *context;
     /* The name by which the run's record knows what is there, so that a resumed run fetches the rest only; NULL: nothing is kept. */
     const char *remember;
+    const char *version_header; /* of the answer that tells which version it is of; NULL: ETag */
 } dowel_download;
 
 typedef struct dowel_downloaded {
