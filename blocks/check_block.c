@@ -1,11 +1,18 @@
-/* block.check: proves a block. What it uses first, then itself. */
+/* block.check: proves a block. What it uses first, then itself; only its own failure is one where it can be asked. */
 #include "types.h"
 
 #include <dowel/registry.h>
 
 static int prove(dowel *d, dowel_block *block, json_t **report, dowel_error *err);
 
-static int prove_used(dowel *d, dowel_block *block, json_t *report, dowel_error *err) {
+/* A block that uses this one may work all the same: a server that speaks S3 has nobody to ask who somebody is. */
+static json_t *unproved(const dowel_block *used, const dowel_error *why) {
+    return json_pack("{s:s,s:s,s:s*}", "block", dowel_block_reference(used), "error", why->message, "fix",
+                     *why->hint ? why->hint : NULL);
+}
+
+/* *doubt: the first failure of a block that this one uses, or 0 with `why` not filled. */
+static int prove_used(dowel *d, dowel_block *block, json_t *report, int *doubt, dowel_error *why, dowel_error *err) {
     const dowel_table *table = dowel_block_type_of(block)->table;
     const char *data = dowel_block_data(block);
     json_t *uses = json_array();
@@ -15,8 +22,15 @@ static int prove_used(dowel *d, dowel_block *block, json_t *report, dowel_error 
         dowel_block *used = *(dowel_block *const *)(const void *)(data + field->offset);
         json_t *found;
         if (!used) continue;
-        rc = prove(d, used, &found, err);
-        if (!rc) json_array_append_new(uses, found);
+        dowel_error failure;
+        int failed = prove(d, used, &found, &failure);
+        if (failed && !*doubt) {
+            *doubt = failed;
+            *why = failure;
+        }
+        if (failed) found = unproved(used, &failure);
+        if (json_array_append_new(uses, found)) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        if (!rc) rc = dowel_check(d, err);
     }
     if (!rc && json_array_size(uses)) json_object_set(report, "uses", uses);
     json_decref(uses);
@@ -27,11 +41,16 @@ static int prove(dowel *d, dowel_block *block, json_t **report, dowel_error *err
     const dowel_block_type *type = dowel_block_type_of(block);
     json_t *found = json_pack("{s:s}", "block", dowel_block_reference(block));
     if (!found) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-    int rc = prove_used(d, block, found, err);
+    dowel_error why;
+    int doubt = 0, rc = prove_used(d, block, found, &doubt, &why, err);
     bool can = type->size >= offsetof(dowel_block_type, check) + sizeof type->check && type->check;
     if (!rc && can) {
         rc = type->check(d, block, found, err);
         if (rc) dowel_error_prefix(err, "%s: ", dowel_block_reference(block));
+    }
+    if (doubt && (rc || !can)) { /* what is wrong below says more */
+        rc = doubt;
+        if (err) *err = why;
     }
     if (rc)
         json_decref(found);

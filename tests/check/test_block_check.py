@@ -50,6 +50,20 @@ def test_s3_bucket():
     fails(3, "block", "check", "s3-bucket/absent", saying=["s3-bucket/absent", "NoSuchBucket", "s3.create_bucket"])
 
 
+def test_a_bucket_whose_credentials_nobody_can_be_asked_about():
+    """A server that speaks S3 has no STS: the bucket is proved by itself, and what could not be is said."""
+    dowel("block", "save", "aws-credentials/alone", "--access-key-id", os.environ["DOWEL_TEST_AWS_ACCESS_KEY_ID"], "--secret-access-key",
+          "env:DOWEL_TEST_AWS_SECRET_ACCESS_KEY", "--region", "us-east-1", "--endpoint", "http://127.0.0.1:9", "--overwrite")
+    dowel("block", "save", "s3-bucket/alone", "--bucket", "checked", "--credentials", "alone", "--endpoint", MOTO)
+    report = check("s3-bucket/alone")
+    assert report["permissions"]["s3:PutObject"] is True and "127.0.0.1:9" in report["uses"][0]["error"], report
+    assert "error" in dowel("block", "check", "s3-bucket/alone")
+    fails(5, "block", "check", "aws-credentials/alone", saying="127.0.0.1:9")
+    # Where the bucket cannot be used either, what is wrong with the credentials is said.
+    dowel("block", "save", "s3-bucket/wrong", "--bucket", "checked", "--credentials", "wrong", "--endpoint", MOTO)
+    fails(4, "block", "check", "s3-bucket/wrong", saying=["aws-credentials/wrong", "SignatureDoesNotMatch"])
+
+
 def test_gcp_credentials():
     dowel("block", "save", "gcp-credentials/demo", "--service-account-file", os.path.join(KEYS, "service-account.json"),
           "--project", "demo-project")
