@@ -20,6 +20,11 @@ if mode == "sleep":
     time.sleep(60)
 if mode == "status":
     sys.exit(3)
+if mode == "nothing":
+    sys.exit(0)
+if mode == "endless":
+    while True:
+        print("x" * 65536)
 answer = {{"version": 1, "success": True, "token_type": "{jwt}", "id_token": open(os.path.join(here, "subject.txt")).read().strip(),
           "expiration_time": int(time.time()) + 600}}
 answer.update({{"saml": {{"token_type": "{saml_type}", "saml_response": "{saml}"}}, "expired": {{"expiration_time": 1}},
