@@ -68,11 +68,14 @@ const cli_object_command cli_object_commands[] = {
      ""},
     {NULL}};
 
+enum { TOLD = 50 }; /* failures, and names that were left out, that have a line each; more are counted only */
+
 typedef struct view {
     cli *c;
     const cli_object_command *command;
     cli_progress progress;
     bool verbose, dry_run, list_long, quiet;
+    int failed, skipped; /* lines of */
 } view;
 
 /* ---- what happens, as it happens ---- */
@@ -118,6 +121,19 @@ static void print_listed(const view *v, const dowel_object_event *event, const c
         printf("%14" PRId64 "  %-27s  %s\n", event->size, when, name);
 }
 
+/* What went wrong, or was left out; after so many of a kind only that there are more. */
+static void print_trouble(view *v, const dowel_object_event *event, const char *name, bool skipped) {
+    int *lines = skipped ? &v->skipped : &v->failed;
+    if (!v->verbose && *lines > TOLD) return;
+    cli_progress_end(&v->progress);
+    if (!v->verbose && *lines == TOLD)
+        fprintf(stderr, "dowel: more %s; --verbose or --json tells of each\n", skipped ? "is left out" : "fails");
+    else
+        fprintf(stderr, "dowel: %s: %s%s\n", name, skipped ? "left out: " : "",
+                skipped ? event->why : event->error->message);
+    ++*lines;
+}
+
 static void on_event(void *context, const dowel_object_event *event) {
     view *v = context;
     bool copied = !strcmp(event->what, "copy"), removed = !strcmp(event->what, "remove"),
@@ -132,9 +148,7 @@ static void on_event(void *context, const dowel_object_event *event) {
     if (event->object) {
         print_listed(v, event, name);
     } else if (failed || skipped) {
-        cli_progress_end(&v->progress);
-        fprintf(stderr, "dowel: %s: %s%s\n", name, skipped ? "left out: " : "",
-                skipped ? event->why : event->error->message);
+        print_trouble(v, event, name, skipped);
     } else if ((v->verbose || v->dry_run) && !v->quiet) {
         cli_progress_end(&v->progress);
         if (copied)

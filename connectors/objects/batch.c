@@ -59,7 +59,7 @@ static int remove_batch(dowel *d, void *context, int64_t index, dowel_error *err
                                          &why);
         for (size_t i = 0; i < b->count; i++) told |= b->failed[i];
         if (rc && told)
-            rc = 0; /* counted one by one */
+            rc = dowel_report_hopeless(all->report, err); /* else they are counted one by one */
         else if (rc && err)
             *err = why;
     }

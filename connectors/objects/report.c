@@ -11,17 +11,45 @@ void dowel_report_open(dowel_report *report, const dowel_object_reporter *report
     pthread_mutex_init(&report->lock, NULL);
 }
 
-void dowel_report_close(dowel_report *report) {
-    pthread_mutex_destroy(&report->lock);
-}
-
 /* Called with the lock held: one event at a time. */
 static void tell(dowel_report *report, const dowel_object_event *event) {
     if (report->reporter && report->reporter->event) report->reporter->event(report->reporter->context, event);
 }
 
+/* Counts a failure and names it. The lock is held. */
+static void count_failure(dowel_report *report, const char *name, const dowel_error *why) {
+    if (!report->failed++) {
+        report->first = why->code;
+        report->error = *why;
+    }
+    report->mixed |= why->code != report->first;
+    size_t used = strlen(report->named);
+    char *shown = report->failed <= DOWEL_REPORT_NAMED ? dowel_printable(name, false) : NULL;
+    if (shown)
+        snprintf(report->named + used, sizeof report->named - used, "%s%.120s: %.200s", used ? "\n" : "", shown,
+                 why->message);
+    free(shown);
+    tell(report, &(dowel_object_event){.what = "fail", .name = name, .error = why});
+}
+
+/* What was held back is one failure among others after all. The lock is held. */
+static void let_go(dowel_report *report) {
+    for (int i = 0; i < report->holding; i++) {
+        count_failure(report, report->held[i].name, &report->held[i].error);
+        free(report->held[i].name);
+    }
+    report->holding = 0;
+}
+
+/* Something was done: the place lets us in. The lock is held. */
+static void succeeded(dowel_report *report) {
+    report->troubles = 0;
+    if (report->holding && !report->hopeless) let_go(report);
+}
+
 void dowel_report_copied(dowel_report *report, const char *from, const char *to, int64_t size) {
     pthread_mutex_lock(&report->lock);
+    succeeded(report);
     report->copied++;
     report->bytes += size;
     tell(report, &(dowel_object_event){.what = "copy", .name = from, .to = to, .size = size});
@@ -30,6 +58,7 @@ void dowel_report_copied(dowel_report *report, const char *from, const char *to,
 
 void dowel_report_removed(dowel_report *report, const char *name) {
     pthread_mutex_lock(&report->lock);
+    succeeded(report);
     report->removed++;
     tell(report, &(dowel_object_event){.what = "remove", .name = name});
     pthread_mutex_unlock(&report->lock);
@@ -48,24 +77,71 @@ void dowel_report_unchanged(dowel_report *report) {
     pthread_mutex_unlock(&report->lock);
 }
 
+/* ---- failures ---- */
+
+static bool hold(dowel_report *report, const char *name, const dowel_error *why) {
+    if (why->code != DOWEL_E_PERMISSION || report->copied || report->removed) return false;
+    if (!report->held && !(report->held = calloc(DOWEL_REPORT_REFUSALS, sizeof *report->held))) return false;
+    char *kept = strdup(name);
+    if (!kept) return false;
+    report->held[report->holding++] = (dowel_refusal){kept, *why};
+    report->hopeless = report->holding == DOWEL_REPORT_REFUSALS;
+    return true;
+}
+
+static bool is_trouble(int code) {
+    return code == DOWEL_E_NETWORK || code == DOWEL_E_UNAVAILABLE || code == DOWEL_E_TIMEOUT;
+}
+
 void dowel_report_failed(dowel_report *report, const char *name, const dowel_error *why) {
     pthread_mutex_lock(&report->lock);
-    if (!report->failed++) {
-        report->first = why->code;
-        report->error = *why;
+    if (!report->hopeless && !hold(report, name, why)) {
+        count_failure(report, name, why);
+        report->troubles = is_trouble(why->code) ? report->troubles + 1 : 0;
+        report->hopeless = report->troubles >= DOWEL_REPORT_TROUBLES;
     }
-    report->mixed |= why->code != report->first;
-    size_t used = strlen(report->named);
-    char *shown = report->failed <= DOWEL_REPORT_NAMED ? dowel_printable(name, false) : NULL;
-    if (shown)
-        snprintf(report->named + used, sizeof report->named - used, "%s%.120s: %.200s", used ? "\n" : "", shown,
-                 why->message);
-    free(shown);
-    tell(report, &(dowel_object_event){.what = "fail", .name = name, .error = why});
+    if (report->hopeless && !report->last.code) report->last = *why;
     pthread_mutex_unlock(&report->lock);
 }
 
+static int stopped(dowel_report *report, const char *why, dowel_error *err) {
+    return dowel_error_prefix(err, "stopped after %" PRId64 " copied, %" PRId64 " removed, %" PRId64 " failed: %s: ",
+                              report->copied, report->removed, report->failed, why);
+}
+
+int dowel_report_hopeless(dowel_report *report, dowel_error *err) {
+    pthread_mutex_lock(&report->lock);
+    int rc = report->hopeless ? report->last.code : 0;
+    if (rc && err) {
+        *err = report->holding ? report->held[0].error : report->last;
+        stopped(report, report->holding ? "everything is refused" : "nothing succeeds any more", err);
+    }
+    pthread_mutex_unlock(&report->lock);
+    return rc;
+}
+
+int dowel_report_stopped(dowel_report *report, const char *name, dowel_error *err) {
+    char why[256], *shown = dowel_printable(name, false);
+    snprintf(why, sizeof why, "all others would fail like %.200s", shown ? shown : "the first");
+    free(shown);
+    pthread_mutex_lock(&report->lock);
+    int rc = stopped(report, why, err);
+    pthread_mutex_unlock(&report->lock);
+    return rc;
+}
+
+void dowel_report_close(dowel_report *report) {
+    /* What ended the work says enough where all was refused. */
+    if (!report->hopeless) let_go(report);
+    for (int i = 0; i < report->holding; i++) free(report->held[i].name);
+    free(report->held);
+    pthread_mutex_destroy(&report->lock);
+}
+
 int dowel_report_end(dowel_report *report, json_t **result, dowel_error *err) {
+    pthread_mutex_lock(&report->lock);
+    let_go(report);
+    pthread_mutex_unlock(&report->lock);
     if (!report->failed) {
         *result = json_pack("{s:I,s:I,s:I,s:I,s:I}", "copied", (json_int_t)report->copied, "bytes",
                             (json_int_t)report->bytes, "unchanged", (json_int_t)report->unchanged, "skipped",

@@ -8,7 +8,14 @@
 
 #include <pthread.h>
 
-enum { DOWEL_REPORT_NAMED = 10 }; /* failures that the error names */
+enum { DOWEL_REPORT_NAMED = 10 };    /* failures that the error names */
+enum { DOWEL_REPORT_REFUSALS = 4 };  /* from the start, and nothing else: nobody is let in */
+enum { DOWEL_REPORT_TROUBLES = 20 }; /* in a row: the service or the way to it is down */
+
+typedef struct dowel_refusal {
+    char *name;
+    dowel_error error;
+} dowel_refusal;
 
 typedef struct dowel_report {
     const dowel_object_reporter *reporter;
@@ -19,6 +26,11 @@ typedef struct dowel_report {
     bool mixed;          /* not all failures have that code */
     dowel_error error;   /* of the first */
     char named[1024];    /* the first failures, a line each */
+    /* Refusals (401, 403) before anything was done are told only when something is, or at the end: they may be all that there is to say. */
+    dowel_refusal *held;
+    int holding, troubles;
+    bool hopeless;
+    dowel_error last; /* that made it so */
 } dowel_report;
 
 void dowel_report_open(dowel_report *report, const dowel_object_reporter *reporter);
@@ -28,6 +40,10 @@ void dowel_report_removed(dowel_report *report, const char *name);
 void dowel_report_skipped(dowel_report *report, const char *name, const char *why);
 void dowel_report_unchanged(dowel_report *report);
 void dowel_report_failed(dowel_report *report, const char *name, const dowel_error *why);
+/* Whether to stop, because what is still to be done would fail like what was tried; then with the error that says so. */
+int dowel_report_hopeless(dowel_report *report, dowel_error *err);
+/* Makes a failure of one object that of all. Returns its code. */
+int dowel_report_stopped(dowel_report *report, const char *name, dowel_error *err);
 /* {copied, bytes ...}, or the error that counts and names the failures. */
 int dowel_report_end(dowel_report *report, json_t **result, dowel_error *err);
 

@@ -89,6 +89,21 @@ static bool fatal(int rc) {
     return rc == DOWEL_E_CANCELLED || rc == DOWEL_E_NO_MEMORY;
 }
 
+static int ignore(void *context, const dowel_object *object, dowel_error *err) {
+    (void)context, (void)object, (void)err;
+    return 0;
+}
+
+/* Whether every other object would fail in the same way: nobody is let in, or the destination is not there. */
+static bool of_all(dowel *d, const merge *m, const dowel_object *object, const dowel_error *why) {
+    if (why->code == DOWEL_E_CREDENTIALS || why->http_status == 401) return true;
+    const dowel_place *from = m->tree->way.from;
+    if (why->code != DOWEL_E_NOT_FOUND || m->tree->way.to->objects->sink) return false;
+    /* Either the source's object has gone since it was listed, or there is nothing to copy it to. */
+    int rc = from->objects->stat(d, from->block, object->name, object->version, ignore, NULL, NULL);
+    return !rc || rc == DOWEL_E_CANCELLED; /* by another one of which the same was found */
+}
+
 static int copy(dowel *d, merge *m, const dowel_item *item, bool again, dowel_error *err) {
     const dowel_tree *tree = m->tree;
     char *name = dowel_place_join(tree->way.to, item->name);
@@ -116,9 +131,13 @@ static int copy(dowel *d, merge *m, const dowel_item *item, bool again, dowel_er
         }
         if (!rc) dowel_report_copied(tree->report, from, to, size);
     }
-    if (rc && !fatal(rc)) {
+    if (rc && !fatal(rc) && of_all(d, m, &item->object, &why)) {
+        rc = dowel_report_stopped(tree->report, from, &why);
+        if (err) *err = why;
+    } else if (rc && !fatal(rc)) {
         report_failed(m, item->object.name, &why);
-        rc = dowel_check(d, err); /* a timeout of the whole looks like one of the object's */
+        rc = dowel_report_hopeless(tree->report, err);
+        if (!rc) rc = dowel_check(d, err); /* a timeout of the whole looks like one of the object's */
     } else if (rc && err) {
         *err = why;
     }
@@ -146,7 +165,8 @@ static int one_pair(dowel *d, merge *m, const dowel_item *from, const dowel_item
     }
     if (rc) {
         report_failed(m, from->object.name, &why);
-        return dowel_check(d, err);
+        rc = dowel_report_hopeless(m->tree->report, err);
+        return rc ? rc : dowel_check(d, err);
     }
     if (!differs) {
         dowel_report_unchanged(m->tree->report);
