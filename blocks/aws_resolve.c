@@ -123,10 +123,10 @@ int dowel_aws_resolve(dowel *d, dowel_block *credentials, bool again, dowel_aws_
 
 /* ---- the cache ---- */
 
-static int fetch(dowel *d, void *context, bool again, void **value, int64_t *expires, dowel_error *err) {
+static int fetch(dowel *d, const dowel_renewal *renewal, void **value, int64_t *expires, dowel_error *err) {
     dowel_aws_keys *keys = calloc(1, sizeof *keys);
     if (!keys) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-    int rc = dowel_aws_resolve(d, context, again, keys, err);
+    int rc = dowel_aws_resolve(d, renewal->context, renewal->again, keys, err);
     if (rc) {
         free(keys);
         return rc;
@@ -156,7 +156,13 @@ static bool are_keys(const void *value, const char *refused) {
 
 static void *make_cache(dowel *d) {
     (void)d;
-    static const dowel_renewed_type type = {"AWS keys", (int64_t)300 * 1000000, fetch, copy_keys, end_keys, are_keys};
+    static const dowel_renewed_type type = {.name = "AWS keys",
+                                            .early = (int64_t)300 * 1000000,
+                                            .quarter = true,
+                                            .fetch = fetch,
+                                            .copy = copy_keys,
+                                            .end = end_keys,
+                                            .is = are_keys};
     return dowel_renewed_new(&type);
 }
 

@@ -124,7 +124,10 @@ int dowel_gcp_read_answer(const json_t *document, const char *member, dowel_gcp_
     answer->refresh_token = json_is_string(refresh) ? strdup(json_string_value(refresh)) : NULL;
     OPENSSL_cleanse((char *)text, json_string_length(value));
     if (json_is_string(refresh)) OPENSSL_cleanse((char *)json_string_value(refresh), json_string_length(refresh));
-    return answer->token ? 0 : no_memory(err);
+    if (answer->token && (answer->refresh_token || !json_is_string(refresh))) return 0;
+    dowel_gcp_wipe(answer->token);
+    answer->token = NULL;
+    return no_memory(err);
 }
 
 static int exchange(dowel *d, const char *url, const char *const pairs[][2], size_t count,

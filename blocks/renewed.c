@@ -19,7 +19,8 @@ typedef struct entry {
     void *value;
     int64_t holds_until, renew_at;
     uint64_t renewals;   /* ended, well or badly */
-    dowel_error failure; /* of the last one; code 0: it went well */
+    dowel_error failure; /* of the last one; code 0: it went well, or failed because its own run ended */
+    bool failed;         /* the last one */
 } entry;
 
 struct dowel_renewed {
@@ -60,9 +61,13 @@ static entry *find(dowel_renewed *set, const unsigned char digest[32]) {
     entry *e = set->first;
     while (e && memcmp(e->digest, digest, sizeof e->digest) != 0) e = e->next;
     if (!e && (e = calloc(1, sizeof *e))) {
+        pthread_condattr_t steady;
+        pthread_condattr_init(&steady);
+        pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
         memcpy(e->digest, digest, sizeof e->digest);
         pthread_mutex_init(&e->lock, NULL);
-        pthread_cond_init(&e->changed, NULL);
+        pthread_cond_init(&e->changed, &steady);
+        pthread_condattr_destroy(&steady);
         e->next = set->first;
         set->first = e;
     }
@@ -77,21 +82,25 @@ static int give(const dowel_renewed *set, const entry *e, void **value, dowel_er
 
 /* Waits for a change, but wakes to see whether the run was cancelled. */
 static void wait_briefly(entry *e) {
-    int64_t until = now() + SECOND / 5;
-    struct timespec t = {(time_t)(until / SECOND), (long)(until % SECOND) * 1000};
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    t.tv_nsec += 200000000;
+    t.tv_sec += t.tv_nsec / 1000000000;
+    t.tv_nsec %= 1000000000;
     pthread_cond_timedwait(&e->changed, &e->lock, &t);
 }
 
 /* Notes how long what was just got holds, and when to renew it. */
 static void set_times(const dowel_renewed *set, entry *e, int64_t expires) {
-    int64_t time = now(), quarter = (expires - time) / 4;
+    int64_t time = now(), early = set->type->early;
     if (!expires)
         e->holds_until = e->renew_at = INT64_MAX;
     else if (expires <= time)
         e->holds_until = e->renew_at = time + AFTER_EXPIRED;
     else {
+        if (set->type->quarter && (expires - time) / 4 < early) early = (expires - time) / 4;
         e->holds_until = expires;
-        e->renew_at = expires - (quarter < set->type->early ? quarter : set->type->early);
+        e->renew_at = expires - early;
     }
 }
 
@@ -100,29 +109,28 @@ static int renew(dowel *d, dowel_renewed *set, entry *e, void *context, bool aga
     void *value = NULL;
     int64_t expires = 0;
     dowel_error failure = {0};
+    /* Only who renews replaces the value, so it can be looked at meanwhile. */
+    const dowel_renewal renewal = {context, e->value, e->value && now() < e->holds_until, again};
     e->renewing = true;
     pthread_mutex_unlock(&e->lock);
-    int rc = set->type->fetch(d, context, again, &value, &expires, &failure);
+    int rc = set->type->fetch(d, &renewal, &value, &expires, &failure);
     pthread_mutex_lock(&e->lock);
     e->renewing = false;
     e->renewals++;
+    e->failed = rc != 0;
     e->failure = failure;
-    e->failure.code = rc;
+    e->failure.code = dowel_check(d, NULL) ? 0 : rc;
     if (!rc) {
         if (e->value) set->type->end(e->value);
         e->value = value;
         set_times(set, e, expires);
     } else {
-        e->renew_at = now() + AFTER_FAILURE;
+        int64_t later = now() + AFTER_FAILURE;
+        if (e->renew_at < later) e->renew_at = later;
         if (err) *err = failure;
     }
     pthread_cond_broadcast(&e->changed);
     return rc;
-}
-
-/* Another thread's failure is this one's too, unless it failed because its own run ended. */
-static bool is_shared_failure(const entry *e) {
-    return e->failure.code && e->failure.code != DOWEL_E_CANCELLED && e->failure.code != DOWEL_E_TIMEOUT;
 }
 
 int dowel_renewed_get(dowel *d, dowel_renewed *set, const unsigned char digest[32], void *context, const char *refused,
@@ -132,16 +140,17 @@ int dowel_renewed_get(dowel *d, dowel_renewed *set, const unsigned char digest[3
     int rc = 0;
     pthread_mutex_lock(&e->lock);
     uint64_t seen = e->renewals;
-    again = again && (!refused || !e->value || set->type->is(e->value, refused));
+    again = again && (!refused || !e->value || !set->type->is || set->type->is(e->value, refused));
     for (;;) {
         int64_t time = now();
         bool holds = e->value && time < e->holds_until;
-        bool renewed = e->renewals != seen && !e->failure.code;
+        bool renewed = e->renewals != seen && !e->failed;
         if (e->value && (renewed || (holds && !again && (time < e->renew_at || e->renewing)))) {
             rc = give(set, e, value, err);
             break;
         }
-        if (e->renewals != seen && is_shared_failure(e)) {
+        /* Another thread's failure is this one's too, unless it failed because its own run ended. */
+        if (e->renewals != seen && e->failure.code) {
             if (err) *err = e->failure;
             rc = e->failure.code;
             break;
@@ -155,8 +164,8 @@ int dowel_renewed_get(dowel *d, dowel_renewed *set, const unsigned char digest[3
         rc = renew(d, set, e, context, again, err);
         if (!rc) {
             rc = give(set, e, value, err);
-        } else if (e->value && now() < e->holds_until && !again && is_shared_failure(e)) {
-            dowel_log(d, DOWEL_LOG_WARNING, "%s could not be renewed; the old ones are used while they hold: %s",
+        } else if (e->value && now() < e->holds_until && !again && !dowel_check(d, NULL)) {
+            dowel_log(d, DOWEL_LOG_WARNING, "%s could not be renewed; what is there is used while it holds: %s",
                       set->type->name, e->failure.message);
             rc = give(set, e, value, err);
         }

@@ -6,15 +6,23 @@
 
 typedef struct dowel_renewed dowel_renewed; /* a set of them, each under its digest */
 
+/* What a fetch is told. */
+typedef struct dowel_renewal {
+    void *context;   /* as dowel_renewed_get was given it */
+    const void *old; /* the value until now; NULL: none */
+    bool holds;      /* it could still be used: a failure does no harm, waiting does */
+    bool again;      /* it was refused */
+} dowel_renewal;
+
 typedef struct dowel_renewed_type {
     const char *name; /* for messages: "AWS keys" */
-    int64_t
-        early; /* µs before the end; values that live shorter than four times this are renewed in their last quarter */
+    int64_t early;    /* µs before the end at which a value is renewed */
+    bool quarter;     /* values that live shorter than four times this are renewed in their last quarter */
     /* Gets a value. *expires: µs since the epoch, 0: it does not run out. */
-    int (*fetch)(dowel *d, void *context, bool again, void **value, int64_t *expires, dowel_error *err);
+    int (*fetch)(dowel *d, const dowel_renewal *renewal, void **value, int64_t *expires, dowel_error *err);
     void *(*copy)(const void *value); /* NULL: out of memory */
     void (*end)(void *value);
-    /* Whether a value is the one that was refused; `refused` is what dowel_renewed_get was given. */
+    /* Whether a value is the one that was refused; `refused` is what dowel_renewed_get was given. NULL: nobody tells. */
     bool (*is)(const void *value, const char *refused);
 } dowel_renewed_type;
 
