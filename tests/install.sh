@@ -4,6 +4,7 @@
 #   checks     what CI adds: clang, its formatter and linter, sanitizer runtimes, cmocka, valgrind
 #   servers    the stand-in servers: a virtual environment and an npm folder under build/
 #   testbench  Google's storage testbench, where its source lies beside the project
+#   localstack LocalStack, for S3 with keys of one's own, of KMS and whatever else Amazon alone checks
 #   go-servers stand-in servers for S3 (versitygw, rclone), where there is Go to build them; three minutes the first time
 # Every part is kept under build/ and made anew only when its pinned list changes.
 set -eu
@@ -126,6 +127,14 @@ PYTHON
             environment venv-testbench -r tests/servers/requirements-testbench.txt
             build/venv-testbench/bin/pip install -q --disable-pip-version-check --no-deps build/testbench-source
             made venv-testbench
+        fi
+        ;;
+    localstack)
+        if ! unchanged venv-localstack tests/servers/requirements-localstack.txt; then
+            say "installing LocalStack"
+            # The list is of what its S3 needs, not of everything that its packages name.
+            environment venv-localstack --no-deps -r tests/servers/requirements-localstack.txt
+            made venv-localstack
         fi
         ;;
     go-servers)

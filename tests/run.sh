@@ -11,7 +11,7 @@ jobs=$(nproc 2>/dev/null || echo 2)
 step() { printf '\n== %s (%s s)\n' "$*" "$(($(date +%s) - started))"; }
 
 step "installing what is missing"
-sh tests/install.sh build checks servers testbench go-servers
+sh tests/install.sh build checks servers testbench localstack go-servers
 
 passed=0
 failed=0

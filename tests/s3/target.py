@@ -1,4 +1,4 @@
-"""The server that a test of S3 runs against, named by its first argument: moto, versitygw, versitygw-tls, rclone.
+"""The server that a test of S3 runs against, named by its first argument: moto, versitygw, versitygw-tls, rclone, localstack.
 
     from target import AMAZON, NAME, URL
     block("objects", "some-bucket")          a bucket, and the block s3-bucket/objects for it
@@ -13,7 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from command import dowel  # noqa: E402
 
 NAME = sys.argv[1] if len(sys.argv) > 1 else "moto"
-PREFIX = {"moto": "DOWEL_TEST_AWS", "rclone": "DOWEL_TEST_RCLONE"}.get(NAME, "DOWEL_TEST_VERSITYGW")
+PREFIX = {"moto": "DOWEL_TEST_AWS", "rclone": "DOWEL_TEST_RCLONE", "localstack": "DOWEL_TEST_LOCALSTACK"}.get(NAME, "DOWEL_TEST_VERSITYGW")
 URL = os.environ["DOWEL_TEST_MOTO_URL" if NAME == "moto" else PREFIX + "_URL"]
 KEY_ID, SECRET = os.environ[PREFIX + "_ACCESS_KEY_ID"], os.environ[PREFIX + "_SECRET_ACCESS_KEY"]
 CERTIFICATE = os.environ.get("DOWEL_TEST_VERSITYGW_CERTIFICATE")

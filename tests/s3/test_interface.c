@@ -10,10 +10,12 @@ static dowel_block *bucket, *folder;
 static const char *server;
 
 static const char *told(const char *what) {
-    static const char *const prefixes[][2] = {
-        {"moto", "DOWEL_TEST_AWS"}, {"versitygw", "DOWEL_TEST_VERSITYGW"}, {"rclone", "DOWEL_TEST_RCLONE"}};
+    static const char *const prefixes[][2] = {{"moto", "DOWEL_TEST_AWS"},
+                                              {"versitygw", "DOWEL_TEST_VERSITYGW"},
+                                              {"rclone", "DOWEL_TEST_RCLONE"},
+                                              {"localstack", "DOWEL_TEST_LOCALSTACK"}};
     char name[96];
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
         if (!strcmp(server, prefixes[i][0])) snprintf(name, sizeof name, "%s_%s", prefixes[i][1], what);
     return getenv(!strcmp(server, "moto") && !strcmp(what, "URL") ? "DOWEL_TEST_MOTO_URL" : name);
 }

@@ -1,7 +1,8 @@
 """The servers that stand in for the clouds: how each is started, how it says that it is ready, what it tells a test.
 
 They come from the folder that holds this Python's virtual environment: venv/ (Python packages), venv-testbench/ (Google's
-storage testbench, whose pins clash with others), npm/ (serverless-offline), bin/ (versitygw); PostgreSQL from the system.
+storage testbench, whose pins clash with others), venv-localstack/ (LocalStack), npm/ (serverless-offline), bin/ (versitygw, rclone);
+PostgreSQL from the system.
 """
 import ctypes
 import glob
@@ -241,6 +242,18 @@ def start_rclone(fleet):
             "DOWEL_TEST_RCLONE_SECRET_ACCESS_KEY": "rclone-secret"}
 
 
+def start_localstack(fleet):
+    """S3 and KMS that check what Amazon does; accounts are not needed."""
+    port = free_port()
+    folder = os.path.join(fleet.folder, "localstack")
+    os.makedirs(folder, exist_ok=True)
+    process = fleet.spawn("localstack", [tool("venv-localstack", "bin", "python3"), os.path.join(HERE, "localstack_s3.py"), str(port), folder])
+    url = f"http://127.0.0.1:{port}"
+    fleet.wait_until(process, answers(url + "/_localstack/health"))
+    return {"DOWEL_TEST_LOCALSTACK_URL": url, "DOWEL_TEST_LOCALSTACK_ACCESS_KEY_ID": "test",
+            "DOWEL_TEST_LOCALSTACK_SECRET_ACCESS_KEY": "test"}
+
+
 def start_oauth(fleet):
     keys = os.path.join(fleet.folder, "oauth-keys")
     os.makedirs(keys, exist_ok=True)
@@ -289,6 +302,7 @@ STARTERS = {
     "versitygw": start_versitygw,
     "versitygw-tls": lambda fleet: start_versitygw(fleet, tls=True),
     "rclone": start_rclone,
+    "localstack": start_localstack,
     "oauth": start_oauth,
     "postgres": start_postgres,
     "cloud-run": lambda fleet: {"DOWEL_TEST_CLOUD_RUN_URL": fleet.own("cloud-run", "cloud_run.py")},
