@@ -206,11 +206,14 @@ static const dowel_field stale_fields[] = {
     {0}};
 static const dowel_table stale_table = {"s3.abort_stale", sizeof(dowel_s3_abort_stale_args), stale_fields, NULL};
 
-static int abort_one(dowel_s3_client *c, const char *key, const char *upload, dowel_error *err) {
+static int abort_one(dowel_s3_client *c, const char *key, const char *upload, int64_t *aborted, dowel_error *err) {
     dowel_http_request *r = dowel_s3_request(c, "DELETE", key);
+    dowel_http_response *response = NULL;
     dowel_http_query(r, "uploadId", upload);
     dowel_http_accept(r, 404); /* finished or aborted meanwhile */
-    int rc = dowel_http_send(c->d, r, NULL, err);
+    int rc = dowel_http_send(c->d, r, &response, err);
+    if (!rc && dowel_http_status(response) != 404) (*aborted)++;
+    dowel_http_response_free(response);
     dowel_http_free(r);
     return rc;
 }
@@ -230,8 +233,7 @@ static int take_page(dowel_s3_client *c, const dowel_s3_abort_stale_args *args, 
         char *key = dowel_s3_decoded(dowel_xml_child_text(e, "Key"), encoded);
         if (!key) rc = no_memory(err);
         if (key && !strncmp(key, folder, skip)) {
-            if (!args->dry_run) rc = abort_one(c, key + skip, upload, err);
-            if (!rc && !args->dry_run) (*aborted)++;
+            if (!args->dry_run) rc = abort_one(c, key + skip, upload, aborted, err);
             if (!rc)
                 json_array_append_new(uploads, json_pack("{s:o,s:s,s:s}", "key", text_of(key + skip), "upload_id",
                                                          upload, "initiated", initiated));

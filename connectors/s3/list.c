@@ -76,6 +76,11 @@ static int visit_prefix(listing *l, const dowel_xml *entry, dowel_error *err) {
 static int visit_object(listing *l, const dowel_xml *entry, dowel_error *err) {
     char *name = dowel_s3_decoded(dowel_xml_child_text(entry, "Key"), l->encoded), etag[DOWEL_S3_ETAG_SIZE];
     if (!name) return no_memory(err);
+    /* Not every server knows this parameter, and one compares with names as they are encoded. */
+    if (l->start_after && strcmp(name, l->start_after) <= 0) {
+        free(name);
+        return 0;
+    }
     const char *size = dowel_xml_child_text(entry, "Size"), *when = dowel_xml_child_text(entry, "LastModified"),
                *latest = dowel_xml_child_text(entry, "IsLatest");
     dowel_object object = {.name = strlen(name) >= l->folder ? name + l->folder : name,
