@@ -11,7 +11,9 @@
 #include <strings.h>
 #include <time.h>
 
-#define ERROR_BODY_LIMIT (1u << 20)
+#define ERROR_BODY_LIMIT ((size_t)1 << 20)
+#define SECRET_BODY_LIMIT ((size_t)1 << 20)
+#define BODY_LIMIT ((size_t)64 << 20)
 
 /* One attempt on its way. */
 typedef struct flight {
@@ -22,6 +24,7 @@ typedef struct flight {
     int64_t received; /* of a 2xx body that went to the sink, over all attempts */
     char etag[256];   /* of the body whose beginning we hold */
     bool added_range; /* Range and If-Match are ours, not the caller's */
+    bool enough;      /* of an error page: the rest is not waited for */
     dowel_error *err; /* what a callback stopped the exchange with */
     int stopped;
 } flight;
@@ -114,12 +117,18 @@ static int on_body(dowel_exchange *exchange, const void *data, size_t size) {
         if (r->progress) report(f, f->received);
         return 0;
     }
-    if (!is_success(r, exchange->status)) {
-        size_t room = f->response->body.size < ERROR_BODY_LIMIT ? ERROR_BODY_LIMIT - f->response->body.size : 0;
-        if (size > room) size = room; /* the rest of an error page is of no use */
-    }
-    dowel_text_add(&f->response->body, data, size);
-    return f->response->body.failed ? stop(f, dowel_fail(f->err, DOWEL_E_NO_MEMORY, "out of memory")) : 0;
+    bool success = is_success(r, exchange->status);
+    size_t limit = !success         ? ERROR_BODY_LIMIT
+                   : r->secret_body ? SECRET_BODY_LIMIT
+                                    : BODY_LIMIT,
+           room = limit - f->response->body.size;
+    if (size > room && success)
+        return stop(f, dowel_fail(f->err, DOWEL_E_PROTOCOL, "the answer is larger than the %zu MiB that are expected",
+                                  limit >> 20));
+    f->enough = size > room;
+    dowel_text_add(&f->response->body, data, f->enough ? room : size);
+    if (f->response->body.failed) return stop(f, dowel_fail(f->err, DOWEL_E_NO_MEMORY, "out of memory"));
+    return f->enough;
 }
 
 static int on_tick(dowel_exchange *exchange, int64_t uploaded) {
@@ -250,6 +259,7 @@ static int perform(flight *f, bool *sent) {
     *sent = exchange.sent;
     f->response->status = exchange.status;
     if (f->stopped) return f->stopped;
+    if (f->enough) return 0;
     if (!rc && f->continued && exchange.status >= 200 && exchange.status < 300)
         return dowel_fail(f->err, DOWEL_E_NETWORK, "the answer ends before the rest of the object");
     return rc;
@@ -302,6 +312,7 @@ int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, 
         }
         again = false;
         f.stopped = 0;
+        f.enough = false;
         dowel_http_log_request(d, r, attempt);
         bool sent = true;
         struct timespec t0, t1;
@@ -315,7 +326,7 @@ int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, 
             char place[256];
             dowel_http_place(r, place);
             bool broke = rc == DOWEL_E_NETWORK || (rc == DOWEL_E_TIMEOUT && dowel_time_left(d) != 0);
-            if (!f.stopped || rc == DOWEL_E_CONFLICT)
+            if (!f.stopped || rc == DOWEL_E_CONFLICT || rc == DOWEL_E_PROTOCOL)
                 dowel_error_prefix(err, "%s: %s %s: ", r->service->name, r->method, place);
             retry = broke && !f.stopped && (!sent || r->idempotent);
             if (rc == DOWEL_E_TIMEOUT && dowel_time_left(d) == 0) rc = dowel_check(d, err);

@@ -16,6 +16,7 @@ last step repeats; it also empties the log of NAME. Members of a step, all optio
     reset              true: the request is read, then the connection is reset without an answer
     reset_after_bytes  the connection is reset after so many bytes of the answer's body
     truncate           the connection is closed in good order after so many bytes of the answer's body
+    endless            true: the body is sent again and again, until the client hangs up
     stall              after so many bytes of the answer's body nothing comes until the client hangs up
     read               only so many bytes of the request's body are read before the answer, or reset, and then a close
     drop               true: the answer promises to keep the connection, which is then closed
@@ -183,6 +184,9 @@ class Handler(BaseHTTPRequestHandler):
             else:
                 headers.append(("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}"))
                 status, body = 206, body[start:]
+        if step.get("endless"):
+            self.send_without_end(status, headers, body)
+            return
         cut = next((key for key in ("reset_after_bytes", "truncate", "stall") if key in step), None)
         partly = step.get("read") is not None
         if cut is None:
@@ -200,6 +204,15 @@ class Handler(BaseHTTPRequestHandler):
         elif cut == "stall":
             self.gone_within(600)
         self.close_connection = True
+
+    def send_without_end(self, status, headers, body):
+        self.answer(status, b"", [*headers, ("Transfer-Encoding", "chunked")], close=True)
+        piece = body * (PIECE // len(body) + 1)
+        try:
+            while True:
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+        except OSError:
+            pass
 
     def gone_within(self, seconds):
         """Waits; True as soon as the client has hung up."""

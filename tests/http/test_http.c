@@ -310,6 +310,40 @@ static void continues_a_sink(void **state) {
     }
 }
 
+/* What is held in memory has a limit, a smaller one where it is a secret; of an error page the beginning is enough. */
+static void answers_without_end(void **state) {
+    world *w = *state;
+    static const struct {
+        const char *steps;
+        bool secret;
+        int code;
+        const char *saying;
+    } cases[] = {
+        {"[{\"body\": \"x\", \"endless\": true}]", false, DOWEL_E_PROTOCOL, "larger than the 64 MiB"},
+        {"[{\"body\": \"x\", \"endless\": true}]", true, DOWEL_E_PROTOCOL, "larger than the 1 MiB"},
+        {"[{\"body_size\": 1048577}]", true, DOWEL_E_PROTOCOL, "larger than the 1 MiB"},
+        {"[{\"body_size\": 1048576}]", true, 0, NULL},
+        {"[{\"body_size\": 1048577}]", false, 0, NULL},
+        {"[{\"status\": 404, \"body\": \"x\", \"endless\": true}]", false, DOWEL_E_NOT_FOUND, "HTTP 404"},
+        {"[{\"status\": 503, \"body\": \"x\", \"endless\": true}, {\"body\": \"{}\"}]", true, 0, NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        script(w, "endless", cases[i].steps);
+        dowel_http_request *r = dowel_http_new(&service, NULL, "GET", url());
+        dowel_http_path(r, "endless", NULL);
+        if (cases[i].secret) dowel_http_secret_body(r);
+        dowel_error err = {0};
+        int rc = dowel_http_send(w->d, r, NULL, &err);
+        if (rc != cases[i].code) fail_msg("case %zu: %d: %s", i, rc, err.message);
+        if (rc) {
+            assert_non_null(strstr(err.message, cases[i].saying));
+            assert_non_null(strstr(err.message, "Faults: GET http://127.0.0.1:"));
+            assert_int_equal(times(w, "endless"), 1);
+        }
+        dowel_http_free(r);
+    }
+}
+
 /* ---- deadline and cancellation: within a run ---- */
 
 static int stalled(dowel *d, const void *args, json_t **result, dowel_error *err) {
@@ -513,6 +547,7 @@ int main(void) {
         TEST(replays_a_file),
         TEST(restarts_a_sink),
         TEST(continues_a_sink),
+        TEST(answers_without_end),
         TEST(deadline_wins),
         TEST(cancelled_from_another_thread),
         TEST(no_wait_beyond_the_deadline),

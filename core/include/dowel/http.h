@@ -88,7 +88,7 @@ DOWEL_API void dowel_http_idempotent(dowel_http_request *request, bool idempoten
 DOWEL_API void dowel_http_accept(dowel_http_request *request, int status);
 /* The URL itself is a secret (an upload session): logs and errors show scheme and host only. */
 DOWEL_API void dowel_http_secret_url(dowel_http_request *request);
-/* Query and body hold secrets (token exchange): logs show neither. */
+/* Query and body hold secrets (token exchange): logs show neither. The answer, a token or a few, may have 1 MiB. */
 DOWEL_API void dowel_http_secret_body(dowel_http_request *request);
 /* Seconds for the whole answer; 0: none but the run's deadline. Lost connections are noticed anyway (low-speed limit). */
 DOWEL_API void dowel_http_timeout(dowel_http_request *request, double seconds);
@@ -123,7 +123,8 @@ DOWEL_API const char *dowel_http_response_header(const dowel_http_response *resp
 DOWEL_API int64_t dowel_http_response_time(const dowel_http_response *response);
 /* The n-th header; {NULL, NULL} past the last. */
 DOWEL_API dowel_header dowel_http_response_header_at(const dowel_http_response *response, size_t n);
-/* The body in memory (empty when it went to a sink), always followed by a NUL that does not count. */
+/* The body in memory (empty when it went to a sink), always followed by a NUL that does not count. At most 64 MiB, which is more than any
+ * page of a listing or of rows: sending ends with PROTOCOL where an answer is larger. What may be larger goes to a sink. */
 DOWEL_API dowel_bytes dowel_http_response_body(const dowel_http_response *response);
 /* The body as JSON; PROTOCOL when it is none. New reference. */
 DOWEL_API int dowel_http_response_json(const dowel_http_response *response, json_t **document, dowel_error *err);
