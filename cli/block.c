@@ -207,13 +207,6 @@ static int list(cli *c, const char *type) {
     else if (!json_array_size(blocks))
         puts(type ? "no blocks of this type yet" : "no blocks yet");
     else {
-        size_t i;
-        json_t *block;
-        /* What is not from the database has neither. */
-        json_array_foreach(blocks, i, block) if (!json_object_get(block, "revision")) {
-            json_object_set_new(block, "revision", json_string(""));
-            json_object_set_new(block, "updated", json_string(""));
-        }
         cli_print_table(c, blocks, (const char *const[]){"type", "name", "revision", "updated", "source", NULL});
     }
     json_decref(blocks);

@@ -77,7 +77,7 @@ typedef struct cli_flag {
 cli_kind cli_next(cli *c, cli_flag *flag);
 /* The flag's value: what came after = or the next word. NULL when there is none, and then c->err says so. */
 const char *cli_flag_value(cli *c, const cli_flag *flag);
-/* A flag that takes no value. */
+/* A flag that stands alone, or with =true or =false. */
 int cli_switch(cli *c, const cli_flag *flag, bool *on);
 /* Sets a field from a flag; reads secrets from where the value says. */
 int cli_set_field(cli *c, const dowel_table *table, const dowel_field *field, const cli_flag *flag, json_t *object);

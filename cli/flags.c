@@ -43,9 +43,10 @@ const char *cli_flag_value(cli *c, const cli_flag *flag) {
 }
 
 int cli_switch(cli *c, const cli_flag *flag, bool *on) {
-    if (flag->inline_value) return dowel_fail(&c->err, DOWEL_E_INVALID, "--%s takes no value", flag->name);
-    *on = true;
-    return 0;
+    const char *value = flag->inline_value;
+    *on = !value || !strcmp(value, "true");
+    if (*on || !strcmp(value, "false")) return 0;
+    return dowel_fail(&c->err, DOWEL_E_INVALID, "--%s: expected true or false, got \"%.60s\"", flag->name, value);
 }
 
 /* Standard input can be read once. */

@@ -21,7 +21,7 @@ static const struct {
     const char *name, *doc;
     int (*run)(cli *);
 } commands[] = {
-    {"block", "save, show, list, delete and edit blocks", cli_block},
+    {"block", "blocks: save, show, list, edit, check, delete, import, export", cli_block},
     {"task", "list tasks and show what they take", cli_task},
     {"call", "run a task", cli_call},
     {"cp", "copy objects and files", cli_cp},
@@ -30,7 +30,7 @@ static const struct {
     {"rm", "remove objects", cli_rm},
     {"cat", "an object on standard output", cli_cat},
     {"presign", "a URL that lets its holder fetch or store one object", cli_presign},
-    {"runs", "what ran: list, show, result", cli_runs},
+    {"runs", "what ran: list, show, result, resume", cli_runs},
     {"key", "the keys that seal secrets: show-id, add, rotate, protect", cli_key},
     {"config", "where things are and what the environment says", cli_config},
     {"completion", "a completion script for bash, zsh or fish", cli_completion},
@@ -55,7 +55,8 @@ int cli_open(cli *c) {
 /* An error in the middle of the flags must not depend on where --json stands. */
 static bool wants_json(const cli *c) {
     bool json = c->json;
-    for (int i = 0; i < c->argc && strcmp(c->argv[i], "--"); i++) json |= !strcmp(c->argv[i], "--json");
+    for (int i = 0; i < c->argc && strcmp(c->argv[i], "--"); i++)
+        json |= !strcmp(c->argv[i], "--json") || !strcmp(c->argv[i], "--json=true");
     return json;
 }
 
@@ -129,7 +130,7 @@ static int dispatch(int argc, char **argv, const dowel_connector *const *connect
         help();
         return argc < 2 ? 2 : 0;
     }
-    if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "version")) {
+    if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V") || !strcmp(argv[1], "version")) {
         printf("dowel %s\n", dowel_version());
         return 0;
     }
@@ -145,9 +146,11 @@ static int dispatch(int argc, char **argv, const dowel_connector *const *connect
         dowel_close(c.d);
         return status;
     }
+    if (*name == '-')
+        return cli_unknown_word(&c, "dowel --help", "flag", name, (const char *const[]){"--help", "--version", NULL});
     const char *names[COMMANDS + 1] = {NULL};
     for (size_t i = 0; i < COMMANDS; i++) names[i] = commands[i].name;
-    return cli_unknown_word(&c, "dowel --help", *name == '-' ? "flag" : "command", name, names);
+    return cli_unknown_word(&c, "dowel --help", "command", name, names);
 }
 
 /* A database opened as number 1 would receive what is meant for the screen. What was closed stays closed to its use. */

@@ -16,10 +16,41 @@ static char *cell(const json_t *value) {
     return shown;
 }
 
-/* Columns that text takes: characters, not bytes. */
+/* One character of UTF-8, and how many bytes it has. */
+static unsigned long character(const char *text, size_t *size) {
+    const unsigned char *t = (const unsigned char *)text;
+    size_t n = *t < 0xc0 ? 1 : *t < 0xe0 ? 2 : *t < 0xf0 ? 3 : 4;
+    unsigned long c = n == 1 ? *t : *t & (0x7fu >> n);
+    size_t i = 1;
+    for (; i < n && (t[i] & 0xc0) == 0x80; i++) c = c << 6 | (t[i] & 0x3f);
+    *size = i;
+    return c;
+}
+
+/* Columns of a terminal that a character takes: marks that combine take none, East Asian ones and most emoji two. What the C
+ * library's wcwidth says depends on the locale. */
+static size_t columns_of(unsigned long c) {
+    static const unsigned long none[][2] = {{0x300, 0x36f},   {0x483, 0x489},   {0x591, 0x5bd},   {0x610, 0x61a},
+                                            {0x64b, 0x65f},   {0x93c, 0x93c},   {0x941, 0x948},   {0xe31, 0xe31},
+                                            {0xe34, 0xe3a},   {0xe47, 0xe4e},   {0x1ab0, 0x1aff}, {0x1dc0, 0x1dff},
+                                            {0x200b, 0x200d}, {0x20d0, 0x20ff}, {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f}},
+                               two[][2] = {
+                                   {0x1100, 0x115f},   {0x231a, 0x231b},   {0x23e9, 0x23ec},   {0x2614, 0x2615},
+                                   {0x26a1, 0x26a1},   {0x2705, 0x2705},   {0x274c, 0x274c},   {0x2728, 0x2728},
+                                   {0x2e80, 0x303e},   {0x3041, 0xa4cf},   {0xa960, 0xa97f},   {0xac00, 0xd7a3},
+                                   {0xf900, 0xfaff},   {0xfe30, 0xfe6f},   {0xff00, 0xff60},   {0xffe0, 0xffe6},
+                                   {0x1f300, 0x1f64f}, {0x1f680, 0x1f6ff}, {0x1f900, 0x1f9ff}, {0x20000, 0x3fffd}};
+    if (c < 0x300) return 1;
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++)
+        if (c >= none[i][0] && c <= none[i][1]) return 0;
+    for (size_t i = 0; i < sizeof two / sizeof two[0]; i++)
+        if (c >= two[i][0] && c <= two[i][1]) return 2;
+    return 1;
+}
+
 static size_t width(const char *text) {
     size_t n = 0;
-    for (; *text; text++) n += ((unsigned char)*text & 0xc0) != 0x80;
+    for (size_t size; *text; text += size) n += columns_of(character(text, &size));
     return n;
 }
 
@@ -35,9 +66,17 @@ typedef struct column {
     bool numeric;
 } column;
 
-/* Every member that any row has, in the order of their first appearance; or those that are asked for. */
+static bool is_empty(const json_t *rows, const char *key) {
+    size_t i;
+    json_t *row;
+    json_array_foreach((json_t *)rows, i, row) if (json_object_get(row, key)) return false;
+    return json_array_size(rows);
+}
+
+/* Every member that any row has, in the order of their first appearance; or those that are asked for and not empty. */
 static column *find_columns(const json_t *rows, const char *const *names, size_t *count) {
     json_t *seen = json_object(), *row;
+    bool asked = names;
     size_t i, n = 0;
     const char *key;
     json_t *value;
@@ -49,6 +88,7 @@ static column *find_columns(const json_t *rows, const char *const *names, size_t
     column *columns = calloc(json_object_size(seen) + 1, sizeof *columns);
     if (columns) {
         json_object_foreach(seen, key, value) {
+            if (asked && is_empty(rows, key)) continue;
             columns[n].key = strdup(key);
             columns[n].title = dowel_printable(key, false);
             n++;
@@ -63,11 +103,13 @@ static void print_padded(const char *text, size_t room, bool right, bool last, b
     size_t w = width(text);
     if (w > room && cut) {
         size_t n = 0;
-        for (; *text; text++) {
-            if (((unsigned char)*text & 0xc0) != 0x80 && n++ == room - 1) break;
-            putchar(*text);
+        for (size_t size, more; *text; text += size, n += more) {
+            more = columns_of(character(text, &size));
+            if (n + more > room - 1) break;
+            fwrite(text, 1, size, stdout);
         }
         fputs("\xe2\x80\xa6", stdout);
+        if (!last) printf("%*s", (int)(room - 1 - n), "");
         return;
     }
     size_t padding = w < room ? room - w : 0;
@@ -87,7 +129,7 @@ static void measure(const json_t *rows, column *columns, size_t n, size_t limit)
         col->numeric = json_array_size(rows) > 0;
         for (size_t r = 0; r < json_array_size(rows); r++) {
             json_t *value = json_object_get(json_array_get(rows, r), col->key);
-            char *text = cell(value);
+            char *text = value ? cell(value) : NULL;
             size_t w = text ? width(text) : 0;
             if (w > WIDEST && !limit) w = WIDEST;
             if (w > col->room) col->room = w;
@@ -97,10 +139,11 @@ static void measure(const json_t *rows, column *columns, size_t n, size_t limit)
         total += col->room + 2;
     }
     while (limit && total > limit + 2) { /* the widest column gives way */
-        size_t widest = 0;
-        for (size_t i = 1; i < n; i++)
-            if (columns[i].room > columns[widest].room) widest = i;
-        if (columns[widest].room <= 8) break;
+        size_t widest = n;
+        for (size_t i = 0; i < n; i++) /* but never an id, which is there to be copied */
+            if (strcmp(columns[i].key, "id") != 0 && (widest == n || columns[i].room > columns[widest].room))
+                widest = i;
+        if (widest == n || columns[widest].room <= 8) break;
         columns[widest].room--;
         total--;
     }
@@ -118,11 +161,14 @@ void cli_print_table(const cli *c, const json_t *rows, const char *const *names)
         fputs(i + 1 < n ? "  " : "\n", stdout);
     }
     for (size_t r = 0; r < json_array_size(rows); r++) {
-        for (size_t i = 0; i < n; i++) {
-            json_t *value = json_object_get(json_array_get(rows, r), columns[i].key);
+        const json_t *row = json_array_get(rows, r);
+        size_t used = n; /* nothing is printed behind the last cell that holds something */
+        while (used > 1 && !json_object_get(row, columns[used - 1].key)) used--;
+        for (size_t i = 0; i < used; i++) {
+            json_t *value = json_object_get(row, columns[i].key);
             char *text = value ? cell(value) : strdup("");
-            print_padded(text ? text : "", columns[i].room, columns[i].numeric, i + 1 == n, limit);
-            fputs(i + 1 < n ? "  " : "\n", stdout);
+            print_padded(text ? text : "", columns[i].room, columns[i].numeric, i + 1 == used, limit);
+            fputs(i + 1 < used ? "  " : "\n", stdout);
             free(text);
         }
     }

@@ -27,11 +27,13 @@ static int list(cli *c, const dowel_runs_query *query) {
         json_t *run;
         json_array_foreach(runs, i, run) {
             json_t *duration = json_object_get(run, "duration");
-            char text[32] = "";
-            if (duration) snprintf(text, sizeof text, "%.3f s", json_real_value(duration));
-            json_object_set_new(run, "duration", json_string(text));
+            char text[32];
+            if (duration) {
+                snprintf(text, sizeof text, "%.3f s", json_real_value(duration));
+                json_object_set_new(run, "duration", json_string(text));
+            }
             const char *error = json_string_value(json_object_get(json_object_get(run, "error"), "message"));
-            json_object_set_new(run, "error", json_string(error ? error : ""));
+            if (error) json_object_set_new(run, "error", json_string(error));
         }
         cli_print_table(c, runs,
                         (const char *const[]){"id", "task", "state", "attempts", "duration", "started", "error", NULL});

@@ -197,8 +197,10 @@ int dowel_database_address_parse(const char *url, dowel_database_address *addres
         rc = parse_postgres(url, &found, err);
     } else {
         size_t kind = strcspn(url, ":");
-        rc = dowel_fail(err, DOWEL_E_INVALID, "DOWEL_DATABASE_URL: \"%.*s\" is no known kind of database",
-                        url[kind] ? (int)(kind < 30 ? kind : 30) : 0, url);
+        /* Behind a colon there may be a password; without one it is a path most likely. */
+        rc = url[kind] ? dowel_fail(err, DOWEL_E_INVALID, "DOWEL_DATABASE_URL: \"%.*s:\" is no known kind of database",
+                                    (int)(kind < 30 ? kind : 30), url)
+                       : dowel_fail(err, DOWEL_E_INVALID, "DOWEL_DATABASE_URL: it does not say which kind of database");
         dowel_error_hint(err, "use sqlite:PATH, postgresql://USER@HOST/DATABASE or memory:");
     }
     if (rc)

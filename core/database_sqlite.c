@@ -34,6 +34,9 @@ static int failed(connection *c, dowel_error *err) {
         dowel_error_hint(err, "another program holds the database; try again when it has finished");
     else if (code == SQLITE_FULL)
         dowel_error_hint(err, "the disk is full");
+    else if (code == SQLITE_CANTOPEN || code == SQLITE_PERM || code == SQLITE_READONLY)
+        dowel_error_hint(err, "it must be a file that this user may read and write, in a folder that it may write to; "
+                              "DOWEL_DATABASE_URL names another");
     if (err && (code == SQLITE_BUSY || code == SQLITE_LOCKED)) err->retryable = true;
     return rc;
 }

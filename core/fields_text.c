@@ -171,7 +171,7 @@ const dowel_field *dowel_field_find(const dowel_table *table, const char *name) 
 
 static int wrong(dowel_error *err, const dowel_table *table, const dowel_field *field, const char *expected,
                  const char *text) {
-    if (field->flags & DOWEL_SECRET || strlen(text) > 60)
+    if (field->flags & DOWEL_SECRET || !text || strlen(text) > 60)
         return dowel_fail(err, DOWEL_E_INVALID, "%s: field \"%s\": expected %s", table->name, field->name, expected);
     return dowel_fail(err, DOWEL_E_INVALID, "%s: field \"%s\": expected %s, got \"%s\"", table->name, field->name,
                       expected, text);
@@ -222,14 +222,14 @@ static int parse_collection(const dowel_table *table, const dowel_field *field, 
         held = json_object_get(object, field->name);
     }
     if (!map) {
-        if (json_array_append_new(held, json_string(text))) return wrong(err, table, field, "UTF-8 text", "");
+        if (json_array_append_new(held, json_string(text))) return wrong(err, table, field, "UTF-8 text", NULL);
         return 0;
     }
     const char *equals = strchr(text, '=');
     if (!equals || equals == text) return wrong(err, table, field, "key=value", text);
     char *key = strndup(text, (size_t)(equals - text));
     json_t *value = key ? json_string(equals + 1) : NULL;
-    int rc = value && !json_object_set_new(held, key, value) ? 0 : wrong(err, table, field, "UTF-8 text", "");
+    int rc = value && !json_object_set_new(held, key, value) ? 0 : wrong(err, table, field, "UTF-8 text", NULL);
     free(key);
     return rc;
 }
@@ -261,7 +261,7 @@ int dowel_field_parse(const dowel_table *table, const dowel_field *field, const 
             if (field->flags & DOWEL_SECRET && newline == data + size - 1)
                 size -= size > 1 && newline[-1] == '\r' ? 2 : 1;
             json_t *value = json_stringn(size ? data : "", size);
-            rc = value ? add_value(object, field, value, err) : wrong(err, table, field, "UTF-8 text", "");
+            rc = value ? add_value(object, field, value, err) : wrong(err, table, field, "UTF-8 text", NULL);
         }
         dowel_sink_close(sink);
         return rc;
@@ -315,7 +315,7 @@ int dowel_field_parse(const dowel_table *table, const dowel_field *field, const 
         return dowel_fail(err, DOWEL_E_INVALID, "%s: field \"%s\" can only be given in C", table->name, field->name);
     default: {
         json_t *value = json_string(text);
-        return value ? add_value(object, field, value, err) : wrong(err, table, field, "UTF-8 text", "");
+        return value ? add_value(object, field, value, err) : wrong(err, table, field, "UTF-8 text", NULL);
     }
     }
 }

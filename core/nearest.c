@@ -29,7 +29,7 @@ static size_t distance(const char *a, const char *b) {
 const char *dowel_nearest(const char *word, const char *const *candidates) {
     const char *nearest = NULL;
     size_t best = strlen(word) / 3 + 1;
-    if (strlen(word) < 2) return NULL;
+    if (strlen(word) < 2 || strlen(word) > LONGEST) return NULL;
     for (; *candidates; candidates++) {
         size_t d = distance(word, *candidates);
         if (d <= best && (!nearest || d < best)) {

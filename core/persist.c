@@ -1,7 +1,6 @@
 /* Results that outlive the process: as JSON in a storage block, found again by run id. */
 #include "history.h"
 
-#include <ctype.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,33 +24,6 @@ int dowel_persist(dowel_run *run, const json_t *result, char **storage, char **k
     if (rc) dowel_error_prefix(err, "%s: keeping the result in %s: ", run->task->name, dowel_block_reference(block));
     if (text) OPENSSL_cleanse(text, strlen(text));
     free(text);
-    return rc;
-}
-
-int dowel_find_run_id(dowel_db *db, const char *part, char id[DOWEL_RUN_ID_SIZE], dowel_error *err) {
-    if (strlen(part) < 4)
-        return dowel_fail(err, DOWEL_E_INVALID, "run id \"%s\": give at least 4 characters of it", part);
-    char pattern[DOWEL_RUN_ID_SIZE + 4];
-    if (strlen(part) >= DOWEL_RUN_ID_SIZE || strspn(part, "0123456789abcdefABCDEF-") != strlen(part))
-        return dowel_fail(err, DOWEL_E_INVALID, "\"%.60s\" is no run id", part);
-    snprintf(pattern, sizeof pattern, "%%%s%%", part);
-    for (char *p = pattern; *p; p++) *p = (char)tolower((unsigned char)*p);
-    dowel_rows *rows;
-    int rc = dowel_db_query(db, "SELECT id FROM runs WHERE id LIKE $1 ORDER BY created DESC LIMIT 2",
-                            DOWEL_VALUES(DOWEL_TEXT(pattern)), &rows, err);
-    if (rc) return rc;
-    rc = dowel_rows_next(rows, err);
-    if (rc == 1) {
-        snprintf(id, DOWEL_RUN_ID_SIZE, "%s", dowel_rows_text(rows, 0));
-        rc = dowel_rows_next(rows, err);
-        if (rc == 1)
-            rc = dowel_fail(err, DOWEL_E_INVALID, "\"%s\" is part of several run ids: %s and %s among them", part, id,
-                            dowel_rows_text(rows, 0));
-    } else if (!rc) {
-        rc = dowel_fail(err, DOWEL_E_NOT_FOUND, "no run \"%s\"", part);
-        dowel_error_hint(err, "`dowel runs` lists them");
-    }
-    dowel_rows_free(rows);
     return rc;
 }
 
@@ -96,139 +68,5 @@ int dowel_runs_result(dowel *d, const char *part, json_t **result, dowel_error *
     free(storage);
     free(key);
     free(state);
-    return rc;
-}
-
-/* ---- reading ---- */
-
-#define COLUMNS                                                                                                        \
-    "id, parent, kind, task, name, state, attempts, created, started, ended, error, process, storage, storage_key, "   \
-    "args"
-
-static void put_time(json_t *object, const char *name, int64_t microseconds) {
-    if (!microseconds) return;
-    char text[DOWEL_TIME_TEXT_SIZE];
-    dowel_format_time(microseconds, text);
-    json_object_set_new(object, name, json_string(text));
-}
-
-static void put_text(json_t *object, const char *name, const char *text) {
-    if (text) json_object_set_new(object, name, json_string(text));
-}
-
-static json_t *run_object(dowel_rows *rows, bool whole) {
-    json_t *run = json_object();
-    const char *state = dowel_rows_text(rows, 5), *process = dowel_rows_text(rows, 11),
-               *error = dowel_rows_text(rows, 10);
-    int64_t started = dowel_rows_int(rows, 8), ended = dowel_rows_int(rows, 9);
-    bool open = !ended;
-    if (open && process && dowel_process_is_gone(process)) state = "crashed";
-    put_text(run, "id", dowel_rows_text(rows, 0));
-    put_text(run, "kind", dowel_rows_text(rows, 2));
-    put_text(run, "name", dowel_rows_text(rows, 4));
-    put_text(run, "task", dowel_rows_text(rows, 3));
-    put_text(run, "parent", dowel_rows_text(rows, 1));
-    put_text(run, "state", state);
-    json_object_set_new(run, "attempts", json_integer(dowel_rows_int(rows, 6)));
-    put_time(run, "created", dowel_rows_int(rows, 7));
-    put_time(run, "started", started);
-    put_time(run, "ended", ended);
-    if (started && ended) json_object_set_new(run, "duration", json_real((double)(ended - started) / 1e6));
-    if (error) json_object_set_new(run, "error", json_loads(error, 0, NULL));
-    put_text(run, "result_storage", dowel_rows_text(rows, 12));
-    put_text(run, "result_key", dowel_rows_text(rows, 13));
-    if (whole && dowel_rows_text(rows, 14))
-        json_object_set_new(run, "args", json_loads(dowel_rows_text(rows, 14), 0, NULL));
-    return run;
-}
-
-static int collect(dowel_db *db, const char *sql, const dowel_value *values, size_t count,
-                   json_t *(*make)(dowel_rows *rows, bool whole), bool whole, json_t **out, dowel_error *err) {
-    dowel_rows *rows;
-    json_t *array = json_array();
-    int rc = dowel_db_query(db, sql, values, count, &rows, err);
-    if (!rc) {
-        while ((rc = dowel_rows_next(rows, err)) == 1) json_array_append_new(array, make(rows, whole));
-        dowel_rows_free(rows);
-    }
-    if (rc)
-        json_decref(array);
-    else
-        *out = array;
-    return rc;
-}
-
-int dowel_runs_list(dowel *d, const dowel_runs_query *query, json_t **runs, dowel_error *err) {
-    dowel_runs_query q = {0};
-    if (query) memcpy(&q, query, query->size && query->size < sizeof q ? query->size : sizeof q);
-    dowel_db *db;
-    int rc = dowel_history_acquire(d, &db, err);
-    if (rc) return rc;
-    const char *state = q.state && !strcmp(q.state, "crashed") ? "running" : q.state;
-    rc = collect(db,
-                 "SELECT " COLUMNS
-                 " FROM runs WHERE ($1 = '' OR state = $1) AND ($2 = '' OR task = $2) AND ($3 = '' OR parent = $3) "
-                 "ORDER BY created DESC, id DESC LIMIT $4",
-                 DOWEL_VALUES(DOWEL_TEXT(state ? state : ""), DOWEL_TEXT(q.task ? q.task : ""),
-                              DOWEL_TEXT(q.parent ? q.parent : ""), DOWEL_INTEGER(q.limit > 0 ? q.limit : 50)),
-                 run_object, false, runs, err);
-    dowel_database_release(d, db);
-    /* A crashed run's row still says running: only now is it known which it is. */
-    for (size_t i = 0; !rc && q.state && i < json_array_size(*runs);) {
-        if (strcmp(json_string_value(json_object_get(json_array_get(*runs, i), "state")), q.state))
-            json_array_remove(*runs, i);
-        else
-            i++;
-    }
-    return rc;
-}
-
-static json_t *handle_object(dowel_rows *rows, bool whole) {
-    (void)whole;
-    bool secret = dowel_rows_int(rows, 2) != 0;
-    return json_pack("{s:s,s:s}", "name", dowel_rows_text(rows, 0), "value",
-                     secret ? DOWEL_MASK : dowel_rows_text(rows, 1));
-}
-
-static json_t *log_object(dowel_rows *rows, bool whole) {
-    (void)whole;
-    char when[DOWEL_TIME_TEXT_SIZE];
-    dowel_format_time(dowel_rows_int(rows, 0), when);
-    return json_pack("{s:s,s:s,s:s}", "time", when, "level", dowel_rows_text(rows, 1), "line",
-                     dowel_rows_text(rows, 2));
-}
-
-int dowel_runs_show(dowel *d, const char *part, json_t **run, dowel_error *err) {
-    dowel_db *db;
-    char id[DOWEL_RUN_ID_SIZE];
-    json_t *found = NULL, *more = NULL;
-    int rc = dowel_history_acquire(d, &db, err);
-    if (rc) return rc;
-    rc = dowel_find_run_id(db, part, id, err);
-    if (!rc)
-        rc = collect(db, "SELECT " COLUMNS " FROM runs WHERE id = $1", DOWEL_VALUES(DOWEL_TEXT(id)), run_object, true,
-                     &found, err);
-    json_t *shown = rc ? NULL : json_incref(json_array_get(found, 0));
-    static const struct {
-        const char *name, *sql;
-        json_t *(*make)(dowel_rows *, bool);
-    } parts[] = {
-        {"handles", "SELECT name, value, secret FROM run_handles WHERE run = $1 ORDER BY name", handle_object},
-        {"children", "SELECT " COLUMNS " FROM runs WHERE parent = $1 ORDER BY created, id", run_object},
-        {"log", "SELECT at, level, line FROM run_logs WHERE run = $1 ORDER BY at", log_object},
-    };
-    for (size_t i = 0; i < 3 && !rc; i++) {
-        rc = collect(db, parts[i].sql, DOWEL_VALUES(DOWEL_TEXT(id)), parts[i].make, false, &more, err);
-        if (!rc && json_array_size(more))
-            json_object_set_new(shown, parts[i].name, more);
-        else if (!rc)
-            json_decref(more);
-    }
-    json_decref(found);
-    dowel_database_release(d, db);
-    if (rc)
-        json_decref(shown);
-    else
-        *run = shown;
     return rc;
 }

@@ -40,7 +40,7 @@ class Blocks(CommandTest):
     def test_forced_delete(self):
         self.save("gcp-credentials/demo", "--anonymous")
         self.save("gcs-bucket/b", "--bucket", "b", "--credentials", "demo")
-        self.fails(2, "block", "delete", "gcp-credentials/demo", "--force=no", says="--force takes no value")
+        self.fails(2, "block", "delete", "gcp-credentials/demo", "--force=no", says=["--force", "true or false"])
         self.dowel("block", "delete", "gcp-credentials/demo", "--force")
         self.assertEqual(len(self.json("block", "list")), 1)
 

@@ -40,8 +40,11 @@ class Flags(CommandTest):
             self.assertEqual(document.get("anonymous") or None, wanted, flags)
             self.assertEqual(document["project"], "p")
         self.fails(2, "block", "save", "gcp-credentials/x", "--anonymous=maybe", says=['"anonymous"', "true or false"])
-        self.fails(2, "block", "list", "--json=yes", says="--json takes no value")
-        self.fails(2, "block", "save", "gcs-bucket/b", "--bucket", "b", "--overwrite=no", says="--overwrite takes no value")
+        self.assertEqual(self.dowel("block", "list", "--json=true"), self.dowel("block", "list", "--json"))
+        self.assertEqual(self.dowel("block", "list", "--json=false"), self.dowel("block", "list"))
+        self.assertTrue(self.fails(3, "block", "show", "none", "--json=true").startswith('{"error"'))
+        self.fails(2, "block", "list", "--json=yes", says=["--json", "true or false", '"yes"'])
+        self.fails(2, "block", "save", "gcs-bucket/b", "--bucket", "b", "--overwrite=no", says=["--overwrite", "true or false"])
 
     def test_double_dash(self):
         self.dowel("block", "save", "gcs-bucket/b", "--bucket", "b")

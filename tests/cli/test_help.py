@@ -9,7 +9,7 @@ COMMANDS = ("block", "task", "call", "cp", "ls", "sync", "rm", "cat", "presign",
 
 class Help(CommandTest):
     def test_version(self):
-        for word in ("--version", "version"):
+        for word in ("--version", "version", "-V"):
             self.assertRegex(self.dowel(word), r"^dowel \d+\.\d+\.\d+\n$")
 
     def test_help_names_every_command(self):
@@ -84,6 +84,8 @@ class Help(CommandTest):
 
     def test_did_you_mean_a_command(self):
         self.fails(2, "cal", says='did you mean "call"?')
+        self.fails(2, "--verison", says='did you mean "--version"?')
+        self.assertNotIn("did you mean", self.fails(2, "x" * 1000), "nothing is near to everything")
         self.fails(2, "help", "blok", says='did you mean "block"?')
         self.fails(2, "block", "shwo", says='did you mean "show"?')
         self.fails(2, "task", "shwo", says='did you mean "show"?')

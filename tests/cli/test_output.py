@@ -84,6 +84,21 @@ class Output(CommandTest):
         for text in (self.shown([{"\u4e2d\u6587": "\u00e4\u00f6"}]), self.shown([{}])):
             self.assertIn("payload:", text)
 
+    def test_columns_of_a_terminal(self):
+        """What is after a wide, a combined or an empty cell stands where the others stand; nothing trails."""
+        text = self.shown([{"a": "\u65e5\u672c", "b": 1}, {"a": "e\u0301", "b": 2}, {"a": "\U0001f600", "b": 3}, {"a": "long name", "b": 4, "c": 5}])
+        lines = text[text.index("payload:") :].splitlines()[1:]
+        self.assertEqual(lines, ["a          b  c", "\u65e5\u672c       1", "e\u0301          2", "\U0001f600         3", "long name  4  5"])
+
+    def test_columns_that_nobody_fills(self):
+        self.shown("x")
+        text = self.dowel("runs")
+        self.assertNotIn("error", text)
+        self.assertEqual([line for line in text.splitlines() if line != line.rstrip()], [])
+        self.dowel("block", "save", "gcs-bucket/b", "--bucket", "b")
+        rows = self.dowel("block", "list", env={"DOWEL_BLOCK_SECRET__A": '{"value": "x"}'}).splitlines()
+        self.assertEqual(rows[1].index(" 1 ") + 1, rows[0].index("revision") + 7, "a block without a revision changes no column")
+
     def test_a_large_result(self):
         rows = [{"number": i, "text": f"row {i}"} for i in range(20000)]
         self.assertEqual(self.payload(rows), rows)

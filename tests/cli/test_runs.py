@@ -1,9 +1,16 @@
 """dowel runs: what ran, how it went, what it gave."""
+import contextlib
+import sqlite3
+
 from cli_case import CommandTest, main
 from lambda_server import LambdaServer, function
 
 
 class Runs(CommandTest):
+    def change(self, statement, *values):
+        with contextlib.closing(sqlite3.connect(self.database)) as database, database:
+            database.execute(statement, values)
+
     def call(self, answer=b'{"x": 1}', *flags, status=200, headers=()):
         with LambdaServer(answer, status, headers) as server:
             return self.run_dowel("call", "lambda.invoke", "--function", function(server), *flags)
@@ -28,6 +35,8 @@ class Runs(CommandTest):
         self.assertEqual(self.json("runs", "--task", "lambda.invoke"), runs)
         self.assertEqual(self.json("runs", "--task", "gcs.list"), [])
         self.assertEqual(self.json("runs", "--parent", done["id"]), [])
+        self.assertEqual(self.json("runs", "--parent", done["id"][-17:]), [], "any unique part is enough")
+        self.fails(3, "runs", "--parent", "0000-0000-0000", says="no run")
         self.assertEqual(self.dowel("runs", "--state", "crashed"), "no such runs\n")
 
         shown = self.json("runs", "show", failed["id"])
@@ -37,6 +46,18 @@ class Runs(CommandTest):
         text = self.dowel("runs", "show", failed["id"])
         for part in ("state:", "failed", "boom", "function_name", "********"):
             self.assertIn(part, text)
+
+    def test_a_process_that_died(self):
+        """Whatever the run was doing then, it is crashed now, and a limit counts what is shown."""
+        for _ in range(4):
+            self.call()
+        ids = [run["id"] for run in self.json("runs")]
+        for run, state in zip(ids[1:], ("retrying", "pending", "running")):
+            self.change("UPDATE runs SET state = ?, ended = NULL WHERE id = ?", state, run)
+        self.assertEqual([run["id"] for run in self.json("runs", "--state", "crashed")], ids[1:])
+        self.assertEqual([run["id"] for run in self.json("runs", "--state", "crashed", "--limit", "2")], ids[1:3])
+        self.assertEqual(self.json("runs", "--state", "retrying"), [])
+        self.assertEqual(self.json("runs", "show", ids[1])["state"], "crashed")
 
     def test_wrong_words(self):
         self.call()

@@ -175,7 +175,9 @@ typedef struct dowel_runs_query {
     int64_t limit;      /* 0: 50 */
     const char *state;  /* NULL: any. pending running retrying completed failed cancelled crashed */
     const char *task;   /* NULL: any */
-    const char *parent; /* run id: its children; NULL: any */
+    const char *parent; /* any unique part of a run's id: its children; NULL: any */
+    const char *name;   /* as dowel_call_options.run_name; NULL: any */
+    int64_t since;      /* µs since the epoch: only runs that were made then or later; 0: any */
 } dowel_runs_query;
 
 /* Newest first: an array of run objects: id, kind (task, flow), name, task, parent, state, attempts, created, started, ended
