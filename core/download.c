@@ -66,6 +66,7 @@ static int fetch_part(dowel *d, void *context, int64_t index, dowel_error *err) 
     dowel_digest *digest = all->checks ? dowel_digest_new(all->kind) : NULL;
     int rc = all->checks && !digest ? no_memory(err) : dowel_sink_part(all->plan->sink, offset, size, &sink, err);
     if (!rc) rc = fetch(d, all->plan, all->pinned, offset, size, sink, digest, &response, err);
+    if (!rc) rc = dowel_sink_commit(sink, err);
     if (!rc &&
         (dowel_http_status(response) != 206 || !content_range(response, &first, &last, &total) || first != offset ||
          last != offset + size - 1 || total != all->total || dowel_sink_written(sink) != size))
@@ -111,6 +112,7 @@ static int fetch_rest(dowel *d, const dowel_download *plan, const dowel_http_res
     int64_t count = (total - start + plan->part_size - 1) / plan->part_size;
     int rc = dowel_sink_reserve(plan->sink, total, err);
     bool joins = c->digest && !c->by.part_size && dowel_digest_joins(c->by.kind) && !partial->resumed;
+    if (!rc && (joins || !c->digest)) dowel_sink_direct(plan->sink);
     if (!rc && joins && !(all.checks = calloc((size_t)count, sizeof *all.checks))) rc = no_memory(err);
     const dowel_parts parts = {
         .count = count, .width = plan->width, .total = total, .done = start, .part = fetch_part, .context = &all};
@@ -167,6 +169,7 @@ static int fetch_in_parts(dowel *d, const dowel_download *plan, checking *c, dow
     /* A server that knows no ranges sends everything: that is welcome too. */
     if (!rc) rc = dowel_sink_part(plan->sink, 0, INT64_MAX, &sink, err);
     if (!rc) rc = fetch(d, plan, NULL, 0, plan->part_size, sink, c->digest, &done->response, err);
+    if (!rc) rc = dowel_sink_commit(sink, err);
     int64_t got = rc ? 0 : dowel_sink_written(sink), first, last;
     dowel_sink_close(sink);
     if (rc) return rc;

@@ -30,7 +30,9 @@ dowel_sink *dowel_sink_new(const dowel_sink_ops *ops, void *context) {
 
 typedef struct file {
     int fd;
-    int folder; /* that the names are in; AT_FDCWD: they are paths */
+    int direct;       /* the same file, past the page cache; -1 */
+    size_t alignment; /* of what is written there; 0: nothing is */
+    int folder;       /* that the names are in; AT_FDCWD: they are paths */
     bool committed;
     bool left;        /* what a killed process left may be in it */
     int64_t modified; /* the file's time; 0: now */
@@ -109,6 +111,7 @@ static void file_close(void *context) {
     /* While the lock holds: afterwards the name may be another's. */
     if (f->temporary && !f->committed) unlinkat(f->folder, f->temporary, 0);
     if (f->fd > STDERR_FILENO) close(f->fd);
+    if (f->direct >= 0) close(f->direct);
     if (f->folder >= 0) close(f->folder);
     free(f->temporary);
     free(f->name);
@@ -171,7 +174,7 @@ static int sink_of(file *f, dowel_sink **sink, dowel_error *err) {
 static file *new_file(int folder, const char *name, const char *shown) {
     file *f = calloc(1, sizeof *f);
     if (!f) return NULL;
-    f->fd = -1;
+    f->fd = f->direct = -1;
     f->folder = folder;
     f->path = strdup(shown);
     f->name = strdup(name);
@@ -209,43 +212,89 @@ int dowel_sink_file_in(int folder, const char *name, const char *shown, int64_t 
 
 /* ---- parts of a file ---- */
 
+/* Past its first bytes (small objects end there) a part is written in few, large, aligned pieces. */
+#define GATHERED (1 << 19)
+#define UNGATHERED (1 << 16)
+
 typedef struct part {
     const file *whole; /* borrowed */
-    int64_t offset, limit, at;
+    int64_t offset, limit, taken;
+    char *gathered; /* NULL at first; the last `held` of the bytes that were taken */
+    size_t held;
 } part;
+
+static int write_at(const file *f, const char *from, size_t size, int64_t to, dowel_error *err) {
+    while (size) {
+        size_t step = f->alignment;
+        bool direct = step && size >= step && to % (int64_t)step == 0 && (uintptr_t)from % step == 0;
+        ssize_t n = direct ? pwrite(f->direct, from, size - size % step, (off_t)to) : -1;
+        if (!direct || (n < 0 && errno == EINVAL)) n = pwrite(f->fd, from, size, (off_t)to);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return dowel_fail(err, DOWEL_E_IO, "cannot write %s: %s", f->path, strerror(errno));
+        from += n;
+        to += n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
+static int write_gathered(part *p, dowel_error *err) {
+    size_t held = p->held;
+    p->held = 0;
+    return write_at(p->whole, p->gathered, held, p->offset + p->taken - (int64_t)held, err);
+}
 
 static int part_write(void *context, const void *data, size_t size, dowel_error *err) {
     part *p = context;
     const char *from = data;
-    if ((int64_t)size > p->limit - p->at)
+    if ((int64_t)size > p->limit - p->taken)
         return dowel_fail(err, DOWEL_E_PROTOCOL, "%s: more bytes came than were asked for", p->whole->path);
+    if (!p->gathered && p->taken >= UNGATHERED && posix_memalign((void **)&p->gathered, UNGATHERED, GATHERED))
+        p->gathered = NULL;
+    if (!p->gathered) {
+        int rc = write_at(p->whole, from, size, p->offset + p->taken, err);
+        p->taken += (int64_t)size;
+        return rc;
+    }
     while (size) {
-        ssize_t n = pwrite(p->whole->fd, from, size, (off_t)(p->offset + p->at));
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return dowel_fail(err, DOWEL_E_IO, "cannot write %s: %s", p->whole->path, strerror(errno));
+        /* A piece ends where a multiple of its size does in the file. */
+        size_t room = GATHERED - (size_t)((p->offset + p->taken) % GATHERED), n = size < room ? size : room;
+        memcpy(p->gathered + p->held, from, n);
+        p->held += n;
+        p->taken += (int64_t)n;
         from += n;
-        size -= (size_t)n;
-        p->at += n;
+        size -= n;
+        if (n == room && write_gathered(p, err)) return DOWEL_E_IO;
     }
     return 0;
 }
 
 static int part_restart(void *context, dowel_error *err) {
     (void)err;
-    ((part *)context)->at = 0;
+    part *p = context;
+    p->taken = 0;
+    p->held = 0;
     return 0;
 }
 
 /* The disk begins while the rest is still on its way, so that the flush at the end has little left to do. */
+static int part_commit(void *context, dowel_error *err) {
+    part *p = context;
+    if (p->held && write_gathered(p, err)) return DOWEL_E_IO;
+#ifdef __linux__
+    if (!p->whole->alignment && p->taken >= 1 << 20)
+        (void)sync_file_range(p->whole->fd, p->offset, p->taken, SYNC_FILE_RANGE_WRITE);
+#endif
+    return 0;
+}
+
 static void part_close(void *context) {
     part *p = context;
-#ifdef __linux__
-    if (p->at >= 1 << 20) (void)sync_file_range(p->whole->fd, p->offset, p->at, SYNC_FILE_RANGE_WRITE);
-#endif
+    free(p->gathered);
     free(p);
 }
 
-static const dowel_sink_ops part_ops = {part_write, part_restart, NULL, part_close};
+static const dowel_sink_ops part_ops = {part_write, part_restart, part_commit, part_close};
 
 bool dowel_sink_has_parts(const dowel_sink *sink) {
     return sink->ops == &file_ops;
@@ -263,6 +312,23 @@ int dowel_sink_reserve(dowel_sink *sink, int64_t size, dowel_error *err) {
     return 0;
 }
 
+void dowel_sink_direct(dowel_sink *sink) {
+#if defined STATX_DIOALIGN && defined O_DIRECT
+    file *f = sink->context;
+    struct statx st;
+    char name[64];
+    if (sink->ops != &file_ops || f->direct >= 0 || statx(f->fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &st) ||
+        !(st.stx_mask & STATX_DIOALIGN) || !st.stx_dio_offset_align || !st.stx_dio_mem_align)
+        return;
+    snprintf(name, sizeof name, "/proc/self/fd/%d", f->fd);
+    f->direct = open(name, O_WRONLY | O_CLOEXEC | O_DIRECT);
+    if (f->direct >= 0)
+        f->alignment = st.stx_dio_offset_align > st.stx_dio_mem_align ? st.stx_dio_offset_align : st.stx_dio_mem_align;
+#else
+    (void)sink;
+#endif
+}
+
 int dowel_sink_part(dowel_sink *whole, int64_t offset, int64_t limit, dowel_sink **sink, dowel_error *err) {
     if (whole->ops != &file_ops) return dowel_fail(err, DOWEL_E_INTERNAL, "this sink takes its bytes in order only");
     if (begin_empty(whole->context, err)) return DOWEL_E_IO;
@@ -272,7 +338,7 @@ int dowel_sink_part(dowel_sink *whole, int64_t offset, int64_t limit, dowel_sink
         free(p);
         return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     }
-    *p = (part){whole->context, offset, limit, 0};
+    *p = (part){whole->context, offset, limit, 0, NULL, 0};
     return 0;
 }
 

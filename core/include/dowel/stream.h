@@ -90,7 +90,11 @@ DOWEL_API int64_t dowel_sink_written(const dowel_sink *sink); /* since the start
 DOWEL_API bool dowel_sink_has_parts(const dowel_sink *sink);
 /* Makes room for so many bytes, so that a full disk is noticed before anything is fetched. */
 DOWEL_API int dowel_sink_reserve(dowel_sink *sink, int64_t size, dowel_error *err);
-/* A sink for the bytes from `offset` on, for one thread; it may restart. `limit` bytes at most. Close it before the whole is committed. */
+/* From here on parts are written to the disk past the page cache, where the file system says that it can: less work, and little left to flush
+ * when the whole is committed; for bytes that are not read again at once. */
+DOWEL_API void dowel_sink_direct(dowel_sink *sink);
+/* A sink for the bytes from `offset` on, for one thread; it may restart. `limit` bytes at most. Commit it when it has them all (what it gathered is
+ * written then), and close it before the whole is committed. */
 DOWEL_API int dowel_sink_part(dowel_sink *whole, int64_t offset, int64_t limit, dowel_sink **part, dowel_error *err);
 /* Keeps what a killed process left of the same file, in place of beginning with an empty one; its size. For who knows what of it is good: ask before
  * anything is written. */
