@@ -25,6 +25,24 @@ static dowel_http_request *page_request(dowel_gcs_client *c, const dowel_gcs_que
     return r;
 }
 
+/* A listing that is not whole must not pass for one: what is missing in it would be removed elsewhere. */
+static int broken(const dowel_gcs_client *c, const char *what, dowel_error *err) {
+    return dowel_fail(err, DOWEL_E_PROTOCOL, "Cloud Storage: bucket %s: the listing breaks off: %s", c->bucket->bucket,
+                      what);
+}
+
+static int check_page(const dowel_gcs_client *c, const json_t *page, const char *token, dowel_error *err) {
+    const char *next = json_string_value(json_object_get(page, "nextPageToken"));
+    json_t *item;
+    size_t i;
+    if (!json_is_object(page) || json_object_get(page, "error")) return broken(c, "the answer is no listing", err);
+    json_array_foreach(json_object_get(page, "items"), i, item) {
+        const char *name = json_string_value(json_object_get(item, "name"));
+        if (!name || !*name) return broken(c, "an object without a name", err);
+    }
+    return next && token && !strcmp(next, token) ? broken(c, "there is more, and no way to it", err) : 0;
+}
+
 /* Items and prefixes of a page come in two lists, each in the order of names. */
 static int visit_page(const json_t *page, int64_t *left, dowel_gcs_visitor visit, void *context, bool *cut,
                       dowel_error *err) {
@@ -64,6 +82,7 @@ int dowel_gcs_walk(dowel_gcs_client *c, const dowel_gcs_query *query, dowel_gcs_
         rc = dowel_http_fetch_json(
             c->d, page_request(c, query, (const char *const[]){prefix, start, end}, token, left < PAGE ? left : PAGE),
             &page, err);
+        if (!rc) rc = check_page(c, page, token, err);
         if (!rc) rc = visit_page(page, &left, visit, context, &cut, err);
         const char *next = json_string_value(json_object_get(page, "nextPageToken"));
         free(token);

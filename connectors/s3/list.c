@@ -73,8 +73,16 @@ static int visit_prefix(listing *l, const dowel_xml *entry, dowel_error *err) {
     return rc;
 }
 
+/* A listing that is not whole must not pass for one: what is missing in it would be removed elsewhere. */
+static int broken(const listing *l, const char *what, dowel_error *err) {
+    return dowel_fail(err, DOWEL_E_PROTOCOL, "S3: bucket %s: the listing breaks off: %s", l->client->bucket->bucket,
+                      what);
+}
+
 static int visit_object(listing *l, const dowel_xml *entry, dowel_error *err) {
-    char *name = dowel_s3_decoded(dowel_xml_child_text(entry, "Key"), l->encoded), etag[DOWEL_S3_ETAG_SIZE];
+    const char *key = dowel_xml_child_text(entry, "Key");
+    if (!key || !*key) return broken(l, "an object without a key", err);
+    char *name = dowel_s3_decoded(key, l->encoded), etag[DOWEL_S3_ETAG_SIZE];
     if (!name) return no_memory(err);
     /* Not every server knows this parameter, and one compares with names as they are encoded. */
     if (l->start_after && strcmp(name, l->start_after) <= 0) {
@@ -137,10 +145,17 @@ static dowel_http_request *page_request(const listing *l, int64_t page) {
     return r;
 }
 
-/* What the next page begins after; false: there is none. */
-static bool go_on(listing *l, const dowel_xml *root) {
+static bool is_listing(const dowel_xml *root) {
+    const char *name = dowel_xml_name(root);
+    return !strcmp(name, "ListBucketResult") || !strcmp(name, "ListVersionsResult") ||
+           dowel_xml_child(root, "IsTruncated");
+}
+
+/* What the next page begins after; *more false: there is none. */
+static int go_on(listing *l, const dowel_xml *root, bool *more, dowel_error *err) {
     const char *truncated = dowel_xml_child_text(root, "IsTruncated");
-    if (!truncated || strcmp(truncated, "true")) return false;
+    *more = truncated && !strcmp(truncated, "true");
+    if (!*more) return 0;
     char *before = l->token;
     if (l->query->versions) {
         const char *version = dowel_xml_child_text(root, "NextVersionIdMarker");
@@ -154,7 +169,7 @@ static bool go_on(listing *l, const dowel_xml *root) {
     /* A server that does not move on would be listed for ever. */
     bool moved = l->token && *l->token && (!before || strcmp(before, l->token) || l->query->versions);
     free(before);
-    return moved;
+    return moved ? 0 : broken(l, "there is more, and no way to it", err);
 }
 
 int dowel_s3_list_each(dowel_s3_client *c, const dowel_objects_query *query, int64_t page, dowel_object_visitor visit,
@@ -172,8 +187,8 @@ int dowel_s3_list_each(dowel_s3_client *c, const dowel_objects_query *query, int
         if (rc) break;
         const char *encoding = dowel_xml_child_text(root, "EncodingType");
         l.encoded = encoding && !strcmp(encoding, "url");
-        rc = visit_page(&l, root, err);
-        more = !rc && go_on(&l, root);
+        rc = is_listing(root) ? visit_page(&l, root, err) : broken(&l, "the answer is no listing", err);
+        if (!rc) rc = go_on(&l, root, &more, err);
         dowel_xml_free(root);
         if (!rc && more) rc = dowel_check(c->d, err);
     }
