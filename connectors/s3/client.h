@@ -59,10 +59,14 @@ bool dowel_s3_plain(const dowel_s3_client *client);
 void dowel_s3_set_plain(const dowel_s3_client *client, const dowel_error *why);
 
 /* describe.c */
+enum { DOWEL_S3_BUCKET_DEFAULT, DOWEL_S3_AES256, DOWEL_S3_KMS, DOWEL_S3_KMS_DSSE };
+extern const char *const dowel_s3_encryption_names[];
 int dowel_s3_check_description(const dowel_s3_put_args *args, dowel_error *err);
 int dowel_s3_check_customer_key(const char *field, const char *key, dowel_error *err);
 int dowel_s3_describe(dowel_http_request *request, const dowel_s3_put_args *args, dowel_error *err);
 int dowel_s3_customer_key(dowel_http_request *request, const char *key, bool of_copy_source, dowel_error *err);
+/* What was refused may be for lack of the right key; `key`: the one that was given. */
+void dowel_s3_hint_at_key(const char *key, dowel_error *err);
 void dowel_s3_condition(dowel_http_request *request, const dowel_s3_put_args *args);
 
 /* put.c */

@@ -186,6 +186,10 @@ int dowel_s3_copy_object(dowel_s3_client *from, dowel_s3_client *to, const dowel
             why = first;
         }
     }
+    if (rc) {
+        dowel_s3_hint_at_key(args->customer_key, &why);
+        dowel_error_prefix(&why, "copy of %s/%s: ", from->bucket->bucket, args->key);
+    }
     if (rc && err) *err = why;
     dowel_http_response_free(head);
     free(c.source);

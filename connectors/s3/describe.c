@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *const dowel_s3_encryption_names[] = {"bucket_default", "AES256", "aws:kms", "aws:kms:dsse", NULL};
+
 /* ---- what may be said ---- */
 
 /* What is not ASCII would be stored as something else, or break the signature. */
@@ -56,8 +58,12 @@ int dowel_s3_check_description(const dowel_s3_put_args *args, dowel_error *err) 
                               headers[i].name);
     if (args->if_absent && args->if_match)
         return dowel_fail(err, DOWEL_E_INVALID, "one of \"if_absent\" and \"if_match\", not both");
-    if (args->kms_key_id && args->encryption != 2)
+    if (args->kms_key_id && args->encryption < DOWEL_S3_KMS)
         return dowel_fail(err, DOWEL_E_INVALID, "field \"kms_key_id\": goes with \"encryption\" aws:kms");
+    if (args->bucket_key && args->encryption != DOWEL_S3_KMS)
+        return dowel_fail(err, DOWEL_E_INVALID, "field \"bucket_key\": goes with \"encryption\" aws:kms");
+    if (args->customer_key && args->encryption)
+        return dowel_fail(err, DOWEL_E_INVALID, "one of \"customer_key\" and \"encryption\", not both");
     int rc = dowel_s3_check_customer_key("customer_key", args->customer_key, err);
     return rc ? rc : check_metadata(args->metadata, err);
 }
@@ -112,15 +118,29 @@ int dowel_s3_customer_key(dowel_http_request *r, const char *key, bool of_copy_s
     return rc;
 }
 
+void dowel_s3_hint_at_key(const char *key, dowel_error *err) {
+    if (!err || (err->http_status != 400 && err->http_status != 403)) return;
+    /* The answer to a HEAD gives no reason. */
+    bool about = !*err->reason || strstr(err->message, "ncryption") || strstr(err->message, "ecret key");
+    if (key && err->http_status == 403)
+        dowel_error_hint(err, "it may be encrypted with another key than customer_key, or these credentials may not do "
+                              "this");
+    else if (key && about)
+        dowel_error_hint(err, "it may be encrypted with another key than customer_key, or with none");
+    else if (!key && about && err->http_status == 400)
+        dowel_error_hint(err, "where it is encrypted with a key that the service does not keep, give customer_key");
+}
+
 int dowel_s3_describe(dowel_http_request *r, const dowel_s3_put_args *args, dowel_error *err) {
-    static const char *const encryptions[] = {NULL, "AES256", "aws:kms"};
     dowel_http_header(r, "Content-Type", args->content_type ? args->content_type : dowel_content_type(args->key));
     dowel_http_header(r, "Content-Encoding", args->content_encoding);
     dowel_http_header(r, "Cache-Control", args->cache_control);
     dowel_http_header(r, "Content-Disposition", args->content_disposition);
     dowel_http_header(r, "x-amz-storage-class", args->storage_class);
     dowel_http_header(r, "x-amz-acl", args->acl);
-    dowel_http_header(r, "x-amz-server-side-encryption", encryptions[args->encryption]);
+    dowel_http_header(r, "x-amz-server-side-encryption",
+                      args->encryption ? dowel_s3_encryption_names[args->encryption] : NULL);
+    if (args->bucket_key) dowel_http_header(r, "x-amz-server-side-encryption-bucket-key-enabled", "true");
     dowel_http_header(r, "x-amz-server-side-encryption-aws-kms-key-id", args->kms_key_id);
     for (const dowel_pair *pair = args->metadata; pair && pair->name; pair++) {
         char name[256];

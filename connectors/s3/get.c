@@ -147,6 +147,7 @@ int dowel_s3_get_sink(dowel_s3_client *c, const dowel_s3_get_args *args, dowel_s
     if (!name) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     int rc = dowel_download_run(c->d, &plan, &got, err);
     free(name);
+    if (rc) dowel_s3_hint_at_key(args->customer_key, err);
     if (rc == DOWEL_E_CONFLICT)
         dowel_error_hint(err, "the object was replaced while it was read; get it again, or give a version_id");
     if (!rc && result) {

@@ -81,5 +81,6 @@ int dowel_s3_head_object(dowel_s3_client *c, const char *key, const char *versio
     int rc = dowel_s3_customer_key(r, customer_key, false, err);
     if (!rc) rc = dowel_http_send(c->d, r, response, err);
     dowel_http_free(r);
+    if (rc) dowel_s3_hint_at_key(customer_key, err);
     return rc;
 }

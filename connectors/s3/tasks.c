@@ -8,8 +8,6 @@
 
 /* ---- put ---- */
 
-static const char *const encryptions[] = {"bucket_default", "AES256", "aws:kms", NULL};
-
 static const dowel_field put_fields[] = {
     DOWEL_S3_BUCKET_FIELD(dowel_s3_put_args),
     DOWEL_S3_KEY_FIELD(dowel_s3_put_args),
@@ -36,7 +34,7 @@ static const dowel_field put_fields[] = {
      .example = "STANDARD_IA"},
     {DOWEL_AT(dowel_s3_put_args, acl), .kind = DOWEL_STRING, .doc = "Canned access control list.",
      .example = "public-read"},
-    {DOWEL_AT(dowel_s3_put_args, encryption), .kind = DOWEL_ENUM, .values = encryptions,
+    {DOWEL_AT(dowel_s3_put_args, encryption), .kind = DOWEL_ENUM, .values = dowel_s3_encryption_names,
      .doc = "Encryption by the service."},
     {DOWEL_AT(dowel_s3_put_args, kms_key_id), .kind = DOWEL_STRING,
      .doc = "Key of aws:kms; without: the account's own."},
@@ -47,6 +45,8 @@ static const dowel_field put_fields[] = {
      .doc = "Time of the content, recorded as metadata mtime.", .example = "2026-01-31T12:00:00Z"},
     {DOWEL_AT(dowel_s3_put_args, if_absent), .kind = DOWEL_BOOL, .doc = "Only where there is no such object."},
     {DOWEL_AT(dowel_s3_put_args, if_match), .kind = DOWEL_STRING, .doc = "Only in place of the object with this ETag."},
+    {DOWEL_AT(dowel_s3_put_args, bucket_key), .kind = DOWEL_BOOL,
+     .doc = "With aws:kms: a key that the bucket keeps for a while, for fewer calls to KMS."},
     {0}};
 
 static int check_put(const void *data, dowel_error *err) {
@@ -95,7 +95,12 @@ static const dowel_field get_fields[] = {
      .doc = "Requests at a time."},
     DOWEL_S3_CUSTOMER_KEY_FIELD(dowel_s3_get_args, customer_key, "Key that it was encrypted with: 32 bytes in base64."),
     {0}};
-static const dowel_table get_table = {"s3.get", sizeof(dowel_s3_get_args), get_fields, NULL};
+
+static int check_get(const void *data, dowel_error *err) {
+    return dowel_s3_check_customer_key("customer_key", ((const dowel_s3_get_args *)data)->customer_key, err);
+}
+
+static const dowel_table get_table = {"s3.get", sizeof(dowel_s3_get_args), get_fields, check_get};
 
 static int run_get(dowel *d, const void *data, json_t **result, dowel_error *err) {
     const dowel_s3_get_args *args = data;
@@ -196,7 +201,12 @@ static const dowel_field head_fields[] = {
     DOWEL_S3_CUSTOMER_KEY_FIELD(dowel_s3_object_args, customer_key,
                                 "Key that it was encrypted with: 32 bytes in base64."),
     {0}};
-static const dowel_table head_table = {"s3.head", sizeof(dowel_s3_object_args), head_fields, NULL};
+
+static int check_head(const void *data, dowel_error *err) {
+    return dowel_s3_check_customer_key("customer_key", ((const dowel_s3_object_args *)data)->customer_key, err);
+}
+
+static const dowel_table head_table = {"s3.head", sizeof(dowel_s3_object_args), head_fields, check_head};
 
 static void add_header(json_t *result, const char *name, const dowel_http_response *response, const char *header) {
     const char *value = dowel_http_response_header(response, header);
@@ -230,9 +240,13 @@ static int run_head(dowel *d, const void *data, json_t **result, dowel_error *er
                     {"storage_class", "x-amz-storage-class"},
                     {"version_id", "x-amz-version-id"},
                     {"encryption", "x-amz-server-side-encryption"},
-                    {"kms_key_id", "x-amz-server-side-encryption-aws-kms-key-id"}};
+                    {"kms_key_id", "x-amz-server-side-encryption-aws-kms-key-id"},
+                    {"customer_key_md5", "x-amz-server-side-encryption-customer-key-MD5"}};
         for (size_t i = 0; i < sizeof more / sizeof more[0]; i++)
             add_header(*result, more[i].name, response, more[i].header);
+        const char *bucket_key =
+            dowel_http_response_header(response, "x-amz-server-side-encryption-bucket-key-enabled");
+        if (bucket_key && !strcasecmp(bucket_key, "true")) json_object_set_new(*result, "bucket_key", json_true());
         const dowel_s3_checksum *checksum = dowel_s3_checksum_in_headers(response, &check);
         if (checksum)
             json_object_set_new(*result, "checksum",

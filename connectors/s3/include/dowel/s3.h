@@ -39,13 +39,14 @@ typedef struct dowel_s3_put_args {
     int checksum;                /* crc32, crc32c, crc64nvme, sha256, md5, none */
     const char *content_encoding, *cache_control, *content_disposition;
     const char *storage_class, *acl; /* as S3 names them: "STANDARD_IA", "public-read" */
-    int encryption;                  /* bucket_default, AES256, aws:kms */
+    int encryption;                  /* bucket_default, AES256, aws:kms, aws:kms:dsse */
     const char *kms_key_id;
     const char *customer_key; /* base64 of 32 bytes (SSE-C) */
     const dowel_pair *tags;
     int64_t modified;     /* recorded as x-amz-meta-mtime, where a copying program looks for it */
     bool if_absent;       /* only where there is no such object */
     const char *if_match; /* only in place of the object with this ETag */
+    bool bucket_key;      /* with aws:kms: the bucket keeps a key for a while, for fewer calls to KMS */
 } dowel_s3_put_args;
 
 typedef struct dowel_s3_get_args {
