@@ -303,6 +303,23 @@ def test_versions():
     fails(3, "call", "s3.get", "--bucket", "kept", "--key", "v", "--file", "-")
 
 
+def test_locked_objects():
+    """A bucket that keeps versions for a time takes uploads, and says why it removes none."""
+    if NAME != "localstack":
+        return
+    AMAZON.create_bucket(Bucket="dowel-locked", ObjectLockEnabledForBucket=True)
+    AMAZON.put_object_lock_configuration(Bucket="dowel-locked", ObjectLockConfiguration={
+        "ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 1}}})
+    block("locked", "dowel-locked", make=False)
+    for key, data in (("small", b"x"), ("large", DATA)):
+        put(key, data, "--part-size", "5MiB", "--multipart-threshold", "5MiB", bucket="locked")
+        version = call("s3.head", "--bucket", "locked", "--key", key)["version_id"]
+        fails(4, "call", "s3.delete", "--bucket", "locked", "--key", key, "--version-id", version, saying="AccessDenied")
+        call("s3.delete", "--bucket", "locked", "--key", key)
+        done = run("call", "s3.get", "--bucket", "locked", "--key", key, "--version-id", version, "--file", "-")
+        assert done.stdout == data, done.stderr
+
+
 def test_lifecycle_and_tags():
     if NAME not in ("moto", "localstack"):
         return
