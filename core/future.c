@@ -124,7 +124,7 @@ void dowel_future_run(dowel_future *future) {
     if (rc)
         dowel_run_failed_early(future->run, &error);
     else
-        rc = dowel_run_execute(future->run, &result, &error);
+        rc = dowel_run_by_key(future->run, &result, &error);
 
     dowel_pool *pool = future->pool;
     pthread_mutex_lock(&pool->lock);
@@ -203,7 +203,11 @@ void dowel_future_cancel(dowel_future *future) {
 }
 
 const char *dowel_future_run_id(const dowel_future *future) {
-    return future->run->id;
+    if (!future->run->key) return future->run->id;
+    pthread_mutex_lock(&future->pool->lock);
+    bool known = future->state == FUTURE_DONE;
+    pthread_mutex_unlock(&future->pool->lock);
+    return known ? future->run->id : "";
 }
 
 void dowel_future_free(dowel_future *future) {

@@ -106,7 +106,7 @@ void dowel_history_start(dowel_run *run, const char *state) {
         DOWEL_VALUES(DOWEL_TEXT(run->id), DOWEL_TEXT(run->parent ? run->parent->id : NULL),
                      DOWEL_TEXT(run->flow ? "flow" : "task"), DOWEL_TEXT(run->task->name), DOWEL_TEXT(run->name),
                      DOWEL_TEXT(state), DOWEL_INTEGER(run->attempt), DOWEL_INTEGER(now), DOWEL_INTEGER(now),
-                     DOWEL_TEXT(text), DOWEL_TEXT(process), DOWEL_TEXT(run->options.run_key), DOWEL_TEXT(policy_text),
+                     DOWEL_TEXT(text), DOWEL_TEXT(process), DOWEL_TEXT(run->key), DOWEL_TEXT(policy_text),
                      DOWEL_INTEGER(whole), DOWEL_TEXT(folder)));
     free(policy_text);
     free(text);

@@ -33,10 +33,13 @@ int dowel_runs_result(dowel *d, const char *part, json_t **result, dowel_error *
     int rc = dowel_history_acquire(d, &db, err);
     if (rc) return rc;
     rc = dowel_find_run_id(db, part, id, err);
+    if (rc) {
+        dowel_database_release(d, db);
+        return rc;
+    }
     dowel_rows *rows;
-    if (!rc)
-        rc = dowel_db_query(db, "SELECT storage, storage_key, state FROM runs WHERE id = $1",
-                            DOWEL_VALUES(DOWEL_TEXT(id)), &rows, err);
+    rc = dowel_db_query(db, "SELECT storage, storage_key, state FROM runs WHERE id = $1", DOWEL_VALUES(DOWEL_TEXT(id)),
+                        &rows, err);
     if (!rc) {
         rc = dowel_rows_next(rows, err);
         if (rc == 1) {
@@ -50,7 +53,7 @@ int dowel_runs_result(dowel *d, const char *part, json_t **result, dowel_error *
     dowel_database_release(d, db);
     dowel_block *block = NULL;
     if (!rc && (!storage || !key)) {
-        rc = dowel_fail(err, DOWEL_E_NOT_FOUND, "run %s (%s) kept no result", id, state ? state : "");
+        rc = dowel_fail(err, DOWEL_E_NOT_FOUND, "the run is %s and kept none", state ? state : "");
         dowel_error_hint(err, "ask for it when it runs: persist_result and result_storage");
     }
     const dowel_resolver *resolver = dowel_get_resolver(d);

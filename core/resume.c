@@ -79,9 +79,13 @@ static int claim(dowel_db *db, const record *r, bool take_over, dowel_error *err
     return rc;
 }
 
-static void adopt(dowel_run *run, const record *r) {
+static void take_id(dowel_run *run, const record *r) {
     memcpy(run->id, r->id, sizeof run->id);
     if (run->options.run_id) memcpy(run->options.run_id, r->id, sizeof r->id);
+}
+
+static void adopt(dowel_run *run, const record *r) {
+    take_id(run, r);
     run->attempts_before = (int)r->attempts;
     run->resumed = true;
 }
@@ -98,7 +102,7 @@ int dowel_resume_by_key(dowel_run *run, json_t **result, dowel_error *err) {
     rc = read_record(db,
                      "SELECT " COLUMNS " FROM runs WHERE run_key = $1 AND task = $2 ORDER BY created DESC, id DESC "
                      "LIMIT 1",
-                     run->options.run_key, run->task->name, &r, err);
+                     run->key, run->task->name, &r, err);
     int outcome = 0;
     if (rc == 1) {
         bool whole;
@@ -108,7 +112,7 @@ int dowel_resume_by_key(dowel_run *run, json_t **result, dowel_error *err) {
             rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
         else if (strcmp(args, r.args)) {
             rc = dowel_fail(err, DOWEL_E_INVALID, "run key \"%.100s\" belongs to a run of %s with other arguments (%s)",
-                            run->options.run_key, r.task, r.id);
+                            run->key, r.task, r.id);
             dowel_error_hint(err, "give another key, or the same arguments; `dowel runs show %.8s` tells them", r.id);
         } else if (strcmp(r.state, "completed") != 0) {
             rc = claim(db, &r, run->options.take_over, err);
@@ -122,7 +126,13 @@ int dowel_resume_by_key(dowel_run *run, json_t **result, dowel_error *err) {
         free(args);
     }
     dowel_database_release(d, db);
-    if (!rc && outcome == 1) rc = dowel_runs_result(d, r.id, result, err);
+    if (!rc && outcome == 1) {
+        take_id(run, &r);
+        if (run->parent)
+            dowel_log(&run->parent->scope, DOWEL_LOG_INFO, "%s: the result of run %s is taken again (run key %s)",
+                      run->name, r.id, run->key);
+        rc = dowel_runs_result(d, r.id, result, err);
+    }
     clear(&r);
     return rc ? rc : outcome;
 }

@@ -16,6 +16,7 @@ struct dowel_run {
     const char *const *delays;
     char id[DOWEL_RUN_ID_SIZE];
     char *name;
+    char *key; /* the run key; NULL: none */
     int attempt;
     int attempts_before;     /* of a resumed run */
     bool resumed;            /* its record is there already */
@@ -36,6 +37,8 @@ void dowel_run_release(dowel_run *run);
 
 /* Attempts the body as the policy says, with history. */
 int dowel_run_execute(dowel_run *run, json_t **result, dowel_error *err);
+/* The same, or, as the run's key says, what an earlier run gave or left. */
+int dowel_run_by_key(dowel_run *run, json_t **result, dowel_error *err);
 /* Records a run that never started. */
 void dowel_run_failed_early(dowel_run *run, const dowel_error *err);
 bool dowel_run_is_cancelled(const dowel_run *run);
@@ -56,8 +59,8 @@ void dowel_history_state(dowel_run *run, const char *state);
 void dowel_history_end(dowel_run *run, const char *state, const dowel_error *err, const char *storage, const char *key);
 void dowel_history_log(dowel_run *run, const char *level, const char *line);
 
-/* Resuming (resume.c). Looks for the newest run of the task with the options' key. 0: run anew. 1: *result is a completed run's. 2: the run has
- * taken over an earlier one's id. */
+/* Resuming (resume.c). Looks for the newest run of the task with the run's key. 0: run anew. 1: *result is a completed run's, whose id the run has now.
+ * 2: the run goes on with an earlier one, whose id it has now. */
 int dowel_resume_by_key(dowel_run *run, json_t **result, dowel_error *err);
 
 /* Persisted results (persist.c) */

@@ -176,3 +176,50 @@ int dowel_runs_show(dowel *d, const char *part, json_t **run, dowel_error *err) 
         *run = shown;
     return rc;
 }
+
+/* Those whose process died: their record does not say so. */
+static int forget_crashed(dowel_db *db, int64_t before, int64_t *count, dowel_error *err) {
+    dowel_rows *rows;
+    json_t *gone = json_array();
+    int rc = gone ? dowel_db_query(db, "SELECT id, process FROM runs WHERE ended IS NULL AND created < $1",
+                                   DOWEL_VALUES(DOWEL_INTEGER(before)), &rows, err)
+                  : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (rc) {
+        json_decref(gone);
+        return rc;
+    }
+    while ((rc = dowel_rows_next(rows, err)) == 1)
+        if (dowel_process_is_gone(dowel_rows_text(rows, 1)))
+            json_array_append_new(gone, json_string(dowel_rows_text(rows, 0)));
+    dowel_rows_free(rows);
+    for (size_t i = 0; !rc && i < json_array_size(gone); i++) {
+        rc = dowel_db_exec(db, "DELETE FROM runs WHERE id = $1 AND ended IS NULL",
+                           DOWEL_VALUES(DOWEL_TEXT(json_string_value(json_array_get(gone, i)))), NULL, err);
+        ++*count;
+    }
+    json_decref(gone);
+    return rc;
+}
+
+int dowel_runs_prune(dowel *d, int64_t before, bool dry_run, int64_t *count, dowel_error *err) {
+    dowel_db *db;
+    int64_t crashed = 0, ended = 0;
+    int rc = dowel_history_acquire(d, &db, err);
+    if (rc) return rc;
+    rc = dowel_db_begin(db, err);
+    if (!rc) {
+        rc = forget_crashed(db, before, &crashed, err);
+        if (!rc)
+            rc = dowel_db_exec(db,
+                               "DELETE FROM runs WHERE ended < $1 AND NOT EXISTS "
+                               "(SELECT 1 FROM runs AS above WHERE above.id = runs.parent AND above.ended IS NULL)",
+                               DOWEL_VALUES(DOWEL_INTEGER(before)), &ended, err);
+        if (!rc && !dry_run)
+            rc = dowel_db_commit(db, err);
+        else
+            dowel_db_rollback(db);
+    }
+    dowel_database_release(d, db);
+    if (!rc && count) *count = crashed + ended;
+    return rc;
+}

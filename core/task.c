@@ -41,6 +41,9 @@ int dowel_run_new(dowel *d, const dowel_task *task, bool flow, dowel_record *arg
     dowel_new_run_id(r->id);
     if (r->options.run_id) memcpy(r->options.run_id, r->id, sizeof r->id);
     r->name = strdup(r->options.run_name ? r->options.run_name : task->name);
+    if (r->options.run_key && *r->options.run_key && !rc && !(r->key = strdup(r->options.run_key)))
+        rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    r->options.run_key = NULL; /* the caller's, who may be gone when the run begins */
     if (!rc && !r->name) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     if (rc) {
         if (err) snprintf(err->subject, sizeof err->subject, "%s", task->name);
@@ -62,6 +65,7 @@ void dowel_run_release(dowel_run *run) {
     dowel_block_free(run->policy.result_storage);
     dowel_run_release(run->parent);
     free(run->name);
+    free(run->key);
     free(run);
 }
 
@@ -151,16 +155,17 @@ void dowel_run_failed_early(dowel_run *run, const dowel_error *err) {
     dowel_history_end(run, err->code == DOWEL_E_CANCELLED ? "cancelled" : "failed", err, NULL, NULL);
 }
 
+int dowel_run_by_key(dowel_run *run, json_t **result, dowel_error *err) {
+    int rc = run->key ? dowel_resume_by_key(run, result, err) : 0;
+    return rc == 1 ? 0 : rc < 0 ? rc : dowel_run_execute(run, result, err);
+}
+
 static int call(dowel *d, const dowel_task *task, bool flow, dowel_record *record, const dowel_call_options *options,
                 json_t **result, dowel_error *err) {
     dowel_run *run;
     int rc = dowel_run_new(d, task, flow, record, options, &run, err);
     if (rc) return rc;
-    if (run->options.run_key && *run->options.run_key) rc = dowel_resume_by_key(run, result, err);
-    if (rc == 0 || rc == 2)
-        rc = dowel_run_execute(run, result, err);
-    else if (rc == 1)
-        rc = 0;
+    rc = dowel_run_by_key(run, result, err);
     dowel_run_release(run);
     return rc;
 }
@@ -216,7 +221,9 @@ int dowel_submit(dowel *d, const char *name, const void *args, size_t size, cons
                   : dowel_record_copy(args_of(task), args, size, &record, err);
     json_decref(expected);
     if (!rc) rc = dowel_run_new(d, task, false, record, options, &run, err);
-    return rc ? rc : dowel_future_start(run, options, future, err);
+    if (rc) return rc;
+    run->options.run_id = NULL; /* the caller's as well */
+    return dowel_future_start(run, options, future, err);
 }
 
 /* ---- inside a body ---- */

@@ -87,15 +87,18 @@ typedef struct dowel_call_options {
     const dowel_binding *bindings; /* ended by {NULL}; for dowel_submit */
     dowel_future *const *wait_for; /* NULL-terminated; for dowel_submit: start only after these completed */
     const char *run_name;          /* what the history calls the run; NULL: the task's name */
-    char *run_id;                  /* NULL, or room for DOWEL_RUN_ID_SIZE: receives the run's id */
+    char *
+        run_id; /* NULL, or room for DOWEL_RUN_ID_SIZE: receives the id, also when the run fails; with a run key that of the
+                                    * run that was resumed or gave its result. dowel_submit: the id at the start; see dowel_future_run_id */
     /* Called from the task's thread as work gets done; total -1: unknown. */
     void (*progress)(void *context, int64_t done, int64_t total);
     void *progress_context;
     bool (*cancelled)(void *context); /* asked now and then; true cancels the run */
     void *cancelled_context;
     /* A name of this piece of work, such as "nightly-2026-01-31". The newest run of the task with that key is looked for: one that crashed,
-     * failed or was cancelled is resumed under its own id; one that completed and kept its result gives that again; one that is on its way is
-     * CONFLICT; other arguments under the same key are INVALID. NULL: always a new run. For dowel_call, dowel_call_json, dowel_flow_run. */
+     * failed or was cancelled is resumed under its own id; one that completed and kept its result gives that again, and nothing runs; one that is
+     * on its way is CONFLICT; other arguments under the same key are INVALID. NULL: always a new run. Steps of a flow with keys of their own (the
+     * flow's and their name, say) make a flow that was killed go on where it stood when it is run again. */
     const char *run_key;
     bool take_over; /* resume also a run whose process was on another machine and cannot be seen to have ended */
 } dowel_call_options;
@@ -123,6 +126,7 @@ DOWEL_API bool dowel_done(dowel_future *future);
 /* Becomes readable when the future ends (poll(2), any event loop). Owned by the future. -1 when none could be made. */
 DOWEL_API int dowel_future_fd(dowel_future *future);
 DOWEL_API void dowel_future_cancel(dowel_future *future);
+/* Owned by the future. "" while a future with a run key has not ended: whose id it has is known then. */
 DOWEL_API const char *dowel_future_run_id(const dowel_future *future);
 /* Lets go of the future; the task goes on. NULL is allowed. */
 DOWEL_API void dowel_future_free(dowel_future *future);
@@ -190,6 +194,10 @@ DOWEL_API int dowel_runs_show(dowel *d, const char *id, json_t **run, dowel_erro
  * inline, more than 64 KiB) or it is a flow. Of two callers one resumes it. `options` as for dowel_call; its policy is not used. */
 DOWEL_API int dowel_runs_resume(dowel *d, const char *id, const dowel_call_options *options, json_t **result,
                                 dowel_error *err);
+/* Forgets runs that ended before that time (µs since the epoch), and those that began before it and whose process died, with their log lines and
+ * remembered handles: they cannot be resumed any more. What is on its way stays, with what it called; kept results stay in their storage. *count
+ * (may be NULL): how many. `dry_run`: only counts. */
+DOWEL_API int dowel_runs_prune(dowel *d, int64_t before, bool dry_run, int64_t *count, dowel_error *err);
 /* Reads a persisted result back from its storage. */
 DOWEL_API int dowel_runs_result(dowel *d, const char *id, json_t **result, dowel_error *err);
 
