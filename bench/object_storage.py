@@ -4,7 +4,7 @@
 Servers: versitygw (S3, verifies every signature) and fake-gcs-server (Cloud Storage), both here, both on disk. The tools take turns within a
 round, so that a machine that is busy for a while is busy for all; medians over the rounds. Columns: wall seconds, processor seconds, peak MiB, and the
 ratio of dowel to the best other tool (below 1: dowel is better). curl fetches or sends one stream without any checksum: the limit of that.
-A tool that is not installed is left out and named.
+rclone is told to copy what is there already, as the others do. A tool that is not installed is left out and named.
 """
 import argparse
 import json
@@ -106,7 +106,7 @@ class Bench:
                          [tools.get("s5cmd"), "cp", *((path + "/" if many else path, place + "/" if many else place) if up else
                                                       (place + "/*" if many else place, path + "/" if many else path))],
                 "rclone": [tools.get("rclone"), "lsf", "-R", "--files-only", "--fast-list", remote + key] if listed else
-                          [tools.get("rclone"), "copy" if many else "copyto", "--transfers", "32", "--s3-upload-concurrency", "8",
+                          [tools.get("rclone"), "copy" if many else "copyto", "--ignore-times", "--transfers", "32", "--s3-upload-concurrency", "8",
                            *((path, remote + key) if up else (remote + key, path))],
                 "aws": [tools.get("aws"), "s3", "ls", "--recursive", place + "/"] if listed else
                        [tools.get("aws"), "s3", "cp", "--only-show-errors", *(["--recursive"] if many else []),
@@ -143,7 +143,7 @@ class Bench:
             place = f"gs://bench/{key}"
             table = {
                 "dowel": [self.options.dowel, "cp", *(["-r"] if many else []), *((path, place) if up else (place, path))],
-                "rclone": [tools.get("rclone"), "copy" if many else "copyto", "--transfers", "32",
+                "rclone": [tools.get("rclone"), "copy" if many else "copyto", "--ignore-times", "--transfers", "32",
                            *((path, remote + key) if up else (remote + key, path))],
                 "obstore": [os.path.join(PEERS, "python3"), os.path.join(HERE, "peer_obstore.py"), "gs", url, operation, "bench", key, path or ""],
                 "curl": [curl, "-fsS", *(["-X", "POST", "-T", path, f"{url}/upload/storage/v1/b/bench/o?uploadType=media&name={key}"] if up else
