@@ -18,7 +18,8 @@ last step repeats; it also empties the log of NAME. Members of a step, all optio
     truncate           the connection is closed in good order after so many bytes of the answer's body
     endless            true: the body is sent again and again, until the client hangs up
     stall              after so many bytes of the answer's body nothing comes until the client hangs up
-    read               only so many bytes of the request's body are read before the answer, or reset, and then a close
+    read               only so many bytes of the request's body are read before the answer, or reset, and then a close: as servers close that want
+                       their answer to be read, what still comes is thrown away
     drop               true: the answer promises to keep the connection, which is then closed
 
 GET /_log/NAME gives what was asked for, in order: [{"method", "path" (with query), "headers": {lower-case name: value},
@@ -191,6 +192,8 @@ class Handler(BaseHTTPRequestHandler):
         partly = step.get("read") is not None
         if cut is None:
             self.answer(status, body, headers, close=partly, head_only=self.command == "HEAD")
+            if partly:
+                self.linger()
             if step.get("drop"):
                 self.close_connection = True
             return
@@ -211,6 +214,16 @@ class Handler(BaseHTTPRequestHandler):
         try:
             while True:
                 self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+        except OSError:
+            pass
+
+    def linger(self):
+        """A close with something unread would be a reset, which can overtake the answer."""
+        self.wfile.flush()
+        try:
+            self.connection.shutdown(socket.SHUT_WR)
+            while self.connection.recv(PIECE):
+                pass
         except OSError:
             pass
 
