@@ -30,6 +30,10 @@ int dowel_aws_keys_origin(dowel_aws_keys *keys, dowel_error *err, const char *fo
 int dowel_aws_keys_parse(const char *text, size_t size, const char *token, const char *origin, dowel_aws_keys *keys,
                          dowel_error *err);
 
+/* Certificates that the service is trusted by: as the settings have them, or those of a block (NULL: the default chain). */
+void dowel_aws_trust(dowel_http_request *request, const dowel_aws_settings *settings);
+int dowel_aws_trust_of(dowel *d, dowel_http_request *request, dowel_block *credentials, dowel_error *err);
+
 /* Signs with these keys. */
 int dowel_aws_sign(dowel *d, dowel_http_request *request, const dowel_aws_keys *keys, const char *region,
                    const char *service, dowel_error *err);

@@ -123,6 +123,7 @@ int dowel_aws_authorize(dowel *d, dowel_http_request *request, void *context, bo
     char *refused = again ? keys_used(request) : NULL;
     int rc = dowel_aws_keys_after(d, signing->credentials, refused, again, &keys, err);
     dowel_aws_drop(refused);
+    if (!rc) rc = dowel_aws_trust_of(d, request, signing->credentials, err);
     if (!rc && !keys.anonymous) rc = dowel_aws_sign(d, request, &keys, signing->region, signing->service, err);
     dowel_aws_keys_clear(&keys);
     return rc;

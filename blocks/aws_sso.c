@@ -36,8 +36,18 @@ static int attempts(dowel *d, void *settings) {
     return dowel_aws_find_attempts(d, settings);
 }
 
-static const dowel_http_service portal = {
-    .name = "IAM Identity Center", .retry = retry, .backoff = 0.2, .explain = explain, .attempts = attempts};
+static int authorize(dowel *d, dowel_http_request *request, void *settings, bool again, dowel_error *err) {
+    (void)d, (void)again, (void)err;
+    dowel_aws_trust(request, settings);
+    return 0;
+}
+
+static const dowel_http_service portal = {.name = "IAM Identity Center",
+                                          .retry = retry,
+                                          .backoff = 0.2,
+                                          .authorize = authorize,
+                                          .explain = explain,
+                                          .attempts = attempts};
 
 /* ---- the token's file, as the AWS CLI writes it ---- */
 

@@ -49,6 +49,7 @@ typedef struct by_keys {
 static int authorize_with_keys(dowel *d, dowel_http_request *request, void *context, bool again, dowel_error *err) {
     (void)again;
     const by_keys *by = context;
+    dowel_aws_trust(request, by->settings);
     return by->keys ? dowel_aws_sign(d, request, by->keys, by->region, "sts", err) : 0;
 }
 

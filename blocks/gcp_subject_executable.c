@@ -1,19 +1,15 @@
 /* An external account whose subject token a program prints (AIP-4117). Only where the environment allows it, since whoever writes the
  * credentials file chooses the program. */
-#define _GNU_SOURCE /* pipe2 */
+#define _GNU_SOURCE /* environ */
 #include "gcp.h"
+#include "program.h"
 #include "sealing.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -110,112 +106,6 @@ static char **make_environment(const dowel_gcp_identity *id, const char *email, 
     return NULL;
 }
 
-/* ---- running it ---- */
-
-typedef struct running {
-    pid_t pid;
-    int out;
-    int64_t deadline; /* ms */
-} running;
-
-static int64_t now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-static int start(char **words, char **environment, running *r) {
-    int ends[2];
-    posix_spawn_file_actions_t files;
-    posix_spawnattr_t attributes;
-    sigset_t none;
-    if (pipe2(ends, O_CLOEXEC)) return errno;
-    sigemptyset(&none);
-    posix_spawn_file_actions_init(&files);
-    posix_spawnattr_init(&attributes);
-    posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_adddup2(&files, ends[1], STDOUT_FILENO);
-    posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setpgroup(&attributes, 0); /* its own group, so that what it starts can be ended too */
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
-    int why = posix_spawnp(&r->pid, words[0], &files, &attributes, words, environment);
-    posix_spawnattr_destroy(&attributes);
-    posix_spawn_file_actions_destroy(&files);
-    close(ends[1]);
-    if (why)
-        close(ends[0]);
-    else
-        r->out = ends[0];
-    return why;
-}
-
-static int check_time(dowel *d, const running *r, dowel_error *err) {
-    int rc = dowel_check(d, err);
-    if (rc || now() < r->deadline) return rc;
-    rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "the program did not end in time");
-    dowel_error_hint(err, "timeout_millis in credential_source.executable says how long it may take");
-    return rc;
-}
-
-static int collect(dowel *d, const running *r, char **text, dowel_error *err) {
-    char *bytes = malloc(LARGEST + 1);
-    size_t got = 0;
-    int rc = bytes ? 0 : no_memory(err);
-    while (!rc && !(rc = check_time(d, r, err))) {
-        struct pollfd wait = {.fd = r->out, .events = POLLIN};
-        if (poll(&wait, 1, 100) <= 0) continue;
-        ssize_t n = read(r->out, bytes + got, LARGEST - got);
-        if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-        if (n <= 0) break;
-        got += (size_t)n;
-        if (got == LARGEST) rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "the program prints too much");
-    }
-    if (!rc) {
-        bytes[got] = 0;
-        *text = bytes;
-        return 0;
-    }
-    if (bytes) OPENSSL_cleanse(bytes, got);
-    free(bytes);
-    return rc;
-}
-
-/* Output may end before the program does. */
-static int await_end(dowel *d, const running *r, int *status, dowel_error *err) {
-    int rc = 0;
-    while (!rc) {
-        pid_t ended = waitpid(r->pid, status, WNOHANG);
-        if (ended == r->pid || (ended < 0 && errno != EINTR)) return 0;
-        rc = check_time(d, r, err);
-        if (!rc) rc = dowel_sleep(d, 0.01, err);
-    }
-    return rc;
-}
-
-static int run(dowel *d, char **words, char **environment, int64_t timeout, char **text, dowel_error *err) {
-    running r = {.deadline = now() + timeout};
-    int status = 0, why = start(words, environment, &r);
-    if (why) return dowel_fail(err, DOWEL_E_CREDENTIALS, "%s cannot be started: %s", words[0], strerror(why));
-    int rc = collect(d, &r, text, err);
-    close(r.out);
-    if (!rc) rc = await_end(d, &r, &status, err);
-    if (rc) {
-        kill(-r.pid, SIGKILL);
-        waitpid(r.pid, &status, 0);
-    } else if (!WIFEXITED(status) || WEXITSTATUS(status)) {
-        rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "%s ended with %s %d", words[0],
-                        WIFEXITED(status) ? "status" : "signal",
-                        WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
-        dowel_error_hint(err, "run it by hand to see what it says");
-    }
-    if (rc) {
-        dowel_gcp_wipe(*text);
-        *text = NULL;
-    }
-    return rc;
-}
-
 /* ---- what it says ---- */
 
 typedef enum verdict { GOOD, STALE, BAD } verdict; /* STALE: well-formed, but no token to use */
@@ -294,13 +184,24 @@ static int ask(dowel *d, const dowel_gcp_identity *id, const json_t *executable,
         return dowel_fail(err, DOWEL_E_CREDENTIALS, "credential_source.executable.command is not a command line");
     size_t added = 0;
     char **environment = make_environment(id, email, &added);
-    int rc = environment ? run(d, words, environment, timeout ? timeout : TIMEOUT, &text, err) : no_memory(err);
-    json_t *answer = text && *text ? json_loads(text, 0, NULL) : NULL;
-    if (!rc && text && !*text && file) answer = read_output(file);
+    const dowel_program program = {
+        .words = words,
+        .environment = environment,
+        .largest = LARGEST,
+        .limit = (double)(timeout ? timeout : TIMEOUT) / 1000,
+        .late = "timeout_millis in credential_source.executable says how long it may take",
+        .quiet = true,
+    };
+    size_t size = 0;
+    int rc = environment ? dowel_program_run(d, &program, &text, &size, err) : no_memory(err);
+    if (rc) dowel_error_prefix(err, "%s: ", words[0]);
+    json_t *answer = !rc && size ? json_loadb(text, size, 0, NULL) : NULL;
+    if (!rc && !size && file) answer = read_output(file);
     if (!rc && !answer) rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "%s answered with no JSON", words[0]);
     if (!rc && read_response(answer, token, err) != GOOD) rc = err ? err->code : DOWEL_E_CREDENTIALS;
     dowel_json_cleanse(answer);
-    dowel_gcp_wipe(text);
+    if (text) OPENSSL_cleanse(text, size);
+    free(text);
     for (size_t i = 0; i < added && environment; i++) free(environment[i]);
     free(environment);
     free_words(words);

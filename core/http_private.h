@@ -46,6 +46,7 @@ struct dowel_http_request {
     int accept_count;
     bool idempotent, secret_url, secret_body, patient, direct;
     double timeout;
+    char *authorities;
     bool progress;
     int64_t progress_offset, progress_total;
     char problem[160]; /* the first failure of a setter */

@@ -209,6 +209,13 @@ void dowel_http_direct(dowel_http_request *r) {
     if (r) r->direct = true;
 }
 
+void dowel_http_authorities(dowel_http_request *r, const char *path) {
+    if (!r) return;
+    free(r->authorities);
+    r->authorities = path ? strdup(path) : NULL;
+    if (path && !r->authorities) problem(r, "out of memory");
+}
+
 void dowel_http_progress(dowel_http_request *r, int64_t offset, int64_t total) {
     if (!r) return;
     r->progress = true;
@@ -223,6 +230,7 @@ void dowel_http_free(dowel_http_request *r) {
     dowel_text_free(&r->url);
     dowel_text_free(&r->body);
     dowel_headers_free(&r->headers);
+    free(r->authorities);
     free(r);
 }
 

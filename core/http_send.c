@@ -243,6 +243,7 @@ static int perform(flight *f, bool *sent) {
         .source_size = r->source ? dowel_source_size(r->source) : 0,
         .patient = r->patient,
         .direct = r->direct,
+        .authorities = r->authorities,
         .once = !r->idempotent,
         .secret_headers = r->headers.secret,
         .secret_url = r->secret_url,

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #define IDLE_HANDLES 32
 
@@ -109,6 +110,12 @@ static int tick(void *context, curl_off_t down_total, curl_off_t down, curl_off_
     if (!c->exchange->on_tick(c->exchange, (int64_t)up)) return 0;
     c->failed = DOWEL_E_CANCELLED;
     return 1;
+}
+
+/* Programs that this process starts are not to hold its connections. */
+static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address) {
+    (void)context, (void)purpose;
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 static void end_handle(handle h) {
@@ -230,7 +237,8 @@ static int explain(call *c, CURLcode code) {
     }
     case CURLE_SSL_CACERT_BADFILE: {
         int rc = dowel_fail(c->err, DOWEL_E_IO, "the file of trusted certificates cannot be read: %s", said);
-        dowel_error_hint(c->err, "correct SSL_CERT_FILE or AWS_CA_BUNDLE");
+        dowel_error_hint(c->err, c->exchange->authorities ? "correct the setting of the credentials that names it"
+                                                          : "correct SSL_CERT_FILE");
         return rc;
     }
     case CURLE_OPERATION_TIMEDOUT: return dowel_fail(c->err, DOWEL_E_TIMEOUT, "no answer in time: %s", said);
@@ -256,6 +264,7 @@ static int perform(dowel_transport *base, dowel *d, dowel_exchange *x, dowel_err
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, open_socket);
     curl_easy_setopt(curl, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, c.reason);
@@ -280,8 +289,7 @@ static int perform(dowel_transport *base, dowel *d, dowel_exchange *x, dowel_err
     if (x->timeout > 0) curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)(x->timeout * 1000) + 1);
     /* On a kept connection that died, libcurl would send the request a second time by itself. */
     if (x->once) curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
-    const char *authorities = getenv("SSL_CERT_FILE");
-    if (!authorities || !*authorities) authorities = getenv("AWS_CA_BUNDLE");
+    const char *authorities = x->authorities ? x->authorities : getenv("SSL_CERT_FILE");
     if (authorities && *authorities) curl_easy_setopt(curl, CURLOPT_CAINFO, authorities);
     set_body(curl, x, &c);
 

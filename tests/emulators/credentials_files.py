@@ -14,7 +14,8 @@ import json, os, sys, time
 here = os.path.dirname(os.path.abspath(__file__))
 told = {{k: v for k, v in os.environ.items() if k.startswith("GOOGLE_EXTERNAL_ACCOUNT_")}}
 with open(os.path.join(here, "told.json"), "w") as file:
-    json.dump({{"arguments": sys.argv[1:], "told": told}}, file)
+    files = [os.readlink(link.path) for link in os.scandir("/proc/self/fd") if os.path.lexists(link.path)]
+    json.dump({{"arguments": sys.argv[1:], "told": told, "files": files}}, file)
 mode = sys.argv[1]
 if mode == "sleep":
     time.sleep(60)

@@ -159,8 +159,17 @@ def test_what_programs_leave():
         ask("open")
         os.symlink("/dev/zero", OUTPUT)
         ask.fails("token", source("nothing"), "no JSON")
-        ask.fails("token", source("endless"), "prints too much")
+        ask.fails("token", source("endless"), "prints more than 1024 KiB")
         os.remove(OUTPUT)
+
+
+def test_programs_inherit_nothing():
+    """Not the connections that are kept, nor databases."""
+    with Ask(GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES="1") as ask:
+        assert principal(ask, "service-account.json") and principal(ask, "external-executable-good.json") == WORKLOAD
+    with open(os.path.join(KEYS, "sources/told.json")) as file:
+        files = json.load(file)["files"]
+    assert files.count("/dev/null") == 2 and not [name for name in files if name.startswith("socket:") or name.endswith(".db")], files
 
 
 def test_machine_past_dead_proxy():

@@ -96,6 +96,8 @@ DOWEL_API void dowel_http_timeout(dowel_http_request *request, double seconds);
 DOWEL_API void dowel_http_patient(dowel_http_request *request);
 /* For services of this machine (metadata): never through a proxy. */
 DOWEL_API void dowel_http_direct(dowel_http_request *request);
+/* A file of certificates (PEM, copied) of those authorities that the server is trusted by; NULL: SSL_CERT_FILE's, else the system's. */
+DOWEL_API void dowel_http_authorities(dowel_http_request *request, const char *path);
 /* Progress of the body (upload) or the answer (download) is reported with dowel_progress; `offset` and `total` place it in the
  * whole transfer. */
 DOWEL_API void dowel_http_progress(dowel_http_request *request, int64_t offset, int64_t total);
@@ -144,8 +146,9 @@ typedef struct dowel_exchange {
     int64_t source_size;  /* -1: chunked */
     double timeout;       /* seconds, 0: none */
     bool patient;
-    bool direct; /* not through a proxy */
-    bool once;   /* must not be repeated by the transport on its own */
+    bool direct;             /* not through a proxy */
+    const char *authorities; /* a file of certificates; NULL: as anybody */
+    bool once;               /* must not be repeated by the transport on its own */
     /* For whoever writes exchanges down: what is a secret in them. */
     const bool *secret_headers; /* one for each of headers; may be NULL */
     bool secret_url, secret_body;
