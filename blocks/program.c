@@ -88,7 +88,7 @@ static int start(running *r, dowel_error *err) {
 
 static int check_time(dowel *d, const running *r, dowel_error *err) {
     int rc = dowel_check(d, err);
-    if (rc || !r->deadline || now() < r->deadline) return rc;
+    if (rc || r->deadline <= 0 || now() < r->deadline) return rc;
     rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "it did not end in time");
     dowel_error_hint(err, "%s", r->program->late);
     return rc;

@@ -38,7 +38,7 @@ static int run(world *w, const char *command, dowel_program program, char **text
     snprintf(line, sizeof line, "cd %s; %s", w->folder, command);
     char *const words[] = {(char[]){"/bin/sh"}, (char[]){"-c"}, line, NULL};
     program.words = words;
-    if (!program.limit) program.limit = 60;
+    if (program.limit <= 0) program.limit = 60;
     if (!program.largest) program.largest = 1024;
     program.late = "patience";
     *text = NULL;
