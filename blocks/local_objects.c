@@ -124,8 +124,9 @@ static int pour(dowel *d, dowel_source *from, dowel_sink *to, dowel_error *err) 
     return rc;
 }
 
-static int get(dowel *d, dowel_block *block, const char *name, const char *version, dowel_sink *to, dowel_error *err) {
-    (void)version;
+static int get(dowel *d, dowel_block *block, const char *name, const char *version, const dowel_object_parts *parts,
+               dowel_sink *to, dowel_error *err) {
+    (void)version, (void)parts;
     dowel_source *from;
     int rc = source(d, block, name, &from, NULL, NULL, err);
     if (rc) return rc;

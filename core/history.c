@@ -65,7 +65,9 @@ char *dowel_history_args(const dowel_run *run, bool *whole) {
     *whole = true;
     if (!run->task->args) return strdup("{}");
     for (const dowel_field *field = run->task->args->fields; field->name; field++)
-        if (field->kind == DOWEL_POINTER && *(void *const *)((const char *)data + field->offset)) *whole = false;
+        if (field->kind == DOWEL_POINTER && !(field->flags & DOWEL_WATCHING) &&
+            *(void *const *)((const char *)data + field->offset))
+            *whole = false;
     json_t *masked = dowel_fields_encode(run->task->args, data, DOWEL_SECRETS_MASKED);
     json_t *shown = dowel_fields_encode(run->task->args, data, DOWEL_SECRETS_OMITTED);
     if (!json_equal(masked, shown)) *whole = false;

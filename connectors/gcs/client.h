@@ -51,8 +51,10 @@ json_t *dowel_gcs_relative(const dowel_gcs_client *client, const char *name);
 const char *dowel_gcs_without_folder(const dowel_gcs_client *client, const char *name);
 /* What tasks give of an object's resource. New reference. */
 json_t *dowel_gcs_describe(const dowel_gcs_client *client, const json_t *resource);
-/* The same for dowel/objects.h; borrows from the resource. */
+/* The same for dowel/objects.h; borrows from the resource. An object that has metadata is not `described` until that is asked for. */
 void dowel_gcs_object(const dowel_gcs_client *client, const json_t *resource, dowel_object *object);
+/* Its metadata, which borrows from the resource too; newly allocated. */
+int dowel_gcs_object_metadata(const json_t *resource, dowel_object *object, dowel_pair **metadata, dowel_error *err);
 /* The members of a resource that dowel_gcs_describe and dowel_gcs_object read: the parameter `fields`. */
 extern const char dowel_gcs_object_members[];
 /* Metadata under which the time of a file is kept. NULL-terminated pairs with room for `text`; 0: none. */

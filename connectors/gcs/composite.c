@@ -18,6 +18,7 @@ typedef struct part {
     char *name; /* relative to the folder */
     char generation[32];
     uint64_t crc;
+    bool begun;
 } part;
 
 typedef struct composite {
@@ -142,6 +143,7 @@ static int put_part(dowel *d, void *context, int64_t index, dowel_error *err) {
     dowel_gcs_client c = *u->client;
     c.d = d;
     c.last_wins = true; /* nobody else writes under this name */
+    p->begun = true;
     int64_t offset = index * u->part_size, left = u->total - offset;
     int64_t size = left < u->part_size ? left : u->part_size;
     dowel_source *source = NULL;
@@ -195,15 +197,26 @@ static bool is_done(const composite *u, json_t **resource) {
     return same;
 }
 
-static void clean_up(const composite *u) {
+/* Removes the parts; `lost`: only those of which no answer came. */
+static int remove_parts(const composite *u, dowel_gcs_client *c, bool lost, size_t *count, dowel_error *err) {
     const char *names[MOST_PARTS];
+    *count = 0;
+    for (int64_t i = 0; i < u->count; i++) {
+        const part *p = &u->parts[i];
+        if (p->name && (!lost || (p->begun && !*p->generation))) names[(*count)++] = p->name;
+    }
+    return dowel_gcs_remove(c, names, *count, NULL, NULL, err);
+}
+
+static void clean_up(const composite *u) {
     size_t count = 0;
     dowel_gcs_client c = *u->client;
     dowel_error err;
     c.d = dowel_cleanup(c.d);
-    for (int64_t i = 0; i < u->count; i++)
-        if (u->parts[i].name) names[count++] = u->parts[i].name;
-    if (dowel_gcs_remove(&c, names, count, NULL, NULL, &err))
+    /* What was sent whole may be stored only after we hung up: those are removed once more, a little later. */
+    remove_parts(u, &c, true, &count, &err);
+    if (count) dowel_sleep(c.d, 0.5, &err);
+    if (remove_parts(u, &c, false, &count, &err))
         dowel_log(c.d, DOWEL_LOG_WARNING,
                   "%s: parts of the upload are left (%s): %s; gcs.abort_stale removes them later", u->args->name,
                   DOWEL_GCS_PART_MARK, err.message);

@@ -58,18 +58,24 @@ static int stat(dowel *d, dowel_block *block, const char *name, const char *vers
     rc = dowel_http_fetch_json(d, r, &resource, err);
     if (!rc) {
         dowel_object object;
+        dowel_pair *metadata;
         dowel_gcs_object(&c, resource, &object);
-        rc = visit(context, &object, err);
+        rc = dowel_gcs_object_metadata(resource, &object, &metadata, err);
+        if (!rc) rc = visit(context, &object, err);
+        free(metadata);
     }
     json_decref(resource);
     return rc;
 }
 
-static int get(dowel *d, dowel_block *block, const char *name, const char *version, dowel_sink *sink,
-               dowel_error *err) {
+static int get(dowel *d, dowel_block *block, const char *name, const char *version, const dowel_object_parts *parts,
+               dowel_sink *sink, dowel_error *err) {
     dowel_gcs_client c;
     int rc = open_bucket(d, block, &c, err);
-    const dowel_gcs_download_args args = {.name = name, .generation = version, .part_size = 16 << 20, .concurrency = 4};
+    const dowel_gcs_download_args args = {.name = name,
+                                          .generation = version,
+                                          .part_size = parts && parts->size ? parts->size : 16 << 20,
+                                          .concurrency = parts && parts->concurrency ? parts->concurrency : 4};
     return rc ? rc : dowel_gcs_download_sink(&c, &args, sink, NULL, NULL, err);
 }
 
@@ -98,12 +104,16 @@ static int put(dowel *d, dowel_block *block, const char *name, dowel_source *sou
     const dowel_gcs_upload_args args = {.name = name,
                                         .content_type = options->content_type,
                                         .content_encoding = options->content_encoding,
+                                        .content_language = options->content_language,
+                                        .content_disposition = options->content_disposition,
                                         .cache_control = options->cache_control,
                                         .storage_class = options->storage_class,
                                         .metadata = metadata[0].name ? metadata : NULL,
                                         .if_generation_match = options->if_absent ? "0" : NULL,
                                         .resumable_threshold = 8 << 20,
-                                        .chunk_size = 8 << 20};
+                                        .chunk_size = 8 << 20,
+                                        .part_size = options->parts.size ? options->parts.size : 64 << 20,
+                                        .concurrency = options->parts.concurrency};
     rc = dowel_gcs_upload_source(&c, &args, source, &resource, err);
     if (!rc && visit) {
         dowel_object object;

@@ -109,6 +109,20 @@ static int64_t modified_of(const json_t *resource, bool *own) {
     return time ? time : time_of(resource, "updated");
 }
 
+static bool is_time(const char *name) {
+    return !strcmp(name, MTIME) || !strcmp(name, MTIME_SECONDS);
+}
+
+/* Other than the time that copying programs record. */
+static bool has_metadata(const json_t *resource) {
+    json_t *all = json_object_get(resource, "metadata"), *value;
+    const char *name;
+    json_object_foreach(all, name, value) {
+        if (!is_time(name)) return true;
+    }
+    return false;
+}
+
 static const char *text_of(const json_t *resource, const char *member) {
     const char *text = json_string_value(json_object_get(resource, member));
     return text && *text ? text : NULL;
@@ -139,8 +153,28 @@ void dowel_gcs_object(const dowel_gcs_client *c, const json_t *resource, dowel_o
                              .version = text_of(resource, "generation"),
                              .etag = text_of(resource, "etag"),
                              .content_type = text_of(resource, "contentType"),
-                             .storage_class = text_of(resource, "storageClass")};
+                             .storage_class = text_of(resource, "storageClass"),
+                             .described = !has_metadata(resource),
+                             .content_encoding = text_of(resource, "contentEncoding"),
+                             .content_language = text_of(resource, "contentLanguage"),
+                             .content_disposition = text_of(resource, "contentDisposition"),
+                             .cache_control = text_of(resource, "cacheControl")};
     check_of(resource, object);
+}
+
+int dowel_gcs_object_metadata(const json_t *resource, dowel_object *object, dowel_pair **metadata, dowel_error *err) {
+    json_t *all = json_object_get(resource, "metadata"), *value;
+    const char *name;
+    size_t count = 0;
+    *metadata = calloc(json_object_size(all) + 1, sizeof **metadata);
+    if (!*metadata) return dowel_gcs_no_memory(err);
+    json_object_foreach(all, name, value) {
+        if (is_time(name) || !json_is_string(value)) continue;
+        (*metadata)[count++] = (dowel_pair){name, json_string_value(value)};
+    }
+    object->metadata = count ? *metadata : NULL;
+    object->described = true;
+    return 0;
 }
 
 /* ---- what it is told ---- */

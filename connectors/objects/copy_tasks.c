@@ -25,6 +25,11 @@ static const char *const comparisons[] = {"time", "size", "checksum", NULL};
         {DOWEL_AT(args_t, dry_run), .kind = DOWEL_BOOL, .doc = "Say what would be done, and do nothing."},             \
         {DOWEL_AT(args_t, concurrency), .kind = DOWEL_INT, .fallback = "16", .minimum = 1, .maximum = 64,              \
          .doc = "Objects at a time."},                                                                                 \
+        {DOWEL_AT(args_t, part_size), .kind = DOWEL_SIZE, .minimum = 1, .maximum = 1e15,                               \
+         .doc = "Bytes of a part of a large object; without: what suits the service."},                                \
+        {DOWEL_AT(args_t, part_concurrency), .kind = DOWEL_INT, .minimum = 1, .maximum = 64,                           \
+         .doc = "Parts of one object at a time; without: what suits the service, which to Cloud Storage is one. "      \
+                "More make it parts beside the object that are composed and deleted."},                                \
         DOWEL_CALLER_FIELDS(args_t),                                                                                   \
         {DOWEL_AT(args_t, from_credentials), .kind = DOWEL_STRING, .doc = "Credentials for the source alone."},        \
         {DOWEL_AT(args_t, from_endpoint), .kind = DOWEL_STRING, .doc = "Endpoint of the source alone."},               \
@@ -32,7 +37,7 @@ static const char *const comparisons[] = {"time", "size", "checksum", NULL};
         {DOWEL_AT(args_t, to_credentials), .kind = DOWEL_STRING, .doc = "Credentials for the destination alone."},     \
         {DOWEL_AT(args_t, to_endpoint), .kind = DOWEL_STRING, .doc = "Endpoint of the destination alone."},            \
         {DOWEL_AT(args_t, to_region), .kind = DOWEL_STRING, .doc = "Region of the destination alone."}, {              \
-        DOWEL_AT(args_t, reporter), .kind = DOWEL_POINTER                                                              \
+        DOWEL_AT(args_t, reporter), .kind = DOWEL_POINTER, .flags = DOWEL_WATCHING                                     \
     }
 
 static const dowel_field copy_fields[] = {
@@ -205,7 +210,8 @@ static int run(dowel *d, const args_t *args, bool sync, json_t **result, dowel_e
                                      .content_type = args->content_type,
                                      .cache_control = args->cache_control,
                                      .storage_class = args->storage_class,
-                                     .metadata = args->metadata},
+                                     .metadata = args->metadata,
+                                     .parts = {args->part_size, args->part_concurrency}},
                              .include = args->include,
                              .exclude = args->exclude,
                              .merge = sync,

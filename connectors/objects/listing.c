@@ -42,7 +42,9 @@ static size_t size_of(const char *text) {
 
 dowel_item *dowel_item_of(const dowel_object *object, size_t prefix) {
     dowel_item *item = malloc(sizeof *item + size_of(object->name) + size_of(object->version) + size_of(object->etag) +
-                              size_of(object->content_type) + size_of(object->storage_class) + size_of(object->odd));
+                              size_of(object->content_type) + size_of(object->storage_class) + size_of(object->odd) +
+                              size_of(object->content_encoding) + size_of(object->content_language) +
+                              size_of(object->content_disposition) + size_of(object->cache_control));
     if (!item) return NULL;
     char *at = item->text;
     item->object = *object;
@@ -52,6 +54,12 @@ dowel_item *dowel_item_of(const dowel_object *object, size_t prefix) {
     item->object.content_type = add(&at, object->content_type);
     item->object.storage_class = add(&at, object->storage_class);
     item->object.odd = add(&at, object->odd);
+    item->object.content_encoding = add(&at, object->content_encoding);
+    item->object.content_language = add(&at, object->content_language);
+    item->object.content_disposition = add(&at, object->content_disposition);
+    item->object.cache_control = add(&at, object->cache_control);
+    item->object.metadata = NULL;
+    if (object->metadata) item->object.described = false;
     item->name = item->object.name + prefix;
     return item;
 }

@@ -82,9 +82,9 @@ static void *fetch(void *context) {
     dowel_error error;
     memset(&error, 0, sizeof error);
     dowel_sink *sink = dowel_sink_new(&sink_ops, r);
-    int rc =
-        sink ? r->way->from->objects->get(r->d, r->way->from->block, r->object->name, r->object->version, sink, &error)
-             : dowel_fail(&error, DOWEL_E_NO_MEMORY, "out of memory");
+    int rc = sink ? r->way->from->objects->get(r->d, r->way->from->block, r->object->name, r->object->version,
+                                               &r->way->parts, sink, &error)
+                  : dowel_fail(&error, DOWEL_E_NO_MEMORY, "out of memory");
     dowel_sink_close(sink);
     pthread_mutex_lock(&r->lock);
     r->ended = true;

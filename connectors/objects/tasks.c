@@ -22,7 +22,7 @@ static const dowel_field list_fields[] = {
      .doc = "Most objects to name."},
     DOWEL_GLOB_FIELDS(args_t),
     DOWEL_CALLER_FIELDS(args_t),
-    {DOWEL_AT(args_t, reporter), .kind = DOWEL_POINTER},
+    {DOWEL_AT(args_t, reporter), .kind = DOWEL_POINTER, .flags = DOWEL_WATCHING},
     {0}};
 static const dowel_field remove_fields[] = {
     PLACE("Object or folder."),
@@ -30,7 +30,7 @@ static const dowel_field remove_fields[] = {
     {DOWEL_AT(args_t, dry_run), .kind = DOWEL_BOOL, .doc = "Say what would be removed, and remove nothing."},
     DOWEL_GLOB_FIELDS(args_t),
     DOWEL_CALLER_FIELDS(args_t),
-    {DOWEL_AT(args_t, reporter), .kind = DOWEL_POINTER},
+    {DOWEL_AT(args_t, reporter), .kind = DOWEL_POINTER, .flags = DOWEL_WATCHING},
     {0}};
 static const dowel_field stat_fields[] = {PLACE("Object."), DOWEL_CALLER_FIELDS(args_t), {0}};
 static const char *const methods[] = {"GET", "PUT", "DELETE", "HEAD", NULL};

@@ -32,16 +32,22 @@ static int unchanged(dowel *d, const dowel_place *place, const char *name, const
     return DOWEL_E_CONFLICT;
 }
 
+/* What the caller says of the copy wins over what the source bears. */
 static dowel_object_put_options options_of(const dowel_way *way, const dowel_object *object) {
     return (dowel_object_put_options){.size = sizeof(dowel_object_put_options),
                                       .content_type = way->content_type  ? way->content_type
                                                       : way->from->files ? NULL
                                                                          : object->content_type,
-                                      .cache_control = way->cache_control,
+                                      .content_encoding = object->content_encoding,
+                                      .content_language = object->content_language,
+                                      .content_disposition = object->content_disposition,
+                                      .cache_control = way->cache_control ? way->cache_control : object->cache_control,
                                       .storage_class = way->storage_class,
-                                      .metadata = way->metadata,
+                                      .metadata =
+                                          way->metadata && way->metadata->name ? way->metadata : object->metadata,
                                       .modified = object->modified,
-                                      .if_absent = way->if_absent};
+                                      .if_absent = way->if_absent,
+                                      .parts = way->parts};
 }
 
 /* Into a file: the bytes are verified before it gets its name. */
@@ -56,7 +62,7 @@ static int into_file(dowel *d, const dowel_way *way, const dowel_object *object,
     if (file) options.modified = before->modified;
     rc = way->to->objects->sink(d, way->to->block, to_name, &options, &sink, err);
     if (rc) return rc;
-    rc = from->get(d, way->from->block, object->name, object->version, sink, err);
+    rc = from->get(d, way->from->block, object->name, object->version, &way->parts, sink, err);
     if (!file) before->size = dowel_sink_written(sink);
     if (!rc && file) rc = unchanged(d, way->from, object->name, before, err);
     if (!rc) rc = dowel_sink_commit(sink, err);
@@ -77,6 +83,32 @@ static int from_file(dowel *d, const dowel_way *way, const dowel_object *object,
     return rc ? rc : unchanged(d, way->from, object->name, before, err);
 }
 
+/* From one cloud to another, with all that goes along with it: a listing may not have told that. */
+typedef struct through {
+    dowel *d;
+    const dowel_way *way;
+    const dowel_object *listed;
+    const char *to_name;
+} through;
+
+static int copy_described(void *context, const dowel_object *object, dowel_error *err) {
+    const through *t = context;
+    dowel_object full = *object;
+    /* What was listed is what is copied. */
+    full.name = t->listed->name;
+    full.version = t->listed->version ? t->listed->version : object->version;
+    if (t->listed->modified && !object->own_time) full.modified = t->listed->modified;
+    const dowel_object_put_options options = options_of(t->way, &full);
+    return dowel_pipe_copy(t->d, t->way, &full, t->to_name, &options, err);
+}
+
+static int through_memory(dowel *d, const dowel_way *way, const dowel_object *object, const char *to_name,
+                          dowel_error *err) {
+    through t = {d, way, object, to_name};
+    if (object->described) return copy_described(&t, object, err);
+    return way->from->objects->stat(d, way->from->block, object->name, object->version, copy_described, &t, err);
+}
+
 int dowel_way_copy(dowel *d, const dowel_way *way, const dowel_object *object, const char *to_name, int64_t *size,
                    dowel_error *err) {
     const dowel_objects *from = way->from->objects, *to = way->to->objects;
@@ -91,8 +123,7 @@ int dowel_way_copy(dowel *d, const dowel_way *way, const dowel_object *object, c
     } else if (from->source) {
         rc = from_file(d, way, object, to_name, &seen, err);
     } else {
-        const dowel_object_put_options options = options_of(way, object);
-        rc = dowel_pipe_copy(d, way, object, to_name, &options, err);
+        rc = through_memory(d, way, object, to_name, err);
     }
     *size = seen.size;
     return rc;
@@ -104,7 +135,8 @@ int dowel_way_from_stream(dowel *d, const dowel_way *way, const char *to_name, i
                                               .cache_control = way->cache_control,
                                               .storage_class = way->storage_class,
                                               .metadata = way->metadata,
-                                              .if_absent = way->if_absent};
+                                              .if_absent = way->if_absent,
+                                              .parts = way->parts};
     dowel_source *source;
     state stored = {0, 0};
     int rc = dowel_source_file(way->from->stream, &source, err);
@@ -119,7 +151,7 @@ int dowel_way_to_stream(dowel *d, const dowel_way *way, const char *name, int64_
     dowel_sink *sink;
     int rc = dowel_sink_file(way->to->stream, &sink, err);
     if (rc) return rc;
-    rc = way->from->objects->get(d, way->from->block, name, NULL, sink, err);
+    rc = way->from->objects->get(d, way->from->block, name, NULL, &way->parts, sink, err);
     *size = dowel_sink_written(sink);
     if (!rc) rc = dowel_sink_commit(sink, err);
     dowel_sink_close(sink);

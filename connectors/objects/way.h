@@ -9,6 +9,7 @@ typedef struct dowel_way {
     const char *content_type, *cache_control, *storage_class;
     const dowel_pair *metadata;
     bool if_absent; /* CONFLICT where there is such an object already */
+    dowel_object_parts parts;
 } dowel_way;
 
 /* `object` is what is known of the source: its whole name, size, time, version. *size: bytes that were copied. */

@@ -115,6 +115,8 @@ int dowel_s3_head_object(dowel_s3_client *client, const char *key, const char *v
                          int64_t part, dowel_http_response **response, dowel_error *err);
 /* Borrows from the answer and from `etag`. */
 dowel_object dowel_s3_object_of(const char *name, const dowel_http_response *response, char etag[DOWEL_S3_ETAG_SIZE]);
+/* The user's metadata, with or without the time that copying programs record; borrows from the answer. Newly allocated. */
+dowel_pair *dowel_s3_metadata(const dowel_http_response *response, bool with_time);
 /* Unless it is encrypted with a key of the bucket's or the caller's own, or came in parts. */
 bool dowel_s3_etag_is_md5(const dowel_http_response *response);
 

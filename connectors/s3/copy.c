@@ -94,22 +94,15 @@ static int copy_part(dowel *d, void *context, int64_t index, dowel_error *err) {
 /* What CopyObject would take along by itself. */
 static int described(copying *c, const dowel_http_response *head, dowel_s3_put_args *args, json_t **tags,
                      dowel_error *err) {
-    static const char prefix[] = "x-amz-meta-";
-    size_t count = 0;
-    dowel_header header;
-    for (size_t i = 0; (header = dowel_http_response_header_at(head, i)).name; i++)
-        if (!strncasecmp(header.name, prefix, sizeof prefix - 1)) count++;
-    dowel_pair *metadata = calloc(count + 1, sizeof *metadata);
+    size_t count;
+    dowel_pair *metadata = dowel_s3_metadata(head, true);
     if (!metadata) return no_memory(err);
-    count = 0;
-    for (size_t i = 0; (header = dowel_http_response_header_at(head, i)).name; i++)
-        if (!strncasecmp(header.name, prefix, sizeof prefix - 1))
-            metadata[count++] = (dowel_pair){header.name + sizeof prefix - 1, header.value};
     *args = (dowel_s3_put_args){.key = c->args->to_key,
                                 .metadata = metadata,
                                 .content_type = dowel_http_response_header(head, "Content-Type"),
                                 .content_encoding = dowel_http_response_header(head, "Content-Encoding"),
                                 .cache_control = dowel_http_response_header(head, "Cache-Control"),
+                                .content_language = dowel_http_response_header(head, "Content-Language"),
                                 .content_disposition = dowel_http_response_header(head, "Content-Disposition"),
                                 .storage_class = c->args->storage_class,
                                 .customer_key = c->args->to_customer_key};

@@ -48,10 +48,15 @@ int dowel_s3_check_customer_key(const char *field, const char *key, dowel_error 
 int dowel_s3_check_description(const dowel_s3_put_args *args, dowel_error *err) {
     const struct {
         const char *name, *value;
-    } headers[] = {{"content_type", args->content_type},   {"content_encoding", args->content_encoding},
-                   {"cache_control", args->cache_control}, {"content_disposition", args->content_disposition},
-                   {"storage_class", args->storage_class}, {"acl", args->acl},
-                   {"kms_key_id", args->kms_key_id},       {"if_match", args->if_match}};
+    } headers[] = {{"content_type", args->content_type},
+                   {"content_encoding", args->content_encoding},
+                   {"cache_control", args->cache_control},
+                   {"content_disposition", args->content_disposition},
+                   {"content_language", args->content_language},
+                   {"storage_class", args->storage_class},
+                   {"acl", args->acl},
+                   {"kms_key_id", args->kms_key_id},
+                   {"if_match", args->if_match}};
     for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++)
         if (headers[i].value && !fits_header(headers[i].value))
             return dowel_fail(err, DOWEL_E_INVALID, "field \"%s\": only printable ASCII fits a header",
@@ -135,6 +140,7 @@ int dowel_s3_describe(dowel_http_request *r, const dowel_s3_put_args *args, dowe
     dowel_http_header(r, "Content-Type", args->content_type ? args->content_type : dowel_content_type(args->key));
     dowel_http_header(r, "Content-Encoding", args->content_encoding);
     dowel_http_header(r, "Cache-Control", args->cache_control);
+    dowel_http_header(r, "Content-Language", args->content_language);
     dowel_http_header(r, "Content-Disposition", args->content_disposition);
     dowel_http_header(r, "x-amz-storage-class", args->storage_class);
     dowel_http_header(r, "x-amz-acl", args->acl);
@@ -147,7 +153,7 @@ int dowel_s3_describe(dowel_http_request *r, const dowel_s3_put_args *args, dowe
         snprintf(name, sizeof name, "x-amz-meta-%s", pair->name);
         dowel_http_header(r, name, pair->value);
     }
-    if (args->modified) { /* seconds with a fraction, as rclone writes them */
+    if (args->modified > 0) { /* seconds with a fraction, as rclone writes them */
         char time[48];
         snprintf(time, sizeof time, "%" PRId64 ".%06" PRId64, args->modified / 1000000, args->modified % 1000000);
         dowel_http_header(r, "x-amz-meta-mtime", time);

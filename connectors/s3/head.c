@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 /* "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110, 5.6.7). */
@@ -54,7 +55,11 @@ dowel_object dowel_s3_object_of(const char *name, const dowel_http_response *res
                            .version = dowel_http_response_header(response, "x-amz-version-id"),
                            .etag = dowel_s3_unquoted(dowel_http_response_header(response, "ETag"), etag),
                            .content_type = dowel_http_response_header(response, "Content-Type"),
-                           .storage_class = dowel_http_response_header(response, "x-amz-storage-class")};
+                           .storage_class = dowel_http_response_header(response, "x-amz-storage-class"),
+                           .content_encoding = dowel_http_response_header(response, "Content-Encoding"),
+                           .content_language = dowel_http_response_header(response, "Content-Language"),
+                           .content_disposition = dowel_http_response_header(response, "Content-Disposition"),
+                           .cache_control = dowel_http_response_header(response, "Cache-Control")};
     object.own_time = object.modified != 0;
     if (!object.modified) object.modified = http_date(dowel_http_response_header(response, "Last-Modified"));
     const dowel_s3_checksum *checksum = dowel_s3_checksum_in_headers(response, &check);
@@ -70,6 +75,23 @@ dowel_object dowel_s3_object_of(const char *name, const dowel_http_response *res
     }
     if (dowel_s3_etag_is_md5(response)) dowel_s3_md5_of_etag(&object);
     return object;
+}
+
+dowel_pair *dowel_s3_metadata(const dowel_http_response *response, bool with_time) {
+    static const char prefix[] = "x-amz-meta-";
+    size_t count = 0;
+    dowel_header header;
+    for (size_t i = 0; (header = dowel_http_response_header_at(response, i)).name; i++)
+        if (!strncasecmp(header.name, prefix, sizeof prefix - 1)) count++;
+    dowel_pair *metadata = calloc(count + 1, sizeof *metadata);
+    if (!metadata) return NULL;
+    count = 0;
+    for (size_t i = 0; (header = dowel_http_response_header_at(response, i)).name; i++) {
+        const char *name = header.name + sizeof prefix - 1;
+        if (strncasecmp(header.name, prefix, sizeof prefix - 1)) continue;
+        if (with_time || strcasecmp(name, "mtime")) metadata[count++] = (dowel_pair){name, header.value};
+    }
+    return metadata;
 }
 
 int dowel_s3_head_object(dowel_s3_client *c, const char *key, const char *version, const char *customer_key,

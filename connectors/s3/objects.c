@@ -23,20 +23,28 @@ static int stat_object(dowel *d, dowel_block *block, const char *name, const cha
     if (rc) return rc;
     rc = dowel_s3_head_object(&c, name, version, NULL, 0, &response, err);
     if (!rc) {
-        const dowel_object object = dowel_s3_object_of(name, response, etag);
-        rc = visit(context, &object, err);
+        dowel_object object = dowel_s3_object_of(name, response, etag);
+        dowel_pair *metadata = dowel_s3_metadata(response, false);
+        object.metadata = metadata && metadata->name ? metadata : NULL;
+        object.described = true;
+        rc = metadata ? visit(context, &object, err) : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        free(metadata);
         dowel_http_response_free(response);
     }
     dowel_s3_client_close(&c);
     return rc;
 }
 
-static int get(dowel *d, dowel_block *block, const char *name, const char *version, dowel_sink *sink,
-               dowel_error *err) {
+static int get(dowel *d, dowel_block *block, const char *name, const char *version, const dowel_object_parts *parts,
+               dowel_sink *sink, dowel_error *err) {
     dowel_s3_client c;
     int rc = dowel_s3_client_open(d, block, &c, err);
     if (rc) return rc;
-    const dowel_s3_get_args args = {.bucket = block, .key = name, .version_id = version};
+    const dowel_s3_get_args args = {.bucket = block,
+                                    .key = name,
+                                    .version_id = version,
+                                    .part_size = parts ? parts->size : 0,
+                                    .concurrency = parts ? parts->concurrency : 0};
     rc = dowel_s3_get_sink(&c, &args, sink, NULL, err);
     dowel_s3_client_close(&c);
     return rc;
@@ -50,11 +58,15 @@ static int put(dowel *d, dowel_block *block, const char *name, dowel_source *sou
                                     .key = name,
                                     .content_type = o->content_type,
                                     .content_encoding = o->content_encoding,
+                                    .content_language = o->content_language,
+                                    .content_disposition = o->content_disposition,
                                     .cache_control = o->cache_control,
                                     .storage_class = o->storage_class,
                                     .metadata = o->metadata,
                                     .modified = o->modified,
-                                    .if_absent = o->if_absent};
+                                    .if_absent = o->if_absent,
+                                    .part_size = o->parts.size,
+                                    .concurrency = o->parts.concurrency};
     dowel_s3_client c;
     dowel_s3_stored stored;
     int rc = dowel_s3_check_description(&args, err);

@@ -28,6 +28,8 @@ static const dowel_field put_fields[] = {
      .example = "gzip"},
     {DOWEL_AT(dowel_s3_put_args, cache_control), .kind = DOWEL_STRING, .doc = "How long caches may keep it.",
      .example = "max-age=3600"},
+    {DOWEL_AT(dowel_s3_put_args, content_language), .kind = DOWEL_STRING, .doc = "Language of the content.",
+     .example = "de"},
     {DOWEL_AT(dowel_s3_put_args, content_disposition), .kind = DOWEL_STRING, .doc = "What browsers do with it.",
      .example = "attachment"},
     {DOWEL_AT(dowel_s3_put_args, storage_class), .kind = DOWEL_STRING, .doc = "Storage class.",

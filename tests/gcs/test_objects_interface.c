@@ -113,7 +113,7 @@ static void test_get(void **state) {
     (void)state;
     assert_ok(put(bucket, "get", "what is there", NULL, NULL, NULL, err));
     dowel_sink *sink = dowel_sink_memory(0);
-    assert_ok(objects()->get(d, bucket, "get", NULL, sink, err));
+    assert_ok(objects()->get(d, bucket, "get", NULL, NULL, sink, err));
     dowel_bytes bytes = dowel_sink_bytes(sink);
     assert_int_equal(bytes.size, 13);
     assert_memory_equal(bytes.data, "what is there", 13);

@@ -71,7 +71,7 @@ static void expect(const seen *all, const char *const *names) {
 
 static void holds(dowel_block *block, const char *name, const char *version, const char *content) {
     dowel_sink *sink = dowel_sink_memory(0);
-    assert_ok(objects()->get(d, block, name, version, sink, err));
+    assert_ok(objects()->get(d, block, name, version, NULL, sink, err));
     dowel_bytes bytes = dowel_sink_bytes(sink);
     assert_int_equal(bytes.size, strlen(content));
     assert_memory_equal(bytes.data, content, bytes.size);

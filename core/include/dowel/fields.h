@@ -66,6 +66,7 @@ typedef enum dowel_kind {
 #define DOWEL_SECRET 2u   /* sealed at rest and masked everywhere else */
 #define DOWEL_MULTILINE                                                                                                \
     4u /* text that usually comes from a file; `@file` reads it on the command line (any text kind) */
+#define DOWEL_WATCHING 8u /* a pointer that only watches: a run can be resumed without it */
 
 struct dowel_table;
 

@@ -27,6 +27,10 @@ typedef struct dowel_object {
     const char *etag;         /* without quotes; NULL: none */
     const char *content_type; /* NULL: not told (listings of S3 do not) */
     const char *storage_class;
+    /* What goes along with the content. `described`: they are told, and content_type too; else only `stat` tells them. */
+    bool described;
+    const char *content_encoding, *content_language, *content_disposition, *cache_control; /* NULL: none */
+    const dowel_pair *metadata;   /* the user's own, without the recorded time; ended by {NULL, NULL}; NULL: none */
     dowel_digest_kind check_kind; /* a check of the whole content; check_size 0: none known */
     size_t check_size;
     unsigned char check[DOWEL_DIGEST_MAX];
@@ -47,13 +51,20 @@ typedef struct dowel_objects_query {
     bool versions;           /* every version, and markers of deletion */
 } dowel_objects_query;
 
+/* How a large object is cut up. Zeros: as the provider does by itself. */
+typedef struct dowel_object_parts {
+    int64_t size;        /* bytes of a part */
+    int64_t concurrency; /* parts at a time */
+} dowel_object_parts;
+
 typedef struct dowel_object_put_options {
     size_t size;
     const char *content_type; /* NULL: guessed from the name */
-    const char *content_encoding, *cache_control, *storage_class;
+    const char *content_encoding, *content_language, *content_disposition, *cache_control, *storage_class;
     const dowel_pair *metadata; /* ended by {NULL, NULL} */
     int64_t modified;           /* the file's time, recorded so that a later listing or stat can tell it; 0: none */
     bool if_absent;             /* CONFLICT where there is such an object already */
+    dowel_object_parts parts;
 } dowel_object_put_options;
 
 typedef struct dowel_presign_options {
@@ -74,8 +85,9 @@ typedef struct dowel_objects {
     /* `version` NULL: the newest. NOT_FOUND when there is none. */
     int (*stat)(dowel *d, dowel_block *block, const char *name, const char *version, dowel_object_visitor visit,
                 void *context, dowel_error *err);
-    /* Writes the content into the sink, checked against what the provider says of it; does not commit. */
-    int (*get)(dowel *d, dowel_block *block, const char *name, const char *version, dowel_sink *sink, dowel_error *err);
+    /* Writes the content into the sink, checked against what the provider says of it; does not commit. `parts` may be NULL. */
+    int (*get)(dowel *d, dowel_block *block, const char *name, const char *version, const dowel_object_parts *parts,
+               dowel_sink *sink, dowel_error *err);
     /* `visit` (may be NULL) is told what was stored. */
     int (*put)(dowel *d, dowel_block *block, const char *name, dowel_source *source,
                const dowel_object_put_options *options, dowel_object_visitor visit, void *context, dowel_error *err);

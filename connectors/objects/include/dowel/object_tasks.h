@@ -63,6 +63,9 @@ typedef struct dowel_objects_copy_args {
     /* sync */
     int compare; /* enum: 0 time, 1 size, 2 checksum */
     bool delete_extraneous;
+    /* both: how a large object is cut up; 0: as the protocol does by itself */
+    int64_t part_size;        /* bytes of a part */
+    int64_t part_concurrency; /* parts of one object at a time */
 } dowel_objects_copy_args;
 
 typedef struct dowel_objects_place_args { /* list, remove, stat, presign */

@@ -47,6 +47,7 @@ typedef struct dowel_s3_put_args {
     bool if_absent;       /* only where there is no such object */
     const char *if_match; /* only in place of the object with this ETag */
     bool bucket_key;      /* with aws:kms: the bucket keeps a key for a while, for fewer calls to KMS */
+    const char *content_language;
 } dowel_s3_put_args;
 
 typedef struct dowel_s3_get_args {
