@@ -222,7 +222,7 @@ def start_versitygw(fleet, tls=False):
         subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1", "-addext",
                         "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate], check=True, capture_output=True)
         secure, told = ["--cert", certificate, "--key", key], {"DOWEL_TEST_VERSITYGW_CERTIFICATE": certificate}
-    process = fleet.spawn(name, [tool("bin", "versitygw"), "--port", f"127.0.0.1:{port}", *secure, "posix", "--versioning-dir", versions,
+    process = fleet.spawn(name, [tool("bin", "versitygw"), "--keep-alive", "--port", f"127.0.0.1:{port}", *secure, "posix", "--versioning-dir", versions,
                                  root],
                           env={"ROOT_ACCESS_KEY": "versity", "ROOT_SECRET_KEY": "versity-secret"})
     url = f"http{'s' if tls else ''}://127.0.0.1:{port}"
