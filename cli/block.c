@@ -8,28 +8,66 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const char *const usage =
-    "Usage: dowel block types [--json]\n"
-    "       dowel block save TYPE/NAME [--field value ...] [--from FILE|-] [--overwrite]\n"
-    "       dowel block show TYPE/NAME [--json] [--show-secrets]\n"
-    "       dowel block list [--type TYPE] [--json]\n"
-    "       dowel block delete TYPE/NAME [--force]\n"
-    "       dowel block edit TYPE/NAME\n"
-    "       dowel block check TYPE/NAME [--json]\n"
-    "       dowel block export [TYPE/NAME ...] --bundle FILE [--passphrase SECRET] [--json]\n"
-    "       dowel block export [TYPE/NAME ...] --template FILE|- [--json]\n"
-    "       dowel block restore FILE|- [--passphrase SECRET] [--overwrite] [--json]\n"
-    "       dowel block import SOURCE [TYPE/NAME] [--overwrite] [--dry-run] [--json]\n"
-    "          SOURCE: --from-aws-profile PROFILE, --from-gcloud CONFIGURATION, --from-prefect FILE|-,\n"
-    "                  --from-airflow @FILE|-|env:VARIABLE, --from-rclone REMOTE[:BUCKET/FOLDER] [--config FILE|-]\n\n"
-    "Secrets are given as @FILE, - (standard input), env:VARIABLE or prompt, never as they are: arguments can be seen "
-    "by others.\n"
-    "`dowel block save TYPE --help` lists a type's fields.\n\n"
-    "Examples:\n"
-    "  dowel block save gcp-credentials/prod --service-account-file key.json\n"
-    "  dowel block save aws-credentials/prod --access-key-id AKIA... --secret-access-key prompt --region eu-west-1\n"
-    "  dowel block save s3-bucket/reports --bucket reports --credentials prod\n"
-    "  dowel block import --from-aws-profile work --dry-run\n";
+#define TARGET "TYPE/NAME"
+
+const cli_verb cli_block_verbs[] = {
+    {.name = "types", .words = "", .doc = "the block types; with --json their JSON Schemas", .example = "block types"},
+    {.name = "save",
+     .words = TARGET " [--field value ...]",
+     .doc = "saves a block; `dowel block save TYPE --help` lists the type's fields",
+     .example = "block save gcp-credentials/prod --service-account-file key.json",
+     .options = {{"from", "FILE|-", "fields from a JSON object; flags win", false},
+                 {"overwrite", NULL, "replace the block where there is one", false}},
+     .own_help = true},
+    {.name = "show",
+     .words = TARGET,
+     .doc = "one block, secrets masked",
+     .example = "block show gcp-credentials/prod",
+     .options = {{"show-secrets", NULL, "secrets as they are", false}}},
+    {.name = "list",
+     .words = "",
+     .doc = "the saved blocks",
+     .example = "block list --type gcs-bucket",
+     .options = {{"type", "TYPE", "only this type", false}}},
+    {.name = "delete",
+     .words = TARGET,
+     .doc = "deletes a block that no other block refers to",
+     .example = "block delete gcs-bucket/old",
+     .options = {{"force", NULL, "also when other blocks refer to it", false}}},
+    {.name = "edit",
+     .words = TARGET,
+     .doc = "opens the block as JSON in an editor",
+     .example = "block edit s3-bucket/reports"},
+    {.name = "check",
+     .words = TARGET,
+     .doc = "asks the provider who these credentials are, and whether the bucket or function may be used",
+     .example = "block check gcp-credentials/prod"},
+    {.name = "import",
+     .words = "SOURCE [TYPE/NAME]",
+     .doc = "saves what another tool keeps; SOURCE is one of the --from flags",
+     .example = "block import --from-aws-profile work --dry-run",
+     .options = {{"from-aws-profile", "PROFILE", "a profile of the AWS CLI", false},
+                 {"from-gcloud", "CONFIGURATION", "a configuration of gcloud, or `active`", false},
+                 {"from-prefect", "FILE|-", "block documents, as Prefect's API gives them", false},
+                 {"from-airflow", "@FILE|-|env:VAR", "a connection of Airflow", false},
+                 {"from-rclone", "REMOTE[:BUCKET]", "a remote of rclone", false},
+                 {"config", "FILE|-", "rclone's configuration; without: where rclone keeps it", false},
+                 {"overwrite", NULL, "replace blocks that are there", false},
+                 {"dry-run", NULL, "show what would be saved, and save nothing", false}}},
+    {.name = "export",
+     .words = "[TYPE/NAME ...] (--bundle FILE | --template FILE)",
+     .doc = "blocks and what they refer to: sealed with a passphrase, or masked; without names all",
+     .example = "block export --bundle blocks.bundle",
+     .options = {{"bundle", "FILE", "with their secrets, sealed with a passphrase; - is standard output", true},
+                 {"template", "FILE", "readable, with masks in the place of secrets; - is standard output", true},
+                 {"passphrase", "@FILE|-|env:VAR|prompt", "the bundle's passphrase; without: asked for", false}}},
+    {.name = "restore",
+     .words = "FILE",
+     .doc = "saves the blocks of a bundle, or of a template whose masks were filled in: all or none",
+     .example = "block restore blocks.bundle",
+     .options = {{"passphrase", "@FILE|-|env:VAR|prompt", "the bundle's passphrase; without: asked for", false},
+                 {"overwrite", NULL, "replace blocks that are there", false}}},
+    {.name = NULL}};
 
 static int types(cli *c) {
     json_t *rows = json_array();
@@ -59,16 +97,14 @@ static void save_help(const cli *c, const dowel_block_type *type) {
     printf("Usage: dowel block save %s/NAME [--field value ...] [--from FILE|-] [--overwrite]\n\n%s\n\nFields:\n",
            type->name, type->doc);
     cli_help_fields(c, type->table);
-    puts("\nOther:\n  --from FILE|-  fields from a JSON object; flags win\n"
-         "  --overwrite    replace the block where there is one\n"
-         "  --json         say what was saved as JSON");
+    puts("\nOther:");
+    cli_help_options(c->verb);
     printf("\nExample:\n  dowel block save %s/example", type->name);
     cli_help_example(type->table);
     putchar('\n');
 }
 
 static int read_fields(cli *c, const dowel_block_type *type, json_t *fields, dowel_save_mode *mode) {
-    static const char *const others[] = {"overwrite", "from", "json", NULL};
     json_t *document = json_object();
     bool overwrite = false;
     int status = 0;
@@ -77,17 +113,17 @@ static int read_fields(cli *c, const dowel_block_type *type, json_t *fields, dow
         const dowel_field *field = kind == CLI_FLAG ? dowel_field_find(type->table, flag.name) : NULL;
         int rc = 0;
         if (kind == CLI_WORD)
-            status = cli_usage(c, "dowel block --help", "\"%.60s\" is not a flag", flag.word);
+            status = cli_usage(c, c->help, "\"%.60s\" is not a flag", flag.word);
         else if (field)
             rc = cli_set_field(c, type->table, field, &flag, fields);
-        else if (!strcmp(flag.name, "overwrite"))
+        else if (cli_flag_is(&flag, "overwrite"))
             rc = cli_switch(c, &flag, &overwrite);
-        else if (!strcmp(flag.name, "json"))
+        else if (cli_flag_is(&flag, "json"))
             rc = cli_switch(c, &flag, &c->json);
-        else if (!strcmp(flag.name, "from"))
+        else if (cli_flag_is(&flag, "from"))
             rc = cli_read_document(c, &flag, document);
         else
-            status = cli_unknown_flag(c, "dowel block --help", &flag, type->table, others);
+            status = cli_unknown_option(c, &flag, type->table);
         if (rc) status = cli_failed(c);
     }
     json_object_update_missing(fields, document); /* flags win, wherever they stand */
@@ -109,16 +145,16 @@ static void say_saved(const cli *c, const char *reference, int64_t revision) {
 static int save(cli *c) {
     cli_flag first;
     if (!c->argc || cli_next(c, &first) != CLI_WORD)
-        return cli_usage(c, "dowel block --help", "which block? dowel block save TYPE/NAME ...");
+        return cli_usage(c, c->help, "which block? dowel block save TYPE/NAME ...");
     const char *reference = first.word;
     const dowel_block_type *type;
     if (find_type(c, reference, &type)) return cli_failed(c);
+    snprintf(c->help, sizeof c->help, "dowel block save %s --help", type->name);
     if (cli_wants_help(c)) {
         save_help(c, type);
         return 0;
     }
-    if (!strchr(reference, '/'))
-        return cli_usage(c, "dowel block --help", "\"%.60s\" has no name: TYPE/NAME", reference);
+    if (!strchr(reference, '/')) return cli_usage(c, c->help, "\"%.60s\" has no name: TYPE/NAME", reference);
     dowel_save_mode mode;
     json_t *fields = json_object();
     int status = read_fields(c, type, fields, &mode);
@@ -183,12 +219,7 @@ static int show(cli *c, const char *reference, bool secrets) {
         json_t *document = json_incref(json_object_get(shown, "document"));
         json_object_del(shown, "document");
         cli_print_value(c, shown, NULL);
-        const char *key;
-        json_t *value;
-        json_object_foreach(document, key, value) {
-            const char *block = json_string_value(json_object_get(value, "$block"));
-            if (block) json_object_set_new(document, key, json_string(block));
-        }
+        cli_references(document);
         putchar('\n');
         cli_print_value(c, document, NULL);
         json_decref(document);
@@ -315,57 +346,42 @@ static int delete_block(cli *c, const char *reference, bool force) {
     return 0;
 }
 
-int cli_block(cli *c) {
-    static const char *const verbs[] = {"types", "save",   "show",   "list",    "delete", "edit",
-                                        "check", "import", "export", "restore", NULL},
-                             *const flags[] = {"json", "force", "show_secrets", "type", NULL};
-    if (!c->argc || !strcmp(c->argv[0], "--help") || !strcmp(c->argv[0], "-h")) {
-        fputs(usage, c->argc ? stdout : stderr);
-        return c->argc ? 0 : 2;
-    }
-    const char *verb = *c->argv++;
-    c->argc--;
-    /* `save TYPE --help` is of the type; it needs the handle. */
-    if (cli_wants_help(c) && (strcmp(verb, "save") != 0 || c->argv[0][0] == '-')) {
-        fputs(usage, stdout);
-        return 0;
-    }
-    bool known = false;
-    for (size_t i = 0; verbs[i]; i++) known |= !strcmp(verb, verbs[i]);
-    if (!known) return cli_unknown_word(c, "dowel block --help", "block command", verb, verbs);
-    if (cli_open(c)) return cli_failed(c);
-    if (!strcmp(verb, "save")) return save(c);
-    if (!strcmp(verb, "import")) return cli_block_import(c);
-    if (!strcmp(verb, "export")) return cli_block_export(c);
-    if (!strcmp(verb, "restore")) return cli_block_restore(c);
-    const char *name = NULL, *type = NULL;
-    bool force = false, secrets = false;
-    cli_flag flag;
-    for (cli_kind kind; (kind = cli_next(c, &flag));) {
-        int rc = 0;
-        if (kind == CLI_WORD && (name || !strcmp(verb, "types")))
-            return cli_usage(c, "dowel block --help", "\"%.60s\" is too much", flag.word);
-        if (kind == CLI_WORD)
-            name = flag.word;
-        else if (!strcmp(flag.name, "json"))
-            rc = cli_switch(c, &flag, &c->json);
-        else if (!strcmp(flag.name, "force") && !strcmp(verb, "delete"))
-            rc = cli_switch(c, &flag, &force);
-        else if (!strcmp(flag.name, "show-secrets") && !strcmp(verb, "show"))
-            rc = cli_switch(c, &flag, &secrets);
-        else if (!strcmp(flag.name, "type") && !strcmp(verb, "list"))
-            rc = (type = cli_flag_value(c, &flag)) ? 0 : c->err.code;
-        else
-            return cli_unknown_flag(c, "dowel block --help", &flag, NULL, flags);
-        if (rc) return cli_failed(c);
-    }
+/* The verbs that take one block, or a type. */
+static int one_block(cli *c) {
+    const char *verb = c->verb->name, *name = NULL, *type = NULL;
+    bool force = false, secrets = false, lists = !strcmp(verb, "list");
+    /* Only what the verb's own table has is found there. */
+    const cli_target list_targets[] = {{.name = "type", .text = &type}, {.name = NULL}},
+                     show_targets[] = {{.name = "show-secrets", .on = &secrets}, {.name = NULL}},
+                     delete_targets[] = {{.name = "force", .on = &force}, {.name = NULL}}, none[] = {{.name = NULL}};
+    int status = cli_read(c,
+                          lists                     ? list_targets
+                          : !strcmp(verb, "show")   ? show_targets
+                          : !strcmp(verb, "delete") ? delete_targets
+                                                    : none,
+                          &name, strcmp(verb, "types") != 0);
+    if (status) return status;
     if (!strcmp(verb, "types")) return types(c);
-    if (!strcmp(verb, "list")) return list(c, type ? type : name);
-    if (!name) return cli_usage(c, "dowel block --help", "which block? dowel block %s TYPE/NAME", verb);
+    if (lists) return list(c, type ? type : name);
+    if (!name) return cli_usage(c, c->help, "which block? dowel block %s TYPE/NAME", verb);
     char reference[160];
     if (complete_reference(c, name, reference)) return cli_failed(c);
     if (!strcmp(verb, "show")) return show(c, reference, secrets);
     if (!strcmp(verb, "edit")) return edit(c, reference);
     if (!strcmp(verb, "check")) return cli_block_check(c, reference);
     return delete_block(c, reference, force);
+}
+
+int cli_block(cli *c) {
+    int status;
+    if (!cli_read_verb(c, cli_find_command("block"), &status)) return status;
+    if (cli_open(c)) return cli_failed(c);
+    static const struct {
+        const char *verb;
+        int (*run)(cli *);
+    } own[] = {
+        {"save", save}, {"import", cli_block_import}, {"export", cli_block_export}, {"restore", cli_block_restore}};
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        if (!strcmp(own[i].verb, c->verb->name)) return own[i].run(c);
+    return one_block(c);
 }

@@ -45,33 +45,20 @@ static int write_file(cli *c, const char *path, const json_t *value) {
 
 typedef struct leaving {
     const char **references;
-    size_t count;
     const char *bundle, *template;
     json_t *given;
 } leaving;
 
 static int read_export(cli *c, leaving *out) {
-    static const char *const names[] = {"bundle", "template", "passphrase", "json", NULL};
-    cli_flag flag;
-    for (cli_kind kind; (kind = cli_next(c, &flag));) {
-        int rc = 0;
-        if (kind == CLI_WORD)
-            out->references[out->count++] = flag.word;
-        else if (!strcmp(flag.name, "bundle"))
-            rc = (out->bundle = cli_flag_value(c, &flag)) ? 0 : c->err.code;
-        else if (!strcmp(flag.name, "template"))
-            rc = (out->template = cli_flag_value(c, &flag)) ? 0 : c->err.code;
-        else if (!strcmp(flag.name, "passphrase"))
-            rc = cli_set_field(c, &table, &fields[0], &flag, out->given);
-        else if (!strcmp(flag.name, "json"))
-            rc = cli_switch(c, &flag, &c->json);
-        else
-            return cli_unknown_flag(c, "dowel block --help", &flag, NULL, names);
-        if (rc) return cli_failed(c);
-    }
-    if (!out->bundle == !out->template) return cli_usage(c, "dowel block --help", "--bundle FILE or --template FILE");
+    const cli_target targets[] = {{.name = "bundle", .text = &out->bundle},
+                                  {.name = "template", .text = &out->template},
+                                  {.name = "passphrase", .table = &table, .object = out->given},
+                                  {.name = NULL}};
+    int status = cli_read(c, targets, out->references, (size_t)c->argc);
+    if (status) return status;
+    if (!out->bundle == !out->template) return cli_usage(c, c->help, "--bundle FILE or --template FILE");
     if (out->template && given_passphrase(out->given))
-        return cli_usage(c, "dowel block --help", "a template has no passphrase: its secrets are masked");
+        return cli_usage(c, c->help, "a template has no passphrase: its secrets are masked");
     if (out->bundle && !given_passphrase(out->given) && cli_new_passphrase(c, out->given)) return cli_failed(c);
     return 0;
 }
@@ -100,27 +87,6 @@ int cli_block_export(cli *c) {
     return status;
 }
 
-static int read_restore(cli *c, const char **path, json_t *given, bool *overwrite) {
-    static const char *const names[] = {"overwrite", "passphrase", "json", NULL};
-    cli_flag flag;
-    for (cli_kind kind; (kind = cli_next(c, &flag));) {
-        int rc = 0;
-        if (kind == CLI_WORD && *path) return cli_usage(c, "dowel block --help", "\"%.60s\" is too much", flag.word);
-        if (kind == CLI_WORD)
-            *path = flag.word;
-        else if (!strcmp(flag.name, "overwrite"))
-            rc = cli_switch(c, &flag, overwrite);
-        else if (!strcmp(flag.name, "passphrase"))
-            rc = cli_set_field(c, &table, &fields[0], &flag, given);
-        else if (!strcmp(flag.name, "json"))
-            rc = cli_switch(c, &flag, &c->json);
-        else
-            return cli_unknown_flag(c, "dowel block --help", &flag, NULL, names);
-        if (rc) return cli_failed(c);
-    }
-    return *path ? 0 : cli_usage(c, "dowel block --help", "restore what? dowel block restore FILE");
-}
-
 /* Only where it is needed. */
 static int ask_passphrase(const json_t *exported, json_t *given) {
     if (given_passphrase(given) || !json_object_get(exported, "sealed")) return 0;
@@ -136,7 +102,11 @@ int cli_block_restore(cli *c) {
     json_t *given = json_object(), *exported = json_object(), *saved = NULL;
     const char *path = NULL;
     bool overwrite = false;
-    int status = read_restore(c, &path, given, &overwrite);
+    const cli_target targets[] = {{.name = "overwrite", .on = &overwrite},
+                                  {.name = "passphrase", .table = &table, .object = given},
+                                  {.name = NULL}};
+    int status = cli_read(c, targets, &path, 1);
+    if (!status && !path) status = cli_usage(c, c->help, "restore what? dowel block restore FILE");
     if (!status && cli_read_file(c, path, exported)) status = cli_failed(c);
     if (!status) {
         (void)ask_passphrase(exported, given);

@@ -4,6 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+const cli_verb cli_call_verbs[] = {
+    {.name = "call",
+     .words = "TASK [--field value ...]",
+     .doc = "runs a task and prints its result",
+     .example = "call bigquery.query --query 'SELECT 1 AS x' --credentials prod",
+     .options = {{"from", "FILE|-", "arguments from a JSON object; flags win", false},
+                 {"run-name", "NAME", "what the history calls the run", false},
+                 {"run-key", "KEY", "go on with the run of this key where it did not complete", false},
+                 {"take-over", NULL, "go on also where its process was on another machine", false}}},
+    {.name = NULL}};
+
 static void help(cli *c, const dowel_task *task) {
     printf("Usage: dowel call %s [--field value ...] [--from FILE|-] [--json]\n\n%s\n\n", task ? task->name : "TASK",
            task ? task->doc : "Runs a task and prints its result.");
@@ -14,11 +25,8 @@ static void help(cli *c, const dowel_task *task) {
     }
     puts("Policy (--policy-NAME where the task has a field of that name):");
     cli_help_fields(c, &dowel_policy_table);
-    puts("\nOther:\n  --from FILE|-    arguments from a JSON object; flags win\n  --run-name NAME  what the history "
-         "calls the run\n"
-         "  --run-key KEY    go on with the run of this key where it did not complete\n"
-         "  --take-over      go on also where its process was on another machine\n"
-         "  --json           the result as JSON");
+    puts("\nOther:");
+    cli_help_options(cli_call_verbs);
     printf("\nExample:\n  dowel call %s %s\n", task ? task->name : "bigquery.query",
            task && task->example ? task->example
            : task                ? ""
@@ -32,16 +40,24 @@ static const dowel_field *policy_field(const char *name) {
 }
 
 /* Every flag that `call` has beside the task's own: for suggestions. */
-static int unknown_flag(cli *c, const char *where, const cli_flag *flag, const dowel_task *task) {
+static int unknown_flag(cli *c, const cli_flag *flag, const dowel_task *task) {
     const char *names[32] = {"json", "from", "run_name", "run_key", "take_over", "help"};
     size_t n = 6;
     for (const dowel_field *f = dowel_policy_table.fields; f->name && n < 31; f++) names[n++] = f->name;
-    return cli_unknown_flag(c, where, flag, task->args, names);
+    return cli_unknown_flag(c, c->help, flag, task->args, names);
+}
+
+/* A value without its flag: which flag the task needs first. */
+static int stray_word(cli *c, const char *word, const dowel_task *task) {
+    const dowel_field *field = task->args ? task->args->fields : NULL;
+    while (field && field->name && !(field->flags & DOWEL_REQUIRED)) field++;
+    if (!field || !field->name) return cli_usage(c, c->help, "\"%.60s\" is not a flag", word);
+    return cli_usage(c, c->help, "\"%.60s\" is not a flag; values have theirs in front, such as --%s", word,
+                     field->name);
 }
 
 static int read_flags(cli *c, const dowel_task *task, json_t *args, json_t *policy, dowel_call_options *options) {
-    char where[160];
-    snprintf(where, sizeof where, "dowel call %s --help", task->name);
+    snprintf(c->help, sizeof c->help, "dowel call %s --help", task->name);
     json_t *document = json_object();
     cli_flag flag;
     cli_kind kind;
@@ -51,25 +67,25 @@ static int read_flags(cli *c, const dowel_task *task, json_t *args, json_t *poli
         const dowel_field *policy_is = field ? NULL : policy_field(flag.name);
         int rc = 0;
         if (kind == CLI_WORD) {
-            status = cli_usage(c, where, "\"%.60s\" is not a flag", flag.word);
+            status = stray_word(c, flag.word, task);
         } else if (field) {
             rc = cli_set_field(c, task->args, field, &flag, args);
         } else if (policy_is) {
             rc = cli_set_field(c, &dowel_policy_table, policy_is, &flag, policy);
-        } else if (!strcmp(flag.name, "json")) {
+        } else if (cli_flag_is(&flag, "json")) {
             rc = cli_switch(c, &flag, &c->json);
-        } else if (!strcmp(flag.name, "from")) {
+        } else if (cli_flag_is(&flag, "from")) {
             rc = cli_read_document(c, &flag, document);
-        } else if (!strcmp(flag.name, "run-name")) {
+        } else if (cli_flag_is(&flag, "run-name")) {
             options->run_name = cli_flag_value(c, &flag);
             rc = options->run_name ? 0 : c->err.code;
-        } else if (!strcmp(flag.name, "run-key")) {
+        } else if (cli_flag_is(&flag, "run-key")) {
             options->run_key = cli_flag_value(c, &flag);
             rc = options->run_key ? 0 : c->err.code;
-        } else if (!strcmp(flag.name, "take-over")) {
+        } else if (cli_flag_is(&flag, "take-over")) {
             rc = cli_switch(c, &flag, &options->take_over);
         } else {
-            status = unknown_flag(c, where, &flag, task);
+            status = unknown_flag(c, &flag, task);
         }
         if (rc) status = cli_failed(c);
     }

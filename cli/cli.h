@@ -19,8 +19,55 @@ typedef struct cli {
     bool words_only;         /* -- has been read */
     bool colour;             /* standard output is a terminal that wants it */
     const char *input_taken; /* the flag that has read standard input */
+    const struct cli_verb *verb;
+    char help[96]; /* the command line that says how */
     dowel_error err;
 } cli;
+
+struct cli_flag;
+
+/* verbs.c: what a command's words and flags are, described once. */
+typedef struct cli_option {
+    const char *name;  /* with dashes */
+    const char *value; /* what help calls it, which also says what completes it; NULL: a switch */
+    const char *doc;
+    bool in_words; /* the usage has it among the words already */
+} cli_option;
+typedef struct cli_verb {
+    const char *name;
+    const char *words; /* after it; the first says what completes it */
+    const char *doc, *example;
+    cli_option options[10];
+    bool silent;   /* also meant where no verb is given */
+    bool plain;    /* has no --json */
+    bool own_help; /* of what its first word names */
+} cli_verb;
+typedef struct cli_command {
+    const char *name, *doc;
+    int (*run)(cli *c);
+    const cli_verb *verbs; /* ended by a name that is NULL; NULL: has none */
+    const char *notes;
+} cli_command;
+extern const cli_command cli_commands[]; /* main.c */
+extern const cli_verb cli_block_verbs[], cli_task_verbs[], cli_runs_verbs[], cli_key_verbs[], cli_call_verbs[];
+
+/* Reads the verb, or prints help or an error: then NULL, and *status is the exit status. */
+const cli_verb *cli_read_verb(cli *c, const cli_command *command, int *status);
+/* Where a flag of the verb goes: a switch, a text, or a field of a table. */
+typedef struct cli_target {
+    const char *name;
+    bool *on;
+    const char **text;
+    const dowel_table *table;
+    json_t *object;
+} cli_target;
+/* Reads all flags (`targets` ends with a name that is NULL) and up to `most` words. Exit status. */
+int cli_read(cli *c, const cli_target *targets, const char **words, size_t most);
+bool cli_flag_is(const struct cli_flag *flag, const char *name);
+/* The verb has no such flag: names the nearest of its own and of the table (may be NULL). */
+int cli_unknown_option(cli *c, const struct cli_flag *flag, const dowel_table *table);
+void cli_help_options(const cli_verb *verb);
+const cli_command *cli_find_command(const char *name);
 
 /* Every subcommand: returns the exit status. */
 int cli_block(cli *c);
@@ -30,6 +77,10 @@ int cli_runs(cli *c);
 int cli_config(cli *c);
 int cli_key(cli *c);
 int cli_completion(cli *c);
+int cli_complete(cli *c);
+
+/* runs.c: the states that a run can be in; NULL-terminated. */
+extern const char *const cli_run_states[];
 
 /* objects.c: copying, listing, removing for people. */
 int cli_cp(cli *c);
@@ -106,6 +157,8 @@ void cli_print_json(const json_t *value);
 void cli_print_json_line(const json_t *value);
 
 /* print.c */
+/* Block references of a document as plain text. */
+void cli_references(json_t *document);
 /* Objects as "key: value" lines, arrays of objects as a table; `rows` names the member that is one. */
 void cli_print_value(const cli *c, const json_t *value, const char *rows);
 /* A table of chosen columns (NULL-terminated names; NULL: all). */

@@ -17,54 +17,31 @@ typedef struct importing {
     char name[128], type[64];
 } importing;
 
-static const struct {
-    const char *flag;
-    dowel_import_source source;
-} sources[] = {{"from-aws-profile", DOWEL_IMPORT_AWS_PROFILE},
-               {"from-gcloud", DOWEL_IMPORT_GCLOUD},
-               {"from-prefect", DOWEL_IMPORT_PREFECT},
-               {"from-airflow", DOWEL_IMPORT_AIRFLOW},
-               {"from-rclone", DOWEL_IMPORT_RCLONE}};
-#define SOURCES (sizeof sources / sizeof sources[0])
-
 /* Exit status. */
 static int read_flags(cli *c, importing *in) {
-    static const char *const flags[] = {
-        "from_aws_profile", "from_gcloud", "from_prefect", "from_airflow", "from_rclone",
-        "config",           "overwrite",   "dry_run",      "json",         NULL};
-    cli_flag flag;
-    for (cli_kind kind; (kind = cli_next(c, &flag));) {
-        int rc = 0;
-        size_t i = 0;
-        while (i < SOURCES && strcmp(sources[i].flag, flag.name) != 0) i++;
-        if (kind == CLI_WORD && in->reference)
-            return cli_usage(c, "dowel block --help", "\"%.60s\" is too much", flag.word);
-        if (kind == CLI_WORD) {
-            in->reference = flag.word;
-        } else if (i < SOURCES && in->given) {
-            return cli_usage(c, "dowel block --help", "--%s and --%s: one source at a time", in->flag, flag.name);
-        } else if (i < SOURCES) {
-            in->given = cli_flag_value(c, &flag);
-            in->flag = sources[i].flag;
-            in->request.source = sources[i].source;
-            rc = in->given ? 0 : c->err.code;
-        } else if (!strcmp(flag.name, "config")) {
-            rc = (in->config = cli_flag_value(c, &flag)) ? 0 : c->err.code;
-        } else if (!strcmp(flag.name, "overwrite")) {
-            rc = cli_switch(c, &flag, &in->overwrite);
-        } else if (!strcmp(flag.name, "dry-run")) {
-            rc = cli_switch(c, &flag, &in->dry_run);
-        } else if (!strcmp(flag.name, "json")) {
-            rc = cli_switch(c, &flag, &c->json);
-        } else {
-            return cli_unknown_flag(c, "dowel block --help", &flag, NULL, flags);
-        }
-        if (rc) return cli_failed(c);
+    static const char *const names[] = {
+        [DOWEL_IMPORT_AWS_PROFILE] = "from-aws-profile", [DOWEL_IMPORT_GCLOUD] = "from-gcloud",
+        [DOWEL_IMPORT_PREFECT] = "from-prefect",         [DOWEL_IMPORT_AIRFLOW] = "from-airflow",
+        [DOWEL_IMPORT_RCLONE] = "from-rclone",
+    };
+    enum { SOURCES = sizeof names / sizeof names[0] };
+    const char *given[SOURCES] = {NULL};
+    cli_target targets[SOURCES + 4] = {{.name = "config", .text = &in->config},
+                                       {.name = "overwrite", .on = &in->overwrite},
+                                       {.name = "dry-run", .on = &in->dry_run}};
+    for (size_t i = 0; i < SOURCES; i++) targets[i + 3] = (cli_target){.name = names[i], .text = &given[i]};
+    int status = cli_read(c, targets, &in->reference, 1);
+    if (status) return status;
+    for (size_t i = 0; i < SOURCES; i++) {
+        if (!given[i]) continue;
+        if (in->given) return cli_usage(c, c->help, "--%s and --%s: one source at a time", in->flag, names[i]);
+        in->given = given[i];
+        in->flag = names[i];
+        in->request.source = (dowel_import_source)i;
     }
-    if (!in->given)
-        return cli_usage(c, "dowel block --help", "import from what? --from-aws-profile PROFILE, for example");
+    if (!in->given) return cli_usage(c, c->help, "import from what? --from-aws-profile PROFILE, for example");
     if (in->config && in->request.source != DOWEL_IMPORT_RCLONE)
-        return cli_usage(c, "dowel block --help", "--config belongs to --from-rclone");
+        return cli_usage(c, c->help, "--config belongs to --from-rclone");
     return 0;
 }
 
@@ -161,8 +138,7 @@ static void print_warnings(const json_t *warnings) {
 
 static void print_masked(cli *c, const json_t *masked, const json_t *warnings) {
     size_t i;
-    json_t *entry, *value;
-    const char *key;
+    json_t *entry;
     if (c->json) {
         json_t *all = json_pack("{s:O,s:O}", "blocks", (json_t *)masked, "warnings", (json_t *)warnings);
         cli_print_json(all);
@@ -171,10 +147,7 @@ static void print_masked(cli *c, const json_t *masked, const json_t *warnings) {
     }
     json_array_foreach((json_t *)masked, i, entry) {
         json_t *document = json_object_get(entry, "document");
-        json_object_foreach(document, key, value) {
-            const char *block = json_string_value(json_object_get(value, "$block"));
-            if (block) json_object_set_new(document, key, json_string(block));
-        }
+        cli_references(document);
         printf("%s%s\n", i ? "\n" : "", json_string_value(json_object_get(entry, "block")));
         cli_print_value(c, document, NULL);
     }

@@ -5,20 +5,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const usage =
-    "Usage: dowel key show-id [--json]\n"
-    "       dowel key add [--key @FILE|-|env:VAR|prompt] [--json]\n"
-    "       dowel key rotate [--to ID] [--json]\n"
-    "       dowel key protect [--passphrase @FILE|-|env:VAR|prompt] [--remove] [--json]\n\n"
-    "show-id  which keys there are: the first seals, all of them open; how many blocks each has sealed\n"
-    "add      adds a key that opens: the given one, or a new one\n"
-    "rotate   seals every block with a new key, or with one that was added; run it again when it was interrupted\n"
-    "protect  puts the key file under a passphrase, or no more\n\n"
-    "Keys come from DOWEL_KEY, from the file that DOWEL_KEY_FILE names, or from the key file of the config folder.\n\n"
-    "Examples:\n"
-    "  dowel key show-id\n"
-    "  dowel key rotate\n"
-    "  dowel key add --key @old-key\n";
+const cli_verb cli_key_verbs[] = {
+    {.name = "show-id",
+     .words = "",
+     .doc = "which keys there are: the first seals, all of them open; how many blocks each has sealed",
+     .example = "key show-id"},
+    {.name = "add",
+     .words = "",
+     .doc = "adds a key that opens: the given one, or a new one",
+     .example = "key add --key @old-key",
+     .options = {{"key", "@FILE|-|env:VAR|prompt", "the key, in base64 or hexadecimal", false}}},
+    {.name = "rotate",
+     .words = "",
+     .doc = "seals every block with a new key, or with one that was added; run it again when it was interrupted",
+     .example = "key rotate",
+     .options = {{"to", "KEY", "the id of a key that was added; without: a new one is made", false}}},
+    {.name = "protect",
+     .words = "",
+     .doc = "puts the key file under a passphrase, or no more",
+     .example = "key protect",
+     .options = {{"passphrase", "@FILE|-|env:VAR|prompt", "the passphrase; without: asked for", false},
+                 {"remove", NULL, "no passphrase any more", false}}},
+    {.name = NULL}};
 
 typedef struct inputs {
     const char *key, *passphrase;
@@ -69,8 +77,7 @@ static int rotate(cli *c, const char *to) {
 }
 
 static int protect(cli *c, json_t *given, bool remove) {
-    if (remove && json_object_size(given))
-        return cli_usage(c, "dowel key --help", "--passphrase or --remove, not both");
+    if (remove && json_object_size(given)) return cli_usage(c, c->help, "--passphrase or --remove, not both");
     if (!remove && !json_object_size(given) && cli_new_passphrase(c, given)) return cli_failed(c);
     const char *passphrase = remove ? NULL : json_string_value(json_object_get(given, "passphrase"));
     if (!remove && (!passphrase || !*passphrase)) {
@@ -82,47 +89,28 @@ static int protect(cli *c, json_t *given, bool remove) {
     return 0;
 }
 
-static int read_flags(cli *c, const char *verb, json_t *given, const char **to, bool *remove) {
-    static const char *const names[] = {"json", "key", "to", "passphrase", "remove", NULL};
-    const char *own = !strcmp(verb, "add") ? "key" : !strcmp(verb, "protect") ? "passphrase" : "";
-    cli_flag flag;
-    for (cli_kind kind; (kind = cli_next(c, &flag));) {
-        int rc = 0;
-        if (kind == CLI_WORD) return cli_usage(c, "dowel key --help", "\"%.60s\" is too much", flag.word);
-        if (!strcmp(flag.name, "json"))
-            rc = cli_switch(c, &flag, &c->json);
-        else if (*own && !strcmp(flag.name, own))
-            rc = cli_set_field(c, &table, dowel_field_find(&table, own), &flag, given);
-        else if (!strcmp(flag.name, "to") && !strcmp(verb, "rotate"))
-            rc = (*to = cli_flag_value(c, &flag)) ? 0 : c->err.code;
-        else if (!strcmp(flag.name, "remove") && !strcmp(verb, "protect"))
-            rc = cli_switch(c, &flag, remove);
-        else
-            return cli_unknown_flag(c, "dowel key --help", &flag, NULL, names);
-        if (rc) return cli_failed(c);
-    }
-    return 0;
-}
-
 int cli_key(cli *c) {
-    static const char *const verbs[] = {"show-id", "add", "rotate", "protect", NULL};
-    if (!c->argc || cli_wants_help(c)) {
-        fputs(usage, c->argc ? stdout : stderr);
-        return c->argc ? 0 : 2;
-    }
-    const char *verb = *c->argv++, *to = NULL;
-    c->argc--;
-    bool known = false, remove = false;
-    for (size_t i = 0; verbs[i]; i++) known |= !strcmp(verb, verbs[i]);
-    if (!known) return cli_unknown_word(c, "dowel key --help", "key command", verb, verbs);
+    int status;
+    if (!cli_read_verb(c, cli_find_command("key"), &status)) return status;
+    const char *verb = c->verb->name, *to = NULL;
+    bool remove = false;
     json_t *given = json_object();
-    int status = read_flags(c, verb, given, &to, &remove);
+    const cli_target adding[] = {{.name = "key", .table = &table, .object = given}, {.name = NULL}},
+                     rotating[] = {{.name = "to", .text = &to}, {.name = NULL}},
+                     protecting[] = {{.name = "passphrase", .table = &table, .object = given},
+                                     {.name = "remove", .on = &remove},
+                                     {.name = NULL}};
+    const cli_target *targets = *verb == 'a'   ? adding
+                                : *verb == 'p' ? protecting
+                                : *verb == 'r' ? rotating
+                                               : adding + 1;
+    status = cli_read(c, targets, NULL, 0);
     if (!status && cli_open(c)) status = cli_failed(c);
     if (!status)
-        status = !strcmp(verb, "show-id")  ? show_id(c)
-                 : !strcmp(verb, "add")    ? add(c, given)
-                 : !strcmp(verb, "rotate") ? rotate(c, to)
-                                           : protect(c, given, remove);
+        status = *verb == 's'   ? show_id(c)
+                 : *verb == 'a' ? add(c, given)
+                 : *verb == 'r' ? rotate(c, to)
+                                : protect(c, given, remove);
     const json_t *text = json_object_get(given, *verb == 'a' ? "key" : "passphrase");
     if (text) OPENSSL_cleanse((char *)json_string_value(text), json_string_length(text));
     json_decref(given);

@@ -17,25 +17,33 @@
 #include <sys/prctl.h>
 #endif
 
-static const struct {
-    const char *name, *doc;
-    int (*run)(cli *);
-} commands[] = {
-    {"block", "blocks: save, show, list, edit, check, delete, import, export", cli_block},
-    {"task", "list tasks and show what they take", cli_task},
-    {"call", "run a task", cli_call},
-    {"cp", "copy objects and files", cli_cp},
-    {"ls", "list objects", cli_ls},
-    {"sync", "make a folder hold what another one holds", cli_sync},
-    {"rm", "remove objects", cli_rm},
-    {"cat", "an object on standard output", cli_cat},
-    {"presign", "a URL that lets its holder fetch or store one object", cli_presign},
-    {"runs", "what ran: list, show, result, resume", cli_runs},
-    {"key", "the keys that seal secrets: show-id, add, rotate, protect", cli_key},
-    {"config", "where things are and what the environment says", cli_config},
-    {"completion", "a completion script for bash, zsh or fish", cli_completion},
-};
-#define COMMANDS (sizeof commands / sizeof commands[0])
+const cli_command cli_commands[] = {
+    {"block", "blocks: save, show, list, edit, check, delete, import, export", cli_block, cli_block_verbs,
+     "Secrets are given as @FILE, - (standard input), env:VARIABLE\nor prompt, never as they are: arguments can be "
+     "seen "
+     "by others."},
+    {"task", "list tasks and show what they take", cli_task, cli_task_verbs, ""},
+    {"call", "run a task", cli_call, NULL, ""},
+    {"cp", "copy objects and files", cli_cp, NULL, ""},
+    {"ls", "list objects", cli_ls, NULL, ""},
+    {"sync", "make a folder hold what another one holds", cli_sync, NULL, ""},
+    {"rm", "remove objects", cli_rm, NULL, ""},
+    {"cat", "an object on standard output", cli_cat, NULL, ""},
+    {"presign", "a URL that lets its holder fetch or store one object", cli_presign, NULL, ""},
+    {"runs", "what ran: list, show, result, resume, prune", cli_runs, cli_runs_verbs,
+     "ID is any unique part of a run's id, at least 4 characters."},
+    {"key", "the keys that seal secrets: show-id, add, rotate, protect", cli_key, cli_key_verbs,
+     "Keys come from DOWEL_KEY, from the file that\nDOWEL_KEY_FILE names, or from the key file of the config folder."},
+    {"config", "where things are and what the environment says", cli_config, NULL, ""},
+    {"completion", "a completion script for bash, zsh or fish", cli_completion, NULL, ""},
+    {NULL, NULL, NULL, NULL, NULL}};
+#define COMMANDS (sizeof cli_commands / sizeof cli_commands[0] - 1)
+
+const cli_command *cli_find_command(const char *name) {
+    const cli_command *command = cli_commands;
+    while (command->name && strcmp(command->name, name)) command++;
+    return command->name ? command : NULL;
+}
 
 static int ask(void *context, const char *what, char *answer, size_t size) {
     (void)context;
@@ -99,7 +107,7 @@ bool cli_wants_help(const cli *c) {
 static void help(void) {
     printf("dowel %s: credential blocks, connector tasks and their runs\n\nUsage: dowel COMMAND ...\n\nCommands:\n",
            dowel_version());
-    for (size_t i = 0; i < COMMANDS; i++) printf("  %-12s %s\n", commands[i].name, commands[i].doc);
+    for (size_t i = 0; i < COMMANDS; i++) printf("  %-12s %s\n", cli_commands[i].name, cli_commands[i].doc);
     puts("\nExamples:\n"
          "  dowel block save gcp-credentials/prod --service-account-file key.json\n"
          "  dowel call bigquery.query --query 'SELECT 1 AS x' --credentials prod\n"
@@ -134,22 +142,27 @@ static int dispatch(int argc, char **argv, const dowel_connector *const *connect
         printf("dowel %s\n", dowel_version());
         return 0;
     }
-    char *turned[] = {argv[2], "--help"};
+    /* `dowel help block show` is `dowel block show --help`. */
     bool wants_help = !strcmp(argv[1], "help");
+    char *turned[] = {argc > 3 ? argv[3] : "", "--help"};
     const char *name = wants_help ? argv[2] : argv[1];
-    cli c = {.connectors = connectors, .argc = wants_help ? 1 : argc - 2, .argv = wants_help ? turned + 1 : argv + 2};
+    cli c = {.connectors = connectors, .argc = argc - 2, .argv = argv + 2};
+    if (wants_help) {
+        c.argc = argc > 3 ? 2 : 1;
+        c.argv = argc > 3 ? turned : turned + 1;
+    }
     const char *term = getenv("TERM"), *no_colour = getenv("NO_COLOR");
     c.colour = isatty(STDOUT_FILENO) && !(no_colour && *no_colour) && term && strcmp(term, "dumb") != 0;
-    for (size_t i = 0; i < COMMANDS; i++) {
-        if (strcmp(commands[i].name, name)) continue;
-        int status = commands[i].run(&c);
+    const cli_command *command = cli_find_command(name);
+    if (command || !strcmp(name, "complete")) { /* what the completion scripts ask is for them alone */
+        int status = command ? command->run(&c) : cli_complete(&c);
         dowel_close(c.d);
         return status;
     }
     if (*name == '-')
         return cli_unknown_word(&c, "dowel --help", "flag", name, (const char *const[]){"--help", "--version", NULL});
     const char *names[COMMANDS + 1] = {NULL};
-    for (size_t i = 0; i < COMMANDS; i++) names[i] = commands[i].name;
+    for (size_t i = 0; i < COMMANDS; i++) names[i] = cli_commands[i].name;
     return cli_unknown_word(&c, "dowel --help", "command", name, names);
 }
 

@@ -235,3 +235,12 @@ void cli_print_value(const cli *c, const json_t *value, const char *rows) {
         free(name);
     }
 }
+
+void cli_references(json_t *document) {
+    const char *key;
+    json_t *value;
+    json_object_foreach(document, key, value) {
+        const char *block = json_string_value(json_object_get(value, "$block"));
+        if (block) json_object_set_new(document, key, json_string(block));
+    }
+}

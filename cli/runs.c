@@ -4,43 +4,152 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-static const char *const usage =
-    "Usage: dowel runs [--limit N] [--state STATE] [--task TASK] [--parent ID] [--json]\n"
-    "       dowel runs show ID [--json]      arguments, attempts, error, children, log\n"
-    "       dowel runs result ID             a persisted result, read back from its storage\n"
-    "       dowel runs resume ID [--json]    goes on with a run that crashed, failed or was cancelled\n"
-    "                        [--take-over]   also where its process was on another machine\n\n"
-    "ID may be any unique part of a run's id, at least 4 characters. States: pending running retrying completed "
-    "failed\n"
-    "cancelled crashed.\n\nExamples:\n  dowel runs --state failed\n  dowel runs show 7b2b-b3eb\n";
+const cli_verb cli_runs_verbs[] = {
+    {.name = "list",
+     .silent = true,
+     .words = "",
+     .doc = "what ran, newest first",
+     .example = "runs --state failed --since 1d",
+     .options = {{"limit", "N", "how many; without: 50", false},
+                 {"state", "STATE", "pending, running, retrying, completed, failed, cancelled or crashed", false},
+                 {"task", "TASK", "runs of this task or flow", false},
+                 {"name", "NAME", "runs that were called this", false},
+                 {"since", "TIME", "runs that began then or later: 2026-01-31T12:00:00Z, or how long ago: 90m, 7d",
+                  false},
+                 {"parent", "ID", "runs that this one called", false}}},
+    {.name = "show",
+     .words = "ID",
+     .doc = "one run: arguments (masked), attempts, error, children, log",
+     .example = "runs show 7b2b-b3eb"},
+    {.name = "result",
+     .words = "ID",
+     .doc = "a result that was kept with --persist-result",
+     .example = "runs result 7b2b-b3eb"},
+    {.name = "resume",
+     .words = "ID",
+     .doc = "goes on with a run that crashed, failed or was cancelled, from what its service holds",
+     .example = "runs resume 7b2b-b3eb",
+     .options = {{"take-over", NULL, "also where its process was on another machine, which is surely gone", false}}},
+    {.name = "prune",
+     .words = "--older-than DURATION",
+     .doc = "forgets runs that ended so long ago; kept results stay where they are",
+     .example = "runs prune --older-than 90d --dry-run",
+     .options = {{"older-than", "DURATION", "how long ago they ended, such as 90d", true},
+                 {"dry-run", NULL, "only say how many", false}}},
+    {.name = NULL}};
+
+/* A run as a row for people. */
+static void shorten(json_t *run) {
+    json_t *duration = json_object_get(run, "duration");
+    char text[32];
+    if (duration) {
+        snprintf(text, sizeof text, "%.3f s", json_real_value(duration));
+        json_object_set_new(run, "duration", json_string(text));
+    }
+    const char *error = json_string_value(json_object_get(json_object_get(run, "error"), "message")),
+               *name = json_string_value(json_object_get(run, "name")),
+               *task = json_string_value(json_object_get(run, "task")),
+               *started = json_string_value(json_object_get(run, "started"));
+    if (error) json_object_set_new(run, "error", json_string(error));
+    if (name && task && !strcmp(name, task)) json_object_del(run, "name");
+    if (started && strlen(started) > 19) {
+        snprintf(text, sizeof text, "%.19sZ", started);
+        json_object_set_new(run, "started", json_string(text));
+    }
+}
+
+static const char *const row[] = {"id", "task", "name", "state", "attempts", "duration", "started", "error", NULL};
+
+/* There are none: a task's name may be mistyped. */
+static void say_none(cli *c, const dowel_runs_query *query) {
+    bool filtered = query->state || query->task || query->parent || query->name || query->since;
+    puts(filtered ? "no such runs" : "no runs yet");
+    const dowel_task *task;
+    if (query->task && dowel_find_task(c->d, query->task, &task, &c->err))
+        fprintf(stderr, "dowel: %s\n", c->err.message);
+}
 
 static int list(cli *c, const dowel_runs_query *query) {
-    json_t *runs;
+    json_t *runs, *run;
     if (dowel_runs_list(c->d, query, &runs, &c->err)) return cli_failed(c);
     if (c->json) {
         cli_print_json(runs);
     } else if (!json_array_size(runs)) {
-        puts(query->state || query->task || query->parent ? "no such runs" : "no runs yet");
+        say_none(c, query);
     } else {
         size_t i;
-        json_t *run;
-        json_array_foreach(runs, i, run) {
-            json_t *duration = json_object_get(run, "duration");
-            char text[32];
-            if (duration) {
-                snprintf(text, sizeof text, "%.3f s", json_real_value(duration));
-                json_object_set_new(run, "duration", json_string(text));
-            }
-            const char *error = json_string_value(json_object_get(json_object_get(run, "error"), "message"));
-            if (error) json_object_set_new(run, "error", json_string(error));
-        }
-        cli_print_table(c, runs,
-                        (const char *const[]){"id", "task", "state", "attempts", "duration", "started", "error", NULL});
+        json_array_foreach(runs, i, run) shorten(run);
+        cli_print_table(c, runs, row);
     }
     json_decref(runs);
     return 0;
 }
+
+/* ---- one run ---- */
+
+enum { DEEPEST = 16 };
+
+/* The runs below one, each behind those that it was called by; the names of tasks are indented. */
+static void add_children(cli *c, const char *id, size_t depth, json_t *rows) {
+    const dowel_runs_query query = {.size = sizeof query, .parent = id, .limit = INT64_MAX};
+    json_t *children;
+    if (depth == DEEPEST || dowel_runs_list(c->d, &query, &children, NULL)) return;
+    for (size_t i = json_array_size(children); i-- > 0;) { /* oldest first */
+        json_t *child = json_array_get(children, i);
+        char task[160], of[40];
+        snprintf(of, sizeof of, "%s", json_string_value(json_object_get(child, "id")));
+        snprintf(task, sizeof task, "%*s%s", (int)(2 * depth), "", json_string_value(json_object_get(child, "task")));
+        shorten(child);
+        json_object_set_new(child, "task", json_string(task));
+        json_array_append(rows, child);
+        add_children(c, of, depth + 1, rows);
+    }
+    json_decref(children);
+}
+
+/* A member that is taken out to be printed in its own way; NULL: there is none. */
+static json_t *take(json_t *run, const char *member) {
+    json_t *value = json_incref(json_object_get(run, member));
+    json_object_del(run, member);
+    return value;
+}
+
+static void print_part(const cli *c, const char *title, json_t *value, const char *const *columns) {
+    if (json_is_array(value) ? json_array_size(value) : json_object_size(value)) {
+        printf("\n%s:\n", title);
+        if (json_is_array(value))
+            cli_print_table(c, value, columns);
+        else
+            cli_print_value(c, value, NULL);
+    }
+    json_decref(value);
+}
+
+static void print_run(cli *c, json_t *run) {
+    json_t *error = take(run, "error"), *args = take(run, "args"), *policy = take(run, "policy"),
+           *handles = take(run, "handles"), *log = take(run, "log"), *children = json_array();
+    if (json_object_get(run, "children")) add_children(c, json_string_value(json_object_get(run, "id")), 0, children);
+    json_decref(take(run, "children"));
+    json_t *duration = json_object_get(run, "duration");
+    char text[32];
+    if (duration) {
+        snprintf(text, sizeof text, "%.3f s", json_real_value(duration));
+        json_object_set_new(run, "duration", json_string(text));
+    }
+    cli_print_value(c, run, NULL);
+    cli_references(args);
+    cli_references(policy);
+    print_part(c, "error", error, NULL);
+    print_part(c, "arguments", args, NULL);
+    print_part(c, "policy", policy, NULL);
+    print_part(c, "remembered", handles, NULL);
+    print_part(c, "children", children, row);
+    print_part(c, "log", log, NULL);
+}
+
+/* ---- the command line ---- */
 
 /* A whole number from 1 on. */
 static int read_limit(cli *c, const char *text, int64_t *limit) {
@@ -54,38 +163,53 @@ static int read_limit(cli *c, const char *text, int64_t *limit) {
     return 0;
 }
 
+const char *const cli_run_states[] = {"pending", "running",   "retrying", "completed",
+                                      "failed",  "cancelled", "crashed",  NULL};
+
 static int read_state(cli *c, const char *text, const char **state) {
-    static const char *const states[] = {"pending", "running",   "retrying", "completed",
-                                         "failed",  "cancelled", "crashed",  NULL};
     *state = text;
-    for (size_t i = 0; states[i]; i++)
-        if (!strcmp(states[i], text)) return 0;
-    const char *near = dowel_nearest(text, states);
+    for (size_t i = 0; cli_run_states[i]; i++)
+        if (!strcmp(cli_run_states[i], text)) return 0;
+    const char *near = dowel_nearest(text, cli_run_states);
     dowel_fail(&c->err, DOWEL_E_INVALID, "--state: no state \"%.60s\"%s%s%s", text, near ? "; did you mean \"" : "",
                near ? near : "", near ? "\"?" : "");
     dowel_error_hint(&c->err, "one of pending, running, retrying, completed, failed, cancelled, crashed");
     return c->err.code;
 }
 
-static int read_query(cli *c, const cli_flag *flag, dowel_runs_query *query, bool *take_over) {
-    static const char *const flags[] = {"json", "take_over", "limit", "state", "task", "parent", NULL};
-    if (!strcmp(flag->name, "json")) return cli_switch(c, flag, &c->json) ? cli_failed(c) : 0;
-    if (!strcmp(flag->name, "take-over")) return cli_switch(c, flag, take_over) ? cli_failed(c) : 0;
-    size_t i = 2;
-    while (flags[i] && strcmp(flags[i], flag->name)) i++;
-    if (!flags[i]) return cli_unknown_flag(c, "dowel runs --help", flag, NULL, flags);
-    const char *value = cli_flag_value(c, flag);
-    int rc = value ? 0 : c->err.code;
-    if (rc) {
-    } else if (i == 2) {
-        rc = read_limit(c, value, &query->limit);
-    } else if (i == 3) {
-        rc = read_state(c, value, &query->state);
-    } else if (i == 4) {
-        query->task = value;
-    } else {
-        query->parent = value;
-    }
+static int64_t ago(double seconds) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000 - (int64_t)(seconds * 1e6);
+}
+
+static int read_since(cli *c, const char *text, int64_t *since) {
+    double seconds;
+    if (!dowel_parse_time(text, since)) return 0;
+    if (dowel_parse_duration(text, &seconds))
+        return dowel_fail(&c->err, DOWEL_E_INVALID,
+                          "--since: expected a time such as 2026-01-31T12:00:00Z, or how long ago, such as 90m, got "
+                          "\"%.60s\"",
+                          text);
+    *since = ago(seconds);
+    return 0;
+}
+
+/* The flags of a list. */
+static int read_query(cli *c, dowel_runs_query *query) {
+    const char *limit = NULL, *state = NULL, *since = NULL;
+    const cli_target targets[] = {{.name = "limit", .text = &limit},
+                                  {.name = "state", .text = &state},
+                                  {.name = "since", .text = &since},
+                                  {.name = "task", .text = &query->task},
+                                  {.name = "name", .text = &query->name},
+                                  {.name = "parent", .text = &query->parent},
+                                  {.name = NULL}};
+    int status = cli_read(c, targets, NULL, 0), rc = 0;
+    if (status) return status;
+    if (limit) rc = read_limit(c, limit, &query->limit);
+    if (state && !rc) rc = read_state(c, state, &query->state);
+    if (since && !rc) rc = read_since(c, since, &query->since);
     return rc ? cli_failed(c) : 0;
 }
 
@@ -110,44 +234,54 @@ static int resume_run(cli *c, const char *id, bool take_over) {
     return 0;
 }
 
+static int prune(cli *c, const char *older_than, bool dry_run) {
+    double seconds;
+    int64_t count;
+    if (!older_than) return cli_usage(c, c->help, "how old? --older-than DURATION, such as 90d");
+    if (dowel_parse_duration(older_than, &seconds)) {
+        dowel_fail(&c->err, DOWEL_E_INVALID, "--older-than: expected a duration such as 90d or 12h, got \"%.60s\"",
+                   older_than);
+        return cli_failed(c);
+    }
+    if (cli_open(c) || dowel_runs_prune(c->d, ago(seconds), dry_run, &count, &c->err)) return cli_failed(c);
+    if (c->json) {
+        json_t *pruned = json_pack("{s:I,s:b}", "removed", (json_int_t)count, "dry_run", dry_run);
+        cli_print_json(pruned);
+        json_decref(pruned);
+    } else {
+        printf(dry_run ? "%lld would be removed\n" : "%lld removed\n", (long long)count);
+    }
+    return 0;
+}
+
 int cli_runs(cli *c) {
-    static const char *const verbs[] = {"list", "show", "result", "resume", NULL};
-    if (cli_wants_help(c)) {
-        fputs(usage, stdout);
-        return 0;
-    }
+    int status;
+    if (!cli_read_verb(c, cli_find_command("runs"), &status)) return status;
+    const char *verb = c->verb->name, *id = NULL, *older_than = NULL;
     dowel_runs_query query = {.size = sizeof query, .limit = 50};
-    bool take_over = false;
-    const char *words[2] = {NULL};
-    size_t n = 0;
-    cli_flag flag;
-    for (cli_kind kind; (kind = cli_next(c, &flag));) {
-        int status = 0;
-        if (kind == CLI_FLAG)
-            status = read_query(c, &flag, &query, &take_over);
-        else if (n == 2)
-            status = cli_usage(c, "dowel runs --help", "\"%.60s\" is too much", flag.word);
-        else
-            words[n++] = flag.word;
-        if (status) return status;
+    bool take_over = false, dry_run = false, lists = c->verb->silent, prunes = !strcmp(verb, "prune");
+    if (lists) {
+        status = read_query(c, &query);
+        return status ? status : cli_open(c) ? cli_failed(c) : list(c, &query);
     }
-    bool lists = !n || !strcmp(words[0], "list"), result = n && !strcmp(words[0], "result"),
-         resume = n && !strcmp(words[0], "resume");
-    if (!lists && !result && !resume && strcmp(words[0], "show"))
-        return cli_unknown_word(c, "dowel runs --help", "runs command", words[0], verbs);
-    if (lists && n == 2) return cli_usage(c, "dowel runs --help", "\"%.60s\" is too much", words[1]);
-    if (!lists && n < 2) return cli_usage(c, "dowel runs --help", "which run? dowel runs %s ID", words[0]);
+    const cli_target resuming[] = {{.name = "take-over", .on = &take_over}, {.name = NULL}},
+                     pruning[] = {{.name = "older-than", .text = &older_than},
+                                  {.name = "dry-run", .on = &dry_run},
+                                  {.name = NULL}};
+    bool resumes = !strcmp(verb, "resume"), result = !strcmp(verb, "result");
+    status = cli_read(c, prunes ? pruning : resumes ? resuming : resuming + 1, &id, !prunes);
+    if (status) return status;
+    if (prunes) return prune(c, older_than, dry_run);
+    if (!id) return cli_usage(c, c->help, "which run? dowel runs %s ID", verb);
     if (cli_open(c)) return cli_failed(c);
-    if (lists) return list(c, &query);
-    if (take_over && !resume) return cli_usage(c, "dowel runs --help", "--take-over is for dowel runs resume");
-    if (resume) return resume_run(c, words[1], take_over);
+    if (resumes) return resume_run(c, id, take_over);
     json_t *value;
-    if (result ? dowel_runs_result(c->d, words[1], &value, &c->err) : dowel_runs_show(c->d, words[1], &value, &c->err))
+    if (result ? dowel_runs_result(c->d, id, &value, &c->err) : dowel_runs_show(c->d, id, &value, &c->err))
         return cli_failed(c);
     if (c->json || result)
         cli_print_json(value);
     else
-        cli_print_value(c, value, NULL);
+        print_run(c, value);
     json_decref(value);
     return 0;
 }

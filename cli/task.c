@@ -4,9 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const usage = "Usage: dowel task list [--json]\n       dowel task show NAME [--json]\n\n"
-                                 "Examples:\n  dowel task list\n  dowel task show gcs.upload\n  dowel task show "
-                                 "gcs.upload --json   (JSON Schema of the arguments)\n";
+const cli_verb cli_task_verbs[] = {{.name = "list", .words = "", .doc = "the tasks", .example = "task list"},
+                                   {.name = "show",
+                                    .words = "TASK",
+                                    .doc = "what a task takes; with --json as JSON Schema",
+                                    .example = "task show gcs.upload"},
+                                   {.name = NULL}};
 
 static int list(cli *c) {
     json_t *rows = json_array();
@@ -22,32 +25,14 @@ static int list(cli *c) {
 }
 
 int cli_task(cli *c) {
-    static const char *const verbs[] = {"list", "show", NULL};
-    if (!c->argc || cli_wants_help(c)) {
-        fputs(usage, c->argc ? stdout : stderr);
-        return c->argc ? 0 : 2;
-    }
-    const char *words[2] = {NULL};
-    size_t n = 0;
-    cli_flag flag;
-    for (cli_kind kind; (kind = cli_next(c, &flag));) {
-        if (kind == CLI_WORD && n == 2) return cli_usage(c, "dowel task --help", "\"%.60s\" is too much", flag.word);
-        if (kind == CLI_WORD)
-            words[n++] = flag.word;
-        else if (strcmp(flag.name, "json"))
-            return cli_unknown_flag(c, "dowel task --help", &flag, NULL, (const char *const[]){"json", NULL});
-        else if (cli_switch(c, &flag, &c->json))
-            return cli_failed(c);
-    }
-    if (!n) return cli_usage(c, "dowel task --help", "dowel task list, or dowel task show NAME");
-    bool lists = !strcmp(words[0], "list");
-    if (!lists && strcmp(words[0], "show"))
-        return cli_unknown_word(c, "dowel task --help", "task command", words[0], verbs);
-    if (lists && words[1]) return cli_usage(c, "dowel task --help", "\"%.60s\" is too much", words[1]);
-    if (!lists && !words[1]) return cli_usage(c, "dowel task --help", "which task? `dowel task list` shows them");
+    int status;
+    if (!cli_read_verb(c, cli_find_command("task"), &status)) return status;
+    bool lists = !strcmp(c->verb->name, "list");
+    const char *name = NULL;
+    if ((status = cli_read(c, (const cli_target[]){{.name = NULL}}, &name, !lists))) return status;
+    if (!lists && !name) return cli_usage(c, c->help, "which task? `dowel task list` shows them");
     if (cli_open(c)) return cli_failed(c);
     if (lists) return list(c);
-    const char *name = words[1];
     const dowel_task *task;
     if (dowel_find_task(c->d, name, &task, &c->err)) return cli_failed(c);
     if (c->json) {

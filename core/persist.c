@@ -53,7 +53,7 @@ int dowel_runs_result(dowel *d, const char *part, json_t **result, dowel_error *
     dowel_database_release(d, db);
     dowel_block *block = NULL;
     if (!rc && (!storage || !key)) {
-        rc = dowel_fail(err, DOWEL_E_NOT_FOUND, "the run is %s and kept none", state ? state : "");
+        rc = dowel_fail(err, DOWEL_E_NOT_FOUND, "the run (%s) kept no result", state ? state : "");
         dowel_error_hint(err, "ask for it when it runs: persist_result and result_storage");
     }
     const dowel_resolver *resolver = dowel_get_resolver(d);

@@ -35,7 +35,7 @@ int dowel_find_run_id(dowel_db *db, const char *part, char id[DOWEL_RUN_ID_SIZE]
 
 #define COLUMNS                                                                                                        \
     "id, parent, kind, task, name, state, attempts, created, started, ended, error, process, storage, storage_key, "   \
-    "args"
+    "args, policy, run_key"
 
 static void put_time(json_t *object, const char *name, int64_t microseconds) {
     if (!microseconds) return;
@@ -60,6 +60,7 @@ static json_t *run_object(dowel_rows *rows, bool whole) {
     put_text(run, "name", dowel_rows_text(rows, 4));
     put_text(run, "task", dowel_rows_text(rows, 3));
     put_text(run, "parent", dowel_rows_text(rows, 1));
+    put_text(run, "run_key", dowel_rows_text(rows, 16));
     put_text(run, "state", state);
     json_object_set_new(run, "attempts", json_integer(dowel_rows_int(rows, 6)));
     put_time(run, "created", dowel_rows_int(rows, 7));
@@ -71,6 +72,9 @@ static json_t *run_object(dowel_rows *rows, bool whole) {
     put_text(run, "result_key", dowel_rows_text(rows, 13));
     if (whole && dowel_rows_text(rows, 14))
         json_object_set_new(run, "args", json_loads(dowel_rows_text(rows, 14), 0, NULL));
+    json_t *policy = whole && dowel_rows_text(rows, 15) ? json_loads(dowel_rows_text(rows, 15), 0, NULL) : NULL;
+    if (json_object_size(policy)) json_object_set(run, "policy", policy);
+    json_decref(policy);
     return run;
 }
 

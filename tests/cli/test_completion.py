@@ -16,7 +16,7 @@ class Completion(CommandTest):
 
     def complete(self, *words):
         """What bash offers for the last word."""
-        script = ('source <(dowel completion bash); COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _dowel; printf "%s\\n" "${COMPREPLY[@]}"')
+        script = ('source <(dowel completion bash); COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; COMP_POINT=${#COMP_LINE}; _dowel; printf "%s\\n" "${COMPREPLY[@]}"')
         done = subprocess.run(["bash", "--norc", "-c", script, "bash", "dowel", *words], env=self.env, cwd=self.folder, capture_output=True,
                               check=True, timeout=60, stdin=subprocess.DEVNULL)
         self.assertEqual(done.stderr, b"")
@@ -54,43 +54,55 @@ class Completion(CommandTest):
     def test_values(self):
         self.dowel("block", "save", "gcs-bucket/landing", "--bucket", "b")
         self.dowel("block", "save", "s3-bucket/reports", "--bucket", "b")
-        for words in (("block", "show", ""), ("block", "delete", ""), ("block", "edit", ""), ("block", "check", ""), ("call", "gcs.list", "--bucket", "")):
+        for words in (("block", "show", ""), ("block", "delete", ""), ("block", "edit", ""), ("block", "check", ""), ("block", "export", "x", "")):
             self.assertEqual(self.complete(*words), ["gcs-bucket/landing", "s3-bucket/reports"], words)
+        self.assertEqual(self.complete("call", "gcs.list", "--bucket", ""), ["gcs-bucket/landing"], "blocks of the field's type")
+        self.assertEqual(self.complete("call", "gcs.list", "--bucket=g"), ["--bucket=gcs-bucket/landing"[len("--bucket="):]], "after what parts words")
+        self.assertEqual(self.complete("call", "gcs.upload", "--name", ""), [], "a text of one's own")
+        self.assertEqual(self.complete("runs", "--task", "lambda."), ["lambda.invoke"])
+        self.dowel("ls", ".")
+        run = self.json("runs")[0]["id"]
+        for words in (("show",), ("result",), ("resume",), ("list", "--parent"), ("--parent",)):
+            self.assertEqual(self.complete("runs", *words, ""), [run], words)
+        self.assertEqual(self.complete("help", "runs", "sh"), ["show"])
+        self.assertIn("--from-gcloud", self.complete("block", "import", ""))
         self.assertEqual(self.complete("call", "gcs.list", "--retry-backoff", ""), ["fixed", "exponential"])
         self.assertEqual(self.complete("runs", "--state", "comp"), ["completed"])
         self.write("data.csv", "x")
         self.assertEqual(self.complete("call", "gcs.upload", "--file", "da"), ["data.csv"])
+        self.assertEqual(self.complete("call", "gcs.upload", "--data", "@da"), ["@data.csv"])
+        self.assertEqual(self.complete("cp", "da"), ["data.csv"])
+        self.assertEqual(self.complete("cp", "gcs"), ["gcs-bucket/landing:"], "a place, and then what is in it")
+        self.assertEqual(self.complete("cp", "a", "b", "--sy"), ["--symlinks"])
+        self.assertEqual(self.complete("cp", "--symlinks", "f"), ["follow", "fail"])
 
     def test_without_a_database(self):
         self.env["DOWEL_DATABASE_URL"] = "nonsense:"
         self.assertEqual(self.complete("block", "show", "zzz"), [])
 
     def test_other_shells(self):
-        zsh, fish = self.dowel("completion", "zsh"), self.dowel("completion", "fish")
-        for text in (zsh, fish):
-            for task in self.tasks():
-                self.assertIn(task, text)
-        self.assertIn("bashcompinit", zsh)
-        for shell, text in (("bash", self.dowel("completion", "bash")), ("zsh", zsh), ("fish", fish)):
+        scripts = {shell: self.dowel("completion", shell) for shell in ("bash", "zsh", "fish")}
+        for shell, text in scripts.items():
+            self.assertIn("dowel complete ", text)
             if shutil.which(shell):
                 path = self.write("script." + shell, text)
                 done = subprocess.run([shell, "-n", path], capture_output=True, check=False, env=self.env)
                 self.assertEqual((done.returncode, done.stderr), (0, b""), shell)
-        self.assertEqual(fish.count("'") % 2, 0)
+        if shutil.which("fish"):
+            asked = 'source script.fish; complete -C "dowel call gcs.upl"'
+            done = subprocess.run(["fish", "-c", asked], capture_output=True, check=True, env=self.env, cwd=self.folder, text=True)
+            self.assertRegex(done.stdout, r"^gcs.upload\tSends")
 
-    def test_fish_offers(self):
-        if not shutil.which("fish"):
-            self.skipTest("no fish here")
-        self.dowel("block", "save", "gcs-bucket/landing", "--bucket", "b")
-        for line, wanted in (("dowel bl", "block"), ("dowel call gcs.up", "gcs.upload"), ("dowel call gcs.list --buc", "--bucket"),
-                             ("dowel call gcs.list --bucket ", "gcs-bucket/landing"), ("dowel block save gcs-b", "gcs-bucket/")):
-            done = subprocess.run(["fish", "--no-config", "-c", f"dowel completion fish | source; complete -C '{line}'"], env=self.env,
-                                  cwd=self.folder, capture_output=True, check=True, timeout=60)
-            self.assertIn(wanted, [offer.split("\t")[0] for offer in done.stdout.decode().splitlines()], line)
-
-    def test_wrong_words(self):
-        self.fails(2, "completion", "tcsh", says='no completion for "tcsh"')
-        self.assertEqual(self.run_dowel("completion", "bash", "zsh").returncode, 2)
+    def test_what_the_scripts_ask(self):
+        """A candidate and what it is on each line; nothing on what makes no sense, and nothing on standard error."""
+        for words in ((), ("",), ("call", "gcs.upload", ""), ("nonsense", ""), ("call", "nonsense", "--"), ("block", "nonsense", ""), ("cp", "--", ""),
+                      ("block", "save", "nonsense/x", "--"), ("runs", "--limit", ""), ("help", "nonsense", "")):
+            done = self.run_dowel("complete", *words)
+            self.assertEqual((done.returncode, done.err), (0, ""), words)
+            for line in done.out.splitlines():
+                self.assertRegex(line, r"^(:files|[a-z0-9./=:_-]+(\t.+)?)$", words)
+        self.assertIn("--bucket\tThe bucket.\n", self.dowel("complete", "call", "gcs.upload", "--b"))
+        self.assertEqual(self.dowel("complete", "call", "gcs.upload", "--file", ""), ":files\n")
 
 
 if __name__ == "__main__":

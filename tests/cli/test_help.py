@@ -29,6 +29,22 @@ class Help(CommandTest):
             self.assertTrue(text.startswith(f"Usage: dowel {command}"), text)
             self.assertRegex(text, r"Examples?:\n  (dowel|source)")
 
+    def test_every_verb_has_help_with_an_example(self):
+        for command in ("block", "task", "runs", "key"):
+            whole = self.dowel(command, "--help")
+            for verb, doc in re.findall(r"(?m)^  ([a-z-]+)  +(.*)$", whole.split("\n\n")[1]):
+                text = self.dowel(command, verb, "--help")
+                self.assertEqual(text, self.dowel("help", command, verb))
+                self.assertRegex(text, rf"^Usage: dowel {command}( {verb})?\b")
+                self.assertEqual(text.split("\n\n")[1].splitlines()[0].lower(), doc.lower() + ".")
+                flags = set(re.findall(r"--[a-z-]+", text.split("\n\n")[0])) - {"--field"}
+                self.assertEqual(set(re.findall(r"(?m)^  (--[a-z-]+)", text)), flags, f"{command} {verb}")
+                example = shlex.split(re.search(r"Example:\n  (.*)\n", text)[1])
+                self.assertEqual(example[:2], ["dowel", command])
+                self.assertIn(" ".join(example).replace("'", ""), whole.replace("'", ""))
+                for flag in (word for word in example if word.startswith("--") and command != "block"):
+                    self.assertIn(flag, flags)
+
     def test_help_opens_no_database(self):
         self.dowel("--help")
         for command in COMMANDS:

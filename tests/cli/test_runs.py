@@ -59,6 +59,44 @@ class Runs(CommandTest):
         self.assertEqual(self.json("runs", "--state", "retrying"), [])
         self.assertEqual(self.json("runs", "show", ids[1])["state"], "crashed")
 
+    def test_since_and_name(self):
+        self.call(b"1", "--run-name", "first")
+        self.call(b"1", "--run-name", "second")
+        second, first = self.json("runs")
+        self.change("UPDATE runs SET created = created - 7200000000 WHERE id = ?", first["id"])
+        self.assertEqual([run["id"] for run in self.json("runs", "--since", "1h")], [second["id"]])
+        self.assertEqual(len(self.json("runs", "--since", "3h")), 2)
+        self.assertEqual(self.json("runs", "--since", second["created"]), [second])
+        self.assertEqual([run["name"] for run in self.json("runs", "--name=first")], ["first"])
+        text = self.dowel("runs")
+        self.assertRegex(text, r"lambda\.invoke +second +completed")
+        done = self.run_dowel("runs", "--task", "lambda.invok")
+        self.assertEqual((done.returncode, done.out), (0, "no such runs\n"))
+        self.assertIn('did you mean "lambda.invoke"?', done.err)
+        self.fails(2, "runs", "--since", "yesterday", says=["--since", "yesterday"])
+
+    def test_prune(self):
+        for _ in range(3):
+            self.call()
+        runs = self.json("runs")
+        self.change("UPDATE runs SET ended = ended - 86400000000 WHERE id <> ?", runs[0]["id"])
+        self.assertEqual(self.dowel("runs", "prune", "--older-than", "12h", "--dry-run"), "2 would be removed\n")
+        self.assertEqual(self.json("runs", "prune", "--older-than", "12h"), {"removed": 2, "dry_run": False})
+        self.assertEqual(self.json("runs"), runs[:1])
+        self.fails(2, "runs", "prune", says="--older-than")
+        self.fails(2, "runs", "prune", "--older-than", "soon", says=["--older-than", '"soon"'])
+        self.fails(2, "runs", "prune", "--older-than", says="--older-than needs a value")
+        self.fails(2, "runs", "prune", "abcd", "--older-than", "1d", says='"abcd" is too much')
+
+    def test_show_for_people(self):
+        self.call(b'{"errorMessage": "boom"}', "--retries", "1", "--retry-delay", "1ms", headers={"X-Amz-Function-Error": "Unhandled"})
+        text = self.dowel("runs", "show", self.json("runs")[0]["id"])
+        self.assertRegex(text, r"(?m)^duration: +\d+\.\d{3} s$")
+        self.assertRegex(text, r"(?m)^error:\n(.*\n)*message: +.*boom")
+        self.assertRegex(text, r"(?m)^arguments:\n(.*\n)*function: ")
+        self.assertRegex(text, r"(?m)^policy:\n(.*\n)*retries: +1$")
+        self.assertRegex(text, r"(?m)^log:\n(.*\n)*.*attempt 1 of 2 failed")
+
     def test_wrong_words(self):
         self.call()
         self.fails(2, "runs", "--limit", "many", says=["--limit", '"many"'])

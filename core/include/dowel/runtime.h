@@ -184,10 +184,10 @@ typedef struct dowel_runs_query {
     int64_t since;      /* µs since the epoch: only runs that were made then or later; 0: any */
 } dowel_runs_query;
 
-/* Newest first: an array of run objects: id, kind (task, flow), name, task, parent, state, attempts, created, started, ended
- * (RFC 3339), duration (seconds), error (dowel_error_json). New reference. */
+/* Newest first: an array of run objects: id, kind (task, flow), name, task, parent, run_key, state, attempts, created, started, ended
+ * (RFC 3339), duration (seconds), error (dowel_error_json), result_storage and result_key. What does not apply is left out. New reference. */
 DOWEL_API int dowel_runs_list(dowel *d, const dowel_runs_query *query, json_t **runs, dowel_error *err);
-/* One run with its masked arguments, remote handles, children, log lines. `id` may be any unique part (at least 4 characters). */
+/* One run with its masked arguments, policy, remote handles, children (run objects), log lines. `id` may be any unique part (at least 4 characters). */
 DOWEL_API int dowel_runs_show(dowel *d, const char *id, json_t **run, dowel_error *err);
 /* Goes on with a task's run that crashed, failed or was cancelled: the same id, the recorded arguments and policy, the handles that it
  * remembered. CONFLICT when it completed or is still on its way; INVALID when its arguments were not kept whole (secrets given

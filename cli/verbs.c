@@ -1,0 +1,162 @@
+/* The words and flags of every command, from one table each: usage, help, reading and completion. */
+#include "cli.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- help ---- */
+
+enum { WIDTH = 110 };
+
+/* Ends a line where the next piece does not fit. */
+static void piece(FILE *out, size_t *at, const char *format, ...) DOWEL_PRINTF(3, 4);
+static void piece(FILE *out, size_t *at, const char *format, ...) {
+    char text[200];
+    va_list args;
+    va_start(args, format);
+    int size = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (*at + (size_t)size > WIDTH) {
+        fputs("\n            ", out);
+        *at = 12;
+    }
+    fputs(text, out);
+    *at += (size_t)size;
+}
+
+static void usage_line(FILE *out, const char *first, const cli_command *command, const cli_verb *verb) {
+    size_t at = 0;
+    piece(out, &at, "%s dowel %s", first, command->name);
+    if (!verb->silent && *verb->name) piece(out, &at, " %s", verb->name);
+    if (*verb->words) piece(out, &at, " %s", verb->words);
+    for (const cli_option *o = verb->options; o->name; o++)
+        if (!o->in_words) piece(out, &at, o->value ? " [--%s %s]" : " [--%s]", o->name, o->value);
+    if (!verb->plain) piece(out, &at, " [--json]");
+    fputc('\n', out);
+}
+
+void cli_help_options(const cli_verb *verb) {
+    size_t room = 6;
+    for (const cli_option *o = verb->options; o->name; o++) {
+        size_t size = strlen(o->name) + (o->value ? strlen(o->value) + 3 : 2);
+        if (size > room) room = size;
+    }
+    for (const cli_option *o = verb->options; o->name; o++) {
+        char text[128];
+        snprintf(text, sizeof text, "--%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
+        printf("  %-*s  %s\n", (int)room, text, o->doc);
+    }
+    if (!verb->plain) printf("  %-*s  the result, or the error, as JSON\n", (int)room, "--json");
+}
+
+static void command_help(FILE *out, const cli_command *command) {
+    for (const cli_verb *v = command->verbs; v->name; v++)
+        usage_line(out, v == command->verbs ? "Usage:" : "      ", command, v);
+    size_t room = 0;
+    for (const cli_verb *v = command->verbs; v->name; v++)
+        if (strlen(v->name) > room) room = strlen(v->name);
+    fputc('\n', out);
+    for (const cli_verb *v = command->verbs; v->name; v++) fprintf(out, "  %-*s  %s\n", (int)room, v->name, v->doc);
+    fprintf(out, "\n`dowel %s VERB --help` says more of each. %s\n\nExamples:\n", command->name, command->notes);
+    for (const cli_verb *v = command->verbs; v->name; v++) fprintf(out, "  dowel %s\n", v->example);
+}
+
+static void verb_help(const cli_command *command, const cli_verb *verb) {
+    usage_line(stdout, "Usage:", command, verb);
+    printf("\n%c%s.\n", toupper((unsigned char)*verb->doc), verb->doc + 1);
+    /* What the notes are about: ids, secrets. */
+    bool noted = verb->own_help || !strncmp(verb->words, "ID", 2);
+    for (const cli_option *o = verb->options; o->name; o++) noted |= o->value && strstr(o->value, "prompt");
+    if (noted) puts(command->notes);
+    putchar('\n');
+    cli_help_options(verb);
+    printf("\nExample:\n  dowel %s\n", verb->example);
+}
+
+/* ---- reading ---- */
+
+static const cli_verb *find_verb(const cli_command *command, const char *name) {
+    const cli_verb *verb = command->verbs;
+    while (verb->name && strcmp(verb->name, name)) verb++;
+    return verb->name ? verb : NULL;
+}
+
+static void set_help(cli *c, const cli_command *command, const cli_verb *verb) {
+    snprintf(c->help, sizeof c->help, "dowel %s%s%s --help", command->name, verb ? " " : "", verb ? verb->name : "");
+}
+
+const cli_verb *cli_read_verb(cli *c, const cli_command *command, int *status) {
+    const cli_verb *silent = command->verbs->silent ? command->verbs : NULL, *verb;
+    bool word = c->argc && c->argv[0][0] != '-';
+    set_help(c, command, NULL);
+    if (!word && (!silent || cli_wants_help(c))) {
+        *status = cli_wants_help(c) ? 0 : 2;
+        command_help(*status ? stderr : stdout, command);
+        return NULL;
+    }
+    verb = word ? find_verb(command, c->argv[0]) : silent;
+    if (!verb) {
+        const char *names[16] = {NULL};
+        for (size_t i = 0; i < 15 && command->verbs[i].name; i++) names[i] = command->verbs[i].name;
+        char what[64];
+        snprintf(what, sizeof what, "%s command", command->name);
+        *status = cli_unknown_word(c, c->help, what, c->argv[0], names);
+        return NULL;
+    }
+    c->argc -= word;
+    c->argv += word;
+    c->verb = verb;
+    set_help(c, command, verb);
+    if (!cli_wants_help(c) || (verb->own_help && c->argv[0][0] != '-')) return verb;
+    verb_help(command, verb);
+    *status = 0;
+    return NULL;
+}
+
+bool cli_flag_is(const cli_flag *flag, const char *name) {
+    const char *p = flag->name;
+    while (*p && (*p == *name || (*p == '_' && *name == '-'))) p++, name++;
+    return !*p && !*name;
+}
+
+int cli_unknown_option(cli *c, const cli_flag *flag, const dowel_table *table) {
+    const char *names[24] = {"json", "help"};
+    char texts[20][32];
+    size_t n = 0;
+    for (const cli_option *o = c->verb->options; o->name && n < 20; o++, n++) {
+        snprintf(texts[n], sizeof texts[n], "%s", o->name);
+        for (char *p = texts[n]; *p; p++)
+            if (*p == '-') *p = '_';
+        names[n + 2] = texts[n];
+    }
+    return cli_unknown_flag(c, c->help, flag, table, names);
+}
+
+int cli_read(cli *c, const cli_target *targets, const char **words, size_t most) {
+    cli_flag flag;
+    size_t n = 0;
+    for (cli_kind kind; (kind = cli_next(c, &flag));) {
+        int rc = 0;
+        if (kind == CLI_WORD) {
+            if (n == most) return cli_usage(c, c->help, "\"%.60s\" is too much", flag.word);
+            words[n++] = flag.word;
+            continue;
+        }
+        const cli_target *t = targets;
+        while (t->name && !cli_flag_is(&flag, t->name)) t++;
+        if (cli_flag_is(&flag, "json") && !c->verb->plain)
+            rc = cli_switch(c, &flag, &c->json);
+        else if (!t->name)
+            return cli_unknown_option(c, &flag, NULL);
+        else if (t->on)
+            rc = cli_switch(c, &flag, t->on);
+        else if (t->text)
+            rc = (*t->text = cli_flag_value(c, &flag)) ? 0 : c->err.code;
+        else
+            rc = cli_set_field(c, t->table, dowel_field_find(t->table, t->name), &flag, t->object);
+        if (rc) return cli_failed(c);
+    }
+    return 0;
+}
