@@ -45,6 +45,7 @@ struct dowel_http_request {
     int accept[8];
     int accept_count;
     bool idempotent, secret_url, secret_body, patient, direct;
+    bool in_doubt; /* an attempt may have been carried out without our knowing */
     double timeout;
     char *authorities;
     bool progress;

@@ -223,6 +223,10 @@ void dowel_http_progress(dowel_http_request *r, int64_t offset, int64_t total) {
     r->progress_total = total;
 }
 
+bool dowel_http_in_doubt(const dowel_http_request *r) {
+    return r && r->in_doubt;
+}
+
 void dowel_http_free(dowel_http_request *r) {
     if (!r) return;
     dowel_text_free(&r->path);

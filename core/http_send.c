@@ -295,6 +295,7 @@ int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, 
         return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     if (*r->problem) return dowel_fail(err, DOWEL_E_INVALID, "%s: %s: %s", r->service->name, r->method, r->problem);
 
+    r->in_doubt = false;
     int most = 0, more = 0;
     bool again = false, refreshed = false;
     flight f = {.d = d, .request = r, .err = err};
@@ -332,6 +333,7 @@ int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, 
             retry = broke && !f.stopped && (!sent || r->idempotent);
             if (rc == DOWEL_E_TIMEOUT && dowel_time_left(d) == 0) rc = dowel_check(d, err);
             if (broke) err->retryable = true;
+            if (sent) r->in_doubt = true;
         } else {
             dowel_http_log_response(d, r, f.response,
                                     (double)(t1.tv_sec - t0.tv_sec) + (double)(t1.tv_nsec - t0.tv_nsec) * 1e-9);
@@ -350,6 +352,7 @@ int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, 
             rc = err->code;
             retry = table_retries(r, err);
             if (retry || (err->code == DOWEL_E_UNAVAILABLE)) err->retryable = true;
+            if (f.response->status >= 500) r->in_doubt = true;
             bool signed_by_us = r->service->authorize && dowel_headers_get(&r->headers, "Authorization");
             /* A token may have been revoked early, a clock may be wrong: one try more, which is no retry. */
             bool renew = err->http_status == 401;

@@ -9,6 +9,7 @@ without query went by, from 1) and returns None, which passes it on, or a dictio
     headers       {"Name": "value"} added to the request
     answer        (status, headers, body): the request is read, not passed on, and answered so
     lose          true: passed on, but its answer is not: the connection is closed
+    hold          passed on, but its answer waits for so many seconds, or until the client hangs up
     cut_upload    the server gets so many bytes of the body and then a hang-up; so does the client
     cut_download  the client gets so many bytes of the answer's body and then a hang-up
     replace       (old, new): in the request's body, as it goes by
@@ -17,6 +18,7 @@ without query went by, from 1) and returns None, which passes it on, or a dictio
     edit          a function of (status, headers, body) that gives what is answered in their place
 """
 import http.client
+import select
 import threading
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -95,15 +97,21 @@ class Handler(BaseHTTPRequestHandler):
                 connection.putheader("Transfer-Encoding", "chunked")
             connection.endheaders()
             limit, passed = step.get("cut_upload"), 0
+            answered = False  # before all of the body was sent: the rest of it is for nobody
             for piece in self.pieces(request):
+                if answered:
+                    continue
                 if limit is not None and passed + len(piece) > limit:
                     connection.send(piece[:limit - passed])
                     raise HangUp
                 if "replace" in step:
                     piece = piece.replace(*step["replace"])
-                connection.send(b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece)
+                try:
+                    connection.send(b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece)
+                except (BrokenPipeError, ConnectionResetError):
+                    answered = True
                 passed += len(piece)
-            if chunked:
+            if chunked and not answered:
                 connection.send(b"0\r\n\r\n")
             answer = connection.getresponse()
             request.status = answer.status
@@ -117,6 +125,10 @@ class Handler(BaseHTTPRequestHandler):
         headers += step.get("says", {}).items()
         if step.get("lose"):
             answer.read()
+            raise HangUp
+        if step.get("hold"):
+            answer.read()
+            select.select([self.connection], [], [], step["hold"])
             raise HangUp
         if "edit" in step:
             self.send(*step["edit"](answer.status, headers, answer.read()))

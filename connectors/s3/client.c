@@ -155,9 +155,14 @@ json_t *dowel_s3_etag(const char *etag) {
 }
 
 int dowel_s3_fetch_xml(dowel_s3_client *c, dowel_http_request *request, dowel_xml **root, dowel_error *err) {
+    int rc = dowel_s3_send_xml(c, request, root, err);
+    dowel_http_free(request);
+    return rc;
+}
+
+int dowel_s3_send_xml(dowel_s3_client *c, dowel_http_request *request, dowel_xml **root, dowel_error *err) {
     dowel_http_response *response;
     int rc = dowel_http_send(c->d, request, &response, err);
-    dowel_http_free(request);
     if (rc) return rc;
     dowel_bytes body = dowel_http_response_body(response);
     rc = dowel_xml_parse(body.data, body.size, root, err);

@@ -33,6 +33,8 @@ char *dowel_s3_full_key(const dowel_s3_client *client, const char *key);
 json_t *dowel_s3_etag(const char *etag);
 /* Sends, reads the XML answer, frees the request. */
 int dowel_s3_fetch_xml(dowel_s3_client *client, dowel_http_request *request, dowel_xml **root, dowel_error *err);
+/* Does not free the request. */
+int dowel_s3_send_xml(dowel_s3_client *client, dowel_http_request *request, dowel_xml **root, dowel_error *err);
 
 /* check.c */
 int dowel_s3_check(dowel *d, dowel_block *block, json_t *report, dowel_error *err);
@@ -63,11 +65,9 @@ enum { DOWEL_S3_BUCKET_DEFAULT, DOWEL_S3_AES256, DOWEL_S3_KMS, DOWEL_S3_KMS_DSSE
 extern const char *const dowel_s3_encryption_names[];
 int dowel_s3_check_description(const dowel_s3_put_args *args, dowel_error *err);
 int dowel_s3_check_customer_key(const char *field, const char *key, dowel_error *err);
-int dowel_s3_describe(dowel_http_request *request, const dowel_s3_put_args *args, dowel_error *err);
 int dowel_s3_customer_key(dowel_http_request *request, const char *key, bool of_copy_source, dowel_error *err);
 /* What was refused may be for lack of the right key; `key`: the one that was given. */
 void dowel_s3_hint_at_key(const char *key, dowel_error *err);
-void dowel_s3_condition(dowel_http_request *request, const dowel_s3_put_args *args);
 
 /* put.c */
 typedef struct dowel_s3_stored {
@@ -97,6 +97,7 @@ typedef struct dowel_s3_upload {
     int64_t count;
     json_t *etag; /* of the object */
     char *version;
+    char mark[DOWEL_RUN_ID_SIZE]; /* of a conditional upload; else "" */
 } dowel_s3_upload;
 int dowel_s3_start_parts(dowel *d, void *upload, int64_t size, int64_t part_size, dowel_error *err);
 int dowel_s3_part_is_there(dowel_s3_upload *upload, dowel_upload_part *part, bool *there, dowel_error *err);
@@ -107,6 +108,17 @@ void dowel_s3_abort_parts(dowel *d, void *upload, const dowel_error *why);
 void dowel_s3_upload_clear(dowel_s3_upload *upload);
 /* Gives up a multipart upload; a failure is logged. */
 void dowel_s3_abort(dowel_s3_client *client, const char *key, const char *upload);
+
+int dowel_s3_describe(dowel_http_request *request, const dowel_s3_upload *upload, dowel_error *err); /* describe.c */
+
+/* condition.c */
+#define DOWEL_S3_MARK "x-amz-meta-dowel-run"
+int dowel_s3_mark(dowel_s3_upload *upload, dowel_error *err);
+void dowel_s3_condition(dowel_http_request *request, const dowel_s3_put_args *args);
+bool dowel_s3_is_marked(const dowel_s3_upload *upload, const dowel_http_response *head, int64_t size);
+/* What an upload that failed with `err` came to: 0 and what HEAD says where the object is ours after all; else err->code. `in_doubt`: an earlier
+ * attempt may have been carried out. */
+int dowel_s3_settle(dowel_s3_upload *upload, int64_t size, bool in_doubt, dowel_http_response **head, dowel_error *err);
 
 /* head.c */
 enum { DOWEL_S3_ETAG_SIZE = 256 };
@@ -127,6 +139,8 @@ int dowel_s3_list_each(dowel_s3_client *client, const dowel_objects_query *query
 /* A key as a listing has it. Newly allocated. */
 char *dowel_s3_decoded(const char *text, bool encoded);
 const char *dowel_s3_unquoted(const char *etag, char text[DOWEL_S3_ETAG_SIZE]);
+/* Whether the ETag, which may be NULL, has the form of an MD5. */
+bool dowel_s3_read_md5(const char *etag, unsigned char md5[16]);
 /* Where the ETag has the form of an MD5 and no better check is known. */
 void dowel_s3_md5_of_etag(dowel_object *object);
 

@@ -136,7 +136,8 @@ void dowel_s3_hint_at_key(const char *key, dowel_error *err) {
         dowel_error_hint(err, "where it is encrypted with a key that the service does not keep, give customer_key");
 }
 
-int dowel_s3_describe(dowel_http_request *r, const dowel_s3_put_args *args, dowel_error *err) {
+int dowel_s3_describe(dowel_http_request *r, const dowel_s3_upload *u, dowel_error *err) {
+    const dowel_s3_put_args *args = u->args;
     dowel_http_header(r, "Content-Type", args->content_type ? args->content_type : dowel_content_type(args->key));
     dowel_http_header(r, "Content-Encoding", args->content_encoding);
     dowel_http_header(r, "Cache-Control", args->cache_control);
@@ -158,6 +159,7 @@ int dowel_s3_describe(dowel_http_request *r, const dowel_s3_put_args *args, dowe
         snprintf(time, sizeof time, "%" PRId64 ".%06" PRId64, args->modified / 1000000, args->modified % 1000000);
         dowel_http_header(r, "x-amz-meta-mtime", time);
     }
+    if (*u->mark) dowel_http_header(r, DOWEL_S3_MARK, u->mark);
     if (args->tags && args->tags->name) {
         char *tags = tagging(args->tags);
         if (!tags) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
@@ -165,15 +167,4 @@ int dowel_s3_describe(dowel_http_request *r, const dowel_s3_put_args *args, dowe
         free(tags);
     }
     return dowel_s3_customer_key(r, args->customer_key, false, err);
-}
-
-/* Conditions hold when the object appears: for a multipart upload, at its completion. */
-void dowel_s3_condition(dowel_http_request *r, const dowel_s3_put_args *args) {
-    if (args->if_absent) dowel_http_header(r, "If-None-Match", "*");
-    if (args->if_match) {
-        char etag[300];
-        bool quoted = *args->if_match == '"';
-        snprintf(etag, sizeof etag, quoted ? "%s" : "\"%s\"", args->if_match);
-        dowel_http_header(r, "If-Match", etag);
-    }
 }

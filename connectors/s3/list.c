@@ -41,13 +41,20 @@ const char *dowel_s3_unquoted(const char *etag, char text[DOWEL_S3_ETAG_SIZE]) {
     return text;
 }
 
-void dowel_s3_md5_of_etag(dowel_object *object) {
-    if (object->check_size || !object->etag || strlen(object->etag) != 32) return;
+bool dowel_s3_read_md5(const char *etag, unsigned char md5[16]) {
+    char text[DOWEL_S3_ETAG_SIZE];
+    const char *digits = dowel_s3_unquoted(etag, text);
+    if (!digits || strlen(digits) != 32) return false;
     for (size_t i = 0; i < 16; i++) {
-        int high = hex(object->etag[2 * i]), low = hex(object->etag[2 * i + 1]);
-        if (high < 0 || low < 0) return;
-        object->check[i] = (unsigned char)(high << 4 | low);
+        int high = hex(digits[2 * i]), low = hex(digits[2 * i + 1]);
+        if (high < 0 || low < 0) return false;
+        md5[i] = (unsigned char)(high << 4 | low);
     }
+    return true;
+}
+
+void dowel_s3_md5_of_etag(dowel_object *object) {
+    if (object->check_size || !dowel_s3_read_md5(object->etag, object->check)) return;
     object->check_kind = DOWEL_MD5;
     object->check_size = 16;
 }

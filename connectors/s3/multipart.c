@@ -131,7 +131,7 @@ static int begin(dowel_s3_upload *u, bool plain, dowel_error *err) {
         dowel_http_header(r, "x-amz-checksum-algorithm", checksum->algorithm);
         dowel_http_header(r, "x-amz-checksum-type", dowel_digest_joins(checksum->kind) ? "FULL_OBJECT" : "COMPOSITE");
     }
-    int rc = dowel_s3_describe(r, u->args, err);
+    int rc = dowel_s3_describe(r, u, err);
     if (rc) {
         dowel_http_free(r);
         return rc;
@@ -219,7 +219,7 @@ static char *completion(const dowel_s3_upload *u, int64_t count, const dowel_s3_
 }
 
 static int complete(dowel_s3_upload *u, const dowel_uploaded *done, const dowel_s3_checksum *checksum,
-                    const char *check, dowel_error *err) {
+                    const char *check, bool *in_doubt, dowel_error *err) {
     size_t size;
     char *text = completion(u, done->parts, checksum, &size), length[32];
     if (!text) return no_memory(err);
@@ -244,7 +244,9 @@ static int complete(dowel_s3_upload *u, const dowel_uploaded *done, const dowel_
     dowel_http_idempotent(r, true);
     dowel_http_patient(r);
     dowel_xml *root;
-    rc = dowel_s3_fetch_xml(u->client, r, &root, err);
+    rc = dowel_s3_send_xml(u->client, r, &root, err);
+    *in_doubt |= dowel_http_in_doubt(r);
+    dowel_http_free(r);
     if (rc) return rc;
     const char *said = checksum && check ? dowel_xml_child_text(root, checksum->element) : NULL;
     u->etag = dowel_s3_etag(dowel_xml_child_text(root, "ETag"));
@@ -258,25 +260,50 @@ static int complete(dowel_s3_upload *u, const dowel_uploaded *done, const dowel_
     return rc;
 }
 
+static bool note_object(dowel_s3_upload *u, const dowel_http_response *head) {
+    const char *version = dowel_http_response_header(head, "x-amz-version-id");
+    json_decref(u->etag);
+    u->etag = dowel_s3_etag(dowel_http_response_header(head, "ETag"));
+    free(u->version);
+    u->version = version ? strdup(version) : NULL;
+    return u->etag && (u->version || !version);
+}
+
+/* The ETag of an object is made of those of its parts, where these are MD5s. Newly allocated; NULL: not known. */
+static char *etag_of_parts(const dowel_s3_upload *u, int64_t count) {
+    dowel_digest *digest = dowel_digest_new(DOWEL_MD5);
+    bool known = digest != NULL;
+    for (int64_t i = 0; i < count && known; i++) {
+        unsigned char md5[16];
+        known = u->parts[i].etag && dowel_s3_read_md5(u->parts[i].etag, md5);
+        if (known) dowel_digest_update(digest, md5, sizeof md5);
+    }
+    unsigned char all[DOWEL_DIGEST_MAX];
+    char *hex = known ? dowel_hex(all, dowel_digest_end(digest, all)) : NULL, *etag = NULL;
+    size_t size = hex ? strlen(hex) + 24 : 0;
+    if (hex && (etag = malloc(size))) snprintf(etag, size, "%s-%" PRId64, hex, count);
+    free(hex);
+    dowel_digest_free(digest);
+    return etag;
+}
+
 /* Whether an upload that the server no longer knows became the object: the answer that said so was lost. */
 static bool became_object(dowel_s3_upload *u, const dowel_uploaded *done, const dowel_s3_checksum *checksum,
                           const char *check) {
-    dowel_http_request *r = dowel_s3_request(u->client, "HEAD", u->args->key);
-    dowel_http_response *response = NULL;
-    char suffix[32];
-    dowel_http_header(r, "x-amz-checksum-mode", "ENABLED");
-    if (!dowel_s3_customer_key(r, u->args->customer_key, false, NULL))
-        dowel_http_send(u->client->d, r, &response, NULL);
-    dowel_http_free(r);
-    if (!response) return false;
-    const char *length = dowel_http_response_header(response, "Content-Length"),
-               *etag = dowel_http_response_header(response, "ETag"),
-               *said = checksum ? dowel_http_response_header(response, checksum->header) : NULL;
+    dowel_http_response *head;
+    if (dowel_s3_head_object(u->client, u->args->key, NULL, u->args->customer_key, 0, &head, NULL)) return false;
+    const char *length = dowel_http_response_header(head, "Content-Length"),
+               *said = checksum ? dowel_http_response_header(head, checksum->header) : NULL;
+    char suffix[32], text[DOWEL_S3_ETAG_SIZE], *wanted = etag_of_parts(u, done->parts);
+    const char *etag = dowel_s3_unquoted(dowel_http_response_header(head, "ETag"), text);
     snprintf(suffix, sizeof suffix, "-%" PRId64, done->parts);
-    bool same = length && strtoll(length, NULL, 10) == done->size && etag && strstr(etag, suffix) && said && check &&
-                !strcmp(said, check);
-    if (same && !(u->etag = dowel_s3_etag(etag))) same = false;
-    dowel_http_response_free(response);
+    bool same = *u->mark ? dowel_s3_is_marked(u, head, done->size)
+                         : length && strtoll(length, NULL, 10) == done->size && etag &&
+                               ((wanted && !strcasecmp(etag, wanted)) ||
+                                (strstr(etag, suffix) && said && check && !strcmp(said, check)));
+    if (same) same = note_object(u, head);
+    free(wanted);
+    dowel_http_response_free(head);
     return same;
 }
 
@@ -285,16 +312,26 @@ int dowel_s3_finish_parts(dowel *d, void *context, const dowel_uploaded *done, d
     const dowel_s3_checksum *checksum = dowel_s3_plain(u->client) ? NULL : dowel_s3_checksum_of(u->args->checksum);
     char *check = checksum && done->check_size ? dowel_base64(done->check, done->check_size) : NULL;
     dowel_error why;
+    bool in_doubt = false;
     int rc = 0;
     for (int attempt = 1;; attempt++) {
-        rc = complete(u, done, checksum, check, &why);
+        rc = complete(u, done, checksum, check, &in_doubt, &why);
         /* The answer may begin well and then say that putting the parts together failed. */
         if (rc != DOWEL_E_UNAVAILABLE || why.http_status || attempt == COMPLETE_ATTEMPTS) break;
         rc = dowel_sleep(d, 0.2 * attempt * attempt, &why);
         if (rc) break;
     }
-    if (rc == DOWEL_E_NOT_FOUND && !strcmp(why.reason, "NoSuchUpload") && became_object(u, done, checksum, check))
+    if (rc == DOWEL_E_CONFLICT) {
+        dowel_http_response *head;
+        rc = dowel_s3_settle(u, done->size, in_doubt, &head, &why);
+        if (!rc && !note_object(u, head)) rc = no_memory(&why);
+        /* It may have come of an upload before this one, by a process that was killed. */
+        if (!rc) dowel_s3_abort(u->client, u->args->key, u->id);
+        dowel_http_response_free(head);
+    } else if (rc == DOWEL_E_NOT_FOUND && !strcmp(why.reason, "NoSuchUpload") &&
+               became_object(u, done, checksum, check)) {
         rc = 0;
+    }
     if (rc && err) *err = why;
     free(check);
     return rc;

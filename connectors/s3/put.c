@@ -129,6 +129,7 @@ static int send_once(dowel *d, dowel_s3_upload *u, dowel_http_request *r, dowel_
         dowel_http_source(r, body ? body : part->source);
         dowel_http_progress(r, 0, whole ? part->size : -1);
         rc = dowel_http_send(d, r, response, err);
+        if (rc && whole) rc = dowel_s3_settle(u, part->size, dowel_http_in_doubt(r), response, err);
     }
     if (!rc && p->md5) rc = compare_etag(*response, md5, args->key, err);
     if (!rc && p->checksum) rc = compare_checksum(*response, p->checksum, part, args->key, err);
@@ -147,7 +148,7 @@ static dowel_http_request *request_for(dowel_s3_upload *u, const dowel_upload_pa
     dowel_http_request *r = dowel_s3_request(u->client, "PUT", args->key);
     int rc;
     if (whole) {
-        rc = dowel_s3_describe(r, args, err);
+        rc = dowel_s3_describe(r, u, err);
         dowel_s3_condition(r, args);
     } else {
         dowel_http_query_int(r, "partNumber", part->index + 1);
@@ -227,7 +228,8 @@ int dowel_s3_put_source(dowel_s3_client *c, const dowel_s3_put_args *args, dowel
                                .context = &u};
     dowel_uploaded done;
     memset(stored, 0, sizeof *stored);
-    int rc = dowel_upload_run(c->d, &plan, &done, err);
+    int rc = dowel_s3_mark(&u, err);
+    if (!rc) rc = dowel_upload_run(c->d, &plan, &done, err);
     if (!rc) {
         *stored = (dowel_s3_stored){
             .size = done.size, .parts = done.parts ? done.parts : 1, .etag = u.etag, .version = u.version};

@@ -77,6 +77,10 @@ def nothing_is_left():
     assert os.listdir(FOLDER) == [], os.listdir(FOLDER)
 
 
+def newest_run():
+    return json.loads(dowel("runs", "--json"))[0]
+
+
 def got_is_right(data=DATA):
     with open(os.path.join(FOLDER, "got"), "rb") as f:
         assert f.read() == data
@@ -137,6 +141,75 @@ def test_lost_answers():
     put("late-error", *PARTS)
     check("late-error")
     nothing_is_left()
+
+
+WHOLE = ["--multipart-threshold", "64MiB"]
+PUT_OR_END = ((WHOLE, lambda r: r.method == "PUT"), (PARTS, lambda r: r.method == "POST" and r.query("uploadId")))
+
+
+def test_conditions_when_answers_are_lost():
+    """The second attempt meets what the first one wrote: that is no conflict. What another wrote is."""
+    for words, wanted in PUT_OR_END:
+        for lost in ({"lose": True}, {"edit": lambda status, headers, body: problem(500, "InternalError")["answer"]}):
+            key = f"once-{words[1]}-{'lose' in lost}"
+            PROXY.reset(once(lost, wanted))
+            etag = put(key, "--if-absent", *words)["etag"]
+            check(key)
+            assert AMAZON.head_object(Bucket=BUCKET, Key=key)["ETag"].strip('"') == etag
+            # It is there now, and every further one is refused.
+            PROXY.reset(once(lost, wanted))
+            said = fails(7, "call", "s3.put", "--bucket", "faults", "--key", key, "--file", FILE, "--if-absent", *words,
+                         saying="PreconditionFailed")
+            assert "s3.head" in said, said
+            PROXY.reset(once(lost, wanted))
+            etag = put(key, "--if-match", etag, *words, file=write("other", DATA[::-1]))["etag"]
+            check(key, DATA[::-1])
+            fails(7, "call", "s3.put", "--bucket", "faults", "--key", key, "--file", FILE, "--if-match", "0" * 32, *words)
+            check(key, DATA[::-1])
+        # The same bytes by somebody else, when our answer is lost: nobody can say that they are ours.
+        key = f"theirs-{words[1]}"
+
+        done = []
+
+        def another(r):
+            if key in done or not wanted(r):
+                return None
+            done.append(key)
+            AMAZON.put_object(Bucket=BUCKET, Key=key, Body=DATA)
+            return {"lose": True}
+        PROXY.reset(another)
+        fails(7, "call", "s3.put", "--bucket", "faults", "--key", key, "--file", FILE, "--if-absent", *words,
+              saying=["PreconditionFailed", "an earlier attempt" if words == WHOLE else ""])  # on a kept connection libcurl repeats it silently
+        nothing_is_left()
+    # Where the object cannot be looked at, that is what is said.
+    PROXY.reset(lambda r: problem(403, "AccessDenied") if r.method == "HEAD" else {"lose": True} if r.method == "PUT" and r.number == 1 else None)
+    said = fails(7, "call", "s3.put", "--bucket", "faults", "--key", "unseen", "--file", FILE, "--if-absent", *WHOLE,
+                 saying="could not be seen")
+    assert "403" in said, said
+    check("unseen")
+
+
+def test_a_conditional_upload_is_tried_again():
+    """A later attempt, and a resumed run, know what the first one wrote."""
+    for words, wanted in PUT_OR_END:
+        key = f"resumed-{words[1]}"
+        reached = threading.Event()
+
+        def hold(r):
+            if wanted(r):
+                reached.set()
+                return {"hold": 30}
+        PROXY.reset(hold)
+        process = start("call", "s3.put", "--bucket", "faults", "--key", key, "--file", FILE, "--if-absent", *words, stderr=subprocess.DEVNULL)
+        assert reached.wait(30)
+        while key not in {o["Key"] for o in AMAZON.list_objects_v2(Bucket=BUCKET).get("Contents", [])}:
+            time.sleep(0.05)
+        process.kill()
+        process.wait(10)
+        PROXY.reset()
+        assert json.loads(dowel("runs", "resume", newest_run()["id"], "--json"))["size"] == len(DATA)
+        check(key)
+        nothing_is_left()
 
 
 def test_failures_leave_nothing():
@@ -245,10 +318,6 @@ def test_interrupted():
 
 LARGE = write("large", random.Random(6).randbytes(40 * MIB + 99))  # nine parts
 POINTS = int(os.environ.get("DOWEL_TEST_KILLS", "6"))
-
-
-def newest_run():
-    return json.loads(dowel("runs", "--json"))[0]
 
 
 def kill_at(count, part, *words, pause=0.0):

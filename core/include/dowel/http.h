@@ -119,6 +119,9 @@ DOWEL_API dowel_source *dowel_http_body_source(const dowel_http_request *request
  * message, HTTP status, reason, request id, retryable. The request may be sent again. */
 DOWEL_API int dowel_http_send(dowel *d, dowel_http_request *request, dowel_http_response **response, dowel_error *err);
 
+/* After sending: whether an attempt that got no answer, or one of 5xx, may have been carried out all the same. */
+DOWEL_API bool dowel_http_in_doubt(const dowel_http_request *request);
+
 DOWEL_API int dowel_http_status(const dowel_http_response *response);
 DOWEL_API const char *dowel_http_response_header(const dowel_http_response *response, const char *name);
 /* When the service says that it answered (Date), in seconds since the epoch; 0 when it does not. */

@@ -129,7 +129,8 @@ typedef struct dowel_s3_abort_stale_args {
     bool dry_run;      /* only tells which it would be */
 } dowel_s3_abort_stale_args;
 
-/* {bucket, key, size, etag, parts, version_id}. One request up to the threshold, else a multipart upload that is aborted when it fails. */
+/* {bucket, key, size, etag, parts, version_id}. One request up to the threshold, else a multipart upload that is aborted when it fails. With
+ * if_absent or if_match the object has the metadata "dowel-run", by which a later attempt knows what an earlier one wrote. */
 static inline int dowel_s3_put(dowel *d, const dowel_s3_put_args *args, json_t **result, dowel_error *err) {
     return dowel_call(d, "s3.put", args, sizeof *args, NULL, result, err);
 }

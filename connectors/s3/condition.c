@@ -1,0 +1,61 @@
+/* Conditions on an upload, and what they mean when an answer was lost: the next attempt meets what the one before it wrote, and the service
+ * calls that a conflict. So a conditional upload marks its object with the run that it is of, and after a conflict looks for that mark. Equal
+ * bytes would not do: two who claim a name may well write the same. */
+#include "client.h"
+
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool conditional(const dowel_s3_put_args *args) {
+    return args->if_absent || args->if_match;
+}
+
+int dowel_s3_mark(dowel_s3_upload *u, dowel_error *err) {
+    unsigned char noise[16];
+    if (!conditional(u->args)) return 0;
+    snprintf(u->mark, sizeof u->mark, "%s", dowel_run_id(u->client->d));
+    if (*u->mark) return 0;
+    if (RAND_bytes(noise, sizeof noise) != 1) return dowel_fail(err, DOWEL_E_INTERNAL, "no random numbers");
+    for (size_t i = 0; i < sizeof noise; i++) snprintf(u->mark + 2 * i, 3, "%02x", noise[i]);
+    return 0;
+}
+
+/* Conditions hold when the object appears: for a multipart upload, at its completion. */
+void dowel_s3_condition(dowel_http_request *r, const dowel_s3_put_args *args) {
+    if (args->if_absent) dowel_http_header(r, "If-None-Match", "*");
+    if (args->if_match) {
+        char etag[300];
+        bool quoted = *args->if_match == '"';
+        snprintf(etag, sizeof etag, quoted ? "%s" : "\"%s\"", args->if_match);
+        dowel_http_header(r, "If-Match", etag);
+    }
+}
+
+bool dowel_s3_is_marked(const dowel_s3_upload *u, const dowel_http_response *head, int64_t size) {
+    const char *mark = dowel_http_response_header(head, DOWEL_S3_MARK),
+               *length = dowel_http_response_header(head, "Content-Length");
+    return mark && *u->mark && !strcmp(mark, u->mark) && length && strtoll(length, NULL, 10) == size;
+}
+
+int dowel_s3_settle(dowel_s3_upload *u, int64_t size, bool in_doubt, dowel_http_response **head, dowel_error *err) {
+    dowel_error why;
+    *head = NULL;
+    if (err->code != DOWEL_E_CONFLICT || !*u->mark) return err->code;
+    int rc = dowel_s3_head_object(u->client, u->args->key, NULL, u->args->customer_key, 0, head, &why);
+    if (!rc && dowel_s3_is_marked(u, *head, size)) {
+        dowel_log(u->client->d, DOWEL_LOG_INFO, "%s: an earlier attempt wrote it, and its answer was lost",
+                  u->args->key);
+        return 0;
+    }
+    dowel_http_response_free(*head);
+    *head = NULL;
+    size_t used = strlen(err->message);
+    if (in_doubt || dowel_attempt(u->client->d) > 1)
+        snprintf(err->message + used, sizeof err->message - used, "%s%s",
+                 rc ? "; whether an earlier attempt wrote what is there could not be seen: "
+                    : "; the answer to an earlier attempt was lost, and what is there is not of this run",
+                 rc ? why.message : "");
+    return err->code;
+}
