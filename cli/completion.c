@@ -163,6 +163,12 @@ static size_t plain_words(const asked *a, int argc, char **argv, const char **ex
     return n;
 }
 
+/* Whether a plain word may stand behind so many of them. */
+static bool takes_word(const asked *a, size_t n) {
+    const char *words = a->verb && !a->table ? a->verb->words : "";
+    return *words && *words != '-' && (!n || strstr(words, "..."));
+}
+
 static void answer(asked *a, int argc, char **argv) {
     const char *expecting, *equals = !strncmp(a->word, "--", 2) ? strchr(a->word, '=') : NULL;
     size_t n = plain_words(a, argc, argv, &expecting);
@@ -177,14 +183,12 @@ static void answer(asked *a, int argc, char **argv) {
         const dowel_field *field = find_flag(a, expecting, &option);
         if (field) offer_value(a, field);
         if (option && option->value) offer_named(a, option->value);
-    } else if (*a->word == '-') {
-        offer_flags(a);
-    } else if (a->objects) {
-        if (n >= 1 && !a->objects->words[1]) return;
+    } else if (a->objects && *a->word != '-') {
+        for (size_t i = 0; i <= n; i++)
+            if (!a->objects->words[i]) return;
         offer_blocks(a, NULL, true);
         a->files = true;
-    } else if (a->verb && *a->verb->words && !a->table && (!n || strstr(a->verb->words, "...")) &&
-               strncmp(a->verb->words, "--", 2) != 0) {
+    } else if (*a->word != '-' && takes_word(a, n)) {
         offer_named(a, a->verb->words);
     } else {
         offer_flags(a);
