@@ -21,6 +21,13 @@ int dowel_keys_get(dowel *d, bool seal, const dowel_keys **keys, dowel_error *er
 int dowel_open_sealed(dowel *d, const dowel_sealed_for *owner, const char *key_id, const void *sealed,
                       size_t sealed_size, void **plain, size_t *size, dowel_error *err);
 
+/* ---- handles.c: what runs remember ---- */
+
+/* Adds, under their keys' ids, how many there are. */
+int dowel_handles_count(dowel *d, json_t *counts, dowel_error *err);
+/* Seals them anew with this key; those that do not open are named in the log and left. */
+int dowel_handles_rotate(dowel *d, const dowel_key *key, json_int_t *sealed, dowel_error *err);
+
 /* ---- key_file.c ---- */
 
 /* `known`: a passphrase to try before anybody is asked; may be NULL. */

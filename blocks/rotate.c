@@ -41,30 +41,54 @@ static int count_blocks(dowel *d, json_t **counts, dowel_error *err) {
     return rc;
 }
 
-static int add_entry(json_t *list, const char *id, const char *use, json_t *counts) {
-    json_t *count = json_object_get(counts, id);
-    return json_array_append_new(list,
-                                 json_pack("{s:s,s:s,s:I}", "id", id, "use", use, "blocks", json_integer_value(count)));
+/* What each key has sealed. */
+typedef struct sealed_by {
+    json_t *blocks, *handles;
+} sealed_by;
+
+static int count_all(dowel *d, sealed_by *counts, dowel_error *err) {
+    counts->handles = json_object();
+    counts->blocks = NULL;
+    int rc = counts->handles ? dowel_handles_count(d, counts->handles, err) : no_memory(err);
+    if (!rc) rc = count_blocks(d, &counts->blocks, err);
+    return rc;
+}
+
+static void forget_counts(sealed_by *counts) {
+    json_decref(counts->blocks);
+    json_decref(counts->handles);
+}
+
+static int add_entry(json_t *list, const char *id, const char *use, const sealed_by *counts) {
+    json_int_t blocks = json_integer_value(json_object_get(counts->blocks, id)),
+               handles = json_integer_value(json_object_get(counts->handles, id));
+    return json_array_append_new(
+        list, json_pack("{s:s,s:s,s:I,s:I}", "id", id, "use", use, "blocks", blocks, "handles", handles));
 }
 
 int dowel_keys_show(dowel *d, json_t **keys, json_t **origin, dowel_error *err) {
     dowel_key_source source;
     const dowel_keys *known = NULL;
-    json_t *counts = NULL, *list = json_array();
+    sealed_by counts = {NULL, NULL};
+    json_t *list = json_array();
     int rc = dowel_key_source_find(&source, err);
     struct stat st;
     bool none = !rc && !source.variable && !source.named && stat(source.path, &st);
     if (!rc && !none) rc = dowel_keys_get(d, false, &known, err);
-    if (!rc) rc = count_blocks(d, &counts, err);
+    if (!rc) rc = count_all(d, &counts, err);
     for (size_t i = 0; !rc && known && i < known->count; i++)
-        if (add_entry(list, known->list[i].id, i ? "opens" : "seals", counts)) rc = no_memory(err);
+        if (add_entry(list, known->list[i].id, i ? "opens" : "seals", &counts)) rc = no_memory(err);
     const char *id;
     json_t *count;
-    json_object_foreach(counts, id, count) {
+    json_object_foreach(counts.blocks, id, count) {
         if (rc || (known && dowel_keys_find(known, id))) continue;
-        if (add_entry(list, id, "missing", counts)) rc = no_memory(err);
+        if (add_entry(list, id, "missing", &counts)) rc = no_memory(err);
     }
-    json_decref(counts);
+    json_object_foreach(counts.handles, id, count) {
+        if (rc || (known && dowel_keys_find(known, id)) || json_object_get(counts.blocks, id)) continue;
+        if (add_entry(list, id, "missing", &counts)) rc = no_memory(err);
+    }
+    forget_counts(&counts);
     if (!rc && origin) *origin = json_string(source.variable ? "DOWEL_KEY" : source.path);
     if (rc)
         json_decref(list);
@@ -240,15 +264,16 @@ static int rotate_blocks(rotation *r, dowel_db *db, dowel_error *err) {
     return rc;
 }
 
-/* Blocks sealed with another of our keys than the first: an earlier rotation did not finish. */
+/* Something sealed with another of our keys than the first: an earlier rotation did not finish. */
 static int is_unfinished(dowel *d, const dowel_keys *keys, bool *unfinished, dowel_error *err) {
-    json_t *counts;
-    int rc = count_blocks(d, &counts, err);
+    sealed_by counts;
+    int rc = count_all(d, &counts, err);
     *unfinished = false;
-    if (rc) return rc;
-    for (size_t i = 1; i < keys->count; i++) *unfinished |= json_object_get(counts, keys->list[i].id) != NULL;
-    json_decref(counts);
-    return 0;
+    for (size_t i = 1; !rc && i < keys->count; i++)
+        *unfinished |=
+            json_object_get(counts.blocks, keys->list[i].id) || json_object_get(counts.handles, keys->list[i].id);
+    forget_counts(&counts);
+    return rc;
 }
 
 static int move_to_front(dowel_keys *keys, const char *id, dowel_error *err) {
@@ -311,12 +336,16 @@ int dowel_keys_rotate(dowel *d, const char *to, json_t **report, dowel_error *er
     rotation r = {.d = d, .key = &keys->list[0]};
     rc = rotate_blocks(&r, db, err);
     dowel_database_release(d, db);
+    json_int_t handles = 0;
+    if (!rc) rc = dowel_handles_rotate(d, r.key, &handles, err);
     if (!rc && r.failed) {
         if (err) *err = r.first;
         rc = r.first.code;
         dowel_error_prefix(err, "%lld blocks are sealed with key %s now, %zu could not be: ", (long long)r.sealed,
                            r.key->id, r.failed);
     }
-    if (!rc) *report = json_pack("{s:s,s:b,s:I}", "key", r.key->id, "made", made, "blocks", r.sealed);
+    if (!rc)
+        *report =
+            json_pack("{s:s,s:b,s:I,s:I}", "key", r.key->id, "made", made, "blocks", r.sealed, "handles", handles);
     return rc ? rc : *report ? 0 : no_memory(err);
 }

@@ -8,7 +8,9 @@
 const cli_verb cli_key_verbs[] = {
     {.name = "show-id",
      .words = "",
-     .doc = "which keys there are: the first seals, all of them open; how many blocks each has sealed",
+     .doc = "which keys there are: the first seals, all of them open; how many blocks, and handles of runs that can go "
+            "on, each "
+            "has sealed",
      .example = "key show-id"},
     {.name = "add",
      .words = "",
@@ -17,7 +19,7 @@ const cli_verb cli_key_verbs[] = {
      .options = {{"key", "@FILE|-|env:VAR|prompt", "the key, in base64 or hexadecimal", false}}},
     {.name = "rotate",
      .words = "",
-     .doc = "seals every block with a new key, or with one that was added; run it again when it was interrupted",
+     .doc = "seals everything with a new key, or with one that was added; run it again when it was interrupted",
      .example = "key rotate",
      .options = {{"to", "KEY", "the id of a key that was added; without: a new one is made", false}}},
     {.name = "protect",
@@ -54,7 +56,7 @@ static int show_id(cli *c) {
         return 0;
     }
     if (json_array_size(keys))
-        cli_print_table(c, keys, (const char *const[]){"id", "use", "blocks", NULL});
+        cli_print_table(c, keys, (const char *const[]){"id", "use", "blocks", "handles", NULL});
     else
         printf("no key yet; the first secret makes %s\n", json_string_value(origin));
     json_decref(keys);

@@ -141,17 +141,17 @@ void dowel_history_log(dowel_run *run, const char *level, const char *line) {
 /* ---- handles ---- */
 
 /* What a sealed handle is bound to: the run, and the handle's name. Newly allocated. */
-static char *owner_of(const dowel *d, const char *name) {
-    size_t size = sizeof d->run->id + strlen(name) + 1;
+static char *owner_of(const char *run, const char *name) {
+    size_t size = strlen(run) + strlen(name) + 2;
     char *owner = malloc(size);
-    if (owner) snprintf(owner, size, "%s %s", d->run->id, name);
+    if (owner) snprintf(owner, size, "%s %s", run, name);
     return owner;
 }
 
 /* The text to keep for a secret; NULL: none is kept. */
 static char *seal(dowel *d, const char *name, const char *value) {
     const dowel_sealer *sealer = &d->core->sealer;
-    char *sealed = NULL, *owner = owner_of(d, name);
+    char *sealed = NULL, *owner = owner_of(d->run->id, name);
     dowel_error err;
     if (owner && sealer->seal && sealer->seal(d, owner, value, &sealed, &err)) {
         dowel_log(d, DOWEL_LOG_INFO, "%s is not kept, so the run cannot go on from it later: %s", name, err.message);
@@ -196,7 +196,7 @@ char *dowel_recall(dowel *d, const char *name) {
     }
     dowel_database_release(d, db);
     if (!value || !secret) return value;
-    char *plain = NULL, *owner = owner_of(d, name);
+    char *plain = NULL, *owner = owner_of(d->run->id, name);
     if (!owner || !d->core->sealer.open || d->core->sealer.open(d, owner, value, &plain, NULL)) plain = NULL;
     free(owner);
     free(value);
@@ -207,4 +207,51 @@ void dowel_forget(dowel *d, const char *name) {
     if (!d->run) return;
     write_row(d->run, "DELETE FROM run_handles WHERE run = $1 AND name = $2",
               DOWEL_VALUES(DOWEL_TEXT(d->run->id), DOWEL_TEXT(name)));
+}
+
+static int list_secrets(dowel_db *db, json_t *list, dowel_error *err) {
+    dowel_rows *rows;
+    int rc = dowel_db_query(db, "SELECT run, name, value FROM run_handles WHERE secret <> 0", NULL, 0, &rows, err);
+    if (rc) return rc;
+    while ((rc = dowel_rows_next(rows, err)) == 1) {
+        json_t *row = json_pack("{s:s,s:s,s:s}", "run", dowel_rows_text(rows, 0), "name", dowel_rows_text(rows, 1),
+                                "value", dowel_rows_text(rows, 2));
+        rc = json_array_append_new(list, row) ? dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory") : 0;
+        if (rc) break;
+    }
+    dowel_rows_free(rows);
+    return rc;
+}
+
+int dowel_remembered(dowel *d,
+                     int (*visit)(void *context, const char *owner, const char *sealed, char **anew, dowel_error *err),
+                     void *context, dowel_error *err) {
+    dowel_db *db;
+    if (d->core->options.no_history) return 0;
+    json_t *list = json_array(), *row;
+    int rc = list ? dowel_history_acquire(d, &db, err) : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (rc) {
+        json_decref(list);
+        return rc;
+    }
+    rc = list_secrets(db, list, err);
+    size_t i;
+    json_array_foreach(list, i, row) {
+        const char *run = json_string_value(json_object_get(row, "run")),
+                   *name = json_string_value(json_object_get(row, "name")),
+                   *value = json_string_value(json_object_get(row, "value"));
+        char *owner = rc ? NULL : owner_of(run, name), *anew = NULL;
+        if (!rc)
+            rc = owner ? visit(context, owner, value, &anew, err) : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        free(owner);
+        if (!rc && anew)
+            rc = dowel_db_exec(db, "UPDATE run_handles SET value = $1 WHERE run = $2 AND name = $3 AND value = $4",
+                               DOWEL_VALUES(DOWEL_TEXT(anew), DOWEL_TEXT(run), DOWEL_TEXT(name), DOWEL_TEXT(value)),
+                               NULL, err);
+        free(anew);
+        if (rc) break;
+    }
+    dowel_database_release(d, db);
+    json_decref(list);
+    return rc;
 }

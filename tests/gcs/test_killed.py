@@ -1,5 +1,6 @@
 """Transfers whose process is killed, and then resumed: the object or file is whole and right, and what was there is not sent again.
 DOWEL_TEST_KILLS says at how many random points each way is killed; without it, a few."""
+import base64
 import json
 import os
 import random
@@ -104,6 +105,32 @@ def test_goes_on_where_the_service_is():
     fails(7, "runs", "resume", run_id, saying="completed")
     with sqlite3.connect(DATABASE) as database:
         assert not database.execute("SELECT * FROM run_handles WHERE run = ?", [run_id]).fetchall()
+
+
+def test_goes_on_after_a_rotation_of_the_keys():
+    """The session of the upload is sealed with the new key: the old one may go. Names of objects may be long."""
+    name = "long/" * 150 + "name"
+    run_id = killed_upload(name, faults("return-503-after-512K"), is_question)
+    (before,) = json.loads(dowel("key", "show-id", "--json"))["keys"]
+    assert (before["blocks"], before["handles"]) == (0, 1), before
+    report = json.loads(dowel("key", "rotate", "--json"))
+    assert (report["blocks"], report["handles"]) == (0, 1), report
+    keys = json.loads(dowel("key", "show-id", "--json"))["keys"]
+    assert [(key["use"], key["handles"]) for key in keys] == [("seals", 1), ("opens", 0)], keys
+    path = os.path.join(os.environ["XDG_CONFIG_HOME"], "dowel", "key")
+    with open(path) as file:
+        lines = file.read().splitlines()
+    with open(path, "w") as file:
+        file.write(lines[0] + "\n")
+    # Where a key is missing, that is shown, and a rotation leaves what it cannot open.
+    other = {"DOWEL_KEY": ",".join(base64.b64encode(bytes([n]) * 32).decode() for n in (1, 2))}
+    assert [(key["use"], key["handles"]) for key in json.loads(dowel("key", "show-id", "--json", env=other))["keys"]] == [
+        ("seals", 0), ("opens", 0), ("missing", 1)]
+    assert json.loads(dowel("key", "rotate", "--json", env=other))["handles"] == 0
+    PROXY.reset()
+    assert json.loads(dowel("runs", "resume", run_id, "--json"))["size"] == len(DATA)
+    assert not PROXY.seen("POST") and sent() == [f"{2 * QUANTUM}-{len(DATA) - 1}"], PROXY.requests
+    check(name)
 
 
 def test_the_same_call_with_the_same_key_goes_on():

@@ -65,7 +65,7 @@ class Keys(CommandTest):
         self.assertEqual(self.value("secret/s1"), "value 1")
         self.assertEqual(self.json("block", "show", "secret/s1")["revision"], 1)
         # Back to the first, by its id.
-        self.assertEqual(self.json("key", "rotate", "--to", first), {"key": first, "made": False, "blocks": count})
+        self.assertEqual(self.json("key", "rotate", "--to", first), {"key": first, "made": False, "blocks": count, "handles": 0})
         self.fails(3, "key", "rotate", "--to", "0123456789abcdef", says="there is no key 0123456789abcdef")
         self.assertEqual(os.stat(self.key_file).st_mode & 0o777, 0o600)
         self.assertEqual(os.listdir(os.path.dirname(self.key_file)), ["key"], "no leftovers")

@@ -60,14 +60,14 @@ DOWEL_API int dowel_blocks_restore(dowel *d, const json_t *exported, const char 
  * They come from DOWEL_KEY, from the file that DOWEL_KEY_FILE names, or from the key file of the config folder, which is made with the
  * first secret. The first seals, all of them open. A handle notices when the file changes. */
 
-/* An array of {id, use, blocks}: "seals", "opens", or "missing" for keys that blocks were sealed with and that are not there; `blocks`
- * counts those of the database. `origin` (may be NULL) receives where they are from. New references. */
+/* An array of {id, use, blocks, handles}: "seals", "opens", or "missing" for keys that were sealed with and that are not there. `blocks` and
+ * `handles` (what unfinished runs remember) count those of the database. `origin` (may be NULL) receives where they are from. New references. */
 DOWEL_API int dowel_keys_show(dowel *d, json_t **keys, json_t **origin, dowel_error *err);
 /* Adds a key (base64 or hexadecimal; NULL: a new one) to the key file, at its end: it opens. *id is a new reference. */
 DOWEL_API int dowel_keys_add(dowel *d, const char *key, json_t **id, dowel_error *err);
-/* Puts a new key, or the known one whose id is `to`, in front, and seals every block with it anew. May be interrupted at any moment and
+/* Puts a new key, or the known one whose id is `to`, in front, and seals every block, and what runs remember, with it anew. May be interrupted at any moment and
  * run again, which finishes what was begun; meanwhile every block can be loaded. Keys that sealed before stay in the file. *report is
- * {key, made, blocks}; a block that cannot be opened is left as it is, and named in the error when the others are done. */
+ * {key, made, blocks, handles}; a block that cannot be opened is left as it is, and named in the error when the others are done. */
 DOWEL_API int dowel_keys_rotate(dowel *d, const char *to, json_t **report, dowel_error *err);
 /* Protects the key file with a passphrase (scrypt), or no more (NULL). */
 DOWEL_API int dowel_keys_protect(dowel *d, const char *passphrase, dowel_error *err);

@@ -161,6 +161,12 @@ typedef struct dowel_sealer {
     int (*open)(dowel *d, const char *owner, const char *sealed, char **plain, dowel_error *err);
 } dowel_sealer;
 DOWEL_API void dowel_set_sealer(dowel *d, const dowel_sealer *sealer);
+/* For who changes the keys of the sealer: shows each secret handle of every run as it is kept, with what it is bound to. A text that it gives in
+ * *anew (newly allocated) takes the place of what is kept, unless that has changed meanwhile. Ends at the first failure. */
+DOWEL_API int dowel_remembered(dowel *d,
+                               int (*visit)(void *context, const char *owner, const char *sealed, char **anew,
+                                            dowel_error *err),
+                               void *context, dowel_error *err);
 
 /* ---- flows ---- */
 
