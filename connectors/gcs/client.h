@@ -74,6 +74,8 @@ int dowel_gcs_check(dowel *d, dowel_block *block, json_t *report, dowel_error *e
 
 /* ---- uploads ---- */
 
+/* The metadata by which a conditional upload in one request knows its object, where the answer was lost. */
+#define DOWEL_GCS_MARK "dowel-run"
 /* Preconditions and what else of an upload's arguments is in its URL. */
 void dowel_gcs_upload_query(const dowel_gcs_client *client, dowel_http_request *request,
                             const dowel_gcs_upload_args *args);

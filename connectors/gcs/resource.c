@@ -109,16 +109,16 @@ static int64_t modified_of(const json_t *resource, bool *own) {
     return time ? time : time_of(resource, "updated");
 }
 
-static bool is_time(const char *name) {
-    return !strcmp(name, MTIME) || !strcmp(name, MTIME_SECONDS);
+static bool is_own(const char *name) {
+    return !strcmp(name, MTIME) || !strcmp(name, MTIME_SECONDS) || !strcmp(name, DOWEL_GCS_MARK);
 }
 
-/* Other than the time that copying programs record. */
+/* Other than the time that copying programs record, and the mark of a conditional upload. */
 static bool has_metadata(const json_t *resource) {
     json_t *all = json_object_get(resource, "metadata"), *value;
     const char *name;
     json_object_foreach(all, name, value) {
-        if (!is_time(name)) return true;
+        if (!is_own(name)) return true;
     }
     return false;
 }
@@ -169,7 +169,7 @@ int dowel_gcs_object_metadata(const json_t *resource, dowel_object *object, dowe
     *metadata = calloc(json_object_size(all) + 1, sizeof **metadata);
     if (!*metadata) return dowel_gcs_no_memory(err);
     json_object_foreach(all, name, value) {
-        if (is_time(name) || !json_is_string(value)) continue;
+        if (is_own(name) || !json_is_string(value)) continue;
         (*metadata)[count++] = (dowel_pair){name, json_string_value(value)};
     }
     object->metadata = count ? *metadata : NULL;

@@ -91,6 +91,36 @@ static int send_enclosed(dowel_gcs_client *c, const dowel_gcs_upload_args *args,
     return rc;
 }
 
+/* With a condition, an attempt whose answer was lost makes the next one a conflict. Equal bytes do not tell whose they are: the object is
+ * marked with the run that it is of. */
+static int mark(const dowel_gcs_client *c, json_t *resource, char text[48], dowel_error *err) {
+    char *id = NULL;
+    snprintf(text, 48, "%s", dowel_run_id(c->d));
+    if (!*text && !(id = boundary_of(text))) return dowel_gcs_no_memory(err);
+    free(id);
+    json_t *metadata = json_object_get(resource, "metadata");
+    if (!metadata && json_object_set_new(resource, "metadata", metadata = json_object()))
+        return dowel_gcs_no_memory(err);
+    return json_object_set_new(metadata, DOWEL_GCS_MARK, json_string(text)) ? dowel_gcs_no_memory(err) : 0;
+}
+
+/* Whether the object that is there, in spite of the conflict, is ours. */
+static bool is_ours(dowel_gcs_client *c, const char *name, const char *text, const char *crc, json_t **result) {
+    json_t *found = NULL;
+    dowel_http_request *r = dowel_gcs_request(c, "GET", name);
+    dowel_gcs_encrypt(r, c->bucket, false);
+    dowel_error ignored;
+    if (dowel_http_fetch_json(c->d, r, &found, &ignored)) return false;
+    const char *marked = json_string_value(json_object_get(json_object_get(found, "metadata"), DOWEL_GCS_MARK)),
+               *stored = json_string_value(json_object_get(found, "crc32c"));
+    bool ours = marked && stored && !strcmp(marked, text) && !strcmp(stored, crc);
+    if (ours)
+        *result = found;
+    else
+        json_decref(found);
+    return ours;
+}
+
 /* The content is read once for its checksum, which the service is told, and once more to be sent. */
 static int upload_simple(dowel_gcs_client *c, const dowel_gcs_upload_args *args, dowel_source *content, int64_t size,
                          char crc[9], json_t **result, dowel_error *err) {
@@ -105,7 +135,10 @@ static int upload_simple(dowel_gcs_client *c, const dowel_gcs_upload_args *args,
     if (!rc) {
         dowel_gcs_crc32c_text(digest, crc);
         json_object_set_new(resource, "crc32c", json_string(crc));
-        rc = send_enclosed(c, args, resource, content, size, result, err);
+        char text[48] = "";
+        if (args->if_generation_match) rc = mark(c, resource, text, err);
+        if (!rc) rc = send_enclosed(c, args, resource, content, size, result, err);
+        if (rc == DOWEL_E_CONFLICT && *text && is_ours(c, args->name, text, crc, result)) rc = 0;
     }
     dowel_digest_free(digest);
     json_decref(resource);

@@ -89,7 +89,8 @@ dowel_pair *dowel_s3_metadata(const dowel_http_response *response, bool with_tim
     for (size_t i = 0; (header = dowel_http_response_header_at(response, i)).name; i++) {
         const char *name = header.name + sizeof prefix - 1;
         if (strncasecmp(header.name, prefix, sizeof prefix - 1)) continue;
-        if (with_time || strcasecmp(name, "mtime")) metadata[count++] = (dowel_pair){name, header.value};
+        bool own = !strcasecmp(name, "mtime") || !strcasecmp(header.name, DOWEL_S3_MARK);
+        if (with_time || !own) metadata[count++] = (dowel_pair){name, header.value};
     }
     return metadata;
 }

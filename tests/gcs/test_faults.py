@@ -231,6 +231,28 @@ def test_lost_answer_of_the_last_byte():
         assert len(last) == 1 or stdin, PROXY.requests  # libcurl repeats a chunk on a kept connection that died
 
 
+def test_conditions_when_answers_are_lost():
+    """The second attempt meets what the first one wrote: that is no conflict. What another wrote is, though the bytes are the same."""
+    small = DATA[:1000]
+    path = write("small", small)
+    for name, lost in (("lost", {"lose": True}), ("failed", {"edit": lambda status, headers, body: answer(503, "backendError", "Sorry.")["answer"]})):
+        name, generation = "once-" + name, "0"
+        for data in (small, small[::-1]):
+            PROXY.reset(lambda r: lost if r.method == "POST" and r.number == 1 else None)
+            got = call(*UPLOAD, "--file", write("small", data), "--name", name, "--if-generation-match", generation)
+            generation = str(check(name, data).generation)
+            assert str(got["generation"]) == generation and len(PROXY.seen("POST")) == 2, (got, PROXY.requests)
+        fails(7, "call", *UPLOAD, "--file", path, "--name", name, "--if-generation-match", "0", saying="412")
+
+    def another(r):
+        if r.method == "POST" and r.number == 1:
+            BUCKET.blob("theirs").upload_from_string(small)
+            return {"lose": True}
+        return None
+    PROXY.reset(another)
+    fails(7, "call", *UPLOAD, "--file", write("small", small), "--name", "theirs", "--if-generation-match", "0", saying="412")
+
+
 def test_lost_session_starts_again():
     for status in (404, 410):
         PROXY.reset(lambda r: answer(status, "gone", "The session is gone.") if r.method == "PUT" and r.number == 1
