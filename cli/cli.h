@@ -79,7 +79,12 @@ int cli_key(cli *c);
 int cli_completion(cli *c);
 int cli_complete(cli *c);
 
-/* runs.c: the states that a run can be in; NULL-terminated. */
+/* page.c: the runs as HTML. */
+int cli_runs_page(cli *c, const dowel_runs_query *query, const char *path);
+
+/* runs.c: µs since the epoch. */
+int64_t cli_now(void);
+/* The states that a run can be in; NULL-terminated. */
 extern const char *const cli_run_states[];
 
 /* objects.c: copying, listing, removing for people. */

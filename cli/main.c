@@ -30,7 +30,7 @@ const cli_command cli_commands[] = {
     {"rm", "remove objects", cli_rm, NULL, ""},
     {"cat", "an object on standard output", cli_cat, NULL, ""},
     {"presign", "a URL that lets its holder fetch or store one object", cli_presign, NULL, ""},
-    {"runs", "what ran: list, show, result, resume, prune", cli_runs, cli_runs_verbs,
+    {"runs", "what ran: list, show, result, resume, page, prune", cli_runs, cli_runs_verbs,
      "ID is any unique part of a run's id, at least 4 characters."},
     {"key", "the keys that seal secrets: show-id, add, rotate, protect", cli_key, cli_key_verbs,
      "Keys come from DOWEL_KEY, from the file that\nDOWEL_KEY_FILE names, or from the key file of the config folder."},

@@ -6,19 +6,22 @@
 #include <string.h>
 #include <time.h>
 
+#define SELECTING                                                                                                      \
+    {"limit", "N", "how many; without: 50", false},                                                                    \
+        {"state", "STATE", "pending, running, retrying, completed, failed, cancelled or crashed", false},              \
+        {"task", "TASK", "runs of this task or flow", false}, {"name", "NAME", "runs that were called this", false},   \
+        {"since", "TIME", "runs that began then or later: 2026-01-31T12:00:00Z, or how long ago: 90m, 7d", false},     \
+        {"parent", "ID", "runs that this one called", false}, {                                                        \
+        "top", NULL, "only runs that no other run called", false                                                       \
+    }
+
 const cli_verb cli_runs_verbs[] = {
     {.name = "list",
      .silent = true,
      .words = "",
      .doc = "what ran, newest first",
      .example = "runs --state failed --since 1d",
-     .options = {{"limit", "N", "how many; without: 50", false},
-                 {"state", "STATE", "pending, running, retrying, completed, failed, cancelled or crashed", false},
-                 {"task", "TASK", "runs of this task or flow", false},
-                 {"name", "NAME", "runs that were called this", false},
-                 {"since", "TIME", "runs that began then or later: 2026-01-31T12:00:00Z, or how long ago: 90m, 7d",
-                  false},
-                 {"parent", "ID", "runs that this one called", false}}},
+     .options = {SELECTING}},
     {.name = "show",
      .words = "ID",
      .doc = "one run: arguments (masked), attempts, error, children, log",
@@ -32,6 +35,13 @@ const cli_verb cli_runs_verbs[] = {
      .doc = "goes on with a run that crashed, failed or was cancelled, from what its service holds",
      .example = "runs resume 7b2b-b3eb",
      .options = {{"take-over", NULL, "also where its process was on another machine, which is surely gone", false}}},
+    {.name = "page",
+     .words = "FILE",
+     .doc = "writes the runs that no other run called, and below each those that it called, as an HTML page; - is "
+            "standard output",
+     .example = "runs page runs.html --since 7d",
+     .plain = true,
+     .options = {SELECTING}},
     {.name = "prune",
      .words = "--older-than DURATION",
      .doc = "forgets runs that ended so long ago; kept results stay where they are",
@@ -177,10 +187,14 @@ static int read_state(cli *c, const char *text, const char **state) {
     return c->err.code;
 }
 
-static int64_t ago(double seconds) {
+int64_t cli_now(void) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000 - (int64_t)(seconds * 1e6);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static int64_t ago(double seconds) {
+    return cli_now() - (int64_t)(seconds * 1e6);
 }
 
 static int read_since(cli *c, const char *text, int64_t *since) {
@@ -196,16 +210,13 @@ static int read_since(cli *c, const char *text, int64_t *since) {
 }
 
 /* The flags of a list. */
-static int read_query(cli *c, dowel_runs_query *query) {
+static int read_query(cli *c, dowel_runs_query *query, const char **word) {
     const char *limit = NULL, *state = NULL, *since = NULL;
-    const cli_target targets[] = {{.name = "limit", .text = &limit},
-                                  {.name = "state", .text = &state},
-                                  {.name = "since", .text = &since},
-                                  {.name = "task", .text = &query->task},
-                                  {.name = "name", .text = &query->name},
-                                  {.name = "parent", .text = &query->parent},
-                                  {.name = NULL}};
-    int status = cli_read(c, targets, NULL, 0), rc = 0;
+    const cli_target targets[] = {{.name = "limit", .text = &limit},      {.name = "state", .text = &state},
+                                  {.name = "since", .text = &since},      {.name = "task", .text = &query->task},
+                                  {.name = "name", .text = &query->name}, {.name = "parent", .text = &query->parent},
+                                  {.name = "top", .on = &query->top},     {.name = NULL}};
+    int status = cli_read(c, targets, word, word != NULL), rc = 0;
     if (status) return status;
     if (limit) rc = read_limit(c, limit, &query->limit);
     if (state && !rc) rc = read_state(c, state, &query->state);
@@ -261,8 +272,15 @@ int cli_runs(cli *c) {
     dowel_runs_query query = {.size = sizeof query, .limit = 50};
     bool take_over = false, dry_run = false, lists = c->verb->silent, prunes = !strcmp(verb, "prune");
     if (lists) {
-        status = read_query(c, &query);
+        status = read_query(c, &query, NULL);
         return status ? status : cli_open(c) ? cli_failed(c) : list(c, &query);
+    }
+    if (!strcmp(verb, "page")) {
+        const char *path = NULL;
+        status = read_query(c, &query, &path);
+        query.top |= !query.parent;
+        if (!status && !path) status = cli_usage(c, c->help, "where to? dowel runs page FILE");
+        return status ? status : cli_open(c) ? cli_failed(c) : cli_runs_page(c, &query, path);
     }
     const cli_target resuming[] = {{.name = "take-over", .on = &take_over}, {.name = NULL}},
                      pruning[] = {{.name = "older-than", .text = &older_than},

@@ -121,10 +121,10 @@ int dowel_runs_list(dowel *d, const dowel_runs_query *query, json_t **runs, dowe
                      "SELECT " COLUMNS
                      " FROM runs WHERE ($1 = '' OR state = $1) AND ($2 = '' OR task = $2) AND ($3 = '' OR parent = $3) "
                      "AND ($4 = '' OR name = $4) AND created >= $5 AND ($6 = 0 OR ended IS NULL) "
-                     "ORDER BY created DESC, id DESC LIMIT $7",
+                     "AND ($7 = 0 OR parent IS NULL) ORDER BY created DESC, id DESC LIMIT $8",
                      DOWEL_VALUES(DOWEL_TEXT(q.state && !open ? q.state : ""), DOWEL_TEXT(q.task ? q.task : ""),
                                   DOWEL_TEXT(parent), DOWEL_TEXT(q.name ? q.name : ""), DOWEL_INTEGER(q.since),
-                                  DOWEL_INTEGER(open), DOWEL_INTEGER(open ? INT64_MAX : limit)),
+                                  DOWEL_INTEGER(open), DOWEL_INTEGER(q.top), DOWEL_INTEGER(open ? INT64_MAX : limit)),
                      run_object, false, runs, err);
     dowel_database_release(d, db);
     if (!rc && open) keep_state(*runs, q.state, limit);

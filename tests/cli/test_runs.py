@@ -1,9 +1,36 @@
 """dowel runs: what ran, how it went, what it gave."""
 import contextlib
+import html.parser
 import sqlite3
 
 from cli_case import CommandTest, main
 from lambda_server import LambdaServer, function
+
+
+class Page(html.parser.HTMLParser):
+    """What is in a page of runs: which run stands within which, every tag, the texts."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.inside, self.tags, self.texts, self.open, self.runs = {}, set(), [], [], []
+        self.feed(text)
+        assert self.open == [], f"not closed: {self.open}"
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        if tag == "details":
+            self.inside[dict(attrs)["id"]] = self.runs[-1] if self.runs else None
+            self.runs.append(dict(attrs)["id"])
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, tag
+        if tag == "details":
+            self.runs.pop()
+
+    def handle_data(self, data):
+        self.texts.append(data)
 
 
 class Runs(CommandTest):
@@ -87,6 +114,30 @@ class Runs(CommandTest):
         self.fails(2, "runs", "prune", "--older-than", "soon", says=["--older-than", '"soon"'])
         self.fails(2, "runs", "prune", "--older-than", says="--older-than needs a value")
         self.fails(2, "runs", "prune", "abcd", "--older-than", "1d", says='"abcd" is too much')
+
+    def test_page(self):
+        evil = "<script>alert('\u202e&\")</script>"
+        self.call(b"1", "--run-name", evil)
+        self.call(b'{"errorMessage": "boom <b>"}', "--retries", "1", "--retry-delay", "1ms", headers={"X-Amz-Function-Error": "Unhandled"})
+        failed, done = self.json("runs")
+        self.change("UPDATE runs SET parent = ? WHERE id = ?", done["id"], failed["id"])
+        self.assertEqual(self.dowel("runs", "page", self.path("runs.html")), "")
+        with open(self.path("runs.html"), encoding="utf-8") as file:
+            text = file.read()
+        self.assertEqual(text.splitlines()[5:], self.dowel("runs", "page", "-").splitlines()[5:][:len(text.splitlines()) - 5])
+        page = Page(text)
+        self.assertEqual(page.inside, {done["id"]: None, failed["id"]: done["id"]}, "what was called stands within its caller")
+        self.assertNotIn("script", page.tags)
+        shown = "".join(page.texts)
+        self.assertIn("<script>alert('", shown)
+        self.assertNotIn("\u202e", shown)
+        for part in ("boom <b>", "attempt 1 of 2 failed", "2 attempts", "failed", "completed", "function_name", "********"):
+            self.assertIn(part, shown)
+        only = Page(self.dowel("runs", "page", "-", "--parent", done["id"]))
+        self.assertEqual(set(only.inside), {failed["id"]})
+        self.assertEqual([run["id"] for run in self.json("runs", "--top")], [done["id"]])
+        self.fails(2, "runs", "page", says="where to?")
+        self.fails(1, "runs", "page", self.path("none", "runs.html"), says="none")
 
     def test_show_for_people(self):
         self.call(b'{"errorMessage": "boom"}', "--retries", "1", "--retry-delay", "1ms", headers={"X-Amz-Function-Error": "Unhandled"})

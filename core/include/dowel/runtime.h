@@ -188,6 +188,7 @@ typedef struct dowel_runs_query {
     const char *parent; /* any unique part of a run's id: its children; NULL: any */
     const char *name;   /* as dowel_call_options.run_name; NULL: any */
     int64_t since;      /* µs since the epoch: only runs that were made then or later; 0: any */
+    bool top;           /* only runs that no other run called */
 } dowel_runs_query;
 
 /* Newest first: an array of run objects: id, kind (task, flow), name, task, parent, run_key, state, attempts, created, started, ended

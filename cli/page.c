@@ -1,0 +1,204 @@
+/* dowel runs page: the history as one HTML file without scripts, to be looked at, mailed, or put into a bucket. */
+#include "cli.h"
+
+#include <dowel/stream.h>
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct page {
+    cli *c;
+    dowel_sink *sink;
+    int rc;
+} page;
+
+static void put_bytes(page *p, const char *text, size_t size) {
+    if (!p->rc && size) p->rc = dowel_sink_write(p->sink, text, size, &p->c->err);
+}
+
+static void put(page *p, const char *text) {
+    put_bytes(p, text, strlen(text));
+}
+
+/* Text from outside: nothing in it is markup. */
+static void put_text(page *p, const char *text) {
+    static const char *const names[] = {
+        ['<'] = "&lt;", ['>'] = "&gt;", ['&'] = "&amp;", ['"'] = "&quot;", ['\''] = "&#39;"};
+    char *shown = dowel_printable(text ? text : "", true);
+    for (const char *at = shown; at && *at;) {
+        size_t plain = strcspn(at, "<>&\"'");
+        put_bytes(p, at, plain);
+        at += plain;
+        if (*at) put(p, names[(unsigned char)*at++]);
+    }
+    free(shown);
+}
+
+static void put_format(page *p, const char *format, ...) DOWEL_PRINTF(2, 3);
+static void put_format(page *p, const char *format, ...) {
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    put(p, text);
+}
+
+static const char *member(const json_t *object, const char *name) {
+    const char *text = json_string_value(json_object_get(object, name));
+    return text ? text : "";
+}
+
+static void put_value(page *p, const json_t *value) {
+    const char *block = json_string_value(json_object_get(value, "$block"));
+    char *text = json_is_string(value) || block
+                     ? NULL
+                     : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15));
+    put_text(p, block ? block : text ? text : json_string_value(value));
+    free(text);
+}
+
+static void put_pairs(page *p, const char *title, json_t *object) {
+    const char *key;
+    json_t *value;
+    if (!json_object_size(object)) return;
+    put_format(p, "<h3>%s</h3><dl>", title);
+    json_object_foreach(object, key, value) {
+        put(p, "<dt>");
+        put_text(p, key);
+        put(p, "</dt><dd>");
+        put_value(p, value);
+        put(p, "</dd>");
+    }
+    put(p, "</dl>");
+}
+
+static void put_log(page *p, const json_t *log) {
+    size_t i;
+    json_t *line;
+    if (!json_array_size(log)) return;
+    put(p, "<h3>log</h3><pre>");
+    json_array_foreach((json_t *)log, i, line) {
+        put_format(p, "%s ", member(line, "time"));
+        put_text(p, member(line, "level"));
+        put(p, " ");
+        put_text(p, member(line, "line"));
+        put(p, "\n");
+    }
+    put(p, "</pre>");
+}
+
+/* ---- a run, and within it those that it called ---- */
+
+enum { DEEPEST = 16 };
+
+typedef struct span {
+    int64_t begin, end;
+} span;
+
+static span span_of(const json_t *run) {
+    span s = {0, 0};
+    if (dowel_parse_time(member(run, "started"), &s.begin)) s.begin = 0;
+    if (dowel_parse_time(member(run, "ended"), &s.end)) s.end = s.begin;
+    return s;
+}
+
+/* When it ran, within what called it. */
+static void put_bar(page *p, span run, span whole) {
+    double length = (double)(whole.end - whole.begin);
+    if (length <= 0 || run.begin < whole.begin) return;
+    double left = 100 * (double)(run.begin - whole.begin) / length, size = 100 * (double)(run.end - run.begin) / length;
+    if (left > 99) left = 99;
+    if (size < 1) size = 1;
+    if (left + size > 100) size = 100 - left;
+    put_format(p, "<i class=bar><i style=\"left:%.1f%%;width:%.1f%%\"></i></i>", left, size);
+}
+
+static void put_run(page *p, const char *id, span whole, size_t depth) {
+    json_t *run;
+    if (p->rc || depth == DEEPEST) return;
+    if ((p->rc = dowel_runs_show(p->c->d, id, &run, &p->c->err))) return;
+    span own = span_of(run);
+    const char *state = member(run, "state"), *name = member(run, "name"), *task = member(run, "task");
+    json_t *children = json_object_get(run, "children"), *child, *error = json_object_get(run, "error");
+    size_t i;
+    put_format(p, "<details id=\"%s\"><summary><b class=\"%s\">%s</b> <strong>", member(run, "id"), state, state);
+    put_text(p, task);
+    put(p, "</strong> ");
+    if (strcmp(name, task) != 0) put_text(p, name);
+    put_format(p, " <time>%.19sZ</time>", member(run, "started"));
+    if (json_object_get(run, "duration")) put_format(p, " %.3f s", json_real_value(json_object_get(run, "duration")));
+    json_int_t attempts = json_integer_value(json_object_get(run, "attempts"));
+    if (attempts > 1) put_format(p, " <em>%lld attempts</em>", (long long)attempts);
+    if (json_array_size(children)) put_format(p, " <em>%zu called</em>", json_array_size(children));
+    if (depth) put_bar(p, own, whole);
+    put(p, "</summary>");
+    if (error) {
+        put(p, "<p class=error>");
+        put_text(p, member(error, "message"));
+        if (*member(error, "hint")) put(p, "<br>hint: ");
+        put_text(p, member(error, "hint"));
+        put(p, "</p>");
+    }
+    put_format(p, "<p><code>%s</code>", member(run, "id"));
+    if (*member(run, "run_key")) put(p, " key ");
+    put_text(p, member(run, "run_key"));
+    if (*member(run, "result_storage")) put(p, " result in ");
+    put_text(p, member(run, "result_storage"));
+    put(p, "</p>");
+    json_array_foreach(children, i, child) put_run(p, member(child, "id"), own, depth + 1);
+    put_pairs(p, "arguments", json_object_get(run, "args"));
+    put_pairs(p, "policy", json_object_get(run, "policy"));
+    put_log(p, json_object_get(run, "log"));
+    put(p, "</details>\n");
+    json_decref(run);
+}
+
+/* ---- the page ---- */
+
+static const char *const head =
+    "<!doctype html>\n<html lang=en><meta charset=utf-8>\n"
+    "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
+    "<meta name=viewport content=\"width=device-width\"><title>dowel runs</title>\n<style>\n"
+    ":root{color-scheme:light dark;font:15px/1.5 system-ui,sans-serif}body{max-width:70rem;margin:2rem auto;padding:0 "
+    "1rem}\n"
+    "details{border-top:1px solid #8884;padding:.4rem 0}details details{margin-left:1.5rem}summary{cursor:pointer}\n"
+    "summary "
+    "b{display:inline-block;min-width:5.5rem;text-align:center;border-radius:1rem;color:#fff;background:#777;font-size:"
+    ".8rem}\n"
+    "b.completed{background:#277a3e}b.failed,b.crashed{background:#b3261e}b.running{background:#1f5fbf}\n"
+    "b.retrying,b.cancelled{background:#8a6100}time,em,code{opacity:.75}p.error{color:#b3261e;white-space:pre-wrap}\n"
+    "@media(prefers-color-scheme:dark){p.error{color:#ff8a80}}\n"
+    ".bar{display:block;position:relative;height:4px;margin:.2rem 0 0 6rem;background:#8883}\n"
+    ".bar i{position:absolute;height:4px;background:#1f5fbf}h3{font-size:.9rem;margin:.6rem 0 0}\n"
+    "dl{display:grid;grid-template-columns:max-content 1fr;gap:0 1rem;margin:.2rem "
+    "0}dd{margin:0;overflow-wrap:anywhere}\n"
+    "pre{overflow-x:auto;margin:.2rem 0}\n</style>\n<h1>Runs</h1>\n";
+
+static void put_page(page *p, const json_t *runs) {
+    char when[DOWEL_TIME_TEXT_SIZE];
+    size_t i;
+    json_t *run;
+    dowel_format_time(cli_now(), when);
+    put(p, head);
+    put_format(p, "<p>%zu, newest first; %.19sZ, dowel %s</p>\n", json_array_size(runs), when, dowel_version());
+    json_array_foreach((json_t *)runs, i, run) put_run(p, member(run, "id"), (span){0, 0}, 0);
+    put(p, "</html>\n");
+}
+
+int cli_runs_page(cli *c, const dowel_runs_query *query, const char *path) {
+    json_t *runs = NULL;
+    page p = {.c = c};
+    bool shown = !strcmp(path, "-"); /* printed like all output: a reader that leaves early is no failure */
+    p.rc = dowel_runs_list(c->d, query, &runs, &c->err);
+    if (!p.rc && shown && !(p.sink = dowel_sink_memory(0)))
+        p.rc = dowel_fail(&c->err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!p.rc && !shown) p.rc = dowel_sink_file(path, &p.sink, &c->err);
+    if (!p.rc) put_page(&p, runs);
+    if (!p.rc && shown) fwrite(dowel_sink_bytes(p.sink).data, 1, dowel_sink_bytes(p.sink).size, stdout);
+    if (!p.rc && !shown) p.rc = dowel_sink_commit(p.sink, &c->err);
+    dowel_sink_close(p.sink);
+    json_decref(runs);
+    return p.rc ? cli_failed(c) : 0;
+}
