@@ -17,11 +17,20 @@ class CommandTest(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="dowel-cli-")
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.addCleanup(self.look_for_secrets)
         self.env = {name: os.environ[name] for name in KEPT if name in os.environ}
         self.env.update(HOME=self.path("home"), TMPDIR=self.path("tmp"), TERM="xterm",
                         AWS_EC2_METADATA_DISABLED="true", GCE_METADATA_HOST="127.0.0.1:1")
         for name in ("home", "tmp"):
             os.mkdir(self.path(name), 0o700)
+
+    def look_for_secrets(self):
+        """What tests plant is called planted-...: dowel keeps it sealed, and nothing else of it."""
+        for kept in (".local", ".cache", ".config/dowel"):
+            for root, _, files in os.walk(self.path("home", kept)):
+                for path in (os.path.join(root, name) for name in files):
+                    with open(path, "rb") as file:
+                        self.assertNotIn(b"planted", file.read(), path)
 
     def path(self, *names):
         return os.path.join(self.folder, *names)

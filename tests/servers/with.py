@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Runs a command beside stand-in servers: with.py SERVER ... -- COMMAND [ARG ...]
+"""Runs a command beside stand-in servers, or none: with.py [SERVER ...] -- COMMAND [ARG ...]
 
 Each server starts on a free loopback port and is told to the command by environment variables (see the table at the end
 of servers.py). The command also gets a fresh HOME and a temporary folder, DOWEL_TEST_TMP. When the command ends, is
 interrupted or killed, every server is stopped and the folder removed. The exit status is the command's; 77 when a
-server is not to be had here; 99 when a secret that the servers know stands in what the command printed or in what it left
-in the folders for data, configuration, state and caches.
+server is not to be had here; 99 when a secret that the servers know, or that a test planted (it is called planted-...), stands in what
+the command printed or in what it left in the folders for data, configuration, state and caches; when one of the servers' stood in the
+list of processes meanwhile; when a process left its memory behind (core files).
 """
 import glob
 import json
@@ -31,6 +32,8 @@ def clean_environment(folder):
                          "ALL_PROXY", "all_proxy")}
     for name in ("home", "tmp", "config", "data", "state", "cache"):
         os.mkdir(os.path.join(folder, name), 0o700)
+    for path in (folder, os.path.join(folder, "tmp")):  # tests that become somebody else have their folders there
+        os.chmod(path, 0o711)
     env.update(HOME=os.path.join(folder, "home"), TMPDIR=os.path.join(folder, "tmp"),
                XDG_CONFIG_HOME=os.path.join(folder, "config"), XDG_DATA_HOME=os.path.join(folder, "data"),
                XDG_STATE_HOME=os.path.join(folder, "state"), XDG_CACHE_HOME=os.path.join(folder, "cache"),
@@ -39,8 +42,8 @@ def clean_environment(folder):
 
 
 def known_secrets(env):
-    """What must be found nowhere: name and pattern."""
-    found = {"access token": rb"ya29\.[A-Za-z0-9_-]{20,}", "refresh token": rb"1//refresh-token"}
+    """What must be found nowhere: name and pattern. What tests plant themselves they may give to programs as they like."""
+    found = {"access token": rb"ya29\.[A-Za-z0-9_-]{20,}", "refresh token": rb"1//refresh-token", PLANTED: rb"planted[-/][A-Za-z0-9]"}
     if "DOWEL_TEST_AWS_SECRET_ACCESS_KEY" in env:
         found["secret access key"] = re.escape(env["DOWEL_TEST_AWS_SECRET_ACCESS_KEY"].encode())
     if "DOWEL_TEST_POSTGRES_URL" in env:
@@ -50,6 +53,50 @@ def known_secrets(env):
             key = json.load(file).get("private_key", "")
         for line in key.splitlines()[2:6]:
             found[f"private key of {os.path.basename(path)}"] = re.escape(line.encode())
+    return found
+
+
+PLANTED = "planted secret"
+
+
+class Watch:
+    """Looks at the command lines of all processes, each a few times, since a program may have another one at first."""
+
+    def __init__(self, secrets):
+        self.secrets = {name: pattern for name, pattern in secrets.items() if name != PLANTED}
+        self.found, self.over = [], threading.Event()
+        self.thread = threading.Thread(target=self.look, daemon=True)
+        self.thread.start()
+
+    def look(self):
+        looks = {}
+        while not self.over.wait(0.05):
+            there = {name for name in os.listdir("/proc") if name.isdigit()}
+            looks = {name: looks.get(name, 0) + 1 for name in there}
+            for name in (name for name, count in looks.items() if count <= 3):
+                try:
+                    with open(f"/proc/{name}/cmdline", "rb") as file:
+                        line = file.read()
+                except OSError:
+                    continue  # it has ended
+                self.found += [f"{secret}, in the list of processes ({line.split(bytes(1))[0].decode(errors='replace')})"
+                               for secret, pattern in self.secrets.items() if re.search(pattern, line)]
+
+    def end(self):
+        self.over.set()
+        self.thread.join()
+        return sorted(set(self.found))
+
+
+def cores(folder):
+    """Files with the memory of a process that broke."""
+    found = []
+    for root, _, files in os.walk(folder):
+        for path in (os.path.join(root, name) for name in files if name.startswith("core")):
+            with open(path, "rb") as file:
+                head = file.read(18)
+            if head[:4] == b"\x7fELF" and head[16:18] in (b"\x04\x00", b"\x00\x04"):
+                found.append(f"core file {os.path.relpath(path, folder)}")
     return found
 
 
@@ -109,6 +156,8 @@ def main(arguments):
             return 77
         # On a terminal the command gets the terminal itself: for people.
         terminal = sys.stdout.isatty()
+        secrets = known_secrets(env)
+        watch = Watch(secrets)
         child = subprocess.Popen(command, env=env, preexec_fn=servers.die_with_parent, stdout=None if terminal else subprocess.PIPE,
                                  stderr=None if terminal else subprocess.PIPE)
         tees = [] if terminal else [Tee(child.stdout, sys.stdout), Tee(child.stderr, sys.stderr)]
@@ -116,7 +165,7 @@ def main(arguments):
         child = None
         for tee in tees:
             tee.thread.join(10)
-        found = leaks(known_secrets(env), folder, b"".join(bytes(tee.kept) for tee in tees))
+        found = watch.end() + cores(folder) + leaks(secrets, folder, b"".join(bytes(tee.kept) for tee in tees))
         if found:
             print("SECRETS IN THE OPEN: " + "; ".join(found), file=sys.stderr)
             return 99
