@@ -16,7 +16,7 @@ BUILT = os.path.join(os.environ["DOWEL_BUILD"], "examples")
 SOURCE = os.path.join(os.environ["DOWEL_SOURCE"], "examples")
 GCS = storage.Client(project="demo-project", credentials=AnonymousCredentials(),
                      client_options={"api_endpoint": os.environ["DOWEL_TEST_GCS_URL"]})
-MOST_LINES = {"csv_to_gcs": 80}
+MOST_LINES = {"csv_to_gcs": 80, "nightly": 80}
 ran = set()
 
 
@@ -82,6 +82,14 @@ def test_results_kept_in_a_bucket():
     assert json.loads(dowel("runs", "result", flow["id"])) == printed
     child = last_run("upload-to-gcs")
     assert json.loads(dowel("runs", "result", child["id"])) == printed, "tasks of the flow keep theirs too"
+
+
+def test_nightly():
+    dowel("block", "save", "local-file-system/results", "--basepath", os.path.join(TMP, "results"))
+    assert "the source is gone" in example("nightly", "2026-01-31", code=5, env={"SOURCE_IS_GONE": "1"})
+    assert example("nightly", "2026-01-31") == "load runs\n200 rows\n", "the first step gives what it kept"
+    assert example("nightly", "2026-01-31") == "200 rows\n"
+    assert example("nightly", "2026-02-01") == "extract runs\nload runs\n200 rows\n"
 
 
 def test_bigquery_query():
