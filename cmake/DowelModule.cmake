@@ -1,5 +1,5 @@
-# dowel_module(NAME [LINK ...] [LINK_PRIVATE ...]): a static library of every .c file in the current folder, exported as dowel::NAME.
-# Its public headers are in include/; everything else in the folder is its own.
+# dowel_module(NAME [LINK ...] [LINK_PRIVATE ...]): a static library of every .c file in the current folder, exported as dowel::NAME; where the
+# library is shared, a part of that. Its public headers are in include/; everything else in the folder is its own.
 
 add_library(dowel_flags INTERFACE)
 target_compile_options(dowel_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-missing-field-initializers)
@@ -19,13 +19,19 @@ endif()
 function(dowel_module name)
     cmake_parse_arguments(arg "" "" "LINK;LINK_PRIVATE" ${ARGN})
     file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.c)
-    add_library(dowel_${name} STATIC ${sources})
+    if(BUILD_SHARED_LIBS)
+        add_library(dowel_${name} OBJECT ${sources})
+    else()
+        add_library(dowel_${name} STATIC ${sources})
+    endif()
     add_library(dowel::${name} ALIAS dowel_${name})
     set_target_properties(dowel_${name} PROPERTIES EXPORT_NAME ${name})
     target_include_directories(dowel_${name}
         PUBLIC $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
         PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
     target_link_libraries(dowel_${name} PUBLIC ${arg_LINK} PRIVATE $<BUILD_INTERFACE:dowel_flags> ${arg_LINK_PRIVATE})
-    install(TARGETS dowel_${name} EXPORT dowel ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+    if(NOT BUILD_SHARED_LIBS)
+        install(TARGETS dowel_${name} EXPORT dowel ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+    endif()
     install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 endfunction()

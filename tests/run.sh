@@ -49,9 +49,10 @@ if [ "$mode" = all ]; then
     cmake --build --preset tsan
     run_tests tsan -L threads
 
-    step "gcc optimised, as it is installed, warnings as errors"
-    cmake --preset release -DDOWEL_WERROR=ON -DDOWEL_TESTS=OFF -B build/optimised >build/configure.log
+    step "gcc optimised, as it is installed, warnings as errors, one shared library"
+    cmake --preset release -DDOWEL_WERROR=ON -DDOWEL_TESTS=OFF -DBUILD_SHARED_LIBS=ON -B build/optimised >build/configure.log
     cmake --build build/optimised
+    if sh tests/shared.sh build/optimised; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 
     step "clang, warnings as errors, fuzz targets"
     cmake --preset clang >build/configure.log
