@@ -6,7 +6,6 @@
 #include <dowel/stream.h>
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 
 /* The rest of a command line, from where the subcommand has read it. */
@@ -172,12 +171,16 @@ void cli_print_table(const cli *c, const json_t *rows, const char *const *column
 /* progress.c */
 typedef struct cli_progress {
     pthread_mutex_t lock; /* workers report, and what they say ends the line */
-    atomic_long objects;  /* that are done; 0: not counted */
+    bool quiet;           /* for machines */
+    long objects;         /* that are done; 0: not counted */
+    long unchanged;
+    int64_t done, total, first; /* bytes */
     bool shown, started;
     double begin, last;
-    int64_t first;
 } cli_progress;
 void cli_progress_show(void *context, int64_t done, int64_t total);
+/* One object more is done, or was the same already. */
+void cli_progress_count(cli_progress *progress, bool unchanged);
 void cli_progress_end(cli_progress *progress);
 /* "1.5 MiB" */
 void cli_size_text(double bytes, char text[32]);

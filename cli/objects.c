@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define PLACES                                                                                                         \
     "A place is gs://BUCKET/PATH, s3://BUCKET/PATH, TYPE/NAME:PATH (a saved block, such as "                           \
@@ -76,6 +77,7 @@ typedef struct view {
     cli_progress progress;
     bool verbose, dry_run, list_long, quiet;
     int failed, skipped; /* lines of */
+    long long copied, removed;
 } view;
 
 /* ---- what happens, as it happens ---- */
@@ -138,7 +140,11 @@ static void on_event(void *context, const dowel_object_event *event) {
     view *v = context;
     bool copied = !strcmp(event->what, "copy"), removed = !strcmp(event->what, "remove"),
          failed = !strcmp(event->what, "fail"), skipped = !strcmp(event->what, "skip");
-    if (copied || removed) atomic_fetch_add(&v->progress.objects, 1);
+    bool unchanged = !strcmp(event->what, "unchanged");
+    if (copied || removed || unchanged) cli_progress_count(&v->progress, unchanged);
+    v->copied += copied;
+    v->removed += removed;
+    if (unchanged) return;
     if (v->c->json) {
         if (!v->quiet) print_event_json(v, event);
         return;
@@ -260,6 +266,16 @@ static int read_line(cli *c, const cli_object_command *command, const dowel_task
     return 0;
 }
 
+/* After Ctrl-C: what the interrupted command leaves behind. */
+static void tell_what_was_done(const view *v, bool whole) {
+    bool removes = !strcmp(v->command->task, "objects.remove");
+    if (removes)
+        dowel_error_hint(&v->c->err, "%lld removed; the rest is there; the same command goes on", v->removed);
+    else
+        dowel_error_hint(&v->c->err, "%lld copied, %lld removed; nothing is there in part%s", v->copied, v->removed,
+                         whole ? "; `dowel sync` of the same places goes on" : "");
+}
+
 static int run(cli *c, const dowel_task *task, const json_t *args, view *v) {
     union {
         dowel_objects_copy_args copy;
@@ -285,11 +301,13 @@ static int run(cli *c, const dowel_task *task, const json_t *args, view *v) {
                                         .progress = cli_progress_show,
                                         .progress_context = &v->progress,
                                         .cancelled = cli_interrupted};
+    v->progress.quiet = c->json || (v->quiet && isatty(STDOUT_FILENO));
     cli_signals_begin();
     int rc = dowel_call(c->d, task->name, &filled, task->args->size, &options, &result, &c->err);
     cli_signals_end();
     cli_progress_end(&v->progress);
     if (!rc) print_result(v, result, whole);
+    if (rc == DOWEL_E_CANCELLED && !v->dry_run) tell_what_was_done(v, whole);
     if (!c->json) c->err.detail[0] = 0; /* each failure has had its line */
     json_decref(result);
     dowel_record_free(record);

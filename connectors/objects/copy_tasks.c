@@ -3,6 +3,8 @@
 
 #include "tree.h"
 
+#include <dowel/transfer.h>
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,14 +105,25 @@ typedef struct one {
     dowel *d;
     const dowel_tree *tree;
     const char *to_name;
+    const dowel_object *object;
     int64_t size;
     bool left;
 } one;
 
+static int copy_it(dowel *d, void *context, int64_t index, dowel_error *err) {
+    (void)index;
+    one *o = context;
+    return dowel_way_copy(d, &o->tree->way, o->object, o->to_name, &o->size, err);
+}
+
 static int copy_seen(void *context, const dowel_object *object, dowel_error *err) {
     one *o = context;
     o->size = object->size;
-    return o->tree->dry_run ? 0 : dowel_way_copy(o->d, &o->tree->way, object, o->to_name, &o->size, err);
+    o->object = object;
+    if (o->tree->dry_run) return 0;
+    /* As a part of itself: so that progress knows the whole from the start, whatever way it goes. */
+    const dowel_parts parts = {.count = 1, .width = 1, .total = object->size, .part = copy_it, .context = o};
+    return dowel_parts_run(o->d, &parts, err);
 }
 
 static int found(void *context, const dowel_object *object, dowel_error *err) {
@@ -165,7 +178,7 @@ static int copy_one(dowel *d, const args_t *args, const dowel_tree *tree, dowel_
         if (rc == DOWEL_E_NOT_FOUND) rc = 0;
     }
     if (!rc && o.left)
-        dowel_report_unchanged(tree->report);
+        dowel_report_unchanged(tree->report, shown_from);
     else if (!rc && tree->dry_run && (from->stream || to->stream))
         rc = from->stream ? 0 : from->objects->stat(d, from->block, from->path, NULL, copy_seen, &o, err);
     else if (!rc && to->stream)

@@ -71,9 +71,10 @@ void dowel_report_skipped(dowel_report *report, const char *name, const char *wh
     pthread_mutex_unlock(&report->lock);
 }
 
-void dowel_report_unchanged(dowel_report *report) {
+void dowel_report_unchanged(dowel_report *report, const char *name) {
     pthread_mutex_lock(&report->lock);
     report->unchanged++;
+    tell(report, &(dowel_object_event){.what = "unchanged", .name = name});
     pthread_mutex_unlock(&report->lock);
 }
 

@@ -38,7 +38,7 @@ void dowel_report_close(dowel_report *report);
 void dowel_report_copied(dowel_report *report, const char *from, const char *to, int64_t size);
 void dowel_report_removed(dowel_report *report, const char *name);
 void dowel_report_skipped(dowel_report *report, const char *name, const char *why);
-void dowel_report_unchanged(dowel_report *report);
+void dowel_report_unchanged(dowel_report *report, const char *name);
 void dowel_report_failed(dowel_report *report, const char *name, const dowel_error *why);
 /* Whether to stop, because what is still to be done would fail like what was tried; then with the error that says so. */
 int dowel_report_hopeless(dowel_report *report, dowel_error *err);

@@ -169,7 +169,9 @@ static int one_pair(dowel *d, merge *m, const dowel_item *from, const dowel_item
         return rc ? rc : dowel_check(d, err);
     }
     if (!differs) {
-        dowel_report_unchanged(m->tree->report);
+        char *shown = dowel_place_name(m->tree->way.from, from->object.name);
+        dowel_report_unchanged(m->tree->report, shown ? shown : from->object.name);
+        free(shown);
         return 0;
     }
     pthread_mutex_lock(&m->tree->report->lock);

@@ -22,7 +22,7 @@ DOWEL_API extern const dowel_connector dowel_objects_connector;
 
 /* One thing that was done, would be done (dry run), was left out or failed. Borrowed. */
 typedef struct dowel_object_event {
-    const char *what; /* "copy", "remove", "skip", "fail", "object", "prefix" (listings) */
+    const char *what; /* "copy", "remove", "unchanged", "skip", "fail", "object", "prefix" (listings) */
     const char *name; /* of the object, with its place in front: a place of its own */
     const char *to;   /* of a copy; else NULL */
     const char *why;  /* of what was left out; else NULL */
