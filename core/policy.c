@@ -72,7 +72,7 @@ double dowel_policy_delay(const dowel_policy *policy, int retry) {
         int i = 0;
         while (i + 1 < retry && policy->retry_delays[i + 1]) i++;
         (void)dowel_parse_duration(policy->retry_delays[i], &delay);
-    } else if (policy->retry_backoff == 1) {
+    } else if (policy->retry_backoff == DOWEL_BACKOFF_EXPONENTIAL) {
         delay *= exp2(retry < 32 ? retry - 1 : 31);
     }
     if (policy->retry_jitter > 0) {

@@ -5,9 +5,6 @@
 #include "report.h"
 #include "way.h"
 
-enum { DOWEL_LINKS_SKIP, DOWEL_LINKS_FOLLOW, DOWEL_LINKS_FAIL };
-enum { DOWEL_COMPARE_TIME, DOWEL_COMPARE_SIZE, DOWEL_COMPARE_CHECKSUM };
-
 typedef struct dowel_tree {
     dowel_way way;
     const char *const *include, *const *exclude;

@@ -98,7 +98,8 @@ int dowel_s3_client_open_for(dowel *d, const dowel_s3_bucket *of, dowel_s3_clien
         rc = dowel_aws_service_url(d, c->bucket->credentials, "s3", c->region, c->bucket->endpoint, &endpoint, &own,
                                    err);
     const char *bucket = c->bucket->bucket, *host = endpoint ? strstr(endpoint, "://") : NULL;
-    c->path_style = c->bucket->addressing == 1 || (c->bucket->addressing == 0 && (own || strchr(bucket, '.')));
+    c->path_style = c->bucket->addressing == DOWEL_S3_ADDRESSING_PATH ||
+                    (c->bucket->addressing == DOWEL_S3_ADDRESSING_AUTO && (own || strchr(bucket, '.')));
     if (host && !c->path_style)
         n = snprintf(c->base, sizeof c->base, "%.*s://%s.%s", (int)(host - endpoint), endpoint, bucket, host + 3);
     else if (endpoint)

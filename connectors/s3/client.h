@@ -40,8 +40,6 @@ int dowel_s3_send_xml(dowel_s3_client *client, dowel_http_request *request, dowe
 int dowel_s3_check(dowel *d, dowel_block *block, json_t *report, dowel_error *err);
 
 /* checksum.c */
-enum { DOWEL_S3_CRC32, DOWEL_S3_CRC32C, DOWEL_S3_CRC64NVME, DOWEL_S3_SHA256, DOWEL_S3_MD5, DOWEL_S3_NONE };
-enum { DOWEL_S3_WHEN_SUPPORTED, DOWEL_S3_WHEN_REQUIRED };
 extern const char *const dowel_s3_checksum_names[];
 typedef struct dowel_s3_checksum {
     dowel_digest_kind kind;
@@ -61,7 +59,6 @@ bool dowel_s3_plain(const dowel_s3_client *client);
 void dowel_s3_set_plain(const dowel_s3_client *client, const dowel_error *why);
 
 /* describe.c */
-enum { DOWEL_S3_BUCKET_DEFAULT, DOWEL_S3_AES256, DOWEL_S3_KMS, DOWEL_S3_KMS_DSSE };
 extern const char *const dowel_s3_encryption_names[];
 int dowel_s3_check_description(const dowel_s3_put_args *args, dowel_error *err);
 int dowel_s3_check_customer_key(const char *field, const char *key, dowel_error *err);

@@ -10,6 +10,8 @@ extern "C" {
 
 #define DOWEL_ABI 1
 
+enum { DOWEL_BACKOFF_FIXED, DOWEL_BACKOFF_EXPONENTIAL };
+
 /* How often and how a task is tried. Zero members mean "as the task's own policy says", and there: no retries, no delay, no
  * timeout. The same struct is a task's own policy and a call's override of it. */
 typedef struct dowel_policy {
@@ -17,7 +19,7 @@ typedef struct dowel_policy {
     double retry_delay; /* seconds before each retry */
     const char *const
         *retry_delays;   /* durations, one per retry, the last repeats; wins over retry_delay. NULL-terminated */
-    int retry_backoff;   /* enum: 0 fixed, 1 exponential (retry_delay doubles each time) */
+    int retry_backoff;   /* DOWEL_BACKOFF_FIXED, DOWEL_BACKOFF_EXPONENTIAL: retry_delay doubles each time */
     double retry_jitter; /* 0..1: each delay is stretched by a random share up to this much */
     double timeout;      /* seconds for each attempt */
     bool persist_result; /* keep the result in result_storage */
@@ -33,7 +35,7 @@ typedef struct dowel_task {
     const dowel_table *args;   /* NULL: takes none */
     const dowel_table *result; /* what the result object looks like, for docs and schemas; NULL: free form */
     /* The body. Runs on any thread, on several at once. `d` is scoped to this run: its calls become children of the run, and
-     * dowel_sleep, dowel_cancelled and HTTP obey the run's deadline. *result is a new reference (NULL on entry; leaving it so
+     * dowel_sleep, dowel_check and HTTP obey the run's deadline. *result is a new reference (NULL on entry; leaving it so
      * means JSON null). */
     int (*run)(dowel *d, const void *args, json_t **result, dowel_error *err);
     dowel_policy policy;

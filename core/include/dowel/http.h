@@ -17,6 +17,9 @@ extern "C" {
 typedef struct dowel_http_request dowel_http_request;
 typedef struct dowel_http_response dowel_http_response;
 
+/* What a signed URL lets its holder do: `method` of the tasks that make one. RESUMABLE begins an upload (Cloud Storage alone). */
+enum { DOWEL_PRESIGN_GET, DOWEL_PRESIGN_PUT, DOWEL_PRESIGN_DELETE, DOWEL_PRESIGN_HEAD, DOWEL_PRESIGN_RESUMABLE };
+
 typedef struct dowel_header {
     const char *name;
     const char *value;

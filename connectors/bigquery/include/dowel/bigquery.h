@@ -14,7 +14,24 @@ extern "C" {
 
 DOWEL_API extern const dowel_connector dowel_bigquery_connector;
 
-enum { DOWEL_BIGQUERY_STANDARD, DOWEL_BIGQUERY_LEGACY }; /* dowel_bigquery_query_args.dialect */
+/* Values of members that are enumerations; the first is the default. */
+enum { DOWEL_BIGQUERY_STANDARD, DOWEL_BIGQUERY_LEGACY }; /* dialect */
+/* write_disposition: of the service's own choice, into an empty table alone, in place of its rows, behind them */
+enum {
+    DOWEL_BIGQUERY_WRITE_DEFAULT,
+    DOWEL_BIGQUERY_WRITE_EMPTY,
+    DOWEL_BIGQUERY_WRITE_TRUNCATE,
+    DOWEL_BIGQUERY_WRITE_APPEND,
+};
+/* format: AUTO goes by the file's name, JSON is a value on each line */
+enum {
+    DOWEL_BIGQUERY_AUTO,
+    DOWEL_BIGQUERY_CSV,
+    DOWEL_BIGQUERY_JSON,
+    DOWEL_BIGQUERY_PARQUET,
+    DOWEL_BIGQUERY_AVRO,
+    DOWEL_BIGQUERY_ORC,
+};
 
 typedef struct dowel_bigquery_query_args {
     const char *query;
@@ -24,13 +41,13 @@ typedef struct dowel_bigquery_query_args {
     /* An array for `?`, an object for `@name`. Plain values have the obvious type; others are {"type": "DATE", "value": "..."}. Types are
      * written as in SQL: ARRAY<INT64>, STRUCT<x INT64, y ARRAY<STRING>>, RANGE<DATE>; their values are arrays and objects. */
     json_t *parameters;
-    int dialect;
+    int dialect;  /* DOWEL_BIGQUERY_STANDARD, DOWEL_BIGQUERY_LEGACY */
     bool dry_run; /* check and tell the bytes, run nothing */
     int64_t maximum_bytes_billed;
     const char *default_dataset;
     int64_t max_rows;        /* 0: all */
     const char *destination; /* dataset.table to write the rows to */
-    int write_disposition;
+    int write_disposition;   /* DOWEL_BIGQUERY_WRITE_* */
     const char *endpoint;
 } dowel_bigquery_query_args;
 
@@ -41,13 +58,13 @@ typedef struct dowel_bigquery_load_args {
     dowel_block *credentials;
     const char *project;
     const char *location;
-    int format; /* auto (from the name), csv, json (lines), parquet, avro, orc */
+    int format; /* DOWEL_BIGQUERY_AUTO ... DOWEL_BIGQUERY_ORC */
     bool autodetect;
     json_t *schema; /* [{"name", "type", "mode"}] */
     int64_t skip_leading_rows;
     const char *field_delimiter;
     int64_t max_bad_records;
-    int write_disposition;
+    int write_disposition; /* DOWEL_BIGQUERY_WRITE_* */
     const char *endpoint;
 } dowel_bigquery_load_args;
 

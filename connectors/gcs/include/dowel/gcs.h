@@ -149,7 +149,7 @@ typedef enum dowel_gcs_url_style {
 typedef struct dowel_gcs_presign_args {
     dowel_block *bucket;
     const char *name;          /* NULL: the bucket itself */
-    int method;                /* enum: GET, PUT, DELETE, HEAD, RESUMABLE (starts an upload) */
+    int method;                /* DOWEL_PRESIGN_GET, PUT, DELETE, HEAD, RESUMABLE */
     double expires;            /* seconds, up to 7 days */
     int style;                 /* dowel_gcs_url_style */
     const char *host;          /* bucket-bound: [scheme://]host */

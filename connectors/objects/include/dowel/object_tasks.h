@@ -43,6 +43,11 @@ typedef struct dowel_object_reporter {
     const char *endpoint;                                                                                              \
     const char *region;
 
+/* Symbolic links among files that are copied: left out with a warning, read, or an error. */
+enum { DOWEL_LINKS_SKIP, DOWEL_LINKS_FOLLOW, DOWEL_LINKS_FAIL };
+/* By what an object counts as the same: size and time, size, size and checksum. */
+enum { DOWEL_COMPARE_TIME, DOWEL_COMPARE_SIZE, DOWEL_COMPARE_CHECKSUM };
+
 typedef struct dowel_objects_copy_args {
     const char *source, *destination;
     DOWEL_CALLER_MEMBERS /* of both places */
@@ -51,7 +56,7 @@ typedef struct dowel_objects_copy_args {
     const char *to_credentials, *to_endpoint, *to_region; /* of the destination alone */
     const char *const *include;                           /* globs of names below the source; NULL: all */
     const char *const *exclude;
-    int symlinks; /* enum: 0 skip, 1 follow, 2 fail */
+    int symlinks; /* DOWEL_LINKS_* */
     bool dry_run;
     int64_t concurrency; /* objects at a time */
     const dowel_object_reporter *reporter;
@@ -61,7 +66,7 @@ typedef struct dowel_objects_copy_args {
     const char *content_type, *cache_control, *storage_class;
     const dowel_pair *metadata;
     /* sync */
-    int compare; /* enum: 0 time, 1 size, 2 checksum */
+    int compare; /* DOWEL_COMPARE_* */
     bool delete_extraneous;
     /* both: how a large object is cut up; 0: as the protocol does by itself */
     int64_t part_size;        /* bytes of a part */
@@ -78,7 +83,7 @@ typedef struct dowel_objects_place_args { /* list, remove, stat, presign */
     int64_t limit; /* list: objects in the result; a reporter gets them all, and the result none */
     bool dry_run;  /* remove */
     /* presign */
-    int method; /* enum: 0 GET, 1 PUT, 2 DELETE, 3 HEAD */
+    int method; /* DOWEL_PRESIGN_GET, PUT, DELETE, HEAD */
     double expires;
     const char *content_type;
 } dowel_objects_place_args;

@@ -12,6 +12,18 @@ extern "C" {
 
 DOWEL_API extern const dowel_connector dowel_s3_connector;
 
+/* Values of members that are enumerations; the first is the default. */
+enum {
+    DOWEL_S3_ADDRESSING_AUTO,
+    DOWEL_S3_ADDRESSING_PATH,
+    DOWEL_S3_ADDRESSING_VIRTUAL
+};                                                        /* dowel_s3_bucket.addressing */
+enum { DOWEL_S3_WHEN_SUPPORTED, DOWEL_S3_WHEN_REQUIRED }; /* dowel_s3_bucket.checksums */
+/* dowel_s3_put_args.checksum */
+enum { DOWEL_S3_CRC32, DOWEL_S3_CRC32C, DOWEL_S3_CRC64NVME, DOWEL_S3_SHA256, DOWEL_S3_MD5, DOWEL_S3_NONE };
+/* dowel_s3_put_args.encryption */
+enum { DOWEL_S3_BUCKET_DEFAULT, DOWEL_S3_AES256, DOWEL_S3_KMS, DOWEL_S3_KMS_DSSE };
+
 /* Block type "s3-bucket". Keeps results of tasks under its folder. */
 typedef struct dowel_s3_bucket {
     const char *bucket;
@@ -19,8 +31,8 @@ typedef struct dowel_s3_bucket {
     dowel_block *credentials; /* aws-credentials; NULL: what Amazon's tools would find */
     const char *region;
     const char *endpoint; /* a server that speaks S3; plain http only where this says so */
-    int addressing;       /* auto: virtual-hosted at Amazon, path elsewhere */
-    int checksums;        /* when_supported, when_required: only Content-MD5, for servers that know no other */
+    int addressing;       /* DOWEL_S3_ADDRESSING_*; auto: virtual-hosted at Amazon, path elsewhere */
+    int checksums;        /* DOWEL_S3_WHEN_*; when required: only Content-MD5, for servers that know no other */
     bool requester_pays;  /* who calls agrees to be billed */
 } dowel_s3_bucket;
 
@@ -36,10 +48,10 @@ typedef struct dowel_s3_put_args {
     int64_t part_size;           /* parts of a multipart upload; grows where 10,000 parts would not do */
     int64_t multipart_threshold; /* larger objects go up in parts */
     int64_t concurrency;         /* parts at a time */
-    int checksum;                /* crc32, crc32c, crc64nvme, sha256, md5, none */
+    int checksum;                /* DOWEL_S3_CRC32 ... DOWEL_S3_NONE */
     const char *content_encoding, *cache_control, *content_disposition;
     const char *storage_class, *acl; /* as S3 names them: "STANDARD_IA", "public-read" */
-    int encryption;                  /* bucket_default, AES256, aws:kms, aws:kms:dsse */
+    int encryption;                  /* DOWEL_S3_BUCKET_DEFAULT ... DOWEL_S3_KMS_DSSE */
     const char *kms_key_id;
     const char *customer_key; /* base64 of 32 bytes (SSE-C) */
     const dowel_pair *tags;
@@ -93,7 +105,7 @@ typedef struct dowel_s3_copy_args {
 typedef struct dowel_s3_presign_args {
     dowel_block *bucket;
     const char *key;
-    int method;                /* GET, PUT, DELETE, HEAD */
+    int method;                /* DOWEL_PRESIGN_GET, PUT, DELETE, HEAD */
     double expires;            /* seconds, up to 7 days */
     const dowel_pair *headers; /* that the request must then have */
     const dowel_pair *query;   /* parameters of the URL */
