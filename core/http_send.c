@@ -1,5 +1,7 @@
 /* Sending: attempts, what is retried and when, errors from answers. */
+#include "handle.h"
 #include "http_private.h"
+#include "pace.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -64,6 +66,83 @@ static bool spend(dowel *d, double tokens) {
     if (b->tokens > BUDGET_FULL) b->tokens = BUDGET_FULL;
     pthread_mutex_unlock(&b->lock);
     return enough;
+}
+
+/* ---- pace: one for each service that a handle talks to ---- */
+
+enum { PACES = 16 };
+
+typedef struct paces {
+    pthread_mutex_t lock;
+    const dowel_http_service *services[PACES];
+    dowel_pace pace[PACES];
+} paces;
+
+static void *make_paces(dowel *d) {
+    (void)d;
+    paces *all = calloc(1, sizeof *all);
+    if (all) pthread_mutex_init(&all->lock, NULL);
+    return all;
+}
+
+static void end_paces(void *value) {
+    paces *all = value;
+    pthread_mutex_destroy(&all->lock);
+    free(all);
+}
+
+/* Locked; NULL: there are too many services, or no memory: then nothing is held back. */
+static dowel_pace *lock_pace(paces *all, const dowel_http_service *service) {
+    if (!all) return NULL;
+    pthread_mutex_lock(&all->lock);
+    for (int i = 0; i < PACES; i++) {
+        if (!all->services[i]) all->services[i] = service;
+        if (all->services[i] == service) return &all->pace[i];
+    }
+    pthread_mutex_unlock(&all->lock);
+    return NULL;
+}
+
+static paces *paces_of(dowel *d) {
+    static const char key;
+    return dowel_attach(d, &key, make_paces, end_paces);
+}
+
+/* Waits until a request to the service may start; false: the deadline would pass before. */
+static bool wait_turn(dowel *d, const dowel_http_service *service, int *rc, dowel_error *err) {
+    paces *all = paces_of(d);
+    bool in_line = false, stays = true;
+    for (*rc = 0; stays && !*rc;) {
+        dowel_pace *pace = lock_pace(all, service);
+        double wait = pace ? dowel_pace_take(pace, dowel_clock(), &in_line) : 0, left = dowel_time_left(d);
+        if (pace) pthread_mutex_unlock(&all->lock);
+        if (wait <= 0) return true;
+        stays = left < 0 || wait < left;
+        if (stays) *rc = dowel_sleep(d, wait, err);
+    }
+    dowel_pace *pace = lock_pace(all, service);
+    if (pace) {
+        dowel_pace_leave(pace, &in_line);
+        pthread_mutex_unlock(&all->lock);
+    }
+    return stays;
+}
+
+static bool is_too_many(int status, const char *reason) {
+    return status == 429 || status == 503 || (status == 403 && strstr(reason, "ateLimitExceeded"));
+}
+
+static void tell_pace(dowel *d, const dowel_http_service *service, double started, bool too_many) {
+    paces *all = paces_of(d);
+    dowel_pace *pace = lock_pace(all, service);
+    if (!pace) return;
+    bool before = pace->limited;
+    dowel_pace_told(pace, started, dowel_clock(), too_many);
+    bool begins = !before && pace->limited;
+    double rate = pace->rate;
+    pthread_mutex_unlock(&all->lock);
+    if (begins)
+        dowel_log(d, DOWEL_LOG_INFO, "%s: too many requests: at most %.1f a second for now", service->name, rate);
 }
 
 /* ---- callbacks of the transport ---- */
@@ -296,10 +375,22 @@ int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, 
     if (*r->problem) return dowel_fail(err, DOWEL_E_INVALID, "%s: %s: %s", r->service->name, r->method, r->problem);
 
     r->in_doubt = false;
-    int most = 0, more = 0;
+    int most = 0, more = 0, failure = 0;
     bool again = false, refreshed = false;
     flight f = {.d = d, .request = r, .err = err};
     for (int attempt = 1;; attempt++) {
+        dowel_error stopped;
+        int held = 0;
+        if (!wait_turn(d, r->service, &held, &stopped)) {
+            if (attempt > 1) return failure; /* says more than "timeout" */
+            return dowel_fail(err, DOWEL_E_TIMEOUT,
+                              "%s: too many requests: the deadline comes before the turn of this one",
+                              r->service->name);
+        }
+        if (held) {
+            *err = stopped;
+            return held;
+        }
         int rc = dowel_check(d, err);
         if (!rc) rc = begin_attempt(&f, attempt == 1);
         if (!rc && r->service->authorize) rc = r->service->authorize(d, r, r->context, again, err);
@@ -309,6 +400,7 @@ int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, 
         f.response = rc ? NULL : calloc(1, sizeof *f.response);
         if (!rc && !f.response) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
         if (rc) {
+            tell_pace(d, r->service, dowel_clock(), false);
             end_continuation(&f);
             return rc;
         }
@@ -317,14 +409,14 @@ int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, 
         f.enough = false;
         dowel_http_log_request(d, r, attempt);
         bool sent = true;
-        struct timespec t0, t1;
-        clock_gettime(CLOCK_MONOTONIC, &t0);
+        double started = dowel_clock();
         rc = perform(&f, &sent);
-        clock_gettime(CLOCK_MONOTONIC, &t1);
+        double ended = dowel_clock();
         end_continuation(&f);
 
         bool retry = false, anew = false, network = rc != 0;
         if (rc) {
+            tell_pace(d, r->service, started, false);
             char place[256];
             dowel_http_place(r, place);
             bool broke = rc == DOWEL_E_NETWORK || (rc == DOWEL_E_TIMEOUT && dowel_time_left(d) != 0);
@@ -335,9 +427,9 @@ int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, 
             if (broke) err->retryable = true;
             if (sent) r->in_doubt = true;
         } else {
-            dowel_http_log_response(d, r, f.response,
-                                    (double)(t1.tv_sec - t0.tv_sec) + (double)(t1.tv_nsec - t0.tv_nsec) * 1e-9);
+            dowel_http_log_response(d, r, f.response, ended - started);
             if (is_success(r, f.response->status)) {
+                tell_pace(d, r->service, started, false);
                 if (attempt > 1)
                     spend(d, -BUDGET_RETRY);
                 else
@@ -350,6 +442,7 @@ int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, 
             }
             explain(r, f.response, err);
             rc = err->code;
+            tell_pace(d, r->service, started, is_too_many(err->http_status, err->reason));
             retry = table_retries(r, err);
             if (retry || (err->code == DOWEL_E_UNAVAILABLE)) err->retryable = true;
             if (f.response->status >= 500) r->in_doubt = true;
@@ -373,6 +466,7 @@ int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, 
             }
             return rc;
         }
+        failure = rc;
         if (anew) continue;
         if (!spend(d, network ? BUDGET_RETRY * 2 : BUDGET_RETRY)) {
             dowel_log(d, DOWEL_LOG_WARNING, "too many retries lately: not tried again");
@@ -382,7 +476,6 @@ int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, 
         if (left >= 0 && wait >= left)
             return rc; /* the deadline would pass: what went wrong says more than "timeout" */
         dowel_log(d, DOWEL_LOG_INFO, "%s; attempt %d of %d in %.2f s", err->message, attempt + 1, most, wait);
-        dowel_error stopped;
         int slept = dowel_sleep(d, wait, &stopped);
         if (slept) {
             *err = stopped;

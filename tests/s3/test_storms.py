@@ -3,6 +3,8 @@ import json
 import os
 import socket
 import sys
+import threading
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from command import TMP, call, dowel, fails, main, run  # noqa: E402
@@ -56,6 +58,38 @@ def test_a_storm_that_does_not_end():
         assert said["retryable"] and "Busy, sorry." in said["message"] and said["request_id"] == "4442587FB7D0A2F9", said
         assert len(PROXY.requests) > 1 and not os.path.exists(os.path.join(TMP, "never"))
     PROXY.reset()
+
+
+class Bucket:
+    """Lets so many requests a second through."""
+
+    def __init__(self, rate):
+        self.rate, self.room, self.at, self.refused, self.lock = rate, rate / 4, time.monotonic(), 0, threading.Lock()
+
+    def __call__(self, _request):
+        with self.lock:
+            now = time.monotonic()
+            self.room, self.at = min(self.room + (now - self.at) * self.rate, self.rate / 4), now
+            if self.room >= 1:
+                self.room -= 1
+                return None
+            self.refused += 1
+            return problem(503, "SlowDown")
+
+
+def test_a_limit_on_requests_is_kept_to():
+    folder = os.path.join(TMP, "many")
+    os.mkdir(folder)
+    for i in range(150):
+        with open(os.path.join(folder, f"{i:03}"), "w", encoding="ascii") as file:
+            file.write(str(i))
+    limit = Bucket(25)
+    PROXY.reset(limit)
+    told = json.loads(dowel("cp", "-r", folder, "s3-bucket/storms:many/", "--json").splitlines()[-1])
+    sent = len(PROXY.requests)
+    PROXY.reset()
+    assert told["copied"] == 150, told
+    assert 0 < limit.refused < sent / 3, (limit.refused, sent)
 
 
 def test_a_connection_that_breaks_midway():
