@@ -121,7 +121,10 @@ static int decode_bytes(const decoding *at, const dowel_field *field, const json
     void *data;
     size_t size;
     if (!json_is_string(value) || dowel_base64_decode(json_string_value(value), &data, &size))
-        return wrong_value(at, field, "base64 text", json_is_string(value) ? json_null() : value);
+        return json_is_string(value)
+                   ? dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": the text is not base64", at->root,
+                                at->path, field->name)
+                   : wrong_value(at, field, "base64 text", value);
     out->data = dowel_arena_copy(at->arena, data, size);
     out->size = size;
     OPENSSL_cleanse(data, size);
