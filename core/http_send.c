@@ -366,8 +366,17 @@ static int most_attempts(dowel *d, const dowel_http_request *r) {
     return r->service->max_attempts > 0 ? r->service->max_attempts : 5;
 }
 
+/* That time ran out while something was tried again says less than why it had to be tried again. */
+static int explain_late(dowel *d, int rc, const dowel_error *before, dowel_error *err) {
+    if (rc != DOWEL_E_TIMEOUT || !before->code || dowel_time_left(d) != 0) return rc;
+    *err = *before;
+    size_t used = strlen(err->message);
+    snprintf(err->message + used, sizeof err->message - used, "; time ran out while it was tried again");
+    return err->code;
+}
+
 int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, dowel_error *err) {
-    dowel_error local;
+    dowel_error local, before = {0}; /* before: how the last attempt failed */
     if (!err) err = &local;
     if (out) *out = NULL;
     if (!r || r->path.failed || r->query.failed || r->body.failed || r->headers.failed)
@@ -375,21 +384,21 @@ int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, 
     if (*r->problem) return dowel_fail(err, DOWEL_E_INVALID, "%s: %s: %s", r->service->name, r->method, r->problem);
 
     r->in_doubt = false;
-    int most = 0, more = 0, failure = 0;
+    int most = 0, more = 0;
     bool again = false, refreshed = false;
     flight f = {.d = d, .request = r, .err = err};
     for (int attempt = 1;; attempt++) {
         dowel_error stopped;
         int held = 0;
         if (!wait_turn(d, r->service, &held, &stopped)) {
-            if (attempt > 1) return failure; /* says more than "timeout" */
+            if (attempt > 1) return before.code; /* it says more than "timeout" */
             return dowel_fail(err, DOWEL_E_TIMEOUT,
                               "%s: too many requests: the deadline comes before the turn of this one",
                               r->service->name);
         }
         if (held) {
             *err = stopped;
-            return held;
+            return explain_late(d, held, &before, err);
         }
         int rc = dowel_check(d, err);
         if (!rc) rc = begin_attempt(&f, attempt == 1);
@@ -402,7 +411,7 @@ int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, 
         if (rc) {
             tell_pace(d, r->service, dowel_clock(), false);
             end_continuation(&f);
-            return rc;
+            return explain_late(d, rc, &before, err);
         }
         again = false;
         f.stopped = 0;
@@ -423,7 +432,8 @@ int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, 
             if (!f.stopped || rc == DOWEL_E_CONFLICT || rc == DOWEL_E_PROTOCOL)
                 dowel_error_prefix(err, "%s: %s %s: ", r->service->name, r->method, place);
             retry = broke && !f.stopped && (!sent || r->idempotent);
-            if (rc == DOWEL_E_TIMEOUT && dowel_time_left(d) == 0) rc = dowel_check(d, err);
+            if (rc == DOWEL_E_TIMEOUT && dowel_time_left(d) == 0)
+                rc = explain_late(d, dowel_check(d, err), &before, err);
             if (broke) err->retryable = true;
             if (sent) r->in_doubt = true;
         } else {
@@ -466,7 +476,7 @@ int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, 
             }
             return rc;
         }
-        failure = rc;
+        before = *err;
         if (anew) continue;
         if (!spend(d, network ? BUDGET_RETRY * 2 : BUDGET_RETRY)) {
             dowel_log(d, DOWEL_LOG_WARNING, "too many retries lately: not tried again");
@@ -476,10 +486,7 @@ int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, 
         if (left >= 0 && wait >= left)
             return rc; /* the deadline would pass: what went wrong says more than "timeout" */
         dowel_log(d, DOWEL_LOG_INFO, "%s; attempt %d of %d in %.2f s", err->message, attempt + 1, most, wait);
-        int slept = dowel_sleep(d, wait, &stopped);
-        if (slept) {
-            *err = stopped;
-            return slept;
-        }
+        int slept = dowel_sleep(d, wait, err);
+        if (slept) return explain_late(d, slept, &before, err);
     }
 }

@@ -368,6 +368,22 @@ static void deadline_wins(void **state) {
     assert_true(now() - start < 3);
 }
 
+/* Why it had to be tried again is told, not only that there was no time left for it. */
+static void deadline_after_a_failure(void **state) {
+    world *w = *state;
+    script(w, "stall",
+           "[{\"status\": 503, \"headers\": {\"x-amz-request-id\": \"R\"}}, {\"body_size\": 1000, \"stall\": 10}]");
+    assert_ok(dowel_register_task(w->d, &stalled_task, err));
+    dowel_call_options options = {.size = sizeof options, .policy = {.timeout = 1}};
+    dowel_error err = {0};
+    assert_int_equal(dowel_call_json(w->d, "stalled", NULL, &options, NULL, &err), DOWEL_E_UNAVAILABLE);
+    assert_int_equal(err.http_status, 503);
+    assert_string_equal(err.request_id, "R");
+    assert_true(err.retryable);
+    assert_non_null(strstr(err.message, "HTTP 503; time ran out while it was tried again"));
+    assert_int_equal(times(w, "stall"), 2);
+}
+
 static void cancelled_from_another_thread(void **state) {
     world *w = *state;
     script(w, "stall", "[{\"body_size\": 1000, \"stall\": 10}]");
@@ -549,6 +565,7 @@ int main(void) {
         TEST(continues_a_sink),
         TEST(answers_without_end),
         TEST(deadline_wins),
+        TEST(deadline_after_a_failure),
         TEST(cancelled_from_another_thread),
         TEST(no_wait_beyond_the_deadline),
         TEST(fresh_token_once),

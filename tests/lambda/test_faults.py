@@ -109,13 +109,14 @@ def test_signatures_are_verified():
 
 
 def test_an_interrupted_invocation_ends_at_once():
-    process = start("call", "lambda.invoke", "--function", "slow", "--payload", '{"milliseconds": 60000}')
     PROXY.reset()
+    process = start("call", "lambda.invoke", "--function", "slow", "--payload", '{"milliseconds": 60000}')
     while not PROXY.requests:
+        assert process.poll() is None
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    assert process.wait(20) == 130
-    refused(5, "slow", "--payload", '{"milliseconds": 60000}', "--timeout", "300ms", saying="within 0.3 s")
+    assert process.wait(60) == 130
+    refused(5, "slow", "--payload", '{"milliseconds": 60000}', "--timeout", "3s", saying="within 3 s")
     assert len(PROXY.requests) == 1
 
 
