@@ -161,6 +161,8 @@ void cli_print_json(const json_t *value);
 void cli_print_json_line(const json_t *value);
 
 /* print.c */
+/* Columns; 0: it is no terminal. */
+size_t cli_terminal_width(void);
 /* Block references of a document as plain text. */
 void cli_references(json_t *document);
 /* Objects as "key: value" lines, arrays of objects as a table; `rows` names the member that is one. */

@@ -68,8 +68,15 @@ static bool wants_json(const cli *c) {
     return json;
 }
 
+/* Who read the output has gone: all that was asked for was had. */
+static bool reader_left(void) {
+    struct pollfd reader = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    return poll(&reader, 1, 0) == 1 && reader.revents & POLLERR;
+}
+
 int cli_failed(cli *c) {
     fflush(stdout);
+    if (c->err.code == DOWEL_E_IO && strstr(c->err.message, "standard output") && reader_left()) return 0;
     if (wants_json(c)) {
         json_t *error = dowel_error_json(&c->err);
         json_t *whole = json_pack("{s:o}", "error", error);
@@ -176,8 +183,7 @@ static void keep_standard_streams(void) {
 static bool output_failed(void) {
     if (!fflush(stdout) && !ferror(stdout)) return false;
     int why = errno;
-    struct pollfd reader = {.fd = STDOUT_FILENO, .events = POLLOUT};
-    if (why == EPIPE || (poll(&reader, 1, 0) == 1 && reader.revents & POLLERR)) return false;
+    if (why == EPIPE || reader_left()) return false;
     fprintf(stderr, "dowel: cannot write the output: %s\n", strerror(why));
     return true;
 }

@@ -54,7 +54,7 @@ static size_t width(const char *text) {
     return n;
 }
 
-static size_t terminal_width(void) {
+size_t cli_terminal_width(void) {
     struct winsize size;
     if (isatty(STDOUT_FILENO) && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col > 20) return size.ws_col;
     return 0;
@@ -150,7 +150,7 @@ static void measure(const json_t *rows, column *columns, size_t n, size_t limit)
 }
 
 void cli_print_table(const cli *c, const json_t *rows, const char *const *names) {
-    size_t n, limit = terminal_width();
+    size_t n, limit = cli_terminal_width();
     column *columns = find_columns(rows, names, &n);
     if (!columns) return;
     measure(rows, columns, n, limit);

@@ -50,8 +50,8 @@ const cli_verb cli_runs_verbs[] = {
                  {"dry-run", NULL, "only say how many", false}}},
     {.name = NULL}};
 
-/* A run as a row for people. */
-static void shorten(json_t *run) {
+/* A run as a row for people; `narrow`: the last part of its id, which is the one that is its own, is enough to name it. */
+static void shorten(json_t *run, bool narrow) {
     json_t *duration = json_object_get(run, "duration");
     char text[32];
     if (duration) {
@@ -64,10 +64,20 @@ static void shorten(json_t *run) {
                *started = json_string_value(json_object_get(run, "started"));
     if (error) json_object_set_new(run, "error", json_string(error));
     if (name && task && !strcmp(name, task)) json_object_del(run, "name");
+    const char *id = json_string_value(json_object_get(run, "id")), *last = narrow && id ? strrchr(id, '-') : NULL;
+    if (last) json_object_set_new(run, "id", json_string(last + 1));
     if (started && strlen(started) > 19) {
-        snprintf(text, sizeof text, "%.19sZ", started);
+        if (narrow)
+            snprintf(text, sizeof text, "%.5s %.8s", started + 5, started + 11);
+        else
+            snprintf(text, sizeof text, "%.19sZ", started);
         json_object_set_new(run, "started", json_string(text));
     }
+}
+
+static bool is_narrow(void) {
+    size_t width = cli_terminal_width();
+    return width && width < 130;
 }
 
 static const char *const row[] = {"id", "task", "name", "state", "attempts", "duration", "started", "error", NULL};
@@ -90,7 +100,7 @@ static int list(cli *c, const dowel_runs_query *query) {
         say_none(c, query);
     } else {
         size_t i;
-        json_array_foreach(runs, i, run) shorten(run);
+        json_array_foreach(runs, i, run) shorten(run, is_narrow());
         cli_print_table(c, runs, row);
     }
     json_decref(runs);
@@ -111,7 +121,7 @@ static void add_children(cli *c, const char *id, size_t depth, json_t *rows) {
         char task[160], of[40];
         snprintf(of, sizeof of, "%s", json_string_value(json_object_get(child, "id")));
         snprintf(task, sizeof task, "%*s%s", (int)(2 * depth), "", json_string_value(json_object_get(child, "task")));
-        shorten(child);
+        shorten(child, is_narrow());
         json_object_set_new(child, "task", json_string(task));
         json_array_append(rows, child);
         add_children(c, of, depth + 1, rows);

@@ -24,11 +24,12 @@ static int make_folders(char *path, dowel_error *err) {
 /* The usual place; the temporary folder where that cannot be written, as in functions. */
 static int default_path(dowel *d, char path[PATH_MAX], dowel_error *err) {
     const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+    *path = 0; /* where nobody says */
     if (data && *data == '/')
         snprintf(path, PATH_MAX, "%s/dowel/dowel.db", data);
-    else
-        snprintf(path, PATH_MAX, "%s/.local/share/dowel/dowel.db", home && *home == '/' ? home : "/nonexistent");
-    if (!make_folders(path, NULL)) {
+    else if (home && *home == '/')
+        snprintf(path, PATH_MAX, "%s/.local/share/dowel/dowel.db", home);
+    if (*path && !make_folders(path, NULL)) {
         char folder[PATH_MAX];
         snprintf(folder, sizeof folder, "%s", path);
         *strrchr(folder, '/') = 0;
@@ -51,7 +52,9 @@ static int default_path(dowel *d, char path[PATH_MAX], dowel_error *err) {
         dowel_error_hint(err, "set DOWEL_DATABASE_URL to sqlite:PATH");
         return rc;
     }
-    dowel_log(d, DOWEL_LOG_WARNING, "%s cannot be written; blocks and history go to %s for now", wanted, path);
+    dowel_log(d, DOWEL_LOG_WARNING, "%s%s; blocks and history go to %s for now",
+              *wanted ? wanted : "neither XDG_DATA_HOME nor HOME is a folder", *wanted ? " cannot be written" : "",
+              path);
     return 0;
 }
 

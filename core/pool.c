@@ -6,14 +6,23 @@
 #include <signal.h>
 #include <stdlib.h>
 
+enum { WORKERS = 8, MOST_WORKERS = 1024 };
+
 static void *make_pool(dowel *d) {
     dowel_pool *pool = calloc(1, sizeof *pool);
     const char *wanted = getenv("DOWEL_WORKERS");
     if (!pool) return NULL;
     pool->core = d->core;
-    pool->limit = d->core->options.workers > 0 ? d->core->options.workers
-                  : wanted && atoi(wanted) > 0 ? atoi(wanted)
-                                               : 8;
+    pool->limit = d->core->options.workers > 0 ? d->core->options.workers : WORKERS;
+    if (d->core->options.workers <= 0 && wanted && *wanted) {
+        char *end;
+        long number = strtol(wanted, &end, 10);
+        if (*end || number < 1 || number > MOST_WORKERS)
+            dowel_log(d, DOWEL_LOG_WARNING, "DOWEL_WORKERS: \"%.60s\" is no number from 1 to %d; there are %d", wanted,
+                      MOST_WORKERS, WORKERS);
+        else
+            pool->limit = (int)number;
+    }
     pool->threads = calloc((size_t)pool->limit, sizeof *pool->threads);
     if (!pool->threads) {
         free(pool);

@@ -148,6 +148,13 @@ class Output(CommandTest):
             done = self.run_dowel(*words, stdout=write)
             os.close(write)
             self.assertEqual((done.returncode, done.err), (0, ""), words)
+        self.write("large", b"x" * 1000000)
+        for command in ("cat ./large", "cp ./large -", "runs page -"):
+            done = subprocess.run(["bash", "-c", f"{BIN} {command} | head -c 10; exit ${{PIPESTATUS[0]}}"], env=self.env, cwd=self.folder,
+                                  capture_output=True, check=False)
+            self.assertEqual((done.returncode, done.stderr, len(done.stdout)), (0, b"", 10), command)
+        done = self.run_dowel("cat", "./none")
+        self.assertEqual(done.returncode, 3)
         done = subprocess.run(["sh", "-c", f"{BIN} completion bash | head -n 1"], env=self.env, capture_output=True, check=False)
         self.assertEqual((done.stdout.count(b"\n"), done.stderr), (1, b""))
 

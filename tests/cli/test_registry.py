@@ -129,5 +129,16 @@ class Registry(CommandTest):
         self.assertIn('warning DOWEL_LOG: "loud" is none of debug, info, warning, error', done.err)
 
 
+class NoHome(CommandTest):
+    def test_where_nobody_says_where(self):
+        """Without HOME, as in some services: the temporary folder, and a warning; no folder is made elsewhere."""
+        del self.env["HOME"]
+        done = self.run_dowel("block", "save", "gcs-bucket/b", "--bucket", "b")
+        self.assertEqual(done.returncode, 0, done.err)
+        self.assertIn("neither XDG_DATA_HOME nor HOME", done.err)
+        self.assertIn(self.path("tmp"), done.err)
+        self.assertEqual([row["name"] for row in self.json("block", "list")], ["b"])
+
+
 if __name__ == "__main__":
     main()

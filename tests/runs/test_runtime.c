@@ -47,14 +47,18 @@ static int sleeper(dowel *at, const void *data, json_t **result, dowel_error *er
 static const dowel_task sleep_task = {
     .size = sizeof(dowel_task), .name = "sleeper", .doc = "Waits.", .run = sleeper, .policy = {.retries = 3}};
 
+static atomic_int warned;
+
 static void quiet(void *context, dowel_log_level level, const char *line) {
-    (void)context, (void)level, (void)line;
+    (void)context;
+    if (level == DOWEL_LOG_WARNING && strstr(line, "DOWEL_WORKERS")) atomic_fetch_add(&warned, 1);
 }
 
 static int set_up(void **state) {
     (void)state;
     char url[128];
     assert_non_null(mkdtemp(folder));
+    setenv("DOWEL_WORKERS", "many", 1);
     snprintf(url, sizeof url, "sqlite:%s/runs.db", folder);
     assert_ok(dowel_open(&d, &(dowel_options){.size = sizeof(dowel_options), .database_url = url, .log = quiet}, err));
     assert_ok(dowel_register_task(d, &step_task, err));
@@ -128,6 +132,7 @@ static void test_deadline_and_cancellation(void **state) {
     assert_non_null(strstr(why.message, "0.05 s"));
     assert_ok(dowel_submit(d, "sleeper", NULL, 0, NULL, &future, err));
     assert_false(dowel_done(future));
+    assert_int_equal(atomic_load(&warned), 1);
     dowel_future_cancel(future);
     assert_int_equal(dowel_wait(future, NULL, &why), DOWEL_E_CANCELLED);
     json_t *run = shown(dowel_future_run_id(future));
