@@ -4,7 +4,7 @@ set(config_dir ${CMAKE_INSTALL_LIBDIR}/cmake/dowel)
 install(EXPORT dowel NAMESPACE dowel:: FILE dowelTargets.cmake DESTINATION ${config_dir})
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/dowelConfig.cmake.in ${PROJECT_BINARY_DIR}/dowelConfig.cmake
     INSTALL_DESTINATION ${config_dir})
-write_basic_package_version_file(${PROJECT_BINARY_DIR}/dowelConfigVersion.cmake COMPATIBILITY SameMajorVersion)
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/dowelConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/dowelConfig.cmake ${PROJECT_BINARY_DIR}/dowelConfigVersion.cmake DESTINATION ${config_dir})
 
 if(BUILD_SHARED_LIBS)
@@ -27,3 +27,21 @@ if(NOT IS_ABSOLUTE ${CMAKE_INSTALL_LIBDIR})
 endif()
 configure_file(${PROJECT_SOURCE_DIR}/cmake/dowel.pc.in ${PROJECT_BINARY_DIR}/dowel.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/dowel.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+install(FILES LICENSE README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+# Where the shells look for them. The command prints them itself, so it must run on this machine.
+if(NOT CMAKE_CROSSCOMPILING)
+    set(completions ${PROJECT_BINARY_DIR}/completion)
+    file(MAKE_DIRECTORY ${completions})
+    foreach(shell IN ITEMS bash zsh fish)
+        add_custom_command(OUTPUT ${completions}/dowel.${shell} COMMAND dowel_command completion ${shell} > ${completions}/dowel.${shell}
+            DEPENDS dowel_command VERBATIM)
+    endforeach()
+    add_custom_target(dowel_completion ALL
+        DEPENDS ${completions}/dowel.bash ${completions}/dowel.zsh ${completions}/dowel.fish)
+    install(FILES ${completions}/dowel.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME dowel)
+    install(FILES ${completions}/dowel.zsh DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions RENAME _dowel)
+    install(FILES ${completions}/dowel.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
+endif()

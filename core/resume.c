@@ -22,9 +22,10 @@ static void clear(record *r) {
     memset(r, 0, sizeof *r);
 }
 
+/* Truth values are numbers: PostgreSQL has a type of its own for them. */
 #define COLUMNS                                                                                                        \
-    "id, kind, task, name, state, process, args, policy, folder, attempts, ended IS NOT NULL, whole, storage IS NOT "  \
-    "NULL"
+    "id, kind, task, name, state, process, args, policy, folder, attempts, "                                           \
+    "CASE WHEN ended IS NULL THEN 0 ELSE 1 END, whole, CASE WHEN storage IS NULL THEN 0 ELSE 1 END"
 
 /* 1: a record. 0: none. `where` is a condition on $1 and $2. */
 static int read_record(dowel_db *db, const char *sql, const char *first, const char *second, record *r,

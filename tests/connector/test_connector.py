@@ -54,6 +54,9 @@ def test_build_with_cmake():
 
 def test_the_installed_package_is_whole():
     assert "0.1.0" in shell(os.path.join(PREFIX, "bin/dowel"), "--version")
+    for name, says in (("bash-completion/completions/dowel", "complete -F"), ("zsh/site-functions/_dowel", "#compdef dowel"),
+                       ("fish/vendor_completions.d/dowel.fish", "complete -c dowel"), ("doc/dowel/docs/command.md", "# The command")):
+        assert says in open(os.path.join(PREFIX, "share", name)).read(), name
     named = subprocess.run(["grep", "-rlF", "--include=*.cmake", "--include=*.pc", "--include=*.h", SOURCE, PREFIX], capture_output=True)
     assert named.returncode == 1, f"the installed package names the folder that it was built in: {named.stdout.decode()}"
 

@@ -1,4 +1,5 @@
-/* The runtime from C: attempts, futures, flows, run keys, kept results, and what the history says of them. */
+/* The runtime from C: attempts, futures, flows, run keys, kept results, and what the history says of them. Where
+ * DOWEL_TEST_POSTGRES_URL names a server, the history is there. */
 #include "../test.h"
 
 #include <dowel/runtime.h>
@@ -56,10 +57,12 @@ static void quiet(void *context, dowel_log_level level, const char *line) {
 
 static int set_up(void **state) {
     (void)state;
-    char url[128];
+    char url[256];
     assert_non_null(mkdtemp(folder));
     setenv("DOWEL_WORKERS", "many", 1);
+    const char *server = getenv("DOWEL_TEST_POSTGRES_URL");
     snprintf(url, sizeof url, "sqlite:%s/runs.db", folder);
+    if (server) snprintf(url, sizeof url, "%s", server);
     assert_ok(dowel_open(&d, &(dowel_options){.size = sizeof(dowel_options), .database_url = url, .log = quiet}, err));
     assert_ok(dowel_register_task(d, &step_task, err));
     assert_ok(dowel_register_task(d, &sleep_task, err));
@@ -294,6 +297,24 @@ static void test_a_key_gives_the_kept_result_again(void **state) {
     assert_string_equal(why.message, "no run \"ffff-ffff\"");
 }
 
+static void test_a_key_goes_on_with_what_failed(void **state) {
+    (void)state;
+    char first[DOWEL_RUN_ID_SIZE], again[DOWEL_RUN_ID_SIZE];
+    dowel_error why;
+    dowel_call_options options = {.size = sizeof options, .run_key = "twice", .run_id = first};
+    const step_args oslo = {.city = "Oslo", .failures = 6};
+    assert_int_equal(dowel_call(d, "step", &oslo, sizeof oslo, &options, NULL, &why), DOWEL_E_UNAVAILABLE);
+    options.run_id = again;
+    assert_ok(dowel_call(d, "step", &oslo, sizeof oslo, &options, NULL, err));
+    assert_string_equal(first, again);
+    json_t *run = shown(again);
+    assert_string_equal(text(run, "state"), "completed");
+    assert_string_equal(text(run, "run_key"), "twice");
+    assert_int_equal(json_integer_value(json_object_get(run, "attempts")), 7);
+    assert_null(json_object_get(run, "error"));
+    json_decref(run);
+}
+
 static void test_a_flow_with_keyed_steps_goes_on(void **state) {
     (void)state;
     char id[DOWEL_RUN_ID_SIZE];
@@ -364,6 +385,7 @@ int main(void) {
         cmocka_unit_test(test_a_flow_and_its_children),
         cmocka_unit_test(test_a_failure_that_nobody_looked_at_fails_the_flow),
         cmocka_unit_test(test_a_key_gives_the_kept_result_again),
+        cmocka_unit_test(test_a_key_goes_on_with_what_failed),
         cmocka_unit_test(test_a_flow_with_keyed_steps_goes_on),
         cmocka_unit_test(test_history_that_is_forgotten),
     };
