@@ -57,9 +57,10 @@ static int make_base(const char *path) {
     return 0;
 }
 
-int dowel_local_open_folder(dowel_block *block, const char *name, bool make, const char **file) {
+int dowel_local_open_folder(dowel_block *block, const char *name, dowel_local_use use, const char **file) {
     const dowel_local_folder *fs = dowel_block_data(block);
-    int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (make || !fs->follow_links ? O_NOFOLLOW : 0);
+    bool make = use == DOWEL_LOCAL_WRITE;
+    int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (use == DOWEL_LOCAL_READ && fs->follow_links ? 0 : O_NOFOLLOW);
     int at = open(fs->basepath, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (at < 0 && errno == ENOENT && make && !make_base(fs->basepath))
         at = open(fs->basepath, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

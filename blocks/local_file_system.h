@@ -17,9 +17,14 @@ extern const dowel_objects dowel_local_objects;
 int dowel_local_check(dowel_block *block, const char *name, dowel_error *err);
 /* Whether a name (whole, or its last part) is one of those that files have until they are whole (dowel_sink_file_in). */
 bool dowel_local_is_unfinished(const char *name);
-/* Opens the folder that the file of a checked name is in; -1 and errno when it cannot be. Going to write, symbolic links are never followed: one
+typedef enum dowel_local_use {
+    DOWEL_LOCAL_READ,
+    DOWEL_LOCAL_WRITE, /* makes folders that are missing */
+    DOWEL_LOCAL_REMOVE
+} dowel_local_use;
+/* Opens the folder that the file of a checked name is in; -1 and errno when it cannot be. Going to write or remove, symbolic links are never followed: one
  * could lead outside. *file is the last part of the name. */
-int dowel_local_open_folder(dowel_block *block, const char *name, bool make, const char **file);
+int dowel_local_open_folder(dowel_block *block, const char *name, dowel_local_use use, const char **file);
 /* "local-file-system/results: cannot WHAT NAME: ..." */
 int dowel_local_failed(dowel_block *block, const char *what, const char *name, int why, dowel_error *err);
 

@@ -1,4 +1,5 @@
 /* Files as objects (dowel/objects.h): one by one. Listing is local_walk.c. */
+#include "local_copy.h"
 #include "local_file_system.h"
 #include "local_walk.h"
 
@@ -20,7 +21,7 @@ static int open_file(dowel_block *block, const char *name, struct stat *st, int 
     const char *file;
     int rc = dowel_local_check(block, name, err);
     if (rc) return rc;
-    int folder = dowel_local_open_folder(block, name, false, &file);
+    int folder = dowel_local_open_folder(block, name, DOWEL_LOCAL_READ, &file);
     if (folder < 0) return dowel_local_failed(block, "read", name, errno == ENOTDIR ? ENOENT : errno, err);
     /* Not to wait for the other end of a pipe. */
     *fd = openat(folder, file, O_RDONLY | O_NONBLOCK | O_CLOEXEC | (fs->follow_links ? 0 : O_NOFOLLOW));
@@ -91,7 +92,7 @@ static int sink(dowel *d, dowel_block *block, const char *name, const dowel_obje
     struct stat st;
     int rc = check_new(block, name, err);
     if (rc) return rc;
-    int folder = dowel_local_open_folder(block, name, true, &file);
+    int folder = dowel_local_open_folder(block, name, DOWEL_LOCAL_WRITE, &file);
     if (folder < 0 && (errno == ENOTDIR || errno == ELOOP || errno == EEXIST))
         return dowel_fail(err, DOWEL_E_EXISTS, "%s: a file or link stands where %s needs a folder",
                           dowel_block_reference(block), name);
@@ -124,10 +125,25 @@ static int pour(dowel *d, dowel_source *from, dowel_sink *to, dowel_error *err) 
     return rc;
 }
 
+/* From file to file; 1: that is not what it is. */
+static int get_file(dowel *d, dowel_block *block, const char *name, dowel_sink *to, dowel_error *err) {
+    int into = dowel_sink_has_parts(to) ? dowel_sink_descriptor(to) : -1, from;
+    struct stat st;
+    if (into < 0) return 1;
+    int rc = open_file(block, name, &st, &from, err);
+    if (rc) return rc;
+    /* Files of the kernel say that they are empty. */
+    rc = st.st_size ? dowel_local_copy(d, name, from, &st, into, err) : 1;
+    close(from);
+    return rc;
+}
+
 static int get(dowel *d, dowel_block *block, const char *name, const char *version, const dowel_object_parts *parts,
                dowel_sink *to, dowel_error *err) {
     (void)version, (void)parts;
     dowel_source *from;
+    int copied = get_file(d, block, name, to, err);
+    if (copied <= 0) return copied;
     int rc = source(d, block, name, &from, NULL, NULL, err);
     if (rc) return rc;
     rc = pour(d, from, to, err);
@@ -152,7 +168,7 @@ static void remove_empty(dowel_block *block, const char *name) {
     for (char *slash; path && (slash = strrchr(path, '/'));) {
         const char *last;
         *slash = 0;
-        int folder = dowel_local_open_folder(block, path, false, &last);
+        int folder = dowel_local_open_folder(block, path, DOWEL_LOCAL_REMOVE, &last);
         if (folder < 0) break;
         int rc = unlinkat(folder, last, AT_REMOVEDIR);
         close(folder);
@@ -161,11 +177,22 @@ static void remove_empty(dowel_block *block, const char *name) {
     free(path);
 }
 
+/* Where links are read, what is listed may lie elsewhere. */
+static bool is_behind_link(dowel_block *block, const char *name) {
+    const char *file;
+    int folder = dowel_local_open_folder(block, name, DOWEL_LOCAL_READ, &file);
+    if (folder >= 0) close(folder);
+    return folder >= 0;
+}
+
 static int remove_one(dowel_block *block, const char *name, dowel_error *err) {
     const char *file;
     int rc = dowel_local_check(block, name, err);
     if (rc) return rc;
-    int folder = dowel_local_open_folder(block, name, false, &file);
+    int folder = dowel_local_open_folder(block, name, DOWEL_LOCAL_REMOVE, &file);
+    if (folder < 0 && (errno == ENOTDIR || errno == ELOOP) && is_behind_link(block, name))
+        return dowel_fail(err, DOWEL_E_REFUSED, "%s: %s is behind a symbolic link, and is not removed through it",
+                          dowel_block_reference(block), name);
     if (folder < 0)
         return errno == ENOENT || errno == ENOTDIR ? 0 : dowel_local_failed(block, "remove", name, errno, err);
     rc = unlinkat(folder, file, 0) && errno != ENOENT ? dowel_local_failed(block, "remove", name, errno, err) : 0;

@@ -29,13 +29,59 @@ typedef struct level {
     ino_t number;
 } level;
 
-typedef struct entry {
-    char *name; /* of a folder: with a slash */
-    bool folder, link;
-} entry;
+/* What is in a folder. A folder may hold a million names: each takes its bytes, one for its kind in front of them, and a pointer. */
+enum { IS_FILE = 'f', IS_FOLDER = 'd', IS_LINK = 'l' };
+
+typedef struct chunk {
+    struct chunk *next;
+    size_t used;
+    char text[1 << 16];
+} chunk;
+
+typedef struct entries {
+    char **names; /* of a folder: with a slash */
+    size_t count, room;
+    chunk *chunks;
+} entries;
+
+static char kind_of(const char *name) {
+    return name[-1];
+}
 
 static int compare(const void *a, const void *b) {
-    return strcmp(((const entry *)a)->name, ((const entry *)b)->name);
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void free_entries(entries *all) {
+    for (chunk *c = all->chunks, *next; c; c = next) {
+        next = c->next;
+        free(c);
+    }
+    free(all->names);
+}
+
+/* Room for a name and a slash. NULL: out of memory. */
+static char *add_entry(entries *all, const char *name) {
+    size_t size = strlen(name) + 3;
+    if (all->count == all->room) {
+        size_t room = all->room ? all->room * 2 : 64;
+        char **more = realloc(all->names, room * sizeof *more);
+        if (!more) return NULL;
+        all->names = more;
+        all->room = room;
+    }
+    if (!all->chunks || all->chunks->used + size > sizeof all->chunks->text) {
+        chunk *fresh = malloc(sizeof *fresh);
+        if (!fresh) return NULL;
+        fresh->next = all->chunks;
+        fresh->used = 0;
+        all->chunks = fresh;
+    }
+    char *at = all->chunks->text + all->chunks->used + 1;
+    memcpy(at, name, size - 2);
+    all->names[all->count++] = at;
+    all->chunks->used += size;
+    return at;
 }
 
 static int tell(const walk *w, const dowel_object *object, dowel_error *err) {
@@ -63,72 +109,58 @@ static bool worth_entering(const walk *w, const char *folder) {
 }
 
 /* Whether it is a folder is asked at once: the order depends on it. */
-static void look_at(const walk *w, int folder, entry *e, int type) {
+static void look_at(const walk *w, int folder, char *name, int type) {
     struct stat st;
     bool known = type != DT_UNKNOWN && type != DT_LNK;
-    if (type == DT_DIR) {
-        e->folder = true;
-    } else if (!known && !fstatat(folder, e->name, &st, AT_SYMLINK_NOFOLLOW)) {
-        e->link = S_ISLNK(st.st_mode);
-        if (e->link && w->follow && !fstatat(folder, e->name, &st, 0)) e->link = false;
-        e->folder = S_ISDIR(st.st_mode);
+    name[-1] = type == DT_DIR ? IS_FOLDER : IS_FILE;
+    if (!known && !fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW)) {
+        if (S_ISLNK(st.st_mode)) name[-1] = IS_LINK;
+        if (S_ISLNK(st.st_mode) && w->follow && !fstatat(folder, name, &st, 0)) name[-1] = IS_FILE;
+        if (S_ISDIR(st.st_mode)) name[-1] = IS_FOLDER;
     }
-    if (e->folder) strcat(e->name, "/"); /* there is room */
+    if (name[-1] == IS_FOLDER) strcat(name, "/");
 }
 
-static void free_entries(entry *entries, size_t count) {
-    for (size_t i = 0; i < count; i++) free(entries[i].name);
-    free(entries);
-}
-
-/* Everything that is in a folder. Fails only for want of memory. */
-static int read_entries(const walk *w, DIR *stream, entry **entries, size_t *count, dowel_error *err) {
-    size_t room = 0;
+/* Everything that is in a folder: a part of it must not pass for the whole. */
+static int read_entries(const walk *w, DIR *stream, entries *all, dowel_error *err) {
     struct dirent *found;
-    *entries = NULL;
-    *count = 0;
-    errno = 0;
-    while ((found = readdir(stream))) {
+    for (;;) {
+        errno = 0;
+        if (!(found = readdir(stream))) break;
         if (!strcmp(found->d_name, ".") || !strcmp(found->d_name, "..")) continue;
-        if (*count == room) {
-            entry *more = realloc(*entries, (room = room ? room * 2 : 64) * sizeof *more);
-            if (!more) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-            *entries = more;
-        }
-        size_t length = strlen(found->d_name);
-        entry *e = &(*entries)[*count];
-        *e = (entry){.name = malloc(length + 2)};
-        if (!e->name) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-        memcpy(e->name, found->d_name, length + 1);
-        look_at(w, dirfd(stream), e, found->d_type);
-        ++*count;
+        char *name = add_entry(all, found->d_name);
+        if (!name) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        look_at(w, dirfd(stream), name, found->d_type);
     }
-    if (*count) qsort(*entries, *count, sizeof **entries, compare);
+    if (errno)
+        return dowel_fail(err, DOWEL_E_IO, "%s: the folder %s could be read in part only: %s",
+                          dowel_block_reference(w->block), *w->path ? w->path : ".", strerror(errno));
+    if (all->count) qsort(all->names, all->count, sizeof *all->names, compare);
     return 0;
 }
 
 static int enter(walk *w, int fd, const level *above, dowel_error *err);
 
-static int below(walk *w, int folder, const entry *e, const level *here, dowel_error *err) {
+static int below(walk *w, int folder, const char *entry, const level *here, dowel_error *err) {
     const char *delimiter = w->query->delimiter;
     if (!worth_entering(w, w->path)) return 0;
     /* A folder that the prefix leads through is entered; what lies behind the prefix is folded. */
     if (delimiter && strlen(w->path) > strlen(w->prefix))
         return tell(w, &(dowel_object){.name = w->path, .is_prefix = true}, err);
     char name[NAME_MAX + 1];
-    snprintf(name, sizeof name, "%.*s", (int)strlen(e->name) - 1, e->name);
+    snprintf(name, sizeof name, "%.*s", (int)strlen(entry) - 1, entry);
     int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (w->follow ? 0 : O_NOFOLLOW));
     if (fd < 0 && errno == ENOENT) return 0; /* gone meanwhile */
     return fd < 0 ? tell_unreadable(w, w->path, errno, err) : enter(w, fd, here, err);
 }
 
-static int one(walk *w, int folder, const entry *e, const level *here, dowel_error *err) {
-    if (e->folder) return below(w, folder, e, here, err);
-    if (e->link) return tell_odd(w, w->path, "a symbolic link", 0, err);
+static int one(walk *w, int folder, const char *entry, const level *here, dowel_error *err) {
+    if (kind_of(entry) == IS_FOLDER) return below(w, folder, entry, here, err);
+    if (kind_of(entry) == IS_LINK) return tell_odd(w, w->path, "a symbolic link", 0, err);
     struct stat st;
-    if (fstatat(folder, e->name, &st, w->follow ? 0 : AT_SYMLINK_NOFOLLOW))
+    if (fstatat(folder, entry, &st, w->follow ? 0 : AT_SYMLINK_NOFOLLOW))
         return errno == ENOENT ? 0 /* gone meanwhile */ : tell_odd(w, w->path, strerror(errno), DOWEL_E_IO, err);
-    if (dowel_local_is_unfinished(e->name)) return tell_odd(w, w->path, "a file that was not finished", 0, err);
+    if (dowel_local_is_unfinished(entry)) return tell_odd(w, w->path, "a file that was not finished", 0, err);
     if (!S_ISREG(st.st_mode)) return tell_odd(w, w->path, "a device, pipe or socket", 0, err);
     const dowel_object object = {
         .name = w->path, .is_current = true, .size = st.st_size, .modified = dowel_local_time(&st), .own_time = true};
@@ -150,21 +182,21 @@ static int enter(walk *w, int fd, const level *above, dowel_error *err) {
             closedir(stream);
             return tell_odd(w, w->path, "a symbolic link to a folder that it lies in", 0, err);
         }
-    entry *entries;
-    size_t count, length = strlen(w->path);
-    int rc = read_entries(w, stream, &entries, &count, err);
-    for (size_t i = 0; i < count && !rc; i++) {
+    entries all = {0};
+    size_t length = strlen(w->path);
+    int rc = read_entries(w, stream, &all, err);
+    for (size_t i = 0; i < all.count && !rc; i++) {
         rc = dowel_check(w->d, err);
         if (rc) break;
-        if (length + strlen(entries[i].name) >= sizeof w->path) {
-            rc = tell_odd(w, entries[i].name, "too deep: its path is too long", DOWEL_E_IO, err);
+        if (length + strlen(all.names[i]) >= sizeof w->path) {
+            rc = tell_odd(w, all.names[i], "too deep: its path is too long", DOWEL_E_IO, err);
             continue;
         }
-        strcpy(w->path + length, entries[i].name);
-        rc = one(w, dirfd(stream), &entries[i], &here, err);
+        strcpy(w->path + length, all.names[i]);
+        rc = one(w, dirfd(stream), all.names[i], &here, err);
         w->path[length] = 0;
     }
-    free_entries(entries, count);
+    free_entries(&all);
     closedir(stream);
     return rc;
 }

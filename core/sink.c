@@ -300,6 +300,11 @@ bool dowel_sink_has_parts(const dowel_sink *sink) {
     return sink->ops == &file_ops;
 }
 
+int dowel_sink_descriptor(dowel_sink *sink) {
+    file *f = sink->context;
+    return sink->ops == &file_ops && !begin_empty(f, NULL) ? f->fd : -1;
+}
+
 int dowel_sink_reserve(dowel_sink *sink, int64_t size, dowel_error *err) {
     file *f = sink->context;
     if (sink->ops != &file_ops || size <= 0) return 0;

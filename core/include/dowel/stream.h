@@ -88,6 +88,9 @@ DOWEL_API int dowel_sink_restart(dowel_sink *sink, dowel_error *err);
 DOWEL_API int64_t dowel_sink_written(const dowel_sink *sink); /* since the start or the last restart */
 /* Whether several parts can be written at once (a file that is not in place yet). */
 DOWEL_API bool dowel_sink_has_parts(const dowel_sink *sink);
+/* The descriptor of a file that has not got its name yet, emptied; -1: it is none, or cannot be emptied. For who fills it without
+ * writing into the sink. */
+DOWEL_API int dowel_sink_descriptor(dowel_sink *sink);
 /* Makes room for so many bytes, so that a full disk is noticed before anything is fetched. */
 DOWEL_API int dowel_sink_reserve(dowel_sink *sink, int64_t size, dowel_error *err);
 /* From here on parts are written to the disk past the page cache, where the file system says that it can: less work, and little left to flush
