@@ -39,6 +39,14 @@ int dowel_history_acquire(dowel *d, dowel_db **db, dowel_error *err) {
     return rc;
 }
 
+static void warn_once(dowel_core *core, const dowel_error *err) {
+    pthread_mutex_lock(&core->lock);
+    bool first = !core->history_warned;
+    core->history_warned = true;
+    pthread_mutex_unlock(&core->lock);
+    if (first) dowel_log(&core->top, DOWEL_LOG_WARNING, "history is not recorded: %s", err->message);
+}
+
 static void write_row(dowel_run *run, const char *sql, const dowel_value *values, size_t count) {
     dowel_core *core = run->scope.core;
     if (core->options.no_history) return;
@@ -49,12 +57,7 @@ static void write_row(dowel_run *run, const char *sql, const dowel_value *values
         rc = dowel_db_exec(db, sql, values, count, NULL, &err);
         dowel_database_release(&core->top, db);
     }
-    if (!rc) return;
-    pthread_mutex_lock(&core->lock);
-    bool first = !core->history_warned;
-    core->history_warned = true;
-    pthread_mutex_unlock(&core->lock);
-    if (first) dowel_log(&core->top, DOWEL_LOG_WARNING, "history is not recorded: %s", err.message);
+    if (rc) warn_once(core, &err);
 }
 
 /* Large inputs (data given inline) would make the history larger than the data. */
@@ -86,12 +89,7 @@ static void start_again(dowel_run *run, const char *state) {
               DOWEL_VALUES(DOWEL_TEXT(state), DOWEL_INTEGER(run->attempts_before + run->attempt), DOWEL_TEXT(run->id)));
 }
 
-void dowel_history_start(dowel_run *run, const char *state) {
-    if (run->scope.core->options.no_history) return;
-    if (run->resumed) {
-        start_again(run, state);
-        return;
-    }
+int dowel_history_insert(dowel_db *db, const dowel_run *run, const char *state, dowel_error *err) {
     bool whole;
     char *text = dowel_history_args(run, &whole);
     json_t *policy = dowel_fields_encode(&dowel_policy_table, &run->policy, DOWEL_SECRETS_MASKED);
@@ -101,17 +99,36 @@ void dowel_history_start(dowel_run *run, const char *state) {
     if (!getcwd(folder, sizeof folder)) *folder = 0;
     dowel_process_name(process);
     int64_t now = dowel_now();
-    write_row(
-        run,
+    int rc = dowel_db_exec(
+        db,
         "INSERT INTO runs (id, parent, kind, task, name, state, attempts, created, started, args, process, run_key, "
         "policy, whole, folder) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         DOWEL_VALUES(DOWEL_TEXT(run->id), DOWEL_TEXT(run->parent ? run->parent->id : NULL),
                      DOWEL_TEXT(run->flow ? "flow" : "task"), DOWEL_TEXT(run->task->name), DOWEL_TEXT(run->name),
                      DOWEL_TEXT(state), DOWEL_INTEGER(run->attempt), DOWEL_INTEGER(now), DOWEL_INTEGER(now),
                      DOWEL_TEXT(text), DOWEL_TEXT(process), DOWEL_TEXT(run->key), DOWEL_TEXT(policy_text),
-                     DOWEL_INTEGER(whole), DOWEL_TEXT(folder)));
+                     DOWEL_INTEGER(whole), DOWEL_TEXT(folder)),
+        NULL, err);
     free(policy_text);
     free(text);
+    return rc;
+}
+
+void dowel_history_start(dowel_run *run, const char *state) {
+    dowel_core *core = run->scope.core;
+    dowel_db *db;
+    dowel_error err;
+    if (core->options.no_history) return;
+    if (run->resumed) {
+        start_again(run, state);
+        return;
+    }
+    int rc = dowel_history_acquire(&core->top, &db, &err);
+    if (!rc) {
+        rc = dowel_history_insert(db, run, state, &err);
+        dowel_database_release(&core->top, db);
+    }
+    if (rc) warn_once(core, &err);
 }
 
 void dowel_history_state(dowel_run *run, const char *state) {

@@ -93,40 +93,51 @@ static void adopt(dowel_run *run, const record *r) {
 
 /* ---- by key ---- */
 
-int dowel_resume_by_key(dowel_run *run, json_t **result, dowel_error *err) {
-    dowel *d = &run->scope;
-    if (d->core->options.no_history) return 0;
-    dowel_db *db;
-    record r;
-    int rc = dowel_history_acquire(d, &db, err);
-    if (rc) return rc;
-    rc = read_record(db,
-                     "SELECT " COLUMNS " FROM runs WHERE run_key = $1 AND task = $2 ORDER BY created DESC, id DESC "
-                     "LIMIT 1",
-                     run->key, run->task->name, &r, err);
-    int outcome = 0;
+/* What becomes of the run, in *outcome as dowel_resume_by_key gives it; `r` is the earlier one, if there is one. */
+static int look_by_key(dowel_db *db, dowel_run *run, record *r, int *outcome, dowel_error *err) {
+    int rc = read_record(db,
+                         "SELECT " COLUMNS " FROM runs WHERE run_key = $1 AND task = $2 ORDER BY created DESC, id DESC "
+                         "LIMIT 1",
+                         run->key, run->task->name, r, err);
     if (rc == 1) {
         bool whole;
         char *args = dowel_history_args(run, &whole);
         rc = 0;
         if (!args)
             rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-        else if (strcmp(args, r.args)) {
+        else if (strcmp(args, r->args)) {
             rc = dowel_fail(err, DOWEL_E_INVALID, "run key \"%.100s\" belongs to a run of %s with other arguments (%s)",
-                            run->key, r.task, r.id);
-            dowel_error_hint(err, "give another key, or the same arguments; `dowel runs show %.8s` tells them", r.id);
-        } else if (strcmp(r.state, "completed") != 0) {
-            rc = claim(db, &r, run->options.take_over, err);
-            if (!rc) {
-                adopt(run, &r);
-                outcome = 2;
-            }
-        } else if (r.kept) {
-            outcome = 1;
+                            run->key, r->task, r->id);
+            dowel_error_hint(err, "give another key, or the same arguments; `dowel runs show %.8s` tells them", r->id);
+        } else if (strcmp(r->state, "completed") != 0) {
+            rc = claim(db, r, run->options.take_over, err);
+            *outcome = 2;
+        } else if (r->kept) {
+            *outcome = 1;
         }
         free(args);
     }
+    /* Whoever comes with the same key from now on finds it. */
+    if (!rc && !*outcome) rc = dowel_history_insert(db, run, "running", err);
+    return rc;
+}
+
+int dowel_resume_by_key(dowel_run *run, json_t **result, dowel_error *err) {
+    dowel *d = &run->scope;
+    if (d->core->options.no_history) return 0;
+    dowel_db *db;
+    record r = {.kind = NULL};
+    int outcome = 0, rc = dowel_history_acquire(d, &db, err);
+    if (rc) return rc;
+    rc = dowel_db_begin(db, err);
+    if (!rc) {
+        rc = look_by_key(db, run, &r, &outcome, err);
+        if (!rc) rc = dowel_db_commit(db, err);
+        if (rc) dowel_db_rollback(db);
+    }
     dowel_database_release(d, db);
+    if (!rc && outcome == 0) run->resumed = true;
+    if (!rc && outcome == 2) adopt(run, &r);
     if (!rc && outcome == 1) {
         take_id(run, &r);
         if (run->parent)

@@ -53,13 +53,15 @@ int dowel_policy_check(const dowel_policy *policy, dowel_error *err);
 
 /* History (history.c): failures are warned of once and never fail the run. */
 void dowel_history_start(dowel_run *run, const char *state);
+/* The record of a run that is new, inside the caller's transaction. */
+int dowel_history_insert(dowel_db *db, const dowel_run *run, const char *state, dowel_error *err);
 /* The arguments as the history keeps them. Newly allocated; *whole: they can be run again from it. */
 char *dowel_history_args(const dowel_run *run, bool *whole);
 void dowel_history_state(dowel_run *run, const char *state);
 void dowel_history_end(dowel_run *run, const char *state, const dowel_error *err, const char *storage, const char *key);
 void dowel_history_log(dowel_run *run, const char *level, const char *line);
 
-/* Resuming (resume.c). Looks for the newest run of the task with the run's key. 0: run anew. 1: *result is a completed run's, whose id the run has now.
+/* Resuming (resume.c). Looks for the newest run of the task with the run's key. 0: run anew, and the record says so already. 1: *result is a completed run's, whose id the run has now.
  * 2: the run goes on with an earlier one, whose id it has now. */
 int dowel_resume_by_key(dowel_run *run, json_t **result, dowel_error *err);
 

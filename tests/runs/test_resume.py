@@ -121,6 +121,22 @@ def test_of_many_that_resume_one_does():
     assert len(executions("contended")) == 1
 
 
+def test_of_many_that_begin_with_one_key_one_does():
+    """Two schedulers, or one that is impatient."""
+    gate = os.path.join(TMP, "gate-key")
+    save("begun", f"while ! test -e {gate}; do sleep 0.05; done")
+    several = [start("call", "cloud_run.run", "--job", "begun", "--run-key", "once-only", stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+               for _ in range(6)]
+    until(lambda: sum(p.poll() is not None for p in several) == 5)
+    open(gate, "w").close()
+    said = [(p.wait(60), p.stderr.read()) for p in several]
+    for process in several:
+        process.stderr.close()
+    assert sorted(code for code, _ in said) == [0, 7, 7, 7, 7, 7], said
+    assert all(b"on its way" in text for code, text in said if code), said
+    assert len(executions("begun")) == 1
+
+
 def test_the_same_key_goes_on_where_the_work_did_not_complete():
     gate = os.path.join(TMP, "gate5")
     save("keyed", f"while ! test -e {gate}; do sleep 0.05; done")
