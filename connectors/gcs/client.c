@@ -68,6 +68,7 @@ static int open_client(dowel *d, dowel_block *credentials, const char *endpoint,
     bool no_token = from_environment && !credentials;
     c->service = no_token ? &bare : &with_credentials;
     c->once = no_token ? &bare_once : &with_credentials_once;
+    c->alone = &bare_once;
     return 0;
 }
 

@@ -10,6 +10,7 @@ typedef struct dowel_gcs_client {
     const dowel_gcs_bucket *bucket;
     dowel_block *credentials;
     const dowel_http_service *service, *once; /* `once` does not retry by itself */
+    const dowel_http_service *alone;          /* neither that, nor says who calls */
     char base[512];
     bool
         last_wins; /* writes without a precondition are repeated too: the caller's contract is that the last one stays */

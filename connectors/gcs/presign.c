@@ -57,12 +57,45 @@ static void release(char *owned[3]) {
     for (int i = 0; i < 3; i++) free(owned[i]);
 }
 
+static bool has_pair(const dowel_pair *pairs, const char *name) {
+    for (; pairs && pairs->name; pairs++)
+        if (!strcasecmp(pairs->name, name)) return true;
+    return false;
+}
+
+/* A project that pays is named in the URL: who has the URL cannot say it otherwise. Newly allocated. */
+static int with_payer(const dowel_gcs_client *c, const dowel_pair *query, dowel_pair **all, dowel_error *err) {
+    size_t count = 0;
+    while (query && query[count].name) count++;
+    *all = calloc(count + 2, sizeof **all);
+    if (!*all) return dowel_gcs_no_memory(err);
+    if (count) memcpy(*all, query, count * sizeof **all);
+    if (c->bucket->user_project && !has_pair(query, "userProject"))
+        (*all)[count] = (dowel_pair){"userProject", c->bucket->user_project};
+    return 0;
+}
+
+/* A URL without the key's headers would never be taken. */
+static int check_key(const dowel_gcs_client *c, const dowel_gcs_signing *signing, dowel_error *err) {
+    static const char header[] = "x-goog-encryption-key";
+    if (!c->bucket->encryption_key || has_pair(signing->headers, header)) return 0;
+    dowel_fail(err, DOWEL_E_INVALID, "bucket %s: its objects have a key of yours, which a URL cannot carry",
+               c->bucket->bucket);
+    dowel_error_hint(err, "gcs.presign with --headers %s=... and the other two signs them; who uses the URL sends them",
+                     header);
+    return DOWEL_E_INVALID;
+}
+
 int dowel_gcs_presigned(dowel_gcs_client *c, const char *name, const char *host, double expires,
                         dowel_gcs_signing *signing, char **url, dowel_error *err) {
-    char *owned[3], *hex = NULL;
+    char *owned[3] = {NULL}, *hex = NULL;
     dowel_gcs_signable signable = {0};
+    dowel_pair *query = NULL;
     *url = NULL;
-    int rc = prepare(c, name, host, expires, signing, owned, err);
+    int rc = check_key(c, signing, err);
+    if (!rc) rc = with_payer(c, signing->query, &query, err);
+    signing->query = query;
+    if (!rc) rc = prepare(c, name, host, expires, signing, owned, err);
     if (!rc) rc = dowel_gcs_sign_url(signing, &signable, err);
     if (!rc) rc = sign(c, signable.text, &hex, err);
     if (!rc) {
@@ -77,6 +110,8 @@ int dowel_gcs_presigned(dowel_gcs_client *c, const char *name, const char *host,
     free(hex);
     dowel_gcs_signable_clear(&signable);
     release(owned);
+    signing->query = NULL;
+    free(query);
     return rc;
 }
 

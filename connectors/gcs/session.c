@@ -93,14 +93,27 @@ static int start(upload *u, dowel_error *err) {
     u->failures = 0;
     dowel_http_response_free(response);
     if (!u->url) return dowel_fail(err, DOWEL_E_PROTOCOL, "Cloud Storage: no session in the answer");
+    if (!strncmp(c->base, "https://", 8) && strncmp(u->url, "https://", 8) != 0)
+        return dowel_fail(err, DOWEL_E_PROTOCOL, "Cloud Storage: the session's address is not https, as %s is",
+                          c->base);
     return remember(u, err);
 }
 
+/* Whether it is where our requests go. */
+static bool is_base(const dowel_gcs_client *c, const char *host) {
+    size_t length = strlen(host);
+    return !strncmp(c->base, host, length) && (!c->base[length] || c->base[length] == '/');
+}
+
 static dowel_http_request *session_request(const upload *u, const char *method) {
+    const dowel_gcs_client *c = u->client;
     const char *place = strstr(u->url, "://");
     place = place ? strchr(place + 3, '/') : NULL;
     char *host = place ? strndup(u->url, (size_t)(place - u->url)) : NULL;
-    dowel_http_request *r = host ? dowel_http_new(u->client->once, u->client->credentials, method, host) : NULL;
+    /* The address lets its holder write by itself: another host than ours is not told who we are. */
+    bool ours = host && is_base(c, host);
+    dowel_http_request *r =
+        host ? dowel_http_new(ours ? c->once : c->alone, ours ? c->credentials : NULL, method, host) : NULL;
     if (r) {
         dowel_http_path_raw(r, place);
         dowel_http_secret_url(r);

@@ -218,6 +218,16 @@ bool dowel_place_same_service(const dowel_place *a, const dowel_place *b) {
     return same;
 }
 
+bool dowel_place_same_caller(const dowel_place *a, const dowel_place *b) {
+    json_t *first = dowel_block_document(a->block, DOWEL_SECRETS_OMITTED),
+           *second = dowel_block_document(b->block, DOWEL_SECRETS_OMITTED),
+           *one = json_object_get(first, "credentials"), *other = json_object_get(second, "credentials");
+    bool same = one == other || (one && other && json_equal(one, other));
+    json_decref(first);
+    json_decref(second);
+    return same;
+}
+
 /* The path without links and dots; what does not exist yet stays as it is. Newly allocated. */
 static char *real_path(const char *path) {
     char *found = realpath(path, NULL);

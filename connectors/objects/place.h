@@ -35,6 +35,8 @@ char *dowel_place_join(const dowel_place *place, const char *name);
 int dowel_place_check_name(const dowel_place *place, const char *name, dowel_error *err);
 /* Whether both are served by the same service at the same address, so that it can copy by itself. */
 bool dowel_place_same_service(const dowel_place *a, const dowel_place *b);
+/* Whether the same caller is named for both. */
+bool dowel_place_same_caller(const dowel_place *a, const dowel_place *b);
 /* Whether folder `b` is `a` or lies below it. */
 bool dowel_place_holds(const dowel_place *a, const dowel_place *b);
 

@@ -351,6 +351,21 @@ def test_session_address_is_secret():
     assert upload.decode() not in dowel("runs", "show", newest, "--json")
 
 
+def test_a_session_elsewhere_is_not_told_who_calls():
+    """Its address is enough to write to it: a token is for the service that it was meant for."""
+    elsewhere = Proxy(URL)
+
+    def moved(status, headers, body):
+        return status, [(name, value.replace(PROXY.url, elsewhere.url)) for name, value in headers], body
+
+    PROXY.reset(lambda r: {"edit": moved} if r.method == "POST" else None)
+    call("gcs.upload", "--bucket", "robot", "--file", FILE, "--name", "elsewhere", *SESSION)
+    check("elsewhere")
+    assert PROXY.seen("POST")[0].headers["authorization"].startswith("Bearer ")
+    sent = elsewhere.seen("PUT")
+    assert sent and not any("authorization" in r.headers for r in sent), [r.headers for r in sent]
+
+
 # ---- downloads ----
 
 def test_download_survives_broken_connections():

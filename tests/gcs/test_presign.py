@@ -2,6 +2,7 @@
 what is sent with them."""
 import base64
 import datetime
+import hashlib
 import json
 import os
 import sys
@@ -130,6 +131,62 @@ def test_signed_by_iam():
     assert url == made["url"], (url, made["url"])
     assert oauth("/admin/verify", {"email": signer, "data": base64.b64encode(Account.data).decode(),
                                    "signature": base64.b64encode(bytes.fromhex(asked["X-Goog-Signature"])).decode()})["good"] is True
+
+
+def neutral(place, *words, method="GET"):
+    """`dowel presign`, in the form in which gcs.presign tells it."""
+    url = dowel("presign", place, *words, *([] if method == "GET" else ["--method", method])).rstrip("\n")
+    assert json.loads(dowel("presign", place, *words, "--json")).keys() == {"url"}
+    return {"url": url, "method": method}
+
+
+def test_in_neutral_words():
+    for place, words in (("gcs-bucket/signed:", []), ("gs://signed/", ["--credentials", "robot"]),
+                         ("gs://signed/", ["--credentials", "gcp-credentials/robot", "--endpoint", "https://storage.googleapis.com"])):
+        for name in NAMES[:5] if words == [] else NAMES[1:2]:  # a name that ends with a slash is a folder here
+            for method in ("GET", "PUT", "DELETE", "HEAD"):
+                made = neutral(place + name, *words, method=method)
+                assert made["url"] == googles(made, name), (made["url"], googles(made, name))
+                assert query(made["url"])["X-Goog-Expires"] == "3600"
+        made = neutral(place + "typed", *words, "--content-type", "text/csv", "--expires", "7d", method="PUT")
+        assert made["url"] == googles(made, "typed", headers={"content-type": "text/csv"}), made
+        assert query(made["url"])["X-Goog-Expires"] == "604800" and query(made["url"])["X-Goog-SignedHeaders"] == "content-type;host"
+        assert query(neutral(place + "x", *words, "--expires", "1s")["url"])["X-Goog-Expires"] == "1"
+        for expires in ("7d1s", "604801", "0", "0.5s", "-1h"):
+            fails(2, "presign", place + "x", *words, "--expires", expires, saying="expires")
+        fails(2, "presign", place + "folder/", *words, saying="folder")
+        fails(2, "presign", place, *words, saying="folder")
+
+
+def test_in_neutral_words_signed_by_iam():
+    oauth("/admin/reset", {})
+    url = dowel("presign", "gs://signed/a/b", "--credentials", "acting", "--method", "PUT", "--expires", "10m").strip()
+    asked = query(url)
+    assert len([s for s in oauth("/admin/stats")["seen"] if "signBlob" in json.dumps(s)]) == 1
+    canonical = "\n".join(["PUT", "/signed/a/b", url.partition("?")[2].rpartition("&X-Goog-Signature=")[0], "host:storage.googleapis.com", "", "host",
+                           "UNSIGNED-PAYLOAD"])
+    text = "\n".join(["GOOG4-RSA-SHA256", asked["X-Goog-Date"], asked["X-Goog-Credential"].partition("/")[2],
+                      hashlib.sha256(canonical.encode()).hexdigest()])
+    assert oauth("/admin/verify", {"email": asked["X-Goog-Credential"].split("/")[0], "data": base64.b64encode(text.encode()).decode(),
+                                   "signature": base64.b64encode(bytes.fromhex(asked["X-Goog-Signature"])).decode()})["good"] is True
+
+
+def test_a_server_takes_those_too():
+    url = dowel("presign", "gcs-bucket/here:by/neutral", "--method", "PUT").strip()
+    urllib.request.urlopen(urllib.request.Request(url, b"content", method="PUT")).read()
+    assert urllib.request.urlopen(dowel("presign", "gcs-bucket/here:by/neutral").strip()).read() == b"content"
+
+
+def test_who_pays_and_keys_of_ones_own():
+    dowel("block", "save", "gcs-bucket/paid", "--bucket", "signed", "--credentials", "robot", "--endpoint", "https://storage.googleapis.com",
+          "--user-project", "payer")
+    made = neutral("gcs-bucket/paid:x")
+    assert made["url"] == googles(made, "x", query_parameters={"userProject": "payer"}), made
+    made = call("gcs.presign", "--bucket", "paid", "--name", "x", "--query", "userProject=other")
+    assert made["url"] == googles(made, "x", query_parameters={"userProject": "other"}), made
+    dowel("block", "save", "gcs-bucket/keyed", "--bucket", "signed", "--credentials", "robot", "--endpoint", "https://storage.googleapis.com",
+          "--encryption-key", "env:OWN_KEY", env={"OWN_KEY": base64.b64encode(b"k" * 32).decode()})
+    fails(2, "presign", "gcs-bucket/keyed:x", saying=["a key of yours", "x-goog-encryption-key"])
 
 
 def test_refused():

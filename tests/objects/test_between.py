@@ -115,6 +115,20 @@ def test_what_cannot_go_along_is_named():
     dowel("cp", "gcs-bucket/b:odd/x", "s3-bucket/b:odd/x", "--metadata", "owner=J")
 
 
+def test_two_callers_within_a_cloud():
+    """The service copies by itself where one caller may do both; else each does what it may."""
+    dowel("block", "save", "gcp-credentials/other", "--anonymous", "--project", "demo")
+    dowel("block", "save", "gcs-bucket/other", "--bucket", "between", "--folder", "other", "--credentials", "other", "--endpoint", GCS.url)
+    put_google("callers/x", {"owner": "someone", "b": "2"})
+    dowel("cp", "gcs-bucket/b:callers/x", "gcs-bucket/other:y")
+    assert in_google("other/y") == WHOLE
+    GCS.reset(lambda r: {"answer": (403, [], b"{}")} if "rewriteTo" in r.path else None)
+    dowel("cp", "gcs-bucket/b:callers/x", "gcs-bucket/other:z")
+    assert in_google("other/z") == WHOLE and len(GCS.seen("POST", "rewriteTo")) == 1
+    fails(4, "cp", "gcs-bucket/b:callers/x", "gcs-bucket/b:callers/z", saying="403")
+    GCS.reset()
+
+
 # ---- parts ----
 
 def whole(name):
