@@ -125,8 +125,14 @@ def test_of_many_that_begin_with_one_key_one_does():
     """Two schedulers, or one that is impatient."""
     gate = os.path.join(TMP, "gate-key")
     save("begun", f"while ! test -e {gate}; do sleep 0.05; done")
-    several = [start("call", "cloud_run.run", "--job", "begun", "--run-key", "once-only", stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
-               for _ in range(6)]
+    with sqlite3.connect(DATABASE, isolation_level=None) as database:
+        # Nobody can write until all of them have had the time to look.
+        database.execute("BEGIN IMMEDIATE")
+        several = [start("call", "cloud_run.run", "--job", "begun", "--run-key", "once-only", stderr=subprocess.PIPE,
+                         stdout=subprocess.DEVNULL) for _ in range(6)]
+        time.sleep(1)
+        database.execute("ROLLBACK")
+    database.close()
     until(lambda: sum(p.poll() is not None for p in several) == 5)
     open(gate, "w").close()
     said = [(p.wait(60), p.stderr.read()) for p in several]
