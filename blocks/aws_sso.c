@@ -1,9 +1,11 @@
 /* IAM Identity Center: the token that `aws sso login` left is exchanged for the keys of a role, and renewed where it can be. */
+#define _GNU_SOURCE /* mkostemp */
 #include "aws.h"
 #include "sealing.h"
 
 #include <dowel/stream.h>
 
+#include <fcntl.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -113,7 +115,7 @@ static int read_cache(const char *path, const char *profile, json_t **token, dow
 static bool replace_file(const char *path, const char *text) {
     char beside[DOWEL_AWS_PATH_SIZE + 8];
     snprintf(beside, sizeof beside, "%s.XXXXXX", path);
-    int fd = mkstemp(beside);
+    int fd = mkostemp(beside, O_CLOEXEC);
     if (fd < 0) return false;
     FILE *file = fdopen(fd, "w");
     if (!file) close(fd);

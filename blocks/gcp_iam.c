@@ -35,8 +35,10 @@ static const dowel_http_service service = {.name = "Google IAM",
 
 /* The account's resource: as its file says, or the standard one, at the address that gcloud would use. */
 static int resource(dowel *d, const dowel_gcp_identity *about, char *url, size_t size, dowel_error *err) {
+    static const char too_long[] = "%s: the address of the service account is too long";
     if (about->iam) {
-        snprintf(url, size, "%s", about->iam);
+        if (strlen(about->iam) >= size) return dowel_fail(err, DOWEL_E_CREDENTIALS, too_long, about->origin);
+        strcpy(url, about->iam);
         return 0;
     }
     char *email = NULL;
@@ -47,13 +49,15 @@ static int resource(dowel *d, const dowel_gcp_identity *about, char *url, size_t
     const char *other = getenv("CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS");
     size_t length = other ? strlen(other) : 0;
     while (length && other[length - 1] == '/') length--;
+    int n = 0;
     if (length)
-        snprintf(url, size, "%.*s/v1/projects/-/serviceAccounts/%s", (int)length, other, email);
+        n = snprintf(url, size, "%.*s/v1/projects/-/serviceAccounts/%s", (int)length, other, email);
     else
-        snprintf(url, size, "https://iamcredentials.%s/v1/projects/-/serviceAccounts/%s",
-                 about->universe ? about->universe : DOWEL_GCP_UNIVERSE, email);
+        n = snprintf(url, size, "https://iamcredentials.%s/v1/projects/-/serviceAccounts/%s",
+                     about->universe ? about->universe : DOWEL_GCP_UNIVERSE, email);
     free(email);
-    return 0;
+    if (n > 0 && (size_t)n < size) return 0;
+    return dowel_fail(err, DOWEL_E_CREDENTIALS, too_long, about->origin);
 }
 
 int dowel_gcp_iam(dowel *d, const dowel_gcp_identity *caller, const dowel_gcp_identity *about, const char *verb,

@@ -1,5 +1,6 @@
 /* Asks Google for an access token, in the way that each kind of identity does. */
 #include "gcp.h"
+#include "sealing.h"
 
 #include <openssl/crypto.h>
 #include <stdio.h>
@@ -264,7 +265,7 @@ static int act(dowel *d, const dowel_gcp_asking *asking, dowel_gcp_answer *answe
         answer->token = NULL;
         rc = dowel_fail(err, DOWEL_E_PROTOCOL, "IAM does not say when the token ends");
     }
-    json_decref(document);
+    dowel_json_cleanse(document);
     return rc;
 }
 
@@ -285,7 +286,7 @@ static int act_for_subject(dowel *d, const dowel_gcp_asking *asking, dowel_gcp_a
     const char *jwt = json_string_value(json_object_get(document, "signedJwt"));
     rc = jwt ? grant(d, asking, id->token_uri ? id->token_uri : DOWEL_GCP_TOKEN_URI, jwt, answer, err)
              : dowel_fail(err, DOWEL_E_PROTOCOL, "IAM answered without a signed JWT");
-    json_decref(document);
+    dowel_json_cleanse(document);
     return rc;
 }
 

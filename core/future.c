@@ -1,4 +1,5 @@
 /* Futures: submitted runs, what they wait for, who waits for them. */
+#define _GNU_SOURCE /* pipe2 */
 #include "future.h"
 
 #include <fcntl.h>
@@ -185,11 +186,7 @@ bool dowel_done(dowel_future *future) {
 
 int dowel_future_fd(dowel_future *future) {
     pthread_mutex_lock(&future->pool->lock);
-    if (future->fd[0] < 0 && !pipe(future->fd)) {
-        for (int i = 0; i < 2; i++) {
-            fcntl(future->fd[i], F_SETFD, FD_CLOEXEC);
-            fcntl(future->fd[i], F_SETFL, O_NONBLOCK);
-        }
+    if (future->fd[0] < 0 && !pipe2(future->fd, O_CLOEXEC | O_NONBLOCK)) {
         if (future->state == FUTURE_DONE && write(future->fd[1], "", 1) < 0) { /* an empty pipe has room */
         }
     }

@@ -66,6 +66,7 @@ int dowel_runs_result(dowel *d, const char *part, json_t **result, dowel_error *
     if (!rc) rc = dowel_block_type_of(block)->storage->get(d, block, key, &data, &size, err);
     if (!rc) rc = dowel_json_parse(data, size, key, result, err);
     if (rc) dowel_error_prefix(err, "result of run %s: ", id);
+    if (data) OPENSSL_cleanse(data, size);
     free(data);
     dowel_block_free(block);
     free(storage);

@@ -66,6 +66,15 @@ def test_guessed_types():
     assert BUCKET.get_blob("a.WEBP").content_type == "image/webp"
 
 
+def test_no_lines_are_smuggled_in():
+    PROXY.reset()
+    for way in ([], ["--resumable-threshold", "0"]):
+        for kind in ("text/plain\r\nX-Evil: 1", "text/plain\n\nevil"):
+            fails(2, "call", "gcs.upload", "--bucket", "attributes", "--name", "smuggled", "--data", "@" + write("content", b"x"), "--content-type",
+                  kind, *way, saying="control character")
+    assert not PROXY.requests and not BUCKET.blob("smuggled").exists()
+
+
 def test_parameters_of_the_url():
     """Access list, KMS key and payer go as Cloud Storage wants them; what is secret stays out of sight."""
     dowel("block", "save", "gcs-bucket/payer", "--bucket", "attributes", "--credentials", "demo", "--endpoint", PROXY.url,

@@ -481,6 +481,36 @@ static void masks_secrets(void **state) {
     assert_null(strstr(w->lines, "hunter2"));
 }
 
+/* The three ways in which HTTP has ever written a time, and what is none. */
+static void reads_dates(void **state) {
+    world *w = *state;
+    static const struct {
+        const char *text;
+        int64_t time;
+    } cases[] = {{"Sun, 06 Nov 1994 08:49:37 GMT", 784111777},
+                 {"Sunday, 06-Nov-94 08:49:37 GMT", 784111777},
+                 {"Sun Nov  6 08:49:37 1994", 784111777},
+                 {"Mon, 29 Feb 2044 23:59:60 GMT", 2340403200},
+                 {"Wednesday, 01-Jan-20 00:00:00 GMT", 1577836800},
+                 {"Sun, 06 anF 1994 08:49:37 GMT", 0},
+                 {"Sun, 06 No 1994 08:49:37 GMT", 0},
+                 {"Sun, 99 Nov 1994 08:49:37 GMT", 0},
+                 {"Sun, 06 Nov 1994 25:00:00 GMT", 0},
+                 {"Sun, 06 Nov 1994", 0},
+                 {"soon", 0},
+                 {"", 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char steps[128];
+        snprintf(steps, sizeof steps, "[{\"headers\": {\"Date\": \"%s\"}}]", cases[i].text);
+        script(w, "date", steps);
+        dowel_http_response *response;
+        assert_ok(ask(w, "GET", "date", &response, err));
+        int64_t time = dowel_http_response_time(response);
+        dowel_http_response_free(response);
+        if (time != cases[i].time) fail_msg("%s: %lld", cases[i].text, (long long)time);
+    }
+}
+
 static void refuses_injection(void **state) {
     world *w = *state;
     script(w, "inject", "[{}]");
@@ -570,6 +600,7 @@ int main(void) {
         TEST(no_wait_beyond_the_deadline),
         TEST(fresh_token_once),
         TEST(masks_secrets),
+        TEST(reads_dates),
         TEST(refuses_injection),
         TEST(encodes_the_url),
         TEST(many_threads),
