@@ -73,14 +73,7 @@ int cli_block_export(cli *c) {
                     write_file(c, path, exported)))
         status = cli_failed(c);
     /* What goes to standard output is the file, and nothing else. */
-    if (!status && strcmp(path, "-") != 0) {
-        json_t *said = json_pack("{s:s}", out.bundle ? "bundle" : "template", path);
-        if (c->json)
-            cli_print_json(said);
-        else
-            printf("wrote %s\n", path);
-        json_decref(said);
-    }
+    if (!status && strcmp(path, "-") != 0) cli_say_written(c, out.bundle ? "bundle" : "template", path);
     json_decref(exported);
     forget(out.given);
     free(out.references);

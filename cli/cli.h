@@ -11,6 +11,7 @@
 /* The rest of a command line, from where the subcommand has read it. */
 typedef struct cli {
     dowel *d;                                 /* opened by cli_open */
+    const char *program;                      /* what it was called by, without folders */
     const dowel_connector *const *connectors; /* besides the built-in ones; may be NULL */
     int argc;
     char **argv;
@@ -163,6 +164,8 @@ void cli_print_json_line(const json_t *value);
 /* print.c */
 /* Columns; 0: it is no terminal. */
 size_t cli_terminal_width(void);
+/* A file was written: {"what": path}. */
+void cli_say_written(const cli *c, const char *what, const char *path);
 /* Block references of a document as plain text. */
 void cli_references(json_t *document);
 /* Objects as "key: value" lines, arrays of objects as a table; `rows` names the member that is one. */

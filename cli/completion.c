@@ -268,11 +268,11 @@ int cli_complete(cli *c) {
     return 0;
 }
 
-/* ---- scripts ---- */
+/* ---- scripts: \\1 stands for the program's name, \\2 for the same as part of a function's ---- */
 
 static const char *const bash =
-    "# bash completion of dowel: source <(dowel completion bash)\n"
-    "_dowel() {\n"
+    "# bash completion of \1: source <(\1 completion bash)\n"
+    "_\2() {\n"
     "    local rest=$COMP_LINE line=${COMP_LINE:0:COMP_POINT} word before cut candidate i files=\n"
     "    local -a words=()\n"
     "    COMPREPLY=()\n"
@@ -293,7 +293,7 @@ static const char *const bash =
     "        if [[ $candidate == :files ]]; then files=1; continue; fi\n"
     "        candidate=${candidate%%$'\\t'*}\n"
     "        COMPREPLY+=(\"${candidate#\"$cut\"}\")\n"
-    "    done < <(dowel complete \"${words[@]:1}\" 2>/dev/null)\n"
+    "    done < <(\1 complete \"${words[@]:1}\" 2>/dev/null)\n"
     "    if [[ $files ]]; then\n"
     "        word=${word#\"$cut\"}\n"
     "        before=; if [[ $word == @* ]]; then before=@; fi\n"
@@ -304,15 +304,15 @@ static const char *const bash =
     "    case ${COMPREPLY[0]} in */|*:|*=) compopt -o nospace 2>/dev/null ;; esac\n"
     "    return 0\n"
     "}\n"
-    "complete -F _dowel dowel\n";
+    "complete -F _\2 \1\n";
 
 static const char *const zsh =
-    "#compdef dowel\n"
-    "# zsh completion of dowel: source <(dowel completion zsh), or as _dowel in a folder of $fpath\n"
-    "_dowel() {\n"
+    "#compdef \1\n"
+    "# zsh completion of \1: source <(\1 completion zsh), or as _\2 in a folder of $fpath\n"
+    "_\2() {\n"
     "    local line name files=\n"
     "    local -a open open_shown whole whole_shown\n"
-    "    for line in \"${(@f)$(dowel complete \"${(@)words[2,CURRENT-1]}\" \"$PREFIX\" 2>/dev/null)}\"; do\n"
+    "    for line in \"${(@f)$(\1 complete \"${(@)words[2,CURRENT-1]}\" \"$PREFIX\" 2>/dev/null)}\"; do\n"
     "        [[ -z $line ]] && continue\n"
     "        if [[ $line == :files ]]; then files=1; continue; fi\n"
     "        name=${line%%$'\\t'*}\n"
@@ -328,18 +328,18 @@ static const char *const zsh =
     "        _files\n"
     "    fi\n"
     "}\n"
-    "if [[ $funcstack[1] == _dowel ]]; then\n"
-    "    _dowel\n"
+    "if [[ $funcstack[1] == _\2 ]]; then\n"
+    "    _\2\n"
     "else\n"
     "    (( $+functions[compdef] )) || { autoload -Uz compinit && compinit -u }\n"
-    "    compdef _dowel dowel\n"
+    "    compdef _\2 \1\n"
     "fi\n";
 
 static const char *const fish =
-    "# fish completion of dowel: dowel completion fish | source\n"
-    "function __dowel_complete\n"
+    "# fish completion of \1: \1 completion fish | source\n"
+    "function __\2_complete\n"
     "    set -l words (commandline -opc) (commandline -ct)\n"
-    "    for line in (dowel complete $words[2..-1] 2>/dev/null)\n"
+    "    for line in (\1 complete $words[2..-1] 2>/dev/null)\n"
     "        if test \"$line\" = :files\n"
     "            __fish_complete_path (string replace -r '^--[^=]*=' '' -- (commandline -ct))\n"
     "        else\n"
@@ -347,7 +347,17 @@ static const char *const fish =
     "        end\n"
     "    end\n"
     "end\n"
-    "complete -c dowel -f -a '(__dowel_complete)'\n";
+    "complete -c \1 -f -a '(__\2_complete)'\n";
+
+static void print_script(const cli *c, const char *text) {
+    for (; *text; text++) {
+        if (*text > '\2' || *text < '\1') {
+            putchar(*text);
+            continue;
+        }
+        for (const char *p = c->program; *p; p++) putchar(*text == '\2' && (*p == '-' || *p == '.') ? '_' : *p);
+    }
+}
 
 int cli_completion(cli *c) {
     static const char *const shells[] = {"bash", "zsh", "fish", NULL}, *const *const scripts[] = {&bash, &zsh, &fish};
@@ -362,7 +372,7 @@ int cli_completion(cli *c) {
     }
     for (size_t i = 0; shells[i]; i++) {
         if (strcmp(shells[i], c->argv[0])) continue;
-        fputs(*scripts[i], stdout);
+        print_script(c, *scripts[i]);
         return 0;
     }
     return cli_unknown_word(c, "dowel completion --help", "completion for", c->argv[0], shells);

@@ -139,6 +139,14 @@ static void protect(void) {
 #endif
 }
 
+/* A program of its own with more connectors has a name of its own. */
+static const char *program(const char *path) {
+    const char *slash = path ? strrchr(path, '/') : NULL, *name = slash ? slash + 1 : path;
+    bool plain =
+        name && *name && !name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")];
+    return plain ? name : "dowel";
+}
+
 static int dispatch(int argc, char **argv, const dowel_connector *const *connectors) {
     if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
         (!strcmp(argv[1], "help") && (argc == 2 || argv[2][0] == '-'))) {
@@ -153,7 +161,7 @@ static int dispatch(int argc, char **argv, const dowel_connector *const *connect
     bool wants_help = !strcmp(argv[1], "help");
     char *turned[] = {argc > 3 ? argv[3] : "", "--help"};
     const char *name = wants_help ? argv[2] : argv[1];
-    cli c = {.connectors = connectors, .argc = argc - 2, .argv = argv + 2};
+    cli c = {.program = program(argv[0]), .connectors = connectors, .argc = argc - 2, .argv = argv + 2};
     if (wants_help) {
         c.argc = argc > 3 ? 2 : 1;
         c.argv = argc > 3 ? turned : turned + 1;

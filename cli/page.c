@@ -200,5 +200,6 @@ int cli_runs_page(cli *c, const dowel_runs_query *query, const char *path) {
     if (!p.rc && !shown) p.rc = dowel_sink_commit(p.sink, &c->err);
     dowel_sink_close(p.sink);
     json_decref(runs);
+    if (!p.rc && !shown) cli_say_written(c, "page", path);
     return p.rc ? cli_failed(c) : 0;
 }

@@ -244,3 +244,14 @@ void cli_references(json_t *document) {
         if (block) json_object_set_new(document, key, json_string(block));
     }
 }
+
+void cli_say_written(const cli *c, const char *what, const char *path) {
+    char *shown = dowel_printable(path, false);
+    json_t *said = json_pack("{s:s}", what, shown ? shown : "");
+    if (c->json)
+        cli_print_json(said);
+    else
+        printf("wrote %s\n", shown ? shown : "");
+    json_decref(said);
+    free(shown);
+}

@@ -40,7 +40,6 @@ const cli_verb cli_runs_verbs[] = {
      .doc = "writes the runs that no other run called, and below each those that it called, as an HTML page; - is "
             "standard output",
      .example = "runs page runs.html --since 7d",
-     .plain = true,
      .options = {SELECTING}},
     {.name = "prune",
      .words = "--older-than DURATION",

@@ -122,7 +122,7 @@ bool cli_flag_is(const cli_flag *flag, const char *name) {
 }
 
 int cli_unknown_option(cli *c, const cli_flag *flag, const dowel_table *table) {
-    const char *names[24] = {"json", "help"};
+    const char *names[24] = {c->verb->plain ? "help" : "json", "help"};
     char texts[20][32];
     size_t n = 0;
     for (const cli_option *o = c->verb->options; o->name && n < 20; o++, n++) {

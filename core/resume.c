@@ -108,7 +108,7 @@ static int look_by_key(dowel_db *db, dowel_run *run, record *r, int *outcome, do
         else if (strcmp(args, r->args)) {
             rc = dowel_fail(err, DOWEL_E_INVALID, "run key \"%.100s\" belongs to a run of %s with other arguments (%s)",
                             run->key, r->task, r->id);
-            dowel_error_hint(err, "give another key, or the same arguments; `dowel runs show %.8s` tells them", r->id);
+            dowel_error_hint(err, "give another key, or the same arguments; `dowel runs show %s` tells them", r->id);
         } else if (strcmp(r->state, "completed") != 0) {
             rc = claim(db, r, run->options.take_over, err);
             *outcome = 2;

@@ -121,7 +121,8 @@ class Runs(CommandTest):
         self.call(b'{"errorMessage": "boom <b>"}', "--retries", "1", "--retry-delay", "1ms", headers={"X-Amz-Function-Error": "Unhandled"})
         failed, done = self.json("runs")
         self.change("UPDATE runs SET parent = ? WHERE id = ?", done["id"], failed["id"])
-        self.assertEqual(self.dowel("runs", "page", self.path("runs.html")), "")
+        self.assertEqual(self.dowel("runs", "page", self.path("runs.html")), f"wrote {self.path('runs.html')}\n")
+        self.assertEqual(self.json("runs", "page", self.path("runs.html")), {"page": self.path("runs.html")})
         with open(self.path("runs.html"), encoding="utf-8") as file:
             text = file.read()
         self.assertEqual(text.splitlines()[5:], self.dowel("runs", "page", "-").splitlines()[5:][:len(text.splitlines()) - 5])

@@ -61,6 +61,12 @@ def test_the_installed_package_is_whole():
     assert named.returncode == 1, f"the installed package names the folder that it was built in: {named.stdout.decode()}"
 
 
+def test_completion_has_the_programs_name():
+    script = shell("./dowel-chat", "completion", "bash")
+    assert "complete -F _dowel_chat dowel-chat" in script and "< <(dowel-chat complete" in script, script
+    assert "chat.post\tPosts" in shell("./dowel-chat", "complete", "call", "chat")
+
+
 def test_block_and_task():
     server("/_script/chat", [{"status": 503}, {"status": 200, "body": "ok"}])
     shell("./dowel-chat", "block", "save", "chat-webhook/team", "--url", "env:CHAT_URL", env={"CHAT_URL": SECRET})
