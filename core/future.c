@@ -51,6 +51,18 @@ static int link_upstream(dowel_future *future, const dowel_call_options *options
     return 0;
 }
 
+/* Among the dependents of those upstream, of whom one may be there several times. */
+static int make_room(const dowel_future *future) {
+    size_t most = 0;
+    while (future->upstream[most]) most++;
+    for (dowel_future **up = future->upstream; *up; up++) {
+        dowel_future **grown = realloc((*up)->dependents, ((*up)->dependent_count + most) * sizeof *grown);
+        if (!grown) return -1;
+        (*up)->dependents = grown;
+    }
+    return 0;
+}
+
 int dowel_future_start(dowel_run *run, const dowel_call_options *options, dowel_future **out, dowel_error *err) {
     dowel_pool *pool = dowel_pool_of(run->scope.core);
     dowel_future *future = pool ? calloc(1, sizeof *future) : NULL;
@@ -68,13 +80,16 @@ int dowel_future_start(dowel_run *run, const dowel_call_options *options, dowel_
         return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     }
     pthread_mutex_lock(&pool->lock);
+    if (make_room(future)) {
+        pthread_mutex_unlock(&pool->lock);
+        release(future);
+        release(future);
+        return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    }
     for (dowel_future **up = future->upstream; *up; up++) {
         (*up)->observed = true; /* its failure becomes ours */
         if ((*up)->state == FUTURE_DONE) continue;
-        dowel_future **grown = realloc((*up)->dependents, ((*up)->dependent_count + 1) * sizeof *grown);
-        if (!grown) continue;
-        (*up)->dependents = grown;
-        grown[(*up)->dependent_count++] = retain(future);
+        (*up)->dependents[(*up)->dependent_count++] = retain(future);
         future->unfinished++;
     }
     if (run->parent && run->parent->flow) {
@@ -148,20 +163,32 @@ void dowel_future_run(dowel_future *future) {
     release(future);
 }
 
-/* Called with the lock held; returns with it held. */
+/* What is to be done first so that the future can be: itself, or something that it waits for, and that nobody has begun. NULL: others are at
+ * it. One unfinished way upstream is followed: when what is at its end has ended, it is looked for again. */
+static dowel_future *first_to_do(dowel_future *future) {
+    while (future && future->state == FUTURE_WAITING) {
+        dowel_future *next = NULL;
+        for (dowel_future **up = future->upstream; *up; up++) {
+            if ((*up)->state == FUTURE_QUEUED) return *up;
+            if ((*up)->state == FUTURE_WAITING) next = *up;
+        }
+        future = next;
+    }
+    return future && future->state == FUTURE_QUEUED ? future : NULL;
+}
+
+/* Called with the lock held; returns with it held. What nobody has begun is done here, so that any number of workers is enough. Other work is not:
+ * it could wait in its turn for what this thread was called from. */
 static void wait_done(dowel_future *future) {
     dowel_pool *pool = future->pool;
     while (future->state != FUTURE_DONE) {
-        /* Work that nobody has begun is done here; a worker that waits does any work, so that waiting takes no worker away. */
-        dowel_future *work = future->state == FUTURE_QUEUED ? dowel_pool_take(pool, future)
-                             : dowel_pool_is_worker(pool)   ? dowel_pool_take(pool, NULL)
-                                                            : NULL;
+        dowel_future *next = first_to_do(future), *work = next ? dowel_pool_take(pool, next) : NULL;
         if (work) {
             pthread_mutex_unlock(&pool->lock);
             dowel_future_run(work);
             pthread_mutex_lock(&pool->lock);
         } else {
-            pthread_cond_wait(&pool->changed, &pool->lock);
+            dowel_pool_wait(pool);
         }
     }
 }

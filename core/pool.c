@@ -23,7 +23,7 @@ static void *make_pool(dowel *d) {
         else
             pool->limit = (int)number;
     }
-    pool->threads = calloc((size_t)pool->limit, sizeof *pool->threads);
+    pool->threads = calloc((size_t)pool->limit * 2, sizeof *pool->threads);
     if (!pool->threads) {
         free(pool);
         return NULL;
@@ -45,7 +45,9 @@ static void *work(void *context) {
     dowel_pool *pool = context;
     pthread_mutex_lock(&pool->lock);
     for (;;) {
-        dowel_future *future = dowel_pool_take(pool, NULL);
+        /* Those who waited go on: there may be more threads at work than wanted. */
+        bool too_many = pool->count - pool->idle - pool->blocked > pool->limit;
+        dowel_future *future = too_many && !pool->closing ? NULL : dowel_pool_take(pool, NULL);
         if (future) {
             pthread_mutex_unlock(&pool->lock);
             dowel_future_run(future);
@@ -62,6 +64,20 @@ static void *work(void *context) {
     return NULL;
 }
 
+/* Sees to it that what is queued is begun, as far as there is room. */
+static void get_going(dowel_pool *pool) {
+    if (!pool->first || pool->count - pool->idle - pool->blocked >= pool->limit) return;
+    if (!pool->idle && pool->count < pool->limit * 2) {
+        /* The program's signals belong to its own threads. */
+        sigset_t all, before;
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+        if (!pthread_create(&pool->threads[pool->count], NULL, work, pool)) pool->count++;
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+    }
+    pthread_cond_broadcast(&pool->changed);
+}
+
 void dowel_pool_push(dowel_pool *pool, dowel_future *future) {
     future->state = FUTURE_QUEUED;
     future->next = NULL;
@@ -70,14 +86,7 @@ void dowel_pool_push(dowel_pool *pool, dowel_future *future) {
     else
         pool->first = future;
     pool->last = future;
-    if (!pool->idle && pool->count < pool->limit) {
-        /* The program's signals belong to its own threads. */
-        sigset_t all, before;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        if (!pthread_create(&pool->threads[pool->count], NULL, work, pool)) pool->count++;
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
-    }
+    get_going(pool);
     pthread_cond_broadcast(&pool->changed);
 }
 
@@ -97,10 +106,18 @@ dowel_future *dowel_pool_take(dowel_pool *pool, dowel_future *wanted) {
     return future;
 }
 
-bool dowel_pool_is_worker(const dowel_pool *pool) {
+static bool is_worker(const dowel_pool *pool) {
     for (int i = 0; i < pool->count; i++)
         if (pthread_equal(pool->threads[i], pthread_self())) return true;
     return false;
+}
+
+void dowel_pool_wait(dowel_pool *pool) {
+    bool worker = is_worker(pool);
+    pool->blocked += worker;
+    if (worker) get_going(pool);
+    pthread_cond_wait(&pool->changed, &pool->lock);
+    pool->blocked -= worker;
 }
 
 void dowel_pool_close(dowel_core *core) {

@@ -10,7 +10,8 @@ typedef struct dowel_pool {
     pthread_cond_t changed; /* something was queued or ended */
     struct dowel_future *first, *last;
     pthread_t *threads;
-    int count, limit, idle, running;
+    int count, limit;  /* threads, and how many of them may work at a time */
+    int idle, blocked; /* of the threads: without work; waiting within work for what another thread does */
     bool closing;
 } dowel_pool;
 
@@ -20,6 +21,7 @@ void dowel_pool_close(dowel_core *core);
 void dowel_pool_push(dowel_pool *pool, struct dowel_future *future);
 /* Takes `wanted` (NULL: any) off the queue; NULL when it is not there. */
 struct dowel_future *dowel_pool_take(dowel_pool *pool, struct dowel_future *wanted);
-bool dowel_pool_is_worker(const dowel_pool *pool);
+/* Waits for a change. A worker that waits makes room for another. */
+void dowel_pool_wait(dowel_pool *pool);
 
 #endif

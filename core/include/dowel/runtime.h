@@ -118,8 +118,8 @@ DOWEL_API int dowel_call_json(dowel *d, const char *task, const json_t *args, co
 DOWEL_API int dowel_submit(dowel *d, const char *task, const void *args, size_t size, const dowel_call_options *options,
                            dowel_future **future, dowel_error *err);
 
-/* Waits for the end and gives the task's outcome; may be called any number of times, from any thread. Called on a worker thread
- * it runs queued work meanwhile, so tasks may wait for tasks. *result is a new reference, to what every other waiter gets too: copy
+/* Waits for the end and gives the task's outcome; may be called any number of times, from any thread. What nobody
+ * has begun runs in the calling thread, so tasks may wait for tasks. *result is a new reference, to what every other waiter gets too: copy
  * it (json_deep_copy) to change it. A future whose dependency failed ends with DOWEL_E_DEPENDENCY. */
 DOWEL_API int dowel_wait(dowel_future *future, json_t **result, dowel_error *err);
 DOWEL_API bool dowel_done(dowel_future *future);
