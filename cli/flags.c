@@ -152,6 +152,38 @@ static int set_secret(cli *c, const dowel_table *table, const dowel_field *field
     return DOWEL_E_INVALID;
 }
 
+/* The first secret in the document of a block that is not saved, or NULL. `types` as in dowel_field.blocks. */
+static const char *secret_in(cli *c, const char *types, const json_t *document) {
+    const char *named = json_string_value(json_object_get(document, "$type"));
+    const dowel_block_type *type;
+    char name[64];
+    snprintf(name, sizeof name, "%.*s", named ? 63 : (int)strcspn(types ? types : "", "|"),
+             named   ? named
+             : types ? types
+                     : "");
+    if (dowel_find_block_type(c->d, name, &type, NULL)) return NULL;
+    for (const dowel_field *f = type->table->fields; f->name; f++) {
+        const json_t *value = json_object_get(document, f->name);
+        if (f->flags & DOWEL_SECRET && value && !json_is_null(value)) return f->name;
+        const char *below = f->kind == DOWEL_BLOCK && json_is_object(value) ? secret_in(c, f->blocks, value) : NULL;
+        if (below) return below;
+    }
+    return NULL;
+}
+
+/* A block that is given as JSON in an argument. */
+static int set_document(cli *c, const dowel_table *table, const dowel_field *field, const char *value, json_t *object) {
+    int rc = dowel_field_parse(table, field, value, object, &c->err);
+    const char *secret = rc ? NULL : secret_in(c, field->blocks, json_object_get(object, field->name));
+    if (!secret) return rc;
+    json_object_del(object, field->name);
+    dowel_fail(&c->err, DOWEL_E_INVALID,
+               "%s: field \"%s\": \"%s\" in it is a secret: it must not be an argument, which others can see",
+               table->name, field->name, secret);
+    dowel_error_hint(&c->err, "save the block, or give its JSON as @FILE or - (standard input)");
+    return DOWEL_E_INVALID;
+}
+
 int cli_set_field(cli *c, const dowel_table *table, const dowel_field *field, const cli_flag *flag, json_t *object) {
     bool word_follows = c->argc && (!strcmp(c->argv[0], "true") || !strcmp(c->argv[0], "false"));
     if (field->kind == DOWEL_BOOL && !flag->inline_value && !word_follows) {
@@ -161,11 +193,13 @@ int cli_set_field(cli *c, const dowel_table *table, const dowel_field *field, co
     const char *value = cli_flag_value(c, flag);
     if (!value) return c->err.code;
     bool reads = field->flags & (DOWEL_SECRET | DOWEL_MULTILINE) || field->kind == DOWEL_BYTES ||
-                 field->kind == DOWEL_JSON || field->kind == DOWEL_TABLE || field->kind == DOWEL_TABLES;
+                 field->kind == DOWEL_JSON || field->kind == DOWEL_TABLE || field->kind == DOWEL_TABLES ||
+                 field->kind == DOWEL_BLOCK;
     if (reads && !strcmp(value, "-")) {
         int rc = take_input(c, field->name);
         if (rc) return rc;
     }
+    if (field->kind == DOWEL_BLOCK && *value == '{') return set_document(c, table, field, value, object);
     if (field->flags & DOWEL_SECRET) return set_secret(c, table, field, value, object);
     return dowel_field_parse(table, field, value, object, &c->err);
 }

@@ -240,7 +240,8 @@ int dowel_field_parse(const dowel_table *table, const dowel_field *field, const 
     double seconds;
     int64_t number;
     bool from_file = (*text == '@' && text[1]) || !strcmp(text, "-");
-    bool json_kind = field->kind == DOWEL_JSON || field->kind == DOWEL_TABLE || field->kind == DOWEL_TABLES;
+    bool json_kind = field->kind == DOWEL_JSON || field->kind == DOWEL_TABLE || field->kind == DOWEL_TABLES ||
+                     field->kind == DOWEL_BLOCK; /* of which a file has the whole document */
     if (from_file && (field->kind == DOWEL_BYTES || field->flags & (DOWEL_MULTILINE | DOWEL_SECRET) || json_kind)) {
         dowel_sink *sink = dowel_sink_memory(64u << 20);
         if (!sink) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");

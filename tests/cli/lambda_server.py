@@ -1,11 +1,15 @@
 """An HTTP server inside the test that answers every Lambda invocation with what the test wants: results of any shape, or silence."""
 import http.server
+import json
+import os
+import tempfile
 import threading
 
 
 class LambdaServer:
     def __init__(self, answer=b"null", status=200, headers=(), silent=False):
         self.answer, self.status, self.headers = answer, status, dict(headers)
+        self.folder = tempfile.TemporaryDirectory(prefix="dowel-lambda-")
         self.asked, self.release = threading.Event(), threading.Event()
         outer = self
 
@@ -38,6 +42,7 @@ class LambdaServer:
         self.release.set()
         self.server.shutdown()
         self.server.server_close()
+        self.folder.cleanup()
 
     def __enter__(self):
         return self
@@ -47,6 +52,9 @@ class LambdaServer:
 
 
 def function(server):
-    """The argument of `--function`: an inline block."""
-    return ('{"function_name": "f", "region": "us-east-1", "endpoint": "%s", '
-            '"credentials": {"access_key_id": "A", "secret_access_key": "S"}}' % server.url)
+    """The argument of `--function`: a block that is not saved, in a file because it has a secret."""
+    path = os.path.join(server.folder.name, "function.json")
+    with open(path, "w") as file:
+        json.dump({"function_name": "f", "region": "us-east-1", "endpoint": server.url,
+                   "credentials": {"access_key_id": "A", "secret_access_key": "S"}}, file)
+    return "@" + path

@@ -42,6 +42,18 @@ class Secrets(CommandTest):
         self.fails(2, "block", "save", "secret/x", "--value", "prompt", says="nothing was typed", start_new_session=True)
         self.assertEqual(self.json("block", "list"), [])
 
+    def test_nor_within_a_block_that_is_not_saved(self):
+        bucket = json.dumps({"bucket": "b", "region": "r", "endpoint": "http://127.0.0.1:1",
+                             "credentials": {"access_key_id": "A", "secret_access_key": PLANTED}})
+        said = self.fails(2, "call", "s3.list", "--bucket", bucket, says=['"bucket"', '"secret_access_key"', "@FILE"])
+        self.assertNotIn(PLANTED, said)
+        said = self.fails(2, "call", "block.check", "--block", json.dumps({"$type": "secret", "value": PLANTED}), says='"value"')
+        self.assertNotIn(PLANTED, said)
+        self.fails(5, "call", "s3.list", "--bucket", "@" + self.write("bucket.json", bucket), "--timeout", "300ms")
+        self.fails(5, "call", "s3.list", "--bucket", "-", "--timeout", "300ms", stdin=bucket)
+        self.fails(2, "call", "s3.list", "--bucket", "@" + self.write("list.json", "[1]"), says='"bucket"')
+        self.fails(3, "call", "s3.list", "--bucket", "@none.json", says=['"bucket"', "none.json"])
+
     def test_standard_input_is_read_once(self):
         self.fails(2, "block", "save", "secret/x", "--from", "-", "--value", "-", stdin='{"value": "v"}', says=["--value", "--from", "standard input"])
         self.fails(2, "block", "save", "aws-credentials/x", "--secret-access-key", "-", "--session-token", "-", stdin="v",

@@ -144,7 +144,7 @@ DOWEL_API json_t *dowel_fields_schema(const dowel_table *table);
 DOWEL_API const dowel_field *dowel_field_find(const dowel_table *table, const char *name);
 
 /* Merges one value given as text into `object` under the field's name: LIST and MAP append. The path of the field is in the
- * message. `@file` and `-` are read here for BYTES and MULTILINE fields. */
+ * message. `@file` and `-` are read here for BYTES, JSON, TABLE, BLOCK (its document), SECRET and MULTILINE fields. */
 DOWEL_API int dowel_field_parse(const dowel_table *table, const dowel_field *field, const char *text, json_t *object,
                                 dowel_error *err);
 
