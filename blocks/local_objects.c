@@ -11,8 +11,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* The epoch itself, which archives like to give, would mean "unknown". */
 int64_t dowel_local_time(const struct stat *st) {
-    return (int64_t)st->st_mtim.tv_sec * 1000000 + st->st_mtim.tv_nsec / 1000;
+    int64_t time = (int64_t)st->st_mtim.tv_sec * 1000000 + st->st_mtim.tv_nsec / 1000;
+    return time ? time : 1;
 }
 
 /* Opens a file for reading; fills `st`. */

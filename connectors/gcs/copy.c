@@ -27,6 +27,8 @@ static dowel_http_request *rewrite_request(dowel_gcs_client *from, dowel_gcs_cli
                                            const dowel_gcs_copy_args *args, const char *token) {
     dowel_http_request *r = dowel_gcs_request(from, "POST", args->name);
     dowel_http_path(r, "rewriteTo", "b", to->bucket->bucket, "o", target, NULL);
+    /* One project pays for both buckets. */
+    if (!from->bucket->user_project) dowel_http_query(r, "userProject", to->bucket->user_project);
     dowel_http_query(r, "sourceGeneration", args->generation);
     dowel_http_query(r, "destinationKmsKeyName", args->kms_key);
     dowel_http_query(r, "destinationPredefinedAcl", args->predefined_acl);

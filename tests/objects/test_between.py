@@ -129,6 +129,15 @@ def test_two_callers_within_a_cloud():
     GCS.reset()
 
 
+def test_one_project_pays_for_a_copy():
+    dowel("block", "save", "gcs-bucket/paid", "--bucket", "between", "--credentials", "demo", "--endpoint", GCS.url, "--user-project", "payer")
+    put_google("paid/x", {"owner": "someone", "b": "2"})
+    for here, there in (("b", "paid"), ("paid", "b"), ("paid", "paid")):
+        GCS.reset()
+        dowel("cp", f"gcs-bucket/{here}:paid/x", f"gcs-bucket/{there}:paid/{here}-{there}")
+        assert [r.query("userProject") for r in GCS.seen("POST", "rewriteTo")] == ["payer"]
+
+
 # ---- parts ----
 
 def whole(name):

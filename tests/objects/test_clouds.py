@@ -202,6 +202,16 @@ def test_trees_round_trip_and_sync():
         cloud.clear()
 
 
+def test_times_at_and_before_the_epoch():
+    for cloud in CLOUDS:
+        root = fresh("epoch", {"epoch": b"0", "before": b"1", "now": b"2"})
+        os.utime(root + "/epoch", (0, 0))
+        os.utime(root + "/before", (-86400.5, -86400.5))
+        same(counts("sync", root, cloud.place + "t/"), copied(3))
+        same(counts("sync", root, cloud.place + "t/"), copied(0, 3))
+        cloud.clear()
+
+
 def test_nothing_there_is_an_error_and_removes_nothing():
     for cloud in CLOUDS:
         root = fresh("kept", FILES)

@@ -130,6 +130,15 @@ class Local(ObjectsTest):
         self.tree("in", {"f": b"123456"})
         self.assertEqual(self.counts("sync", "in", "out", "--compare", "size")["copied"], 1)
 
+    def test_times_at_and_before_the_epoch(self):
+        self.tree("in", {"epoch": b"0", "before": b"1", "long-before": b"2"})
+        for name, time_ in (("epoch", 0), ("before", -1_500_000_000), ("long-before", -10**18)):
+            os.utime(self.path("in", name), ns=(time_, time_))
+        self.assertEqual(self.counts("sync", "in", "out")["copied"], 3)
+        self.assertEqual(self.counts("sync", "in", "out")["unchanged"], 3)
+        for name in self.files("in"):
+            self.assertLessEqual(abs(os.stat(self.path("in", name)).st_mtime_ns - os.stat(self.path("out", name)).st_mtime_ns), 1000, name)
+
     def test_dry_run_changes_nothing(self):
         self.tree("in", FILES)
         self.tree("out", {"a.txt": b"other", "extra": b"x"})
