@@ -83,7 +83,7 @@ class Bench:
     # ---- S3 ----
 
     def s3(self):
-        told = self.fleet.start("versitygw")
+        told = self.fleet.start("versitygw-kept")
         url = told["DOWEL_TEST_VERSITYGW_URL"]
         keys = {"AWS_ACCESS_KEY_ID": told["DOWEL_TEST_VERSITYGW_ACCESS_KEY_ID"],
                 "AWS_SECRET_ACCESS_KEY": told["DOWEL_TEST_VERSITYGW_SECRET_ACCESS_KEY"], "AWS_REGION": "us-east-1",

@@ -2,17 +2,15 @@
 #include "gang.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
-typedef struct member {
-    dowel view;
-    pthread_t thread;
-    bool started;
-} member;
+#define OBSERVED 1.0 /* seconds, before it is decided whether more threads help */
+#define HELPS 1.1    /* times the rate */
 
 static int64_t sum(const dowel_gang *gang) {
     int64_t all = gang->finished;
-    for (int i = 0; i < gang->parts->width; i++) all += gang->current[i];
+    for (int i = 0; i < gang->width; i++) all += gang->current[i];
     return all;
 }
 
@@ -24,12 +22,49 @@ void dowel_gang_progress(dowel_gang *gang, int slot, int64_t done) {
     pthread_mutex_unlock(&gang->lock);
 }
 
+static void *run_member(void *context);
+
+/* Where no thread can be had, the others do its share. */
+static void start_member(dowel_gang *gang) {
+    dowel_member *m = &gang->members[gang->width];
+    m->view = *gang->d;
+    m->view.gang = gang;
+    m->view.slot = gang->width++;
+    m->started = m->view.slot > 0 && !pthread_create(&m->thread, NULL, run_member, m);
+}
+
+/* Signals are for the threads that the program made. */
+static void start_members(dowel_gang *gang, int width) {
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    while (gang->width < width) start_member(gang);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+/* More threads, as long as the last ones made it faster. */
+static void grow(dowel_gang *gang) {
+    double now = dowel_clock(), past = now - gang->since;
+    if (gang->width >= gang->most || past < OBSERVED) return;
+    int64_t bytes = sum(gang), left = gang->count - gang->next;
+    double rate = (double)(bytes - gang->before) / past;
+    int width = gang->width + (gang->width + 1) / 2;
+    if (rate < gang->best * HELPS) gang->most = gang->width;
+    gang->best = rate;
+    gang->before = bytes;
+    gang->since = now;
+    if (width > gang->most) width = gang->most;
+    if (gang->count >= 0 && width > gang->width + left) width = (int)(gang->width + left);
+    start_members(gang, width);
+}
+
 /* The next part's index, or -1. */
 static int64_t take(dowel_gang *gang, int slot) {
     pthread_mutex_lock(&gang->lock);
     gang->finished += gang->current[slot];
     gang->current[slot] = 0;
     int64_t index = gang->rc || gang->next == gang->count ? -1 : gang->next++;
+    if (index >= 0) grow(gang);
     pthread_mutex_unlock(&gang->lock);
     return index;
 }
@@ -50,7 +85,7 @@ static void no_more(dowel_gang *gang) {
     pthread_mutex_unlock(&gang->lock);
 }
 
-static void work(member *m) {
+static void work(dowel_member *m) {
     dowel_gang *gang = m->view.gang;
     int64_t index;
     while ((index = take(gang, m->view.slot)) >= 0) {
@@ -70,30 +105,46 @@ static void *run_member(void *context) {
     return NULL;
 }
 
+/* Those that started others have ended before the others are looked for. */
+static dowel_member *next_member(dowel_gang *gang, int index) {
+    pthread_mutex_lock(&gang->lock);
+    dowel_member *m = index < gang->width ? &gang->members[index] : NULL;
+    pthread_mutex_unlock(&gang->lock);
+    return m;
+}
+
+static int within(int64_t width, int64_t count) {
+    if (count >= 0 && width > count) width = count;
+    return width > DOWEL_GANG_MOST ? DOWEL_GANG_MOST : width < 1 ? 1 : (int)width;
+}
+
+/* Whether the caller is one of several threads already: those are enough. */
+static bool is_among_others(const dowel *d) {
+    for (const dowel *at = d; at->gang; at = at->gang->d)
+        if (at->gang->parts->width > 1) return true;
+    return false;
+}
+
 int dowel_parts_run(dowel *d, const dowel_parts *parts, dowel_error *err) {
-    dowel_parts own = *parts;
-    if (own.width > DOWEL_GANG_MOST) own.width = DOWEL_GANG_MOST;
-    if (own.count >= 0 && own.width > own.count) own.width = (int)own.count;
-    if (own.width < 1) own.width = 1;
-    dowel_gang gang = {.d = d, .parts = &own, .count = own.count, .finished = own.done};
-    member members[DOWEL_GANG_MOST];
-    pthread_mutex_init(&gang.lock, NULL);
-    /* Signals are for the threads that the program made. */
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    for (int i = 0; i < own.width; i++) {
-        members[i] = (member){.view = *d};
-        members[i].view.gang = &gang;
-        members[i].view.slot = i;
-        /* Where no thread can be had, the others do its share. */
-        members[i].started = i > 0 && !pthread_create(&members[i].thread, NULL, run_member, &members[i]);
-    }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    work(&members[0]);
-    for (int i = 1; i < own.width; i++)
-        if (members[i].started) pthread_join(members[i].thread, NULL);
-    pthread_mutex_destroy(&gang.lock);
-    if (gang.rc && err) *err = gang.error;
-    return gang.rc;
+    dowel_gang *gang = calloc(1, sizeof *gang);
+    if (!gang) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    gang->d = d;
+    gang->parts = parts;
+    gang->count = parts->count;
+    gang->finished = gang->before = parts->done;
+    gang->since = dowel_clock();
+    gang->most = is_among_others(d) ? 0 : within(parts->most, parts->count);
+    pthread_mutex_init(&gang->lock, NULL);
+    pthread_mutex_lock(&gang->lock);
+    start_members(gang, within(parts->width, parts->count));
+    pthread_mutex_unlock(&gang->lock);
+    work(&gang->members[0]);
+    dowel_member *m;
+    for (int i = 1; (m = next_member(gang, i)); i++)
+        if (m->started) pthread_join(m->thread, NULL);
+    pthread_mutex_destroy(&gang->lock);
+    int rc = gang->rc;
+    if (rc && err) *err = gang->error;
+    free(gang);
+    return rc;
 }

@@ -213,8 +213,12 @@ static int send_parts(dowel *d, upload *u, dowel_uploaded *done, dowel_error *er
     u->checks = calloc((size_t)count, sizeof *u->checks);
     if (!u->sizes || !u->checks) return no_memory(err);
     for (int64_t i = 0; i < count; i++) u->sizes[i] = -1;
-    dowel_parts parts = {
-        .count = count, .width = plan->width, .total = u->size, .part = pieces ? put_piece : put_part, .context = u};
+    dowel_parts parts = {.count = count,
+                         .width = plan->width,
+                         .most = pieces ? 0 : plan->most,
+                         .total = u->size,
+                         .part = pieces ? put_piece : put_part,
+                         .context = u};
     if (pieces && (int64_t)u->most * parts.width > (plan->memory ? plan->memory : MEMORY))
         parts.width = (int)((plan->memory ? plan->memory : MEMORY) / (int64_t)u->most);
     int rc = plan->start(d, plan->context, u->size, u->part_size, err);

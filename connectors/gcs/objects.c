@@ -75,7 +75,7 @@ static int get(dowel *d, dowel_block *block, const char *name, const char *versi
     const dowel_gcs_download_args args = {.name = name,
                                           .generation = version,
                                           .part_size = parts && parts->size ? parts->size : 16 << 20,
-                                          .concurrency = parts && parts->concurrency ? parts->concurrency : 4};
+                                          .concurrency = parts ? parts->concurrency : 0};
     return rc ? rc : dowel_gcs_download_sink(&c, &args, sink, NULL, NULL, err);
 }
 

@@ -138,6 +138,7 @@ int dowel_s3_get_sink(dowel_s3_client *c, const dowel_s3_get_args *args, dowel_s
     const dowel_download plan = {.sink = sink,
                                  .part_size = args->part_size ? args->part_size : 16 << 20,
                                  .width = args->concurrency ? (int)args->concurrency : 4,
+                                 .most = args->concurrency ? 0 : 32,
                                  .request = request,
                                  .verify = verify,
                                  .check = choose,

@@ -106,7 +106,7 @@ static int copy(dowel *d, dowel_block *from, const char *name, const char *versi
                                          .to_key = to_name,
                                          .multipart_threshold = 5LL << 30,
                                          .part_size = 128 << 20,
-                                         .concurrency = 8};
+                                         .concurrency = 0};
         rc = dowel_s3_copy_object(&source, &target, &args, &etag, err);
         dowel_s3_client_close(&target);
     }

@@ -210,7 +210,8 @@ def start_lambda(fleet):
     return {"DOWEL_TEST_LAMBDA_URL": url}
 
 
-def start_versitygw(fleet, tls=False):
+def start_versitygw(fleet, tls=False, kept=False):
+    """`kept`: connections stay open between requests, as with the clouds; it answers a few requests in a thousand with 400 then."""
     port = free_port()
     name = "versitygw-tls" if tls else "versitygw"
     root, versions = (os.path.join(fleet.folder, name + kind) for kind in ("", "-versions"))
@@ -222,8 +223,8 @@ def start_versitygw(fleet, tls=False):
         subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1", "-addext",
                         "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate], check=True, capture_output=True)
         secure, told = ["--cert", certificate, "--key", key], {"DOWEL_TEST_VERSITYGW_CERTIFICATE": certificate}
-    process = fleet.spawn(name, [tool("bin", "versitygw"), "--keep-alive", "--port", f"127.0.0.1:{port}", *secure, "posix", "--versioning-dir", versions,
-                                 root],
+    process = fleet.spawn(name, [tool("bin", "versitygw"), *(["--keep-alive"] if kept else []), "--port", f"127.0.0.1:{port}", *secure, "posix",
+                                 "--versioning-dir", versions, root],
                           env={"ROOT_ACCESS_KEY": "versity", "ROOT_SECRET_KEY": "versity-secret"})
     url = f"http{'s' if tls else ''}://127.0.0.1:{port}"
     fleet.wait_until(process, listens(port))
@@ -300,6 +301,7 @@ STARTERS = {
     "bigquery": start_bigquery,
     "lambda": start_lambda,
     "versitygw": start_versitygw,
+    "versitygw-kept": lambda fleet: start_versitygw(fleet, kept=True),
     "versitygw-tls": lambda fleet: start_versitygw(fleet, tls=True),
     "rclone": start_rclone,
     "localstack": start_localstack,

@@ -168,6 +168,54 @@ static void every_part_once(void **state) {
     free(j);
 }
 
+/* ---- more at a time, where that is faster ---- */
+
+typedef struct growing {
+    atomic_int running, most;
+    int enough; /* found when so many ran at once */
+    bool helps; /* each thread brings as much as the others; else only one at a time gets on */
+    pthread_mutex_t turn;
+} growing;
+
+static int slow_one(dowel *d, void *context, int64_t index, dowel_error *err) {
+    growing *g = context;
+    int running = atomic_fetch_add(&g->running, 1) + 1, most = atomic_load(&g->most);
+    while (running > most && !atomic_compare_exchange_weak(&g->most, &most, running)) continue;
+    if (!g->helps) pthread_mutex_lock(&g->turn);
+    int rc = dowel_sleep(d, g->helps ? 0.02 : 0.01, err);
+    if (!g->helps) pthread_mutex_unlock(&g->turn);
+    dowel_progress(d, 1000, -1);
+    atomic_fetch_sub(&g->running, 1);
+    /* The limit is for a broken build, and for what does not grow. */
+    return rc ? rc : atomic_load(&g->most) >= g->enough || index >= (g->helps ? 100000 : 400);
+}
+
+static int grow_body(dowel *d, const void *args, json_t **result, dowel_error *err) {
+    (void)args, (void)result;
+    growing *g = dowel_task_context(d);
+    return dowel_parts_run(
+        d, &(dowel_parts){.count = -1, .width = 2, .most = 12, .total = -1, .part = slow_one, .context = g}, err);
+}
+
+static int grow_with(growing *g) {
+    dowel *d;
+    dowel_error err;
+    const dowel_task task = {.size = sizeof task, .name = "grow", .doc = "Grows.", .run = grow_body, .context = g};
+    assert_int_equal(dowel_open_with(&d, &(dowel_options){.size = sizeof(dowel_options), .no_history = true}, &err), 0);
+    assert_int_equal(dowel_register_task(d, &task, &err), 0);
+    assert_int_equal(dowel_call_json(d, "grow", NULL, NULL, NULL, &err), 0);
+    dowel_close(d);
+    return atomic_load(&g->most);
+}
+
+static void more_where_it_helps(void **state) {
+    (void)state;
+    growing helped = {.enough = 12, .helps = true}, idle = {.enough = 100, .turn = PTHREAD_MUTEX_INITIALIZER};
+    assert_int_equal(grow_with(&helped), 12);
+    /* All together get no more done than two: the first try, of one more, is the last; on a busy machine, one of the next. */
+    assert_in_range(grow_with(&idle), 2, 8);
+}
+
 /* ---- parts that are found while they are done ---- */
 
 typedef struct finding {
@@ -238,6 +286,7 @@ int main(void) {
         cmocka_unit_test(long_pieces),
         cmocka_unit_test(checks_of_parts),
         cmocka_unit_test(any_length),
+        cmocka_unit_test(more_where_it_helps),
         cmocka_unit_test(every_part_once),
         cmocka_unit_test(parts_without_a_count),
         cmocka_unit_test(a_failed_part_stops_the_others),

@@ -54,7 +54,7 @@ typedef struct dowel_objects_query {
 /* How a large object is cut up. Zeros: as the provider does by itself. */
 typedef struct dowel_object_parts {
     int64_t size;        /* bytes of a part */
-    int64_t concurrency; /* parts at a time */
+    int64_t concurrency; /* parts at a time; 0: as many as the protocol finds useful */
 } dowel_object_parts;
 
 typedef struct dowel_object_put_options {
