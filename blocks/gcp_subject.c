@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define LARGEST ((size_t)1 << 20)
@@ -17,7 +18,12 @@ static int no_memory(dowel_error *err) {
 }
 
 static int from_file(const char *path, char **text, dowel_error *err) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC), why = errno;
+    struct stat st = {.st_mode = 0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), why = errno;
+    if (fd >= 0 && (fstat(fd, &st) || !S_ISREG(st.st_mode))) {
+        close(fd);
+        return dowel_fail(err, DOWEL_E_CREDENTIALS, "the subject token %s is not a regular file", path);
+    }
     char *bytes = fd < 0 ? NULL : malloc(LARGEST + 1);
     size_t got = 0;
     ssize_t n = 0;

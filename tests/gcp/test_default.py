@@ -251,7 +251,9 @@ def test_bad_files():
         os.remove(path)
         ask("open")
         ask.fails("token", {"service_account_file": path}, "No such file")
-        ask.fails("token", {"service_account_file": TMP}, "not a regular file")
+        os.mkfifo(os.path.join(TMP, "pipe"))
+        for other in (TMP, os.path.join(TMP, "pipe"), "/dev/zero"):
+            ask.fails("token", {"service_account_file": other}, "not a regular file")
         if os.getuid():
             with open(path, "w") as file:
                 json.dump(key, file)

@@ -96,6 +96,10 @@ def test_external_account_sources_that_fail():
         open(empty, "w").close()
         with open(other, "w") as file:
             file.write("{\"token\": 3}")
+        pipe = os.path.join(TMP, "pipe")
+        os.mkfifo(pipe)
+        for path in (pipe, TMP, "/dev/null"):
+            fails({"file": path}, "not a regular file")
         fails({"file": "/nowhere/token"}, ["cannot read the subject token /nowhere/token", "credential_source.file"])
         fails({"file": empty}, "empty")
         fails({"file": other, "format": {"type": "json", "subject_token_field_name": "token"}}, "no text \"token\"")
