@@ -10,8 +10,10 @@ struct dowel_digest {
     dowel_digest_kind kind;
     uint64_t crc;
     EVP_MD_CTX *context;
-    int64_t part, left; /* part > 0: `outer` is of the checks of parts of this size; bytes until the next one */
-    struct dowel_digest *outer;
+    struct dowel_digest *outer; /* of the checks of parts; NULL: the check is of the whole */
+    int64_t *sizes;             /* of the parts */
+    size_t count, at;           /* of them; the one that bytes go to */
+    int64_t left;               /* bytes of it still to come */
 };
 
 dowel_digest *dowel_digest_new(dowel_digest_kind kind) {
@@ -26,14 +28,19 @@ dowel_digest *dowel_digest_new(dowel_digest_kind kind) {
     return digest;
 }
 
-dowel_digest *dowel_digest_of_parts(dowel_digest_kind kind, int64_t part_size) {
-    dowel_digest *digest = dowel_digest_new(kind);
+dowel_digest *dowel_digest_of_parts(dowel_digest_kind kind, const int64_t *sizes, size_t count) {
+    dowel_digest *digest = count ? dowel_digest_new(kind) : NULL;
     if (!digest) return NULL;
-    digest->part = digest->left = part_size;
     digest->outer = dowel_digest_new(kind);
-    if (digest->outer) return digest;
-    dowel_digest_free(digest);
-    return NULL;
+    digest->sizes = malloc(count * sizeof *sizes);
+    if (!digest->outer || !digest->sizes) {
+        dowel_digest_free(digest);
+        return NULL;
+    }
+    memcpy(digest->sizes, sizes, count * sizeof *sizes);
+    digest->count = count;
+    digest->left = sizes[0];
+    return digest;
 }
 
 static void start(dowel_digest *digest) {
@@ -43,8 +50,10 @@ static void start(dowel_digest *digest) {
 
 void dowel_digest_reset(dowel_digest *digest) {
     start(digest);
-    digest->left = digest->part;
-    if (digest->outer) start(digest->outer);
+    if (!digest->outer) return;
+    digest->at = 0;
+    digest->left = digest->sizes[0];
+    start(digest->outer);
 }
 
 static void update(dowel_digest *digest, const void *data, size_t size) {
@@ -67,7 +76,8 @@ static void end_part(dowel_digest *digest) {
     unsigned char check[DOWEL_DIGEST_MAX];
     update(digest->outer, check, end(digest, check));
     start(digest);
-    digest->left = digest->part;
+    /* What comes behind the last part is one more: the check will differ, as it should. */
+    digest->left = ++digest->at < digest->count ? digest->sizes[digest->at] : INT64_MAX;
 }
 
 void dowel_digest_update(dowel_digest *digest, const void *data, size_t size) {
@@ -88,7 +98,8 @@ void dowel_digest_update(dowel_digest *digest, const void *data, size_t size) {
 
 size_t dowel_digest_end(dowel_digest *digest, unsigned char out[DOWEL_DIGEST_MAX]) {
     if (!digest->outer) return end(digest, out);
-    if (digest->left < digest->part) end_part(digest);
+    bool begun = digest->left != (digest->at < digest->count ? digest->sizes[digest->at] : INT64_MAX);
+    if (begun) end_part(digest);
     return end(digest->outer, out);
 }
 
@@ -109,6 +120,7 @@ uint64_t dowel_digest_crc(const dowel_digest *digest) {
 void dowel_digest_free(dowel_digest *digest) {
     if (!digest) return;
     dowel_digest_free(digest->outer);
+    free(digest->sizes);
     EVP_MD_CTX_free(digest->context);
     free(digest);
 }

@@ -92,7 +92,8 @@ static int choose(dowel *d, const dowel_download *plan, const dowel_http_respons
     c->by = (dowel_download_check){.kind = plan->digest};
     int rc = plan->check ? plan->check(d, plan->context, first, &c->by, err) : 0;
     if (rc || c->by.none) return rc;
-    c->digest = c->by.part_size > 0 ? dowel_digest_of_parts(c->by.kind, c->by.part_size) : dowel_digest_new(c->by.kind);
+    c->digest =
+        c->by.parts ? dowel_digest_of_parts(c->by.kind, c->by.part_sizes, c->by.parts) : dowel_digest_new(c->by.kind);
     return c->digest ? 0 : no_memory(err);
 }
 
@@ -111,7 +112,7 @@ static int fetch_rest(dowel *d, const dowel_download *plan, const dowel_http_res
     rest all = {.plan = plan, .pinned = pinned, .start = start, .total = total, .kind = c->by.kind, .partial = partial};
     int64_t count = (total - start + plan->part_size - 1) / plan->part_size;
     int rc = dowel_sink_reserve(plan->sink, total, err);
-    bool joins = c->digest && !c->by.part_size && dowel_digest_joins(c->by.kind) && !partial->resumed;
+    bool joins = c->digest && !c->by.parts && dowel_digest_joins(c->by.kind) && !partial->resumed;
     if (!rc && (joins || !c->digest)) dowel_sink_direct(plan->sink);
     if (!rc && joins && !(all.checks = calloc((size_t)count, sizeof *all.checks))) rc = no_memory(err);
     const dowel_parts parts = {.count = count,
@@ -157,7 +158,7 @@ static int go_on(dowel *d, const dowel_download *plan, int64_t got, int64_t kept
     dowel_partial_begin(&partial, d, plan, done->response, got, done->size, kept, c->digest != NULL);
     if (kept && !partial.resumed) rc = dowel_sink_cut(plan->sink, got, err);
     /* Where it was not known before what to check by, what is there is read back. */
-    bool joins = !c->by.part_size && dowel_digest_joins(c->by.kind);
+    bool joins = !c->by.parts && dowel_digest_joins(c->by.kind);
     if (!rc && plan->check && !partial.resumed && (got == done->size || joins)) rc = read_back(plan, c, err);
     if (!rc && got < done->size)
         rc = fetch_rest(d, plan, done->response, got, done->size, c, &partial, done, err);

@@ -15,6 +15,7 @@ without query went by, from 1) and returns None, which passes it on, or a dictio
     replace       (old, new): in the request's body, as it goes by
     corrupt       true: one byte of the answer's body is changed
     says          {"Name": "value"} added to the answer
+    hides         text, or several in a tuple: headers of the answer whose names begin so are left out
     edit          a function of (status, headers, body) that gives what is answered in their place
 """
 import http.client
@@ -122,6 +123,8 @@ class Handler(BaseHTTPRequestHandler):
     def pass_back(self, request, step, answer):
         proxy = self.server.proxy
         headers = [(name, value.replace(proxy.upstream, proxy.url)) for name, value in answer.getheaders()]
+        if "hides" in step:
+            headers = [(name, value) for name, value in headers if not name.lower().startswith(step["hides"])]
         headers += step.get("says", {}).items()
         if step.get("lose"):
             answer.read()

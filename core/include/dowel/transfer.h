@@ -34,7 +34,9 @@ struct dowel_downloaded;
 typedef struct dowel_download_check {
     bool none;
     dowel_digest_kind kind;
-    int64_t part_size; /* the check of the checks of parts of this size; 0: of the whole */
+    /* The check of the checks of so many parts of these sizes (borrowed until the download ends); parts 0: of the whole. */
+    const int64_t *part_sizes;
+    size_t parts;
 } dowel_download_check;
 
 /* What a protocol fills in. */

@@ -146,7 +146,8 @@ typedef struct dowel_s3_abort_stale_args {
 static inline int dowel_s3_put(dowel *d, const dowel_s3_put_args *args, json_t **result, dowel_error *err) {
     return dowel_call(d, "s3.put", args, sizeof *args, NULL, result, err);
 }
-/* {bucket, key, size, etag, file}. The file appears whole, checked, or not at all. */
+/* {bucket, key, size, etag, content_type, checked_by, file}. The file appears whole, checked, or not at all. checked_by: CRC32, CRC32C, CRC64NVME,
+ * SHA256 (of the whole, or of those of parts), MD5, ETag (MD5 of the parts' MD5s); size where the service has nothing else. */
 static inline int dowel_s3_get(dowel *d, const dowel_s3_get_args *args, json_t **result, dowel_error *err) {
     return dowel_call(d, "s3.get", args, sizeof *args, NULL, result, err);
 }
