@@ -177,6 +177,7 @@ static int run_list(dowel *d, const void *data, json_t **result, dowel_error *er
         dowel_xml *root;
         dowel_http_query(r, "continuation-token", token);
         rc = dowel_s3_fetch_xml(&c, r, &root, err);
+        if (!rc) rc = dowel_s3_expect(&c, &root, "ListAllMyBucketsResult", err);
         if (rc) break;
         for (const dowel_xml *b = dowel_xml_child(dowel_xml_child(root, "Buckets"), "Bucket"); b;
              b = dowel_xml_next(b, "Bucket"))
@@ -262,6 +263,7 @@ static int run_abort_stale(dowel *d, const void *data, json_t **result, dowel_er
         dowel_http_query(r, "key-marker", key);
         dowel_http_query(r, "upload-id-marker", upload);
         rc = dowel_s3_fetch_xml(&c, r, &root, err);
+        if (!rc) rc = dowel_s3_expect(&c, &root, "ListMultipartUploadsResult", err);
         if (rc) break;
         rc = take_page(&c, args, root, uploads, &aborted, err);
         const char *truncated = dowel_xml_child_text(root, "IsTruncated"),
@@ -269,10 +271,18 @@ static int run_abort_stale(dowel *d, const void *data, json_t **result, dowel_er
                    *next_key = dowel_xml_child_text(root, "NextKeyMarker"),
                    *next_upload = dowel_xml_child_text(root, "NextUploadIdMarker");
         more = truncated && !strcmp(truncated, "true") && next_key && *next_key;
+        char *after = more ? dowel_s3_decoded(next_key, encoding && !strcmp(encoding, "url")) : NULL,
+             *after_upload = more && next_upload && *next_upload ? strdup(next_upload) : NULL;
+        /* A server that does not move on would be asked for ever. */
+        bool moved =
+            !key || !after || strcmp(key, after) || (after_upload && (!upload || strcmp(upload, after_upload)));
+        if (!rc && more && !moved)
+            rc = dowel_fail(err, DOWEL_E_PROTOCOL, "S3: bucket %s: there are more uploads, and no way to them",
+                            c.bucket->bucket);
         free(key);
         free(upload);
-        key = more ? dowel_s3_decoded(next_key, encoding && !strcmp(encoding, "url")) : NULL;
-        upload = more && next_upload && *next_upload ? strdup(next_upload) : NULL;
+        key = after;
+        upload = after_upload;
         dowel_xml_free(root);
         if (!rc && more) rc = dowel_check(d, err);
     }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define BODY_ATTEMPTS 4 /* where an answer of 200 says that the service failed */
+
 /* "Error responses" in the API reference, and the SDKs and Tools guide's "Retry behavior". */
 static const dowel_retry_rule retry[] = {{500, NULL, false},
                                          {502, NULL, false},
@@ -97,6 +99,12 @@ int dowel_s3_client_open_for(dowel *d, const dowel_s3_bucket *of, dowel_s3_clien
     if (!rc)
         rc = dowel_aws_service_url(d, c->bucket->credentials, "s3", c->region, c->bucket->endpoint, &endpoint, &own,
                                    err);
+    size_t length = strlen(of->bucket);
+    if (!rc && !own && length > 6 && !strcmp(of->bucket + length - 6, "--x-s3")) {
+        rc = dowel_fail(err, DOWEL_E_INVALID, "bucket %s: directory buckets (S3 Express One Zone) are not supported",
+                        of->bucket);
+        dowel_error_hint(err, "they need sessions of their own and list in no order; use a general purpose bucket");
+    }
     const char *bucket = c->bucket->bucket, *host = endpoint ? strstr(endpoint, "://") : NULL;
     c->path_style = c->bucket->addressing == DOWEL_S3_ADDRESSING_PATH ||
                     (c->bucket->addressing == DOWEL_S3_ADDRESSING_AUTO && (own || strchr(bucket, '.')));
@@ -161,21 +169,72 @@ int dowel_s3_fetch_xml(dowel_s3_client *c, dowel_http_request *request, dowel_xm
     return rc;
 }
 
+/* CompleteMultipartUpload and CopyObject may answer 200 and say in the body that they failed. */
+static int said_error(const dowel_xml *root, dowel_error *err) {
+    static const struct {
+        const char *reason;
+        int code;
+    } reasons[] = {{"InternalError", DOWEL_E_UNAVAILABLE},
+                   {"SlowDown", DOWEL_E_UNAVAILABLE},
+                   {"ServiceUnavailable", DOWEL_E_UNAVAILABLE},
+                   {"RequestTimeout", DOWEL_E_UNAVAILABLE},
+                   {"OperationAborted", DOWEL_E_UNAVAILABLE},
+                   {"AccessDenied", DOWEL_E_PERMISSION},
+                   {"NoSuchKey", DOWEL_E_NOT_FOUND},
+                   {"NoSuchUpload", DOWEL_E_NOT_FOUND},
+                   {"NoSuchBucket", DOWEL_E_NOT_FOUND},
+                   {"PreconditionFailed", DOWEL_E_CONFLICT},
+                   {"ConditionalRequestConflict", DOWEL_E_CONFLICT}};
+    const char *reason = dowel_xml_child_text(root, "Code"), *message = dowel_xml_child_text(root, "Message");
+    int code = DOWEL_E_REFUSED;
+    for (size_t i = 0; reason && i < sizeof reasons / sizeof reasons[0]; i++)
+        if (!strcmp(reason, reasons[i].reason)) code = reasons[i].code;
+    dowel_fail(err, code, "S3: %s: %s", reason ? reason : "error", message ? message : "");
+    snprintf(err->reason, sizeof err->reason, "%s", reason ? reason : "");
+    err->retryable = code == DOWEL_E_UNAVAILABLE;
+    return code;
+}
+
 int dowel_s3_send_xml(dowel_s3_client *c, dowel_http_request *request, dowel_xml **root, dowel_error *err) {
-    dowel_http_response *response;
-    int rc = dowel_http_send(c->d, request, &response, err);
-    if (rc) return rc;
-    dowel_bytes body = dowel_http_response_body(response);
-    rc = dowel_xml_parse(body.data, body.size, root, err);
-    /* CompleteMultipartUpload and CopyObject may answer 200 and say in the body that they failed. */
-    if (!rc && !strcmp(dowel_xml_name(*root), "Error")) {
-        const char *code = dowel_xml_child_text(*root, "Code"), *message = dowel_xml_child_text(*root, "Message");
-        rc = dowel_fail(err, DOWEL_E_UNAVAILABLE, "S3: %s: %s", code ? code : "error", message ? message : "");
-        if (err) err->retryable = true;
-        dowel_xml_free(*root);
-        *root = NULL;
+    dowel_error why;
+    int rc;
+    *root = NULL;
+    for (int attempt = 1;; attempt++) {
+        dowel_http_response *response;
+        rc = dowel_http_send(c->d, request, &response, &why);
+        if (rc) {
+            if (err) *err = why;
+            return rc;
+        }
+        /* Blanks come first, while the service is still at it. */
+        dowel_bytes body = dowel_http_response_body(response);
+        const char *text = body.data;
+        size_t size = body.size;
+        for (; size && strchr(" \t\r\n", *text); text++) size--;
+        rc = dowel_xml_parse(text, size, root, &why);
+        dowel_http_response_free(response);
+        if (!rc && !strcmp(dowel_xml_name(*root), "Error")) {
+            rc = said_error(*root, &why);
+            dowel_xml_free(*root);
+            *root = NULL;
+        }
+        if (rc != DOWEL_E_UNAVAILABLE || attempt == BODY_ATTEMPTS) break;
+        dowel_log(c->d, DOWEL_LOG_INFO, "%s; asked again", why.message);
+        rc = dowel_sleep(c->d, 0.2 * attempt * attempt, &why);
+        if (rc) break;
     }
-    if (rc) dowel_error_prefix(err, "bucket %s: ", c->bucket->bucket);
-    dowel_http_response_free(response);
+    if (!rc) return 0;
+    dowel_error_prefix(&why, "bucket %s: ", c->bucket->bucket);
+    if (err) *err = why;
+    return rc;
+}
+
+int dowel_s3_expect(const dowel_s3_client *c, dowel_xml **root, const char *name, dowel_error *err) {
+    if (!strcmp(dowel_xml_name(*root), name)) return 0;
+    int rc = dowel_fail(err, DOWEL_E_PROTOCOL, "S3: bucket %s: the answer is a <%.60s>, not a <%s>", c->bucket->bucket,
+                        dowel_xml_name(*root), name);
+    dowel_error_hint(err, "check the endpoint: something else than S3 may have answered");
+    dowel_xml_free(*root);
+    *root = NULL;
     return rc;
 }

@@ -33,6 +33,8 @@ char *dowel_s3_full_key(const dowel_s3_client *client, const char *key);
 json_t *dowel_s3_etag(const char *etag);
 /* Sends, reads the XML answer, frees the request. */
 int dowel_s3_fetch_xml(dowel_s3_client *client, dowel_http_request *request, dowel_xml **root, dowel_error *err);
+/* What an answer must be, by the name of its root; else the root is freed: a proxy's page of 200 is no success. */
+int dowel_s3_expect(const dowel_s3_client *client, dowel_xml **root, const char *name, dowel_error *err);
 /* Does not free the request. */
 int dowel_s3_send_xml(dowel_s3_client *client, dowel_http_request *request, dowel_xml **root, dowel_error *err);
 

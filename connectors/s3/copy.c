@@ -53,9 +53,13 @@ static int copy_at_once(copying *c, json_t **etag, dowel_error *err) {
     }
     rc = dowel_s3_fetch_xml(c->to, r, &root, err);
     if (rc) return rc;
-    *etag = dowel_s3_etag(dowel_xml_child_text(root, "ETag"));
+    const char *said = dowel_xml_child_text(root, "ETag");
+    if (!said)
+        rc = dowel_fail(err, DOWEL_E_PROTOCOL, "S3: %s: no ETag in the answer to a copy", args->to_key);
+    else if (!(*etag = dowel_s3_etag(said)))
+        rc = no_memory(err);
     dowel_xml_free(root);
-    return *etag ? 0 : no_memory(err);
+    return rc;
 }
 
 /* ---- in parts ---- */
@@ -126,8 +130,9 @@ static int copy_in_parts(copying *c, const dowel_http_response *head, json_t **e
     char quoted[DOWEL_S3_ETAG_SIZE];
     const char *plain = dowel_s3_unquoted(dowel_http_response_header(head, "ETag"), quoted);
     if (plain) snprintf(c->etag, sizeof c->etag, "\"%s\"", plain);
-    c->part_size = c->args->part_size;
-    while ((c->size + c->part_size - 1) / c->part_size > 10000) c->part_size *= 2;
+    const int64_t unit = 1 << 20, least = ((c->size + 9999) / 10000 + unit - 1) / unit * unit;
+    c->part_size = c->args->part_size > least ? c->args->part_size : least;
+    if (c->part_size > MOST_AT_ONCE) c->part_size = MOST_AT_ONCE;
     int rc = described(c, head, &args, &tags, err);
     c->upload = (dowel_s3_upload){.client = c->to, .args = &args};
     /* The parts are copied by the service: there is nothing of ours to check them by. */

@@ -22,7 +22,7 @@ char *dowel_s3_decoded(const char *text, bool encoded) {
     char *plain = strdup(text ? text : ""), *out = plain;
     if (!plain || !encoded) return plain;
     for (const char *p = plain; *p; p++) {
-        if (*p == '%' && hex(p[1]) >= 0 && hex(p[2]) >= 0) {
+        if (*p == '%' && hex(p[1]) >= 0 && hex(p[2]) >= 0 && strncmp(p, "%00", 3)) { /* which no C text can hold */
             *out++ = (char)(hex(p[1]) << 4 | hex(p[2]));
             p += 2;
         } else {
@@ -91,6 +91,11 @@ static int visit_object(listing *l, const dowel_xml *entry, dowel_error *err) {
     if (!key || !*key) return broken(l, "an object without a key", err);
     char *name = dowel_s3_decoded(key, l->encoded), etag[DOWEL_S3_ETAG_SIZE];
     if (!name) return no_memory(err);
+    /* Names are what is removed by: one from outside of what was asked for is none of ours. */
+    if (strncmp(name, l->prefix, strlen(l->prefix)) != 0) {
+        free(name);
+        return broken(l, "a key that does not begin as was asked for", err);
+    }
     /* Not every server knows this parameter, and one compares with names as they are encoded. */
     if (l->start_after && strcmp(name, l->start_after) <= 0) {
         free(name);
@@ -101,7 +106,7 @@ static int visit_object(listing *l, const dowel_xml *entry, dowel_error *err) {
     dowel_object object = {.name = strlen(name) >= l->folder ? name + l->folder : name,
                            .is_deleted = !strcmp(dowel_xml_name(entry), "DeleteMarker"),
                            .is_current = !latest || !strcmp(latest, "true"),
-                           .size = size ? strtoll(size, NULL, 10) : 0,
+                           .size = size && *size != '-' ? strtoll(size, NULL, 10) : 0,
                            .version = dowel_xml_child_text(entry, "VersionId"),
                            .etag = dowel_s3_unquoted(dowel_xml_child_text(entry, "ETag"), etag),
                            .storage_class = dowel_xml_child_text(entry, "StorageClass")};
@@ -164,9 +169,11 @@ static int go_on(listing *l, const dowel_xml *root, bool *more, dowel_error *err
     *more = truncated && !strcmp(truncated, "true");
     if (!*more) return 0;
     char *before = l->token;
+    bool other_version = false;
     if (l->query->versions) {
         const char *version = dowel_xml_child_text(root, "NextVersionIdMarker");
         l->token = dowel_s3_decoded(dowel_xml_child_text(root, "NextKeyMarker"), l->encoded);
+        other_version = version && (!l->version_marker || strcmp(version, l->version_marker));
         free(l->version_marker);
         l->version_marker = version && *version ? strdup(version) : NULL;
     } else {
@@ -174,7 +181,7 @@ static int go_on(listing *l, const dowel_xml *root, bool *more, dowel_error *err
         l->token = next ? strdup(next) : NULL;
     }
     /* A server that does not move on would be listed for ever. */
-    bool moved = l->token && *l->token && (!before || strcmp(before, l->token) || l->query->versions);
+    bool moved = l->token && *l->token && (!before || strcmp(before, l->token) || other_version);
     free(before);
     return moved ? 0 : broken(l, "there is more, and no way to it", err);
 }

@@ -7,8 +7,6 @@
 #include <string.h>
 #include <strings.h>
 
-#define COMPLETE_ATTEMPTS 4
-
 static int no_memory(dowel_error *err) {
     return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
 }
@@ -127,6 +125,8 @@ static int begin(dowel_s3_upload *u, bool plain, dowel_error *err) {
     dowel_http_request *r = dowel_s3_request(u->client, "POST", u->args->key);
     dowel_xml *root;
     dowel_http_query(r, "uploads", "");
+    /* One whose answer is lost has no parts and costs nothing; s3.abort_stale removes it. */
+    dowel_http_idempotent(r, true);
     if (checksum) {
         dowel_http_header(r, "x-amz-checksum-algorithm", checksum->algorithm);
         dowel_http_header(r, "x-amz-checksum-type", dowel_digest_joins(checksum->kind) ? "FULL_OBJECT" : "COMPOSITE");
@@ -177,8 +177,9 @@ int dowel_s3_start_parts(dowel *d, void *context, int64_t size, int64_t part_siz
     bool plain = dowel_s3_plain(u->client);
     rc = begin(u, plain, &why);
     if (rc && !plain && dowel_s3_refuses_checksums(&why)) {
-        dowel_s3_set_plain(u->client, &why);
+        dowel_error refused = why;
         rc = begin(u, true, &why);
+        if (!rc) dowel_s3_set_plain(u->client, &refused);
     }
     if (rc && err) *err = why;
     if (!rc) {
@@ -248,9 +249,12 @@ static int complete(dowel_s3_upload *u, const dowel_uploaded *done, const dowel_
     *in_doubt |= dowel_http_in_doubt(r);
     dowel_http_free(r);
     if (rc) return rc;
-    const char *said = checksum && check ? dowel_xml_child_text(root, checksum->element) : NULL;
-    u->etag = dowel_s3_etag(dowel_xml_child_text(root, "ETag"));
-    if (!u->etag) rc = no_memory(err);
+    const char *said = checksum && check ? dowel_xml_child_text(root, checksum->element) : NULL,
+               *etag = dowel_xml_child_text(root, "ETag");
+    if (!etag)
+        rc = dowel_fail(err, DOWEL_E_PROTOCOL, "S3: %s: no ETag in the answer to the end of the upload", u->args->key);
+    else if (!(u->etag = dowel_s3_etag(etag)))
+        rc = no_memory(err);
     if (!rc && said && *said && strcmp(said, check) && !strchr(said, '-')) {
         rc = dowel_fail(err, DOWEL_E_CORRUPT, "S3: %s: what was stored differs from what was sent (%s %s, sent %s)",
                         u->args->key, checksum->algorithm, said, check);
@@ -313,14 +317,8 @@ int dowel_s3_finish_parts(dowel *d, void *context, const dowel_uploaded *done, d
     char *check = checksum && done->check_size ? dowel_base64(done->check, done->check_size) : NULL;
     dowel_error why;
     bool in_doubt = false;
-    int rc = 0;
-    for (int attempt = 1;; attempt++) {
-        rc = complete(u, done, checksum, check, &in_doubt, &why);
-        /* The answer may begin well and then say that putting the parts together failed. */
-        if (rc != DOWEL_E_UNAVAILABLE || why.http_status || attempt == COMPLETE_ATTEMPTS) break;
-        rc = dowel_sleep(d, 0.2 * attempt * attempt, &why);
-        if (rc) break;
-    }
+    (void)d;
+    int rc = complete(u, done, checksum, check, &in_doubt, &why);
     if (rc == DOWEL_E_CONFLICT) {
         dowel_http_response *head;
         rc = dowel_s3_settle(u, done->size, in_doubt, &head, &why);

@@ -38,9 +38,8 @@ typedef struct protection {
     bool md5, trailing, sign;          /* sign: its SHA-256 is part of the signature */
 } protection;
 
-static protection protect(const dowel_s3_client *c, const dowel_s3_put_args *args) {
+static protection protect(const dowel_s3_client *c, const dowel_s3_put_args *args, bool plain) {
     int choice = args->checksum;
-    bool plain = dowel_s3_plain(c);
     protection p = {.checksum = plain ? NULL : dowel_s3_checksum_of(choice), .sign = !c->guarded && !c->anonymous};
     p.md5 = choice == DOWEL_S3_MD5 || (plain && choice != DOWEL_S3_NONE);
     /* Some servers would keep the framing as part of an encoding of the object's own. */
@@ -162,13 +161,19 @@ static dowel_http_request *request_for(dowel_s3_upload *u, const dowel_upload_pa
 
 static int send(dowel *d, dowel_s3_upload *u, dowel_upload_part *part, bool whole, dowel_http_response **response,
                 dowel_error *err) {
-    dowel_error why;
+    dowel_error why, refused;
+    bool fallen = false; /* back to Content-MD5 */
     for (int attempt = 1;; attempt++) {
-        protection p = protect(u->client, u->args);
+        protection p = protect(u->client, u->args, fallen || dowel_s3_plain(u->client));
         *response = NULL;
         int rc = send_once(d, u, request_for(u, part, whole, &why), part, whole, &p, response, &why);
         bool plain = rc && p.checksum && dowel_s3_refuses_checksums(&why);
-        if (plain) dowel_s3_set_plain(u->client, &why);
+        /* What was refused for another reason is refused again: then nothing is known about the server. */
+        if (!rc && fallen) dowel_s3_set_plain(u->client, &refused);
+        if (plain) {
+            fallen = true;
+            refused = why;
+        }
         if (rc && attempt == 1 && (plain || rc == DOWEL_E_CORRUPT)) {
             if (!plain) dowel_log(d, DOWEL_LOG_WARNING, "%s; sent again", why.message);
             rc = dowel_source_rewind(part->source, err);
@@ -215,7 +220,9 @@ int dowel_s3_put_source(dowel_s3_client *c, const dowel_s3_put_args *args, dowel
     int64_t part = args->part_size > MIN_PART ? args->part_size : MIN_PART;
     const dowel_upload plan = {.source = source,
                                .digest = checksum ? checksum->kind : DOWEL_CRC32,
-                               .one_request = args->multipart_threshold > 0 ? args->multipart_threshold : part,
+                               .one_request = args->multipart_threshold <= 0         ? part
+                                              : args->multipart_threshold < MAX_PART ? args->multipart_threshold
+                                                                                     : MAX_PART,
                                .part_size = part,
                                .most_part_size = MAX_PART,
                                .most_parts = MAX_PARTS,

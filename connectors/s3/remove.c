@@ -139,9 +139,10 @@ static int remove_batch(removal *r, const char *const *names, size_t count, dowe
         if (err) *err = why;
         return rc;
     }
-    read_errors(r, root);
+    rc = dowel_s3_expect(r->client, &root, "DeleteResult", err);
+    if (!rc) read_errors(r, root);
     dowel_xml_free(root);
-    return 0;
+    return rc;
 }
 
 int dowel_s3_remove(dowel_s3_client *c, const char *const *names, size_t count,

@@ -7,6 +7,7 @@ int dowel_s3_tags(dowel_s3_client *c, const char *key, const char *version, json
     dowel_http_query(r, "versionId", version);
     dowel_xml *root;
     int rc = dowel_s3_fetch_xml(c, r, &root, err);
+    if (!rc) rc = dowel_s3_expect(c, &root, "Tagging", err);
     if (rc) return rc;
     *tags = json_object();
     for (const dowel_xml *tag = dowel_xml_child(dowel_xml_child(root, "TagSet"), "Tag"); tag;
