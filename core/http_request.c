@@ -254,6 +254,18 @@ const char *dowel_http_url(dowel_http_request *r) {
     return r->url.data ? r->url.data : "";
 }
 
+void dowel_http_rebase(dowel_http_request *r, const char *from, const char *to) {
+    size_t length = strlen(from);
+    const char *rest = r->path.data && !strncmp(r->path.data, from, length) ? r->path.data + length : NULL;
+    if (!rest || (*rest && *rest != '/')) return;
+    dowel_text path = {0};
+    dowel_text_add(&path, to, strlen(to));
+    dowel_text_add(&path, rest, strlen(rest));
+    path.failed |= r->path.failed;
+    dowel_text_free(&r->path);
+    r->path = path;
+}
+
 const char *dowel_http_get_header(const dowel_http_request *r, const char *name) {
     return dowel_headers_get(&r->headers, name);
 }

@@ -76,9 +76,9 @@ static const dowel_http_service service = {.name = "S3",
                                            .max_attempts = 6,
                                            .backoff = 0.2,
                                            .backoff_limit = 20,
-                                           .authorize = dowel_aws_authorize,
-                                           .reauthorize = dowel_aws_reauthorize,
-                                           .attempts = dowel_aws_attempts,
+                                           .authorize = dowel_s3_authorize,
+                                           .reauthorize = dowel_s3_reauthorize,
+                                           .attempts = dowel_s3_attempts,
                                            .explain = explain};
 
 int dowel_s3_client_open(dowel *d, dowel_block *block, dowel_s3_client *c, dowel_error *err) {
@@ -89,38 +89,42 @@ int dowel_s3_client_open(dowel *d, dowel_block *block, dowel_s3_client *c, dowel
     return rc;
 }
 
+int dowel_s3_base(dowel *d, const dowel_s3_bucket *of, const char *region, char base[512], bool *path_style, bool *own,
+                  dowel_error *err) {
+    char *endpoint = NULL;
+    int n = 0, rc = dowel_aws_service_url(d, of->credentials, "s3", region, of->endpoint, &endpoint, own, err);
+    const char *bucket = of->bucket, *host = endpoint ? strstr(endpoint, "://") : NULL;
+    *path_style = of->addressing == 1 || (of->addressing == 0 && (*own || strchr(bucket, '.')));
+    if (host && !*path_style)
+        n = snprintf(base, 512, "%.*s://%s.%s", (int)(host - endpoint), endpoint, bucket, host + 3);
+    else if (endpoint)
+        n = snprintf(base, 512, "%s", endpoint);
+    free(endpoint);
+    if (!rc && (n < 0 || n >= 512))
+        rc = dowel_fail(err, DOWEL_E_INVALID, "bucket %s: the endpoint is too long", bucket);
+    return rc;
+}
+
 int dowel_s3_client_open_for(dowel *d, const dowel_s3_bucket *of, dowel_s3_client *c, dowel_error *err) {
     memset(c, 0, sizeof *c);
     c->d = d;
     c->bucket = of;
-    char *endpoint = NULL;
     bool own = false;
-    int n = 0, rc = dowel_aws_region(d, c->bucket->credentials, c->bucket->region, "us-east-1", &c->region, err);
-    if (!rc)
-        rc = dowel_aws_service_url(d, c->bucket->credentials, "s3", c->region, c->bucket->endpoint, &endpoint, &own,
-                                   err);
+    int rc = dowel_aws_region(d, of->credentials, of->region, "us-east-1", &c->region, err);
+    if (!rc) rc = dowel_s3_base(d, of, c->region, c->base, &c->path_style, &own, err);
     size_t length = strlen(of->bucket);
     if (!rc && !own && length > 6 && !strcmp(of->bucket + length - 6, "--x-s3")) {
         rc = dowel_fail(err, DOWEL_E_INVALID, "bucket %s: directory buckets (S3 Express One Zone) are not supported",
                         of->bucket);
         dowel_error_hint(err, "they need sessions of their own and list in no order; use a general purpose bucket");
     }
-    const char *bucket = c->bucket->bucket, *host = endpoint ? strstr(endpoint, "://") : NULL;
-    c->path_style = c->bucket->addressing == DOWEL_S3_ADDRESSING_PATH ||
-                    (c->bucket->addressing == DOWEL_S3_ADDRESSING_AUTO && (own || strchr(bucket, '.')));
-    if (host && !c->path_style)
-        n = snprintf(c->base, sizeof c->base, "%.*s://%s.%s", (int)(host - endpoint), endpoint, bucket, host + 3);
-    else if (endpoint)
-        n = snprintf(c->base, sizeof c->base, "%s", endpoint);
+    c->amazon = !own;
     c->tls = !strncmp(c->base, "https:", 6);
     c->guarded = c->tls || dowel_url_is_local(c->base);
     const dowel_aws_credentials *credentials =
-        c->bucket->credentials ? dowel_block_data_as(c->bucket->credentials, &dowel_aws_credentials_type) : NULL;
+        of->credentials ? dowel_block_data_as(of->credentials, &dowel_aws_credentials_type) : NULL;
     c->anonymous = credentials && credentials->anonymous;
-    c->signing = (dowel_aws_signing){c->bucket->credentials, c->region, "s3"};
-    free(endpoint);
-    if (!rc && (n < 0 || (size_t)n >= sizeof c->base))
-        rc = dowel_fail(err, DOWEL_E_INVALID, "bucket %s: the endpoint is too long", bucket);
+    c->signing = (dowel_aws_signing){of->credentials, c->region, "s3"};
     if (rc) dowel_s3_client_close(c);
     return rc;
 }
@@ -141,7 +145,7 @@ char *dowel_s3_full_key(const dowel_s3_client *c, const char *key) {
 }
 
 dowel_http_request *dowel_s3_request(dowel_s3_client *c, const char *method, const char *key) {
-    dowel_http_request *r = dowel_http_new(&service, &c->signing, method, c->base);
+    dowel_http_request *r = dowel_http_new(&service, c, method, c->base);
     if (r && c->path_style) dowel_http_path(r, c->bucket->bucket, NULL);
     if (r && key) {
         char *full = dowel_s3_full_key(c, key);

@@ -18,6 +18,7 @@ typedef struct dowel_s3_client {
     bool tls;
     bool guarded;   /* nobody on the way can change a body: TLS, or this machine */
     bool anonymous; /* nothing is signed */
+    bool amazon;    /* no other endpoint was asked for: its address has the region in it */
 } dowel_s3_client;
 
 int dowel_s3_client_open(dowel *d, dowel_block *block, dowel_s3_client *client, dowel_error *err);
@@ -37,6 +38,16 @@ int dowel_s3_fetch_xml(dowel_s3_client *client, dowel_http_request *request, dow
 int dowel_s3_expect(const dowel_s3_client *client, dowel_xml **root, const char *name, dowel_error *err);
 /* Does not free the request. */
 int dowel_s3_send_xml(dowel_s3_client *client, dowel_http_request *request, dowel_xml **root, dowel_error *err);
+
+/* Where requests for a bucket go when it is in a region. */
+int dowel_s3_base(dowel *d, const dowel_s3_bucket *bucket, const char *region, char base[512], bool *path_style,
+                  bool *own_endpoint, dowel_error *err);
+
+/* region.c: for the service; `client` is the request's. A bucket that is elsewhere is followed, once that is said. */
+int dowel_s3_authorize(dowel *d, dowel_http_request *request, void *client, bool again, dowel_error *err);
+bool dowel_s3_reauthorize(dowel *d, const dowel_http_request *request, const dowel_http_response *response,
+                          const dowel_error *err, void *client, bool *again);
+int dowel_s3_attempts(dowel *d, void *client);
 
 /* check.c */
 int dowel_s3_check(dowel *d, dowel_block *block, json_t *report, dowel_error *err);

@@ -163,6 +163,28 @@ def test_the_start_of_an_upload_is_repeated():
         AMAZON.abort_multipart_upload(Bucket=BUCKET, Key=upload["Key"], UploadId=upload["UploadId"])
 
 
+def test_buckets_of_another_region():
+    """Who is told where a bucket is signs for there, once for each command."""
+    block("west", BUCKET, "--region", "eu-west-1", url=PROXY.url, make=False)
+
+    def elsewhere(r):
+        if "/us-east-1/" in r.headers["authorization"]:
+            return None
+        if r.method == "HEAD":
+            return {"answer": (400, [("x-amz-bucket-region", "us-east-1")], b"")}
+        return xml("<Error><Code>AuthorizationHeaderMalformed</Code><Message>wrong</Message><Region>us-east-1</Region></Error>", 400)
+    for words in (["s3.put", "--key", "moved", "--file", FILE], ["s3.put", "--key", "moved", "--file", FILE, *PARTS], ["s3.head", "--key", "moved"],
+                  ["s3.get", "--key", "moved", "--file", os.path.join(TMP, "moved"), "--part-size", "1MiB"], ["s3.list"], ["s3.delete", "--key", "moved"]):
+        PROXY.reset(elsewhere)
+        call(words[0], "--bucket", "west", *words[1:])
+        assert len([r for r in PROXY.requests if r.status is not None and r.status >= 400]) == 1, PROXY.requests
+    # No region at all, and one that the bucket is not in either.
+    for name, said in (("evil.example/", 1), ("us-west-9", 2), ("", 1)):
+        PROXY.reset(lambda r: xml(f"<Error><Code>AuthorizationHeaderMalformed</Code><Message>wrong</Message><Region>{name}</Region></Error>", 400))
+        fails(1, "call", "s3.list", "--bucket", "west", saying=["AuthorizationHeaderMalformed", "region"])
+        assert len(PROXY.requests) == said, PROXY.requests
+
+
 def test_directory_buckets():
     dowel("block", "save", "s3-bucket/express", "--bucket", "fast--use1-az4--x-s3", "--credentials", "demo", "--region", "us-east-1")
     fails(2, "call", "s3.list", "--bucket", "express", saying=["directory buckets", "not supported"])

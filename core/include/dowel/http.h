@@ -110,6 +110,8 @@ DOWEL_API void dowel_http_free(dowel_http_request *request);
 DOWEL_API const char *dowel_http_method(const dowel_http_request *request);
 /* The whole URL as it goes on the wire, path and query encoded. Borrowed until the next change. */
 DOWEL_API const char *dowel_http_url(dowel_http_request *request);
+/* Goes to `to` in place of `from`, if that is the base that it was made with. */
+DOWEL_API void dowel_http_rebase(dowel_http_request *request, const char *from, const char *to);
 DOWEL_API const char *dowel_http_get_header(const dowel_http_request *request, const char *name);
 DOWEL_API const dowel_header *dowel_http_headers(const dowel_http_request *request); /* ended by {NULL, NULL} */
 /* The body as memory; {NULL, 0} when it is a source or there is none. */
