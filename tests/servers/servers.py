@@ -211,7 +211,7 @@ def start_lambda(fleet):
 
 
 def start_versitygw(fleet, tls=False, kept=False):
-    """`kept`: connections stay open between requests, as with the clouds; it answers a few requests in a thousand with 400 then."""
+    """`kept`: connections stay open between requests, as with the clouds; it answers a request with 400 now and then."""
     port = free_port()
     name = "versitygw-tls" if tls else "versitygw"
     root, versions = (os.path.join(fleet.folder, name + kind) for kind in ("", "-versions"))
