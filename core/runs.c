@@ -12,10 +12,13 @@ int dowel_find_run_id(dowel_db *db, const char *part, char id[DOWEL_RUN_ID_SIZE]
     char pattern[DOWEL_RUN_ID_SIZE + 4];
     if (strlen(part) >= DOWEL_RUN_ID_SIZE || strspn(part, "0123456789abcdefABCDEF-") != strlen(part))
         return dowel_fail(err, DOWEL_E_INVALID, "\"%.60s\" is no run id", part);
-    snprintf(pattern, sizeof pattern, "%%%s%%", part);
+    bool whole = strlen(part) == DOWEL_RUN_ID_SIZE - 1; /* which the index finds */
+    snprintf(pattern, sizeof pattern, whole ? "%s" : "%%%s%%", part);
     for (char *p = pattern; *p; p++) *p = (char)tolower((unsigned char)*p);
     dowel_rows *rows;
-    int rc = dowel_db_query(db, "SELECT id FROM runs WHERE id LIKE $1 ORDER BY created DESC LIMIT 2",
+    int rc = dowel_db_query(db,
+                            whole ? "SELECT id FROM runs WHERE id = $1"
+                                  : "SELECT id FROM runs WHERE id LIKE $1 ORDER BY created DESC LIMIT 2",
                             DOWEL_VALUES(DOWEL_TEXT(pattern)), &rows, err);
     if (rc) return rc;
     rc = dowel_rows_next(rows, err);
