@@ -74,7 +74,7 @@ enum { PACES = 16 };
 
 typedef struct paces {
     pthread_mutex_t lock;
-    const dowel_http_service *services[PACES];
+    char names[PACES][64];
     dowel_pace pace[PACES];
 } paces;
 
@@ -96,8 +96,8 @@ static dowel_pace *lock_pace(paces *all, const dowel_http_service *service) {
     if (!all) return NULL;
     pthread_mutex_lock(&all->lock);
     for (int i = 0; i < PACES; i++) {
-        if (!all->services[i]) all->services[i] = service;
-        if (all->services[i] == service) return &all->pace[i];
+        if (!*all->names[i]) snprintf(all->names[i], sizeof all->names[i], "%s", service->name);
+        if (!strncmp(all->names[i], service->name, sizeof all->names[i] - 1)) return &all->pace[i];
     }
     pthread_mutex_unlock(&all->lock);
     return NULL;
