@@ -75,7 +75,7 @@ typedef struct upload {
     char *buffer[64];
     int buffers;
     char *first; /* what was read to see whether one request will do */
-    size_t first_size;
+    size_t first_size, first_room;
 } upload;
 
 static void note(upload *u, const dowel_upload_part *part) {
@@ -133,7 +133,7 @@ static int take(dowel *d, upload *u, dowel_upload_part *part, char **buffer, dow
             u->first = NULL;
         } else {
             got = 0;
-            *buffer = u->buffers ? u->buffer[--u->buffers] : malloc(u->most);
+            *buffer = u->buffers ? u->buffer[--u->buffers] : dowel_buffer_new(u->most);
         }
         size_t more = 0;
         rc = *buffer ? dowel_check(d, err) : no_memory(err);
@@ -147,7 +147,7 @@ static int take(dowel *d, upload *u, dowel_upload_part *part, char **buffer, dow
         if (!rc && got < size && u->size >= 0 && u->read < u->size)
             rc = dowel_fail(err, DOWEL_E_IO, "the source ended %" PRId64 " bytes early", u->size - u->read);
         if (rc || (!got && part->index)) { /* it ended with the part before */
-            free(*buffer);
+            dowel_buffer_free(*buffer, u->most);
             *buffer = NULL;
         }
         pthread_cond_broadcast(&u->turn);
@@ -174,7 +174,7 @@ static int put_piece(dowel *d, void *context, int64_t index, dowel_error *err) {
     }
     pthread_cond_broadcast(&u->turn);
     pthread_mutex_unlock(&u->lock);
-    free(buffer);
+    dowel_buffer_free(buffer, u->most);
     return rc;
 }
 
@@ -277,7 +277,8 @@ int dowel_upload_run(dowel *d, const dowel_upload *plan, dowel_uploaded *done, d
     if (whole || (u.size < 0 && plan->one_request >= 0)) {
         size_t room = whole ? (size_t)u.size + 1 : u.most;
         size_t wanted = whole ? (size_t)u.size : piece_size(&u, 0);
-        if (!(u.first = malloc(room))) return no_memory(err);
+        u.first_room = room;
+        if (!(u.first = dowel_buffer_new(room))) return no_memory(err);
         rc = dowel_source_fill(plan->source, u.first, wanted, &u.first_size, err);
         if (!rc && (whole || u.first_size < wanted)) {
             dowel_source *from = dowel_source_memory(u.first, u.first_size);
@@ -290,7 +291,7 @@ int dowel_upload_run(dowel *d, const dowel_upload *plan, dowel_uploaded *done, d
             whole = true;
         }
         if (rc || whole) {
-            free(u.first);
+            dowel_buffer_free(u.first, u.first_room);
             return rc;
         }
     }
@@ -299,8 +300,8 @@ int dowel_upload_run(dowel *d, const dowel_upload *plan, dowel_uploaded *done, d
     rc = send_parts(d, &u, done, err);
     pthread_cond_destroy(&u.turn);
     pthread_mutex_destroy(&u.lock);
-    while (u.buffers) free(u.buffer[--u.buffers]);
-    free(u.first);
+    while (u.buffers) dowel_buffer_free(u.buffer[--u.buffers], u.most);
+    dowel_buffer_free(u.first, u.first_room);
     free(u.sizes);
     free(u.checks);
     return rc;

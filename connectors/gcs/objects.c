@@ -111,7 +111,8 @@ static int put(dowel *d, dowel_block *block, const char *name, dowel_source *sou
                                         .metadata = metadata[0].name ? metadata : NULL,
                                         .if_generation_match = options->if_absent ? "0" : NULL,
                                         .resumable_threshold = 8 << 20,
-                                        .chunk_size = 8 << 20,
+                                        .chunk_size =
+                                            options->memory && options->memory < 8 << 20 ? options->memory : 8 << 20,
                                         .part_size = options->parts.size ? options->parts.size : 64 << 20,
                                         .concurrency = options->parts.concurrency};
     rc = dowel_gcs_upload_source(&c, &args, source, &resource, err);

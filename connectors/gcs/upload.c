@@ -168,7 +168,7 @@ static int upload_read_once(dowel_gcs_client *c, const dowel_gcs_upload_args *ar
     if (chunk < QUANTUM) chunk = QUANTUM;
     bool small = total >= 0 && total <= args->resumable_threshold;
     size_t room = (size_t)(small ? (total ? total : 1) : chunk), got = 0;
-    char *buffer = malloc(room);
+    char *buffer = dowel_buffer_new(room);
     int rc = buffer ? dowel_source_fill(source, buffer, room, &got, err) : dowel_gcs_no_memory(err);
     if (!rc && (small || (total < 0 && got < room))) {
         dowel_source *content = dowel_source_memory(buffer, got);
@@ -177,7 +177,7 @@ static int upload_read_once(dowel_gcs_client *c, const dowel_gcs_upload_args *ar
     } else if (!rc) {
         rc = dowel_gcs_upload_session(c, args, source, total, buffer, room, got, crc, resource, err);
     }
-    free(buffer);
+    dowel_buffer_free(buffer, room);
     return rc;
 }
 

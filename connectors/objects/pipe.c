@@ -6,8 +6,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-enum { ROOM = 1 << 20 };
+enum { ROOM = 1 << 20, SHARE = 10 << 20, ALL = 36 << 20 };
 
 typedef struct ring {
     dowel *d;
@@ -21,7 +22,8 @@ typedef struct ring {
     bool stopped; /* nobody reads any more */
     int rc;
     dowel_error error; /* of fetching */
-    char data[ROOM];
+    size_t room;       /* of `data` */
+    char data[];
 } ring;
 
 static int ring_write(void *context, const void *data, size_t size, dowel_error *err) {
@@ -34,12 +36,12 @@ static int ring_write(void *context, const void *data, size_t size, dowel_error 
         rc = dowel_fail(err, DOWEL_E_CONFLICT, "%s: more than the %lld bytes that were listed: it was replaced",
                         r->object->name, (long long)r->object->size);
     while (size && !rc) {
-        while (r->count == ROOM && !r->stopped) pthread_cond_wait(&r->changed, &r->lock);
+        while (r->count == r->room && !r->stopped) pthread_cond_wait(&r->changed, &r->lock);
         if (r->stopped) {
             rc = dowel_fail(err, DOWEL_E_CANCELLED, "storing it has failed");
             break;
         }
-        size_t at = (r->first + r->count) % ROOM, space = ROOM - r->count, straight = ROOM - at;
+        size_t at = (r->first + r->count) % r->room, space = r->room - r->count, straight = r->room - at;
         size_t n = size < space ? size : space;
         if (n > straight) n = straight;
         memcpy(r->data + at, from, n);
@@ -59,14 +61,14 @@ static int ring_read(void *context, void *buffer, size_t size, size_t *got, dowe
     while (r->count < 2 && !r->ended) pthread_cond_wait(&r->changed, &r->lock);
     size_t n = r->ended ? r->count : r->count - 1;
     if (n > size) n = size;
-    if (n > ROOM - r->first) n = ROOM - r->first;
+    if (n > r->room - r->first) n = r->room - r->first;
     if (r->ended && r->rc) {
         if (err) *err = r->error;
         rc = r->rc;
         n = 0;
     }
     memcpy(buffer, r->data + r->first, n);
-    r->first = (r->first + n) % ROOM;
+    r->first = (r->first + n) % r->room;
     r->count -= n;
     pthread_cond_broadcast(&r->changed);
     pthread_mutex_unlock(&r->lock);
@@ -95,15 +97,57 @@ static void *fetch(void *context) {
     return NULL;
 }
 
-int dowel_pipe_copy(dowel *d, const dowel_way *way, const dowel_object *object, const char *to_name,
-                    const dowel_object_put_options *options, dowel_error *err) {
-    ring *r = malloc(sizeof *r);
+/* ---- memory for all ---- */
+
+void dowel_gate_open(dowel_gate *gate) {
+    pthread_mutex_init(&gate->lock, NULL);
+    pthread_cond_init(&gate->changed, NULL);
+    gate->left = ALL;
+}
+
+void dowel_gate_close(dowel_gate *gate) {
+    pthread_cond_destroy(&gate->changed);
+    pthread_mutex_destroy(&gate->lock);
+}
+
+/* Waits for so many bytes; who was stopped meanwhile is woken by nobody. */
+static int enter(dowel *d, dowel_gate *gate, int64_t bytes, dowel_error *err) {
+    int rc = 0;
+    if (!gate) return 0;
+    pthread_mutex_lock(&gate->lock);
+    while (!rc && gate->left < bytes) {
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec++;
+        pthread_cond_timedwait(&gate->changed, &gate->lock, &until);
+        rc = dowel_check(d, err);
+    }
+    if (!rc) gate->left -= bytes;
+    pthread_mutex_unlock(&gate->lock);
+    return rc;
+}
+
+static void leave(dowel_gate *gate, int64_t bytes) {
+    if (!gate) return;
+    pthread_mutex_lock(&gate->lock);
+    gate->left += bytes;
+    pthread_cond_broadcast(&gate->changed);
+    pthread_mutex_unlock(&gate->lock);
+}
+
+/* ---- one object ---- */
+
+static int copy_through(dowel *d, const dowel_way *way, const dowel_object *object, const char *to_name,
+                        const dowel_object_put_options *options, size_t room, dowel_error *err) {
+    const size_t size = sizeof(ring) + room;
+    ring *r = dowel_buffer_new(size);
     dowel_source *source = r ? dowel_source_new(&source_ops, r, object->size) : NULL;
     if (!source) {
-        free(r);
+        dowel_buffer_free(r, size);
         return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     }
-    memset(r, 0, offsetof(ring, data));
+    memset(r, 0, sizeof *r);
+    r->room = room;
     r->d = d;
     r->way = way;
     r->object = object;
@@ -135,6 +179,22 @@ int dowel_pipe_copy(dowel *d, const dowel_way *way, const dowel_object *object, 
     dowel_source_close(source);
     pthread_cond_destroy(&r->changed);
     pthread_mutex_destroy(&r->lock);
-    free(r);
+    dowel_buffer_free(r, size);
+    return rc;
+}
+
+int dowel_pipe_copy(dowel *d, const dowel_way *way, const dowel_object *object, const char *to_name,
+                    const dowel_object_put_options *options, dowel_error *err) {
+    dowel_object_put_options own = *options;
+    int64_t share = way->parts.size > SHARE / 2 ? way->parts.size * 2 : SHARE;
+    if (share > ALL - ROOM) share = ALL - ROOM;
+    bool small = object->size >= 0 && object->size < ROOM;
+    size_t room = small ? (size_t)object->size + 2 : ROOM;
+    int64_t held = (object->size >= 0 && object->size < share ? object->size : share) + (int64_t)room;
+    if (way->gate) own.memory = share;
+    int rc = enter(d, way->gate, held, err);
+    if (rc) return rc;
+    rc = copy_through(d, way, object, to_name, &own, room, err);
+    leave(way->gate, held);
     return rc;
 }

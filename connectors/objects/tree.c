@@ -258,9 +258,13 @@ static int finish(dowel *d, merge *m, dowel_error *err) {
 }
 
 int dowel_tree_copy(dowel *d, const dowel_tree *tree, dowel_error *err) {
-    merge m = {.tree = tree};
+    dowel_gate gate;
+    dowel_tree own = *tree;
+    own.way.gate = &gate;
+    merge m = {.tree = &own};
     bool looks = tree->merge || tree->skip_existing;
     const dowel_place *to = tree->way.to;
+    dowel_gate_open(&gate);
     pthread_mutex_init(&m.lock, NULL);
     int rc = dowel_listing_start(d, tree->way.from, tree->include, tree->exclude, looks, false, &m.from, err);
     if (!rc && looks)
@@ -276,6 +280,7 @@ int dowel_tree_copy(dowel *d, const dowel_tree *tree, dowel_error *err) {
     dowel_spool_close(&m.extraneous);
     dowel_spool_close(&m.blocked);
     pthread_mutex_destroy(&m.lock);
+    dowel_gate_close(&gate);
     return rc;
 }
 

@@ -4,13 +4,27 @@
 
 #include "place.h"
 
+#include <pthread.h>
+
+/* What copies through memory may hold together, however many are on their way. */
+typedef struct dowel_gate {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    int64_t left;
+} dowel_gate;
+
 typedef struct dowel_way {
     const dowel_place *from, *to;
     const char *content_type, *cache_control, *storage_class;
     const dowel_pair *metadata;
     bool if_absent; /* CONFLICT where there is such an object already */
     dowel_object_parts parts;
+    dowel_gate *gate; /* NULL: one object alone */
 } dowel_way;
+
+/* pipe.c */
+void dowel_gate_open(dowel_gate *gate);
+void dowel_gate_close(dowel_gate *gate);
 
 /* `object` is what is known of the source: its whole name, size, time, version. *size: bytes that were copied. */
 int dowel_way_copy(dowel *d, const dowel_way *way, const dowel_object *object, const char *to_name, int64_t *size,

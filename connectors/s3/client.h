@@ -19,6 +19,7 @@ typedef struct dowel_s3_client {
     bool guarded;   /* nobody on the way can change a body: TLS, or this machine */
     bool anonymous; /* nothing is signed */
     bool amazon;    /* no other endpoint was asked for: its address has the region in it */
+    int64_t memory; /* for an upload of what cannot be read again; 0: as suits */
 } dowel_s3_client;
 
 int dowel_s3_client_open(dowel *d, dowel_block *block, dowel_s3_client *client, dowel_error *err);

@@ -65,13 +65,17 @@ static int put(dowel *d, dowel_block *block, const char *name, dowel_source *sou
                                     .metadata = o->metadata,
                                     .modified = o->modified,
                                     .if_absent = o->if_absent,
-                                    .part_size = o->parts.size,
+                                    .part_size = o->parts.size ? o->parts.size
+                                                 : o->memory   ? 5 << 20
+                                                               : 0,
+                                    .multipart_threshold = 8 << 20,
                                     .concurrency = o->parts.concurrency};
     dowel_s3_client c;
     dowel_s3_stored stored;
     int rc = dowel_s3_check_description(&args, err);
     if (!rc) rc = dowel_s3_client_open(d, block, &c, err);
     if (rc) return rc;
+    c.memory = o->memory;
     rc = dowel_s3_put_source(&c, &args, source, &stored, err);
     if (!rc && visit) {
         dowel_object object = {.name = name,

@@ -228,6 +228,7 @@ int dowel_s3_put_source(dowel_s3_client *c, const dowel_s3_put_args *args, dowel
                                .most_parts = MAX_PARTS,
                                .width = args->concurrency > 0 ? (int)args->concurrency : 8,
                                .most = args->concurrency > 0 ? 0 : 32,
+                               .memory = c->memory,
                                .put_whole = put_whole,
                                .start = dowel_s3_start_parts,
                                .put_part = put_part,

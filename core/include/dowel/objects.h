@@ -65,6 +65,7 @@ typedef struct dowel_object_put_options {
     int64_t modified;           /* the file's time, recorded so that a later listing or stat can tell it; 0: none */
     bool if_absent;             /* CONFLICT where there is such an object already */
     dowel_object_parts parts;
+    int64_t memory; /* bytes that may be held of a source that cannot be read again; 0: as suits */
 } dowel_object_put_options;
 
 typedef struct dowel_presign_options {

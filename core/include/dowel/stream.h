@@ -109,6 +109,12 @@ DOWEL_API int dowel_sink_digest(dowel_sink *sink, dowel_digest *digest, dowel_er
 DOWEL_API int dowel_sink_commit(dowel_sink *sink, dowel_error *err);
 DOWEL_API void dowel_sink_close(dowel_sink *sink);
 
+/* ---- buffers ---- */
+
+/* Memory for a part of a transfer; NULL: there is none. What is large goes back to the system when it is freed, with the size that it had. */
+DOWEL_API void *dowel_buffer_new(size_t size);
+DOWEL_API void dowel_buffer_free(void *memory, size_t size);
+
 /* ---- checksums ---- */
 
 typedef enum dowel_digest_kind {
