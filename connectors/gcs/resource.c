@@ -128,6 +128,16 @@ static const char *text_of(const json_t *resource, const char *member) {
     return text && *text ? text : NULL;
 }
 
+static void md5_of(const json_t *resource, dowel_object *object) {
+    void *bytes;
+    size_t size;
+    const char *text = text_of(resource, "md5Hash");
+    if (!text || dowel_base64_decode(text, &bytes, &size)) return;
+    object->has_md5 = size == sizeof object->md5;
+    if (object->has_md5) memcpy(object->md5, bytes, size);
+    free(bytes);
+}
+
 static void check_of(const json_t *resource, dowel_object *object) {
     void *bytes;
     size_t size;
@@ -160,6 +170,7 @@ void dowel_gcs_object(const dowel_gcs_client *c, const json_t *resource, dowel_o
                              .content_disposition = text_of(resource, "contentDisposition"),
                              .cache_control = text_of(resource, "cacheControl")};
     check_of(resource, object);
+    md5_of(resource, object);
 }
 
 int dowel_gcs_object_metadata(const json_t *resource, dowel_object *object, dowel_pair **metadata, dowel_error *err) {

@@ -152,7 +152,7 @@ char *dowel_s3_decoded(const char *text, bool encoded);
 const char *dowel_s3_unquoted(const char *etag, char text[DOWEL_S3_ETAG_SIZE]);
 /* Whether the ETag, which may be NULL, has the form of an MD5. */
 bool dowel_s3_read_md5(const char *etag, unsigned char md5[16]);
-/* Where the ETag has the form of an MD5 and no better check is known. */
+/* Where the ETag has the form of an MD5; also as the check, where no better one is known. */
 void dowel_s3_md5_of_etag(dowel_object *object);
 
 /* remove.c */

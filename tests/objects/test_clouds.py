@@ -302,6 +302,9 @@ def test_between_clouds():
         assert hashlib.sha256(got.pop("u/big")).digest() == hashlib.sha256(big).digest()
         assert got == {"u/" + name: content for name, content in FILES.items()}
         same(counts("sync", here.place + "t/", there.place + "u/", "--delete"), copied(0, len(FILES) + 1))
+        same(counts("sync", here.place + "t/", there.place + "u/", "--compare", "checksum", "--exclude", "big"), copied(0, len(FILES)))
+        there.put("u/z z", b"Space")
+        same(counts("sync", here.place + "t/", there.place + "u/", "--compare", "checksum", "--exclude", "big"), copied(1, len(FILES) - 1))
         there.put("u/extra", b"x")
         here.put("t/a.txt", b"changed here")
         same(counts("sync", here.place + "t/", there.place + "u/", "--delete"), copied(1, len(FILES), 1))

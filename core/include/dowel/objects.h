@@ -34,6 +34,8 @@ typedef struct dowel_object {
     dowel_digest_kind check_kind; /* a check of the whole content; check_size 0: none known */
     size_t check_size;
     unsigned char check[DOWEL_DIGEST_MAX];
+    bool has_md5; /* a second check, which many know of what is not large */
+    unsigned char md5[16];
     /* Something that is no object stands under this name: "a symbolic link", or a folder that could not be read. NULL for objects. */
     const char *odd;
     int odd_code; /* 0: left out by its nature; else the code of what went wrong there, and more names may be missing */
