@@ -51,16 +51,23 @@ def newest_run():
     return runs[0] if runs else {"id": None, "state": None}
 
 
-def whole_time(*words):
+def slowly(r):
+    """As if the service were far away, so that there is something to go on with."""
+    if r.method == "GET" and "range" in r.headers:
+        time.sleep(0.2)
+
+
+def whole_time(*words, rule=None):
+    PROXY.reset(rule)
     began = time.monotonic()
     dowel(*words)
     return time.monotonic() - began
 
 
-def killed(seconds, *words):
+def killed(seconds, *words, rule=None):
     """Kills a command somewhere between its start and after its end; its run, or None where it had not begun one."""
     before = newest_run()["id"]
-    PROXY.reset()
+    PROXY.reset(rule)
     process = start(*words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         process.wait(NOISE.uniform(0, 1.1 * seconds))
@@ -107,10 +114,10 @@ def test_uploads():
 
 
 def test_downloads():
-    seconds, seen = whole_time(*download("first")), {}
+    seconds, seen = whole_time(*download("first"), rule=slowly), {}
     os.unlink(TARGET)
     for number in range(KILLS):
-        run = killed(seconds, *download("first"))
+        run = killed(seconds, *download("first"), rule=slowly)
         finished = os.path.exists(TARGET)
         if finished:
             with open(TARGET, "rb") as f:
