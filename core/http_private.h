@@ -66,8 +66,6 @@ void dowel_http_log_response(dowel *d, dowel_http_request *request, const dowel_
                              double seconds);
 /* Adds the URL as logs may show it: parameters that let their holder act are masked; all of path and query, or of the query. */
 void dowel_http_mask_url(dowel_text *line, const char *url, bool secret_url, bool secret_query);
-/* Seconds since the epoch of a date as HTTP writes it; 0 when it is none. */
-int64_t dowel_http_parse_date(const char *text);
 bool dowel_http_secret_name(const char *header);
 dowel_transport *dowel_transport_of(dowel *d);
 

@@ -23,6 +23,7 @@ int64_t dowel_http_parse_date(const char *text) {
     struct tm tm = {.tm_mday = 0};
     char month[4] = "";
     int year = 0;
+    if (!text) return 0;
     /* As they are written now, and in the two older ways (RFC 9110, section 5.6.7). */
     if (sscanf(text, "%*3[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d", &tm.tm_mday, month, &year, &tm.tm_hour, &tm.tm_min,
                &tm.tm_sec) != 6 &&
@@ -42,8 +43,7 @@ int64_t dowel_http_parse_date(const char *text) {
 }
 
 int64_t dowel_http_response_time(const dowel_http_response *response) {
-    const char *date = dowel_headers_get(&response->headers, "Date");
-    return date ? dowel_http_parse_date(date) : 0;
+    return dowel_http_parse_date(dowel_headers_get(&response->headers, "Date"));
 }
 
 dowel_bytes dowel_http_response_body(const dowel_http_response *response) {

@@ -5,24 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
-
-/* "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110, 5.6.7). */
-static int64_t http_date(const char *text) {
-    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    char month[4] = "";
-    int day, year, hour, minute, second;
-    if (!text || sscanf(text, "%*3s, %d %3s %d %d:%d:%d", &day, month, &year, &hour, &minute, &second) != 6) return 0;
-    const char *found = strlen(month) == 3 ? strstr(months, month) : NULL;
-    if (!found) return 0;
-    struct tm tm = {.tm_mday = day,
-                    .tm_mon = (int)(found - months) / 3,
-                    .tm_year = year - 1900,
-                    .tm_hour = hour,
-                    .tm_min = minute,
-                    .tm_sec = second};
-    return (int64_t)timegm(&tm) * 1000000;
-}
 
 /* Seconds with a fraction, as copying programs record a file's time. */
 static int64_t recorded_time(const char *text) {
@@ -61,7 +43,8 @@ dowel_object dowel_s3_object_of(const char *name, const dowel_http_response *res
                            .content_disposition = dowel_http_response_header(response, "Content-Disposition"),
                            .cache_control = dowel_http_response_header(response, "Cache-Control")};
     object.own_time = object.modified != 0;
-    if (!object.modified) object.modified = http_date(dowel_http_response_header(response, "Last-Modified"));
+    if (!object.modified)
+        object.modified = 1000000 * dowel_http_parse_date(dowel_http_response_header(response, "Last-Modified"));
     const dowel_s3_checksum *checksum = dowel_s3_checksum_in_headers(response, &check);
     void *bytes;
     size_t got;

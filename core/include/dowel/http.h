@@ -131,6 +131,8 @@ DOWEL_API int dowel_http_status(const dowel_http_response *response);
 DOWEL_API const char *dowel_http_response_header(const dowel_http_response *response, const char *name);
 /* When the service says that it answered (Date), in seconds since the epoch; 0 when it does not. */
 DOWEL_API int64_t dowel_http_response_time(const dowel_http_response *response);
+/* Seconds since the epoch of a date as HTTP writes it ("Sun, 06 Nov 1994 08:49:37 GMT", and the two older ways); 0 when it is none, or NULL. */
+DOWEL_API int64_t dowel_http_parse_date(const char *text);
 /* The n-th header; {NULL, NULL} past the last. */
 DOWEL_API dowel_header dowel_http_response_header_at(const dowel_http_response *response, size_t n);
 /* The body in memory (empty when it went to a sink), always followed by a NUL that does not count. At most 64 MiB, which is more than any
