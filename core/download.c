@@ -54,6 +54,18 @@ static int64_t part_bytes(const rest *all, int64_t index, int64_t *offset) {
     return left < all->plan->part_size ? left : all->plan->part_size;
 }
 
+/* A server may not heed what pins a request: the answers themselves must be of one object. */
+static bool same_object(const dowel_download *plan, const dowel_http_response *pinned,
+                        const dowel_http_response *response) {
+    const char *name = plan->version_header ? plan->version_header : "ETag",
+               *first = dowel_http_response_header(pinned, name), *now = dowel_http_response_header(response, name);
+    if (first && now && strcmp(first, now) != 0) return false;
+    if (first && strncmp(first, "W/", 2) != 0) return true;
+    first = dowel_http_response_header(pinned, "Last-Modified");
+    now = dowel_http_response_header(response, "Last-Modified");
+    return !first || !now || !strcmp(first, now);
+}
+
 static int fetch_part(dowel *d, void *context, int64_t index, dowel_error *err) {
     rest *all = context;
     int64_t offset, size = part_bytes(all, index, &offset), first, last, total;
@@ -73,6 +85,8 @@ static int fetch_part(dowel *d, void *context, int64_t index, dowel_error *err) 
         rc = dowel_fail(err, DOWEL_E_PROTOCOL,
                         "bytes %" PRId64 " to %" PRId64 " were asked for, and something else came", offset,
                         offset + size - 1);
+    if (!rc && !same_object(all->plan, all->pinned, response))
+        rc = dowel_fail(err, DOWEL_E_CONFLICT, "the object changed while it was read");
     if (!rc && all->checks) all->checks[index] = dowel_digest_crc(digest);
     if (!rc) dowel_partial_note(all->partial, index);
     dowel_http_response_free(response);

@@ -2,14 +2,16 @@
 #include "get.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static dowel_http_request *request(void *context, const dowel_http_response *pinned) {
     const dowel_s3_object *o = context;
     dowel_http_request *r = dowel_s3_request(o->client, "GET", o->args->key);
     dowel_http_query(r, "versionId", o->args->version_id);
-    if (pinned)
-        dowel_http_header(r, "If-Match", dowel_http_response_header(pinned, "ETag"));
-    else if (*o->pinned)
+    const char *etag = pinned ? dowel_http_response_header(pinned, "ETag") : NULL;
+    if (etag && strncmp(etag, "W/", 2) != 0) /* a weak one matches nothing: then the answers are compared */
+        dowel_http_header(r, "If-Match", etag);
+    else if (!pinned && *o->pinned)
         dowel_http_header(r, "If-Match", o->pinned);
     if (!pinned && !dowel_s3_plain(o->client)) dowel_http_header(r, "x-amz-checksum-mode", "ENABLED");
     if (r && dowel_s3_customer_key(r, o->args->customer_key, false, NULL)) {
@@ -38,6 +40,8 @@ int dowel_s3_get_sink(dowel_s3_client *c, const dowel_s3_get_args *args, dowel_s
     free(name);
     free(o.part_sizes);
     if (rc) dowel_s3_hint_at_key(args->customer_key, err);
+    if (rc == DOWEL_E_CONFLICT && err && !err->http_status)
+        dowel_error_prefix(err, "S3: %s/%s: ", c->bucket->bucket, args->key);
     if (rc == DOWEL_E_CONFLICT)
         dowel_error_hint(err, "the object was replaced while it was read; get it again, or give a version_id");
     if (!rc && result) {

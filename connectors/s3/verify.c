@@ -117,7 +117,9 @@ int dowel_s3_choose_check(dowel *d, void *context, const dowel_http_response *fi
                *length = dowel_http_response_header(head, "Content-Length"),
                *before = first ? dowel_http_response_header(first, "ETag") : NULL;
     bool same = !first || (etag && before && !strcmp(etag, before));
-    if (!first) snprintf(o->pinned, sizeof o->pinned, "%s", etag && strlen(etag) < sizeof o->pinned ? etag : "");
+    if (!first)
+        snprintf(o->pinned, sizeof o->pinned, "%s",
+                 etag && strlen(etag) < sizeof o->pinned && strncmp(etag, "W/", 2) ? etag : "");
     total = length ? strtoll(length, NULL, 10) : 0;
     bool known =
         same && (by_checksum(o, head, total, check) || by_md5(o, head, check) || by_etag(o, head, total, check));

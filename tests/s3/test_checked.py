@@ -3,6 +3,7 @@ import json
 import os
 import random
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from target import AMAZON, URL, block, client  # noqa: E402
@@ -105,6 +106,27 @@ def test_what_cannot_be_checked():
         AMAZON.copy_object(Bucket=BUCKET, Key=f"many/{number}", CopySource={"Bucket": BUCKET, "Key": "unchecked"})
     done = run("cp", "-r", "s3-bucket/checked:many/", os.path.join(TMP, "many"))
     assert done.returncode == 0 and done.stderr.count(b"nothing to check it by") == 1, done
+
+
+def test_without_a_strong_etag():
+    """What stands between may weaken the ETag or drop it: then the time tells whether the object is still the same."""
+    AMAZON.put_object(Bucket=BUCKET, Key="weak", Body=DATA)
+    for step in ({"hides": "etag", "says": {"ETag": 'W/"weak"'}}, {"hides": "etag"}):
+        PROXY.reset(lambda r: step)
+        dowel(*get("weak", "--part-size", "3MiB"))
+        got_is_right()
+        AMAZON.put_object(Bucket=BUCKET, Key="replaced", Body=DATA)
+        seen = []
+
+        def replace(r):
+            if r.method == "GET" and not r.headers["range"].startswith("bytes=0-") and not seen:
+                seen.append(r)
+                time.sleep(1.1)  # the time has no fractions
+                AMAZON.put_object(Bucket=BUCKET, Key="replaced", Body=DATA[::-1])
+            return step
+        PROXY.reset(replace)
+        fails(7, *get("replaced", "--part-size", "3MiB", "--concurrency", "1"), saying="replaced while it was read")
+        assert os.listdir(FOLDER) == [], os.listdir(FOLDER)
 
 
 main(globals())
