@@ -176,6 +176,8 @@ int dowel_s3_copy_object(dowel_s3_client *from, dowel_s3_client *to, const dowel
         rc = dowel_s3_head_object(from, args->key, args->version_id, args->customer_key, 0, &head, &why);
         const char *length = rc ? NULL : dowel_http_response_header(head, "Content-Length");
         c.size = length ? strtoll(length, NULL, 10) : 0;
+        if (c.size < 0 || c.size > MOST_AT_ONCE * 10000)
+            rc = dowel_fail(&why, DOWEL_E_PROTOCOL, "no object has %lld bytes", (long long)c.size);
         if (!rc && c.size > args->multipart_threshold && c.size)
             rc = copy_in_parts(&c, head, etag, &why);
         else if (look && !rc)
