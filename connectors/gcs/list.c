@@ -31,7 +31,8 @@ static int broken(const dowel_gcs_client *c, const char *what, dowel_error *err)
                       what);
 }
 
-static int check_page(const dowel_gcs_client *c, const json_t *page, const char *token, dowel_error *err) {
+static int check_page(const dowel_gcs_client *c, const json_t *page, const char *prefix, const char *token,
+                      dowel_error *err) {
     const char *next = json_string_value(json_object_get(page, "nextPageToken"));
     json_t *item;
     size_t i;
@@ -39,6 +40,7 @@ static int check_page(const dowel_gcs_client *c, const json_t *page, const char 
     json_array_foreach(json_object_get(page, "items"), i, item) {
         const char *name = json_string_value(json_object_get(item, "name"));
         if (!name || !*name) return broken(c, "an object without a name", err);
+        if (strncmp(name, prefix, strlen(prefix)) != 0) return broken(c, "an object that was not asked for", err);
     }
     return next && token && !strcmp(next, token) ? broken(c, "there is more, and no way to it", err) : 0;
 }
@@ -82,7 +84,7 @@ int dowel_gcs_walk(dowel_gcs_client *c, const dowel_gcs_query *query, dowel_gcs_
         rc = dowel_http_fetch_json(
             c->d, page_request(c, query, (const char *const[]){prefix, start, end}, token, left < PAGE ? left : PAGE),
             &page, err);
-        if (!rc) rc = check_page(c, page, token, err);
+        if (!rc) rc = check_page(c, page, prefix, token, err);
         if (!rc) rc = visit_page(page, &left, visit, context, &cut, err);
         const char *next = json_string_value(json_object_get(page, "nextPageToken"));
         free(token);

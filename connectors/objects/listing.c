@@ -79,7 +79,12 @@ static int check_order(dowel_listing *l, const char *name, dowel_error *err) {
 static int visit(void *context, const dowel_object *object, dowel_error *err) {
     dowel_listing *l = context;
     size_t prefix = strlen(l->place->path);
-    if (strncmp(object->name, l->place->path, prefix) != 0) prefix = 0;
+    bool below = !strncmp(object->name, l->place->path, prefix);
+    /* What a server tells beside the question could be removed, where nobody asked for it. */
+    if (!below && !object->odd)
+        return dowel_fail(err, DOWEL_E_PROTOCOL, "%.60s lists %.200s, which is not below %.200s", l->place->shown,
+                          object->name, l->place->path);
+    if (!below) prefix = 0;
     int rc = l->ordered ? check_order(l, object->name, err) : 0;
     if (rc) return rc;
     pthread_mutex_lock(&l->lock);

@@ -131,6 +131,18 @@ def test_copying_and_listing_say_so():
             assert done.returncode not in (0, 2), (words, what, done.returncode, done.stderr)
 
 
+def test_nothing_beside_the_folder():
+    """A server that does not look at the prefix: what it tells of is not touched."""
+    fill()
+    for proxy, kind, pages in ((S3, "s3", [xml(["base/n0", "n1"])]), (GCS, "gcs", [page(["base/n0", "n1"])])):
+        dowel("block", "save", f"{kind}-bucket/folder", "--bucket", "bucket", "--folder", "base", "--credentials", "demo", "--endpoint", proxy.url)
+        for place in (f"{kind}-bucket/b:base/", f"{kind}-bucket/folder:"):
+            for words in (("sync", ROOT, place, "--delete"), ("sync", place, ROOT, "--delete"), ("rm", "-r", place)):
+                proxy.reset(answers(pages))
+                fails(1, *words, env=ONCE, saying="asked for")
+                assert not [r for r in removals(proxy) if "n1" in r.path or b"n1" in r.body] and set(os.listdir(ROOT)) == set(NAMES), words
+
+
 def test_out_of_order_is_copied():
     for proxy, place, pages in ((S3, "s3-bucket/b:", [xml(["n2", "n1"])]), (GCS, "gcs-bucket/b:", [page(["n2", "n1"])])):
         proxy.reset(answers(pages))
