@@ -334,7 +334,8 @@ static int perform(flight *f, bool *sent) {
     };
     double left = dowel_time_left(f->d);
     exchange.timeout = r->timeout;
-    if (left >= 0 && (exchange.timeout <= 0 || left < exchange.timeout)) exchange.timeout = left > 0.001 ? left : 0.001;
+    /* A moment later than the deadline, so that what ends then is known to have ended by it. */
+    if (left >= 0 && (exchange.timeout <= 0 || left < exchange.timeout)) exchange.timeout = left + 0.02;
     int rc = transport->perform(transport, f->d, &exchange, f->err);
     *sent = exchange.sent;
     f->response->status = exchange.status;

@@ -374,7 +374,7 @@ static void deadline_after_a_failure(void **state) {
     script(w, "stall",
            "[{\"status\": 503, \"headers\": {\"x-amz-request-id\": \"R\"}}, {\"body_size\": 1000, \"stall\": 10}]");
     assert_ok(dowel_register_task(w->d, &stalled_task, err));
-    dowel_call_options options = {.size = sizeof options, .policy = {.timeout = 3}};
+    dowel_call_options options = {.size = sizeof options, .policy = {.timeout = 1.5}};
     dowel_error err = {0};
     assert_int_equal(dowel_call_json(w->d, "stalled", NULL, &options, NULL, &err), DOWEL_E_UNAVAILABLE);
     assert_int_equal(err.http_status, 503);
