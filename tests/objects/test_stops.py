@@ -15,7 +15,7 @@ from target import AMAZON, KEY_ID, PREFIX, URL as S3_URL  # noqa: E402
 
 GCS_URL = os.environ["DOWEL_TEST_GCS_URL"]
 GOOGLE = storage.Client(project="demo", credentials=AnonymousCredentials(), client_options={"api_endpoint": GCS_URL})
-FILES = 90
+FILES = 60
 ROOT = os.path.join(TMP, "in")
 STORES = ("PUT", "POST")
 
