@@ -79,19 +79,23 @@ typedef struct listing {
     bool encoded;
 } listing;
 
-static int visit_prefix(listing *l, const dowel_xml *entry, dowel_error *err) {
-    char *name = dowel_s3_decoded(dowel_xml_child_text(entry, "Prefix"), l->encoded);
-    if (!name) return no_memory(err);
-    const dowel_object object = {.name = strlen(name) >= l->folder ? name + l->folder : name, .is_prefix = true};
-    int rc = l->visit(l->context, &object, err);
-    free(name);
-    return rc;
-}
-
 /* A listing that is not whole must not pass for one: what is missing in it would be removed elsewhere. */
 static int broken(const listing *l, const char *what, dowel_error *err) {
     return dowel_fail(err, DOWEL_E_PROTOCOL, "S3: bucket %s: the listing breaks off: %s", l->client->bucket->bucket,
                       what);
+}
+
+static int visit_prefix(listing *l, const dowel_xml *entry, dowel_error *err) {
+    char *name = dowel_s3_decoded(dowel_xml_child_text(entry, "Prefix"), l->encoded);
+    if (!name) return no_memory(err);
+    if (strncmp(name, l->prefix, strlen(l->prefix)) != 0) {
+        free(name);
+        return broken(l, "a prefix that does not begin as was asked for", err);
+    }
+    const dowel_object object = {.name = strlen(name) >= l->folder ? name + l->folder : name, .is_prefix = true};
+    int rc = l->visit(l->context, &object, err);
+    free(name);
+    return rc;
 }
 
 static int visit_object(listing *l, const dowel_xml *entry, dowel_error *err) {

@@ -127,6 +127,8 @@ def test_keys_from_elsewhere():
         fails(1, "call", "s3.list", "--bucket", "hostile", "--prefix", "folder/", saying="does not begin")
         fails(1, "rm", "-r", "s3-bucket/hostile:folder/", saying="does not begin")
         assert not [r for r in PROXY.requests if r.method != "GET"], PROXY.requests
+    PROXY.reset(lambda r: xml("<ListBucketResult><CommonPrefixes><Prefix>other/</Prefix></CommonPrefixes></ListBucketResult>"))
+    fails(1, "call", "s3.list", "--bucket", "hostile", "--prefix", "folder/", "--delimiter", "/", saying="does not begin")
     PROXY.reset(lambda r: xml(page.format("folder/a%00b").replace("<Size>1<", "<Size>-1<")))
     got = call("s3.list", "--bucket", "hostile", "--prefix", "folder/")["objects"]
     assert [(o["key"], o["size"]) for o in got] == [("folder/a%00b", 0)], got
