@@ -234,7 +234,10 @@ if os.environ.get("DOWEL_TEST_POSTGRES_URL"):
         import glob
         name = "k" + os.path.basename(test.folder).replace("-", "").replace("_", "").lower()
         psql = sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1] + "/psql"
-        subprocess.run([psql, "-Xq", os.environ["DOWEL_TEST_POSTGRES_URL"], "-c", f"CREATE SCHEMA {name}"], check=True)
+        url = os.environ["DOWEL_TEST_POSTGRES_URL"]
+        password = url.split(":")[2].split("@")[0]
+        subprocess.run([psql, "-Xq", url.replace(f":{password}@", "@"), "-c", f"CREATE SCHEMA {name}"], check=True,
+                       env={**os.environ, "PGPASSWORD": password})
         return f"{os.environ['DOWEL_TEST_POSTGRES_URL']}?options=-csearch_path%3D{name}"
     Keys.url = schema
 

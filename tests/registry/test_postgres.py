@@ -19,8 +19,12 @@ PSQL = sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1] + "/psql"
 OLD = os.path.join(os.environ["DOWEL_SOURCE"], "tests", "registry", "first_version.sql")
 
 
+def with_psql(start, url, *options, **more):
+    return start([PSQL, "-Xq", *options, url.replace(f":{PASSWORD}@", "@")], text=True, env={**os.environ, "PGPASSWORD": PASSWORD}, **more)
+
+
 def psql(text, url=URL):
-    return subprocess.run([PSQL, "-XqAt", "-v", "ON_ERROR_STOP=1", url], input=text, check=True, capture_output=True, text=True).stdout
+    return with_psql(subprocess.run, url, "-At", "-v", "ON_ERROR_STOP=1", input=text, check=True, capture_output=True).stdout
 
 
 def database(name, how=""):
@@ -136,7 +140,7 @@ def test_from_the_first_version():
 def test_killed_writer_holds_nobody_up():
     env = database("killed")
     dowel("block", "list", env=env)
-    holder = subprocess.Popen([PSQL, "-Xq", env["DOWEL_DATABASE_URL"]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    holder = with_psql(subprocess.Popen, env["DOWEL_DATABASE_URL"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     holder.stdin.write("BEGIN; SELECT pg_advisory_xact_lock(110462993917292);\n\\echo held\n")
     holder.stdin.flush()
     while "held" not in holder.stdout.readline():
