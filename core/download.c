@@ -129,13 +129,8 @@ static int fetch_rest(dowel *d, const dowel_download *plan, const dowel_http_res
     bool joins = c->digest && !c->by.parts && dowel_digest_joins(c->by.kind) && !partial->resumed;
     if (!rc && (joins || !c->digest)) dowel_sink_direct(plan->sink);
     if (!rc && joins && !(all.checks = calloc((size_t)count, sizeof *all.checks))) rc = no_memory(err);
-    const dowel_parts parts = {.count = count,
-                               .width = plan->width,
-                               .most = plan->most,
-                               .total = total,
-                               .done = start,
-                               .part = fetch_part,
-                               .context = &all};
+    const dowel_parts parts = {
+        .count = count, .width = plan->width, .total = total, .done = start, .part = fetch_part, .context = &all};
     if (!rc) rc = dowel_parts_run(d, &parts, err);
     if (!rc && joins) {
         uint64_t check = dowel_digest_crc(c->digest);

@@ -6,7 +6,8 @@
 
 #include <dowel/transfer.h>
 
-enum { DOWEL_GANG_MOST = 64 };
+/* Of a width that is chosen here: how many to begin with, and at most. */
+enum { DOWEL_GANG_FEW = 8, DOWEL_GANG_MANY = 32, DOWEL_GANG_MOST = 64 };
 
 typedef struct dowel_member {
     dowel view;
@@ -18,6 +19,7 @@ typedef struct dowel_gang {
     dowel *d; /* whose progress it is */
     const dowel_parts *parts;
     pthread_mutex_t lock;
+    int begun_with;   /* so many members */
     int width, most;  /* members by now, and at most */
     int64_t count;    /* of parts; -1: not known yet */
     int64_t next;     /* the part to begin next */

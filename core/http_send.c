@@ -109,8 +109,7 @@ static paces *paces_of(dowel *d) {
 }
 
 /* Waits until a request to the service may start; false: the deadline would pass before. */
-static bool wait_turn(dowel *d, const dowel_http_service *service, int *rc, dowel_error *err) {
-    paces *all = paces_of(d);
+static bool wait_turn(dowel *d, paces *all, const dowel_http_service *service, int *rc, dowel_error *err) {
     bool in_line = false, stays = true;
     for (*rc = 0; stays && !*rc;) {
         dowel_pace *pace = lock_pace(all, service);
@@ -132,8 +131,7 @@ static bool is_too_many(int status, const char *reason) {
     return status == 429 || status == 503 || (status == 403 && strstr(reason, "ateLimitExceeded"));
 }
 
-static void tell_pace(dowel *d, const dowel_http_service *service, double started, bool too_many) {
-    paces *all = paces_of(d);
+static void tell_pace(dowel *d, paces *all, const dowel_http_service *service, double started, bool too_many) {
     dowel_pace *pace = lock_pace(all, service);
     if (!pace) return;
     bool before = pace->limited;
@@ -388,10 +386,11 @@ int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, 
     int most = 0, more = 0;
     bool again = false, refreshed = false;
     flight f = {.d = d, .request = r, .err = err};
+    paces *all = paces_of(d);
     for (int attempt = 1;; attempt++) {
         dowel_error stopped;
         int held = 0;
-        if (!wait_turn(d, r->service, &held, &stopped)) {
+        if (!wait_turn(d, all, r->service, &held, &stopped)) {
             if (attempt > 1) return before.code; /* it says more than "timeout" */
             return dowel_fail(err, DOWEL_E_TIMEOUT,
                               "%s: too many requests: the deadline comes before the turn of this one",
@@ -410,7 +409,7 @@ int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, 
         f.response = rc ? NULL : calloc(1, sizeof *f.response);
         if (!rc && !f.response) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
         if (rc) {
-            tell_pace(d, r->service, dowel_clock(), false);
+            tell_pace(d, all, r->service, dowel_clock(), false);
             end_continuation(&f);
             return explain_late(d, rc, &before, err);
         }
@@ -426,7 +425,7 @@ int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, 
 
         bool retry = false, anew = false, network = rc != 0;
         if (rc) {
-            tell_pace(d, r->service, started, false);
+            tell_pace(d, all, r->service, started, false);
             char place[256];
             dowel_http_place(r, place);
             bool broke = rc == DOWEL_E_NETWORK || (rc == DOWEL_E_TIMEOUT && dowel_time_left(d) != 0);
@@ -440,7 +439,7 @@ int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, 
         } else {
             dowel_http_log_response(d, r, f.response, ended - started);
             if (is_success(r, f.response->status)) {
-                tell_pace(d, r->service, started, false);
+                tell_pace(d, all, r->service, started, false);
                 if (attempt > 1)
                     spend(d, -BUDGET_RETRY);
                 else
@@ -453,7 +452,7 @@ int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, 
             }
             explain(r, f.response, err);
             rc = err->code;
-            tell_pace(d, r->service, started, is_too_many(err->http_status, err->reason));
+            tell_pace(d, all, r->service, started, is_too_many(err->http_status, err->reason));
             retry = table_retries(r, err);
             if (retry || (err->code == DOWEL_E_UNAVAILABLE)) err->retryable = true;
             if (f.response->status >= 500) r->in_doubt = true;

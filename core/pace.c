@@ -1,5 +1,5 @@
 /* The rate falls by three tenths when a service complains, rises soon to near where that was, waits there, and goes on upwards: CUBIC (RFC 9438), as
- * AWS's kits use it for rates. */
+ * of requests in the place of bytes. */
 #include "pace.h"
 
 #include <math.h>

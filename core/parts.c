@@ -118,11 +118,19 @@ static int within(int64_t width, int64_t count) {
     return width > DOWEL_GANG_MOST ? DOWEL_GANG_MOST : width < 1 ? 1 : (int)width;
 }
 
-/* Whether the caller is one of several threads already: those are enough. */
-static bool is_among_others(const dowel *d) {
-    for (const dowel *at = d; at->gang; at = at->gang->d)
-        if (at->gang->parts->width > 1) return true;
-    return false;
+/* How many threads do what the caller does. */
+static int others(const dowel *d) {
+    int all = 1;
+    for (const dowel *at = d; at->gang; at = at->gang->d) all *= at->gang->begun_with;
+    return all;
+}
+
+/* Where several such works go on at a time, each has its share of the threads and keeps to it. */
+static void choose_width(dowel_gang *gang) {
+    const dowel_parts *parts = gang->parts;
+    int all = others(gang->d), few = all * DOWEL_GANG_FEW > DOWEL_GANG_MOST ? DOWEL_GANG_MOST / all : DOWEL_GANG_FEW;
+    gang->begun_with = within(parts->width ? parts->width : few, parts->count);
+    gang->most = parts->width || all > 1 ? gang->begun_with : within(DOWEL_GANG_MANY, parts->count);
 }
 
 int dowel_parts_run(dowel *d, const dowel_parts *parts, dowel_error *err) {
@@ -133,10 +141,10 @@ int dowel_parts_run(dowel *d, const dowel_parts *parts, dowel_error *err) {
     gang->count = parts->count;
     gang->finished = gang->before = parts->done;
     gang->since = dowel_clock();
-    gang->most = is_among_others(d) ? 0 : within(parts->most, parts->count);
+    choose_width(gang);
     pthread_mutex_init(&gang->lock, NULL);
     pthread_mutex_lock(&gang->lock);
-    start_members(gang, within(parts->width, parts->count));
+    start_members(gang, gang->begun_with);
     pthread_mutex_unlock(&gang->lock);
     work(&gang->members[0]);
     dowel_member *m;

@@ -61,8 +61,8 @@ void dowel_history_state(dowel_run *run, const char *state);
 void dowel_history_end(dowel_run *run, const char *state, const dowel_error *err, const char *storage, const char *key);
 void dowel_history_log(dowel_run *run, const char *level, const char *line);
 
-/* Resuming (resume.c). Looks for the newest run of the task with the run's key. 0: run anew, and the record says so already. 1: *result is a completed run's, whose id the run has now.
- * 2: the run goes on with an earlier one, whose id it has now. */
+/* Resuming (resume.c). Looks for the newest run of the task with the run's key. 0: run anew, and the record says so already. 1: *result is a
+ * completed run's, whose id the run has now. 2: the run goes on with an earlier one, whose id it has now. */
 int dowel_resume_by_key(dowel_run *run, json_t **result, dowel_error *err);
 
 /* Persisted results (persist.c) */

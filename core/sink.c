@@ -249,8 +249,7 @@ static int part_write(void *context, const void *data, size_t size, dowel_error 
     const char *from = data;
     if ((int64_t)size > p->limit - p->taken)
         return dowel_fail(err, DOWEL_E_PROTOCOL, "%s: more bytes came than were asked for", p->whole->path);
-    if (!p->gathered && p->taken >= UNGATHERED && posix_memalign((void **)&p->gathered, UNGATHERED, GATHERED))
-        p->gathered = NULL;
+    if (!p->gathered && p->taken >= UNGATHERED) p->gathered = dowel_buffer_new(GATHERED);
     if (!p->gathered) {
         int rc = write_at(p->whole, from, size, p->offset + p->taken, err);
         p->taken += (int64_t)size;
@@ -290,7 +289,7 @@ static int part_commit(void *context, dowel_error *err) {
 
 static void part_close(void *context) {
     part *p = context;
-    free(p->gathered);
+    dowel_buffer_free(p->gathered, GATHERED);
     free(p);
 }
 

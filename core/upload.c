@@ -213,14 +213,10 @@ static int send_parts(dowel *d, upload *u, dowel_uploaded *done, dowel_error *er
     u->checks = calloc((size_t)count, sizeof *u->checks);
     if (!u->sizes || !u->checks) return no_memory(err);
     for (int64_t i = 0; i < count; i++) u->sizes[i] = -1;
-    dowel_parts parts = {.count = count,
-                         .width = plan->width,
-                         .most = pieces ? 0 : plan->most,
-                         .total = u->size,
-                         .part = pieces ? put_piece : put_part,
-                         .context = u};
-    if (pieces && (int64_t)u->most * parts.width > (plan->memory ? plan->memory : MEMORY))
-        parts.width = (int)((plan->memory ? plan->memory : MEMORY) / (int64_t)u->most);
+    dowel_parts parts = {
+        .count = count, .width = plan->width, .total = u->size, .part = pieces ? put_piece : put_part, .context = u};
+    int64_t room = (plan->memory ? plan->memory : MEMORY) / (int64_t)u->most;
+    if (pieces && (!parts.width || parts.width > room)) parts.width = room < 1 ? 1 : room < 8 ? (int)room : 8;
     int rc = plan->start(d, plan->context, u->size, u->part_size, err);
     if (rc) return rc;
     dowel_error why;

@@ -80,7 +80,7 @@ static const dowel_field download_fields[] = {
     {DOWEL_AT(dowel_gcs_download_args, part_size), .kind = DOWEL_SIZE, .fallback = "16MiB", .minimum = 1,
      .maximum = 1e15, .doc = "Larger objects come in several requests of this size."},
     {DOWEL_AT(dowel_gcs_download_args, concurrency), .kind = DOWEL_INT, .minimum = 1, .maximum = 64,
-     .doc = "Requests at a time; otherwise 4, and more as long as that is faster."},
+     .doc = "Requests at a time; without, a few, and more as long as that is faster."},
     {DOWEL_AT(dowel_gcs_download_args, decompress), .kind = DOWEL_BOOL,
      .doc = "Unpacks what is stored with Content-Encoding gzip; without, everything comes as it is stored."},
     DOWEL_GCS_CONDITION_FIELDS(dowel_gcs_download_args),

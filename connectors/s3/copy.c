@@ -141,8 +141,7 @@ static int copy_in_parts(copying *c, const dowel_http_response *head, json_t **e
     if (!rc) rc = dowel_s3_start_parts(c->to->d, &c->upload, -1, c->part_size, err);
     started = !rc;
     const dowel_parts parts = {.count = (c->size + c->part_size - 1) / c->part_size,
-                               .width = c->args->concurrency ? (int)c->args->concurrency : 8,
-                               .most = c->args->concurrency ? 0 : 32,
+                               .width = (int)c->args->concurrency,
                                .total = c->size,
                                .part = copy_part,
                                .context = c};

@@ -27,8 +27,7 @@ int dowel_s3_get_sink(dowel_s3_client *c, const dowel_s3_get_args *args, dowel_s
     char *name = dowel_s3_handle_name(c, "s3.download", args->key);
     const dowel_download plan = {.sink = sink,
                                  .part_size = args->part_size ? args->part_size : 16 << 20,
-                                 .width = args->concurrency ? (int)args->concurrency : 4,
-                                 .most = args->concurrency ? 0 : 32,
+                                 .width = (int)args->concurrency,
                                  .request = request,
                                  .verify = dowel_s3_verify,
                                  .check = dowel_s3_choose_check,

@@ -109,8 +109,7 @@ static int copy(dowel *d, dowel_block *from, const char *name, const char *versi
                                          .version_id = version,
                                          .to_key = to_name,
                                          .multipart_threshold = 5LL << 30,
-                                         .part_size = 128 << 20,
-                                         .concurrency = 0};
+                                         .part_size = 128 << 20};
         rc = dowel_s3_copy_object(&source, &target, &args, &etag, err);
         dowel_s3_client_close(&target);
     }

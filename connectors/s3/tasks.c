@@ -21,7 +21,7 @@ static const dowel_field put_fields[] = {
     {DOWEL_AT(dowel_s3_put_args, multipart_threshold), .kind = DOWEL_SIZE, .fallback = "8MiB",
      .doc = "Larger objects go up in parts."},
     {DOWEL_AT(dowel_s3_put_args, concurrency), .kind = DOWEL_INT, .minimum = 1, .maximum = 64,
-     .doc = "Parts at a time; otherwise 8, and more as long as that is faster."},
+     .doc = "Parts at a time; without, a few, and more as long as that is faster."},
     {DOWEL_AT(dowel_s3_put_args, checksum), .kind = DOWEL_ENUM, .values = dowel_s3_checksum_names,
      .doc = "What the service checks the bytes by."},
     {DOWEL_AT(dowel_s3_put_args, content_encoding), .kind = DOWEL_STRING, .doc = "Content encoding.",
@@ -94,7 +94,7 @@ static const dowel_field get_fields[] = {
     {DOWEL_AT(dowel_s3_get_args, part_size), .kind = DOWEL_SIZE, .fallback = "16MiB", .minimum = 1, .maximum = 1e15,
      .doc = "Larger objects come in several requests of this size."},
     {DOWEL_AT(dowel_s3_get_args, concurrency), .kind = DOWEL_INT, .minimum = 1, .maximum = 64,
-     .doc = "Requests at a time; otherwise 4, and more as long as that is faster."},
+     .doc = "Requests at a time; without, a few, and more as long as that is faster."},
     DOWEL_S3_CUSTOMER_KEY_FIELD(dowel_s3_get_args, customer_key, "Key that it was encrypted with: 32 bytes in base64."),
     {0}};
 
@@ -342,7 +342,7 @@ static const dowel_field copy_fields[] = {
     {DOWEL_AT(dowel_s3_copy_args, part_size), .kind = DOWEL_SIZE, .fallback = "128MiB", .minimum = 5242880,
      .maximum = 5368709120.0, .doc = "Size of parts."},
     {DOWEL_AT(dowel_s3_copy_args, concurrency), .kind = DOWEL_INT, .minimum = 1, .maximum = 64,
-     .doc = "Parts at a time; otherwise 8, and more as long as that is faster."},
+     .doc = "Parts at a time; without, a few, and more as long as that is faster."},
     DOWEL_S3_CUSTOMER_KEY_FIELD(dowel_s3_copy_args, customer_key,
                                 "Key that it was encrypted with: 32 bytes in base64."),
     DOWEL_S3_CUSTOMER_KEY_FIELD(dowel_s3_copy_args, to_customer_key,

@@ -195,7 +195,8 @@ static int grow_body(dowel *d, const void *args, json_t **result, dowel_error *e
     (void)args, (void)result;
     growing *g = dowel_task_context(d);
     return dowel_parts_run(
-        d, &(dowel_parts){.count = -1, .width = 2, .most = 12, .total = -1, .part = slow_one, .context = g}, err);
+        d, &(dowel_parts){.count = -1, /* of the library's own choosing */ .total = -1, .part = slow_one, .context = g},
+        err);
 }
 
 static int grow_with(growing *g) {
@@ -211,10 +212,10 @@ static int grow_with(growing *g) {
 
 static void more_where_it_helps(void **state) {
     (void)state;
-    growing helped = {.enough = 12, .helps = true}, idle = {.enough = 100, .turn = PTHREAD_MUTEX_INITIALIZER};
-    assert_int_equal(grow_with(&helped), 12);
-    /* All together get no more done than two: the first try, of one more, is the last; on a busy machine, one of the next. */
-    assert_in_range(grow_with(&idle), 2, 8);
+    growing helped = {.enough = 20, .helps = true}, idle = {.enough = 100, .turn = PTHREAD_MUTEX_INITIALIZER};
+    assert_in_range(grow_with(&helped), 20, 32);
+    /* All together get no more done than one: the first try, of half as many more, is the last; on a busy machine, the next. */
+    assert_in_range(grow_with(&idle), 2, 18);
 }
 
 /* ---- parts that are found while they are done ---- */

@@ -55,8 +55,9 @@ typedef struct dowel_objects_query {
 
 /* How a large object is cut up. Zeros: as the provider does by itself. */
 typedef struct dowel_object_parts {
-    int64_t size;        /* bytes of a part */
-    int64_t concurrency; /* parts at a time; 0: as many as the protocol finds useful */
+    int64_t size; /* bytes of a part */
+    int64_t
+        concurrency; /* parts at a time; 0: a few, and more as long as that is faster, where the protocol knows parts */
 } dowel_object_parts;
 
 typedef struct dowel_object_put_options {

@@ -10,8 +10,8 @@ extern "C" {
 
 typedef struct dowel_parts {
     int64_t count; /* of parts; -1: until `part` returns 1, which means that this one and those after it are none */
-    int width;     /* how many at a time; the calling thread is one of them */
-    int most;      /* larger than width: more at a time, as long as that makes it faster */
+    /* How many at a time; the calling thread is one of them. 0: a few to begin with, and more as long as that makes it faster. */
+    int width;
     int64_t total; /* bytes of the whole, for progress; -1: unknown */
     int64_t done;  /* bytes of the whole that were there before */
     /* Does part `index`. `d` is this thread's own view of the handle: what the part reports with dowel_progress counts as its share of the
@@ -44,7 +44,7 @@ typedef struct dowel_download {
     dowel_sink *sink;
     dowel_digest_kind digest; /* the check that the provider may offer for the whole */
     int64_t part_size;        /* bytes of one request */
-    int width, most;          /* requests at a time, as in dowel_parts */
+    int width;                /* requests at a time, as in dowel_parts */
     /* A new GET of the object. `pinned` NULL: the newest; else the first answer, and the request must fail when the object is no
      * longer the one of that answer. Called from several threads. */
     dowel_http_request *(*request)(void *context, const dowel_http_response *pinned);
@@ -102,8 +102,8 @@ typedef struct dowel_upload {
     int64_t part_size;      /* wanted; larger where the number of parts would not do */
     int64_t most_part_size; /* what the provider takes; 0: any */
     int64_t most_parts;
-    int width, most; /* parts at a time, as in dowel_parts; of a pipe `width` */
-    int64_t memory;  /* for what cannot be read again (pipes); 0: 24 MiB. Sources that have parts need none */
+    int width;      /* parts at a time, as in dowel_parts; of a pipe, as many as `memory` allows */
+    int64_t memory; /* for what cannot be read again (pipes); 0: 24 MiB. Sources that have parts need none */
     int (*put_whole)(dowel *d, void *context, dowel_upload_part *part, dowel_error *err);
     /* Begins an upload in parts, or goes on with one that an earlier attempt of this run began. `size` -1: not known. */
     int (*start)(dowel *d, void *context, int64_t size, int64_t part_size, dowel_error *err);

@@ -52,7 +52,7 @@ typedef struct dowel_gcs_download_args {
     const char *file; /* "-" is standard output */
     const char *generation;
     int64_t part_size;   /* bytes of one request; larger objects come in several */
-    int64_t concurrency; /* requests at a time; 0: 4, and more as long as that is faster */
+    int64_t concurrency; /* requests at a time; 0: a few, and more as long as that is faster */
     bool decompress;     /* what is stored with Content-Encoding: gzip; otherwise it comes as it is stored */
     const char *if_generation_match, *if_generation_not_match, *if_metageneration_match, *if_metageneration_not_match;
 } dowel_gcs_download_args;

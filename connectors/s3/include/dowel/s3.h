@@ -47,7 +47,7 @@ typedef struct dowel_s3_put_args {
     const dowel_pair *metadata;
     int64_t part_size;           /* parts of a multipart upload; grows where 10,000 parts would not do */
     int64_t multipart_threshold; /* larger objects go up in parts */
-    int64_t concurrency;         /* parts at a time; 0: 8, and more as long as that is faster */
+    int64_t concurrency;         /* parts at a time; 0: a few, and more as long as that is faster */
     int checksum;                /* DOWEL_S3_CRC32 ... DOWEL_S3_NONE */
     const char *content_encoding, *cache_control, *content_disposition;
     const char *storage_class, *acl; /* as S3 names them: "STANDARD_IA", "public-read" */
@@ -68,7 +68,7 @@ typedef struct dowel_s3_get_args {
     const char *file; /* "-" is standard output */
     const char *version_id;
     int64_t part_size;   /* bytes of one request; larger objects come in several */
-    int64_t concurrency; /* requests at a time; 0: 4, and more as long as that is faster */
+    int64_t concurrency; /* requests at a time; 0: a few, and more as long as that is faster */
     const char *customer_key;
 } dowel_s3_get_args;
 
@@ -98,7 +98,7 @@ typedef struct dowel_s3_copy_args {
     const char *storage_class;
     int64_t multipart_threshold; /* larger objects are copied in parts; at most 5 GiB */
     int64_t part_size;
-    int64_t concurrency;                        /* parts at a time; 0: 8, and more as long as that is faster */
+    int64_t concurrency;                        /* parts at a time; 0: a few, and more as long as that is faster */
     const char *customer_key, *to_customer_key; /* of what is copied, of the copy */
 } dowel_s3_copy_args;
 
