@@ -246,27 +246,24 @@ def test_a_killed_download_fetches_only_the_rest():
             reached.set()
             release.wait(30)
 
-    PROXY.reset(slow)
-    process = start(*words, stderr=subprocess.DEVNULL)
-    assert reached.wait(30)
-    process.kill()
-    process.wait()
-    release.set()
-    run_id = newest()["id"]
+    def killed():
+        reached.clear(), release.clear()
+        PROXY.reset(slow)
+        process = start(*words, stderr=subprocess.DEVNULL)
+        assert reached.wait(30)
+        process.kill()
+        process.wait()
+        release.set()
+        return newest()["id"]
+
+    run_id = killed()
     PROXY.reset()
     dowel("runs", "resume", run_id)
     assert open(os.path.join(TMP, "rest"), "rb").read() == DATA
     again = [p.headers["range"] for p in PROXY.seen("GET") if "range" in p.headers]
     assert again and len(again) <= 10, again  # of 13
     # Of another generation nothing is kept.
-    reached.clear(), release.clear()
-    PROXY.reset(slow)
-    process = start(*words, stderr=subprocess.DEVNULL)
-    assert reached.wait(30)
-    process.kill()
-    process.wait()
-    release.set()
-    run_id = newest()["id"]
+    run_id = killed()
     BUCKET.blob("rest").upload_from_string(DATA[::-1])
     PROXY.reset()
     dowel("runs", "resume", run_id)

@@ -42,3 +42,10 @@ def block(name, bucket, *words, make=True, url=URL):
     dowel("block", "save", f"s3-bucket/{name}", "--bucket", bucket, "--credentials", "demo", "--endpoint", url, *words)
     if make:
         AMAZON.create_bucket(Bucket=bucket)
+
+
+def is_file(path, data):
+    """Whether a download is there, with these bytes and no others; it is removed."""
+    with open(path, "rb") as file:
+        assert file.read() == data
+    os.unlink(path)

@@ -6,7 +6,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from target import AMAZON, URL, block, client  # noqa: E402
+from target import AMAZON, URL, block, client, is_file  # noqa: E402
 
 from command import TMP, dowel, fails, main, run  # noqa: E402
 from proxy import Proxy  # noqa: E402
@@ -23,9 +23,7 @@ def get(key, *words):
 
 
 def got_is_right(data=DATA):
-    with open(os.path.join(FOLDER, "got"), "rb") as f:
-        assert f.read() == data
-    os.unlink(os.path.join(FOLDER, "got"))
+    is_file(os.path.join(FOLDER, "got"), data)
 
 
 def test_prepare():

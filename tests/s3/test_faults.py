@@ -11,7 +11,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from target import AMAZON, URL, block  # noqa: E402
+from target import AMAZON, URL, block, is_file  # noqa: E402
 
 from command import BIN, TMP, call, dowel, fails, main, run, start  # noqa: E402
 from proxy import Proxy  # noqa: E402
@@ -82,9 +82,7 @@ def newest_run():
 
 
 def got_is_right(data=DATA):
-    with open(os.path.join(FOLDER, "got"), "rb") as f:
-        assert f.read() == data
-    os.unlink(os.path.join(FOLDER, "got"))
+    is_file(os.path.join(FOLDER, "got"), data)
 
 
 def test_prepare():
