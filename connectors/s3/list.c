@@ -54,14 +54,8 @@ bool dowel_s3_read_md5(const char *etag, unsigned char md5[16]) {
 }
 
 void dowel_s3_md5_of_etag(dowel_object *object) {
-    if (!object->etag || strlen(object->etag) != 32) return;
-    for (size_t i = 0; i < 16; i++) {
-        int high = hex(object->etag[2 * i]), low = hex(object->etag[2 * i + 1]);
-        if (high < 0 || low < 0) return;
-        object->md5[i] = (unsigned char)(high << 4 | low);
-    }
-    object->has_md5 = true;
-    if (object->check_size) return;
+    object->has_md5 = object->etag && dowel_s3_read_md5(object->etag, object->md5);
+    if (!object->has_md5 || object->check_size) return;
     memcpy(object->check, object->md5, sizeof object->md5);
     object->check_kind = DOWEL_MD5;
     object->check_size = sizeof object->md5;
