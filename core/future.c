@@ -8,8 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-static void release(dowel_future *future) {
-    if (!future || atomic_fetch_sub(&future->references, 1) != 1) return;
+static void release(dowel_future *future);
+
+static void destroy(dowel_future *future) {
     for (dowel_binding *b = future->bindings; b && b->field; b++) {
         free((void *)b->field);
         free((void *)b->member);
@@ -25,6 +26,10 @@ static void release(dowel_future *future) {
     json_decref(future->result);
     dowel_run_release(future->run);
     free(future);
+}
+
+static void release(dowel_future *future) {
+    if (future && atomic_fetch_sub(&future->references, 1) == 1) destroy(future);
 }
 
 static dowel_future *retain(dowel_future *future) {
@@ -89,7 +94,7 @@ int dowel_future_start(dowel_run *run, const dowel_call_options *options, dowel_
     for (dowel_future **up = future->upstream; *up; up++) {
         (*up)->observed = true; /* its failure becomes ours */
         if ((*up)->state == FUTURE_DONE) continue;
-        (*up)->dependents[(*up)->dependent_count++] = retain(future);
+        (*up)->dependents[(*up)->dependent_count++] = future; /* its work is before it, and holds it */
         future->unfinished++;
     }
     if (run->parent && run->parent->flow) {
@@ -150,17 +155,14 @@ void dowel_future_run(dowel_future *future) {
     future->state = FUTURE_DONE;
     if (future->fd[1] >= 0 && write(future->fd[1], "", 1) < 0) { /* the pipe is empty: this cannot fill it */
     }
-    dowel_future **dependents = future->dependents;
-    size_t count = future->dependent_count;
-    future->dependents = NULL;
+    for (size_t i = 0; i < future->dependent_count; i++)
+        if (--future->dependents[i]->unfinished == 0) dowel_pool_push(pool, future->dependents[i]);
     future->dependent_count = 0;
-    for (size_t i = 0; i < count; i++)
-        if (--dependents[i]->unfinished == 0) dowel_pool_push(pool, dependents[i]);
     pthread_cond_broadcast(&pool->changed);
+    /* Let go of before anyone can learn that it is done: whoever got the result is then the last to hold it, and frees it in their own thread. */
+    bool unwanted = atomic_fetch_sub(&future->references, 1) == 1;
     pthread_mutex_unlock(&pool->lock);
-    for (size_t i = 0; i < count; i++) release(dependents[i]);
-    free(dependents);
-    release(future);
+    if (unwanted) destroy(future);
 }
 
 /* What is to be done first so that the future can be: itself, or something that it waits for, and that nobody has begun. NULL: others are at

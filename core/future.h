@@ -20,7 +20,7 @@ struct dowel_future {
     dowel_binding *bindings;   /* their futures retained */
     dowel_future **upstream;   /* NULL-terminated, retained: wait_for and bindings */
     size_t unfinished;         /* of upstream */
-    dowel_future **dependents; /* retained while waiting */
+    dowel_future **dependents; /* what waits for this; held by its own work, which is yet to be done */
     size_t dependent_count;
     dowel_future *next;       /* in the queue */
     dowel_future *next_child; /* of the flow */
