@@ -139,6 +139,15 @@ static void protect(void) {
 #endif
 }
 
+/* Many files and connections are open at a time: what the system allows anyway is taken, up to what can be of use. */
+static void widen(void) {
+    enum { WANTED = 4096 };
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur >= WANTED) return;
+    files.rlim_cur = files.rlim_max < WANTED ? files.rlim_max : WANTED;
+    setrlimit(RLIMIT_NOFILE, &files);
+}
+
 /* A program of its own with more connectors has a name of its own. */
 static const char *program(const char *path) {
     const char *slash = path ? strrchr(path, '/') : NULL, *name = slash ? slash + 1 : path;
@@ -199,6 +208,7 @@ static bool output_failed(void) {
 int dowel_cli(int argc, char **argv, const dowel_connector *const *connectors) {
     keep_standard_streams();
     protect();
+    widen();
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGPIPE, &ignore, NULL);
     sigaction(SIGXFSZ, &ignore, NULL); /* a limit on file size is an error like any other: cleaned up after */

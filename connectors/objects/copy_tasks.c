@@ -113,7 +113,7 @@ typedef struct one {
 static int copy_it(dowel *d, void *context, int64_t index, dowel_error *err) {
     (void)index;
     one *o = context;
-    return dowel_way_copy(d, &o->tree->way, o->object, o->to_name, &o->size, err);
+    return dowel_way_copy(d, &o->tree->way, o->object, o->to_name, &o->size, NULL, err);
 }
 
 static int copy_seen(void *context, const dowel_object *object, dowel_error *err) {

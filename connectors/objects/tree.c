@@ -1,6 +1,7 @@
 /* A tree is copied by several workers that draw from one merge of two sorted listings. Nothing is removed before all of it is known. */
 #include "tree.h"
 
+#include "commits.h"
 #include "listing.h"
 #include "spool.h"
 
@@ -17,6 +18,7 @@ typedef struct merge {
     bool from_ended, to_ended, begun;
     bool incomplete; /* something of the source could not be listed */
     dowel_spool extraneous, blocked;
+    dowel_commits commits;
 } merge;
 
 static int draw(dowel_listing *listing, dowel_item **next, bool *ended, dowel_error *err) {
@@ -104,50 +106,87 @@ static bool of_all(dowel *d, const merge *m, const dowel_object *object, const d
     return !rc || rc == DOWEL_E_CANCELLED; /* by another one of which the same was found */
 }
 
-static int copy(dowel *d, merge *m, const dowel_item *item, bool again, dowel_error *err) {
+/* An object on its way; `from` and `to` are what reports call it. */
+typedef struct copying {
+    dowel_item *item;
+    char *from, *to;
+    int64_t size;
+    bool again; /* after what was in the way has been removed */
+} copying;
+
+static void copying_free(copying *one) {
+    if (!one) return;
+    free(one->item);
+    free(one->from);
+    free(one->to);
+    free(one);
+}
+
+/* What became of it; `why` NULL: it was copied. */
+static int settle(dowel *d, merge *m, const copying *one, const dowel_error *why, dowel_error *err) {
     const dowel_tree *tree = m->tree;
-    char *name = dowel_place_join(tree->way.to, item->name);
-    char *from = name ? dowel_place_name(tree->way.from, item->object.name) : NULL;
-    char *to = from ? dowel_place_name(tree->way.to, name) : NULL;
-    dowel_error why;
-    int64_t size = item->object.size;
-    int rc = to ? 0 : dowel_fail(&why, DOWEL_E_NO_MEMORY, "out of memory");
-    if (!rc) rc = dowel_place_check_name(tree->way.to, name, &why);
-    bool marker = rc && !size && item->name[strlen(item->name) - 1] == '/';
-    if (marker) {
-        report_skipped(m, item->object.name, "an empty object that stands for a folder");
-        rc = 0;
-    } else if (!rc) {
-        if (!tree->dry_run) rc = dowel_way_copy(d, &tree->way, &item->object, name, &size, &why);
+    const dowel_object *object = &one->item->object;
+    int rc = why ? why->code : 0;
+    if (!rc) {
+        dowel_report_copied(tree->report, one->from, one->to, one->size);
+    } else if (rc == DOWEL_E_EXISTS && tree->delete_extraneous && !one->again) {
         /* A file where a folder has to be, or the reverse: it may be one that is to be removed. */
-        if (rc == DOWEL_E_EXISTS && tree->delete_extraneous && !again) {
-            pthread_mutex_lock(&m->lock);
-            rc = dowel_spool_add(&m->blocked, item->object.name, err);
-            pthread_mutex_unlock(&m->lock);
-            free(to);
-            free(from);
-            free(name);
-            return rc;
-        }
-        if (!rc) dowel_report_copied(tree->report, from, to, size);
-    }
-    if (rc && !fatal(rc) && of_all(d, m, &item->object, &why)) {
-        rc = dowel_report_stopped(tree->report, from, &why);
-        if (err) *err = why;
-    } else if (rc && !fatal(rc)) {
-        report_failed(m, item->object.name, &why);
+        pthread_mutex_lock(&m->lock);
+        rc = dowel_spool_add(&m->blocked, object->name, err);
+        pthread_mutex_unlock(&m->lock);
+    } else if (fatal(rc)) {
+        if (err) *err = *why;
+    } else if (of_all(d, m, object, why)) {
+        if (err) *err = *why;
+        rc = dowel_report_stopped(tree->report, one->from, err);
+    } else {
+        report_failed(m, object->name, why);
         rc = dowel_report_hopeless(tree->report, err);
         if (!rc) rc = dowel_check(d, err); /* a timeout of the whole looks like one of the object's */
-    } else if (rc && err) {
-        *err = why;
     }
-    free(to);
-    free(from);
-    free(name);
     return rc;
 }
 
-static int one_pair(dowel *d, merge *m, const dowel_item *from, const dowel_item *to, dowel_error *err) {
+static int has_its_name(dowel *d, void *context, void *file, const dowel_error *why, dowel_error *err) {
+    int rc = settle(d, context, file, why, err);
+    copying_free(file);
+    return rc;
+}
+
+/* Takes the item over. */
+static int copy(dowel *d, merge *m, dowel_item *item, bool again, dowel_error *err) {
+    const dowel_tree *tree = m->tree;
+    char *name = dowel_place_join(tree->way.to, item->name);
+    copying *one = calloc(1, sizeof *one);
+    if (!one)
+        free(item);
+    else
+        *one = (copying){item, name ? dowel_place_name(tree->way.from, item->object.name) : NULL,
+                         name ? dowel_place_name(tree->way.to, name) : NULL, item->object.size, again};
+    dowel_error why;
+    dowel_sink *open = NULL;
+    int rc = 0;
+    if (!one || !one->from || !one->to) {
+        rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    } else if (!(rc = dowel_place_check_name(tree->way.to, name, &why))) {
+        if (!tree->dry_run)
+            rc = dowel_way_copy(d, &tree->way, &item->object, name, &one->size, again ? NULL : &open, &why);
+        if (!open) rc = settle(d, m, one, rc ? &why : NULL, err);
+    } else if (!item->object.size && item->name[strlen(item->name) - 1] == '/') {
+        report_skipped(m, item->object.name, "an empty object that stands for a folder");
+        rc = 0;
+    } else {
+        rc = settle(d, m, one, &why, err);
+    }
+    free(name);
+    if (open) return dowel_commits_add(d, &m->commits, open, one, err);
+    copying_free(one);
+    return rc;
+}
+
+/* *drawn is NULL afterwards where it is not the caller's any more. */
+static int one_pair(dowel *d, merge *m, dowel_item **drawn, const dowel_item *to, dowel_error *err) {
+    dowel_item *from = *drawn;
     if (from->object.odd) {
         odd(m, from);
         return 0;
@@ -177,6 +216,7 @@ static int one_pair(dowel *d, merge *m, const dowel_item *from, const dowel_item
     pthread_mutex_lock(&m->tree->report->lock);
     m->tree->report->known_bytes += from->object.size;
     pthread_mutex_unlock(&m->tree->report->lock);
+    *drawn = NULL;
     return copy(d, m, from, false, err);
 }
 
@@ -189,7 +229,7 @@ static int next_object(dowel *d, void *context, int64_t index, dowel_error *err)
     pthread_mutex_unlock(&m->lock);
     if (rc) return rc;
     if (!from) return 1;
-    rc = one_pair(d, m, from, to, err);
+    rc = one_pair(d, m, &from, to, err);
     free(from);
     free(to);
     return rc;
@@ -232,7 +272,6 @@ static int copy_blocked(dowel *d, merge *m, dowel_error *err) {
             item->name += strlen(place->path);
             rc = copy(d, m, item, true, err);
         }
-        free(item);
         free(name);
     }
     return rc;
@@ -261,11 +300,12 @@ int dowel_tree_copy(dowel *d, const dowel_tree *tree, dowel_error *err) {
     dowel_gate gate;
     dowel_tree own = *tree;
     own.way.gate = &gate;
-    merge m = {.tree = &own};
+    merge m = {.tree = &own, .commits = {.done = has_its_name, .context = &m}};
     bool looks = tree->merge || tree->skip_existing;
     const dowel_place *to = tree->way.to;
     dowel_gate_open(&gate);
     pthread_mutex_init(&m.lock, NULL);
+    dowel_commits_open(&m.commits);
     int rc = dowel_listing_start(d, tree->way.from, tree->include, tree->exclude, looks, false, &m.from, err);
     if (!rc && looks)
         rc = dowel_listing_start(d, to, tree->include, tree->exclude, true, to->objects->sink != NULL, &m.to, err);
@@ -279,6 +319,7 @@ int dowel_tree_copy(dowel *d, const dowel_tree *tree, dowel_error *err) {
     free(m.to_next);
     dowel_spool_close(&m.extraneous);
     dowel_spool_close(&m.blocked);
+    dowel_commits_close(&m.commits);
     pthread_mutex_destroy(&m.lock);
     dowel_gate_close(&gate);
     return rc;

@@ -50,9 +50,11 @@ static dowel_object_put_options options_of(const dowel_way *way, const dowel_obj
                                       .parts = way->parts};
 }
 
+enum { SMALL = 1 << 20 }; /* a file of which the flush takes longer than the writing */
+
 /* Into a file: the bytes are verified before it gets its name. */
 static int into_file(dowel *d, const dowel_way *way, const dowel_object *object, const char *to_name, state *before,
-                     dowel_error *err) {
+                     dowel_sink **open, dowel_error *err) {
     const dowel_objects *from = way->from->objects;
     dowel_object_put_options options = options_of(way, object);
     bool file = from->source != NULL;
@@ -65,6 +67,10 @@ static int into_file(dowel *d, const dowel_way *way, const dowel_object *object,
     rc = from->get(d, way->from->block, object->name, object->version, &way->parts, sink, err);
     if (!file) before->size = dowel_sink_written(sink);
     if (!rc && file) rc = unchanged(d, way->from, object->name, before, err);
+    if (!rc && open && before->size <= SMALL) {
+        *open = sink;
+        return 0;
+    }
     if (!rc) rc = dowel_sink_commit(sink, err);
     dowel_sink_close(sink);
     return rc;
@@ -110,7 +116,7 @@ static int through_memory(dowel *d, const dowel_way *way, const dowel_object *ob
 }
 
 int dowel_way_copy(dowel *d, const dowel_way *way, const dowel_object *object, const char *to_name, int64_t *size,
-                   dowel_error *err) {
+                   dowel_sink **open, dowel_error *err) {
     const dowel_objects *from = way->from->objects, *to = way->to->objects;
     bool changes = way->content_type || way->cache_control || way->storage_class || way->metadata || way->if_absent;
     state seen = {object->size, object->modified};
@@ -124,7 +130,7 @@ int dowel_way_copy(dowel *d, const dowel_way *way, const dowel_object *object, c
         return rc;
     }
     if (to->sink) {
-        rc = into_file(d, way, object, to_name, &seen, err);
+        rc = into_file(d, way, object, to_name, &seen, open, err);
         if (!from->source && object->size > 0) seen.size = object->size;
     } else if (from->source) {
         rc = from_file(d, way, object, to_name, &seen, err);

@@ -26,9 +26,10 @@ typedef struct dowel_way {
 void dowel_gate_open(dowel_gate *gate);
 void dowel_gate_close(dowel_gate *gate);
 
-/* `object` is what is known of the source: its whole name, size, time, version. *size: bytes that were copied. */
+/* `object` is what is known of the source: its whole name, size, time, version. *size: bytes that were copied. Where a small file was written, *open
+ * is its sink, which the caller commits and closes; `open` NULL: that is done here. */
 int dowel_way_copy(dowel *d, const dowel_way *way, const dowel_object *object, const char *to_name, int64_t *size,
-                   dowel_error *err);
+                   dowel_sink **open, dowel_error *err);
 /* From a stream ("-") to an object, and from an object to a stream. */
 int dowel_way_from_stream(dowel *d, const dowel_way *way, const char *to_name, int64_t *size, dowel_error *err);
 int dowel_way_to_stream(dowel *d, const dowel_way *way, const char *name, int64_t *size, dowel_error *err);

@@ -107,6 +107,12 @@ DOWEL_API int dowel_sink_cut(dowel_sink *sink, int64_t size, dowel_error *err);
 /* Reads back what was written, from the start, for a check that needs the bytes in order. */
 DOWEL_API int dowel_sink_digest(dowel_sink *sink, dowel_digest *digest, dowel_error *err);
 DOWEL_API int dowel_sink_commit(dowel_sink *sink, dowel_error *err);
+/* Commits many sinks, which for files costs little more than committing one: their bytes are flushed together, then they get their names, then those
+ * are flushed. `done` is told of each, in order, by this thread; `why` NULL: it is committed. Fails only when there is no memory, and then nothing
+ * was done. */
+typedef void (*dowel_sink_committed)(void *context, size_t index, const dowel_error *why);
+DOWEL_API int dowel_sink_commit_all(dowel_sink *const *sinks, size_t count, dowel_sink_committed done, void *context,
+                                    dowel_error *err);
 DOWEL_API void dowel_sink_close(dowel_sink *sink);
 
 /* ---- buffers ---- */

@@ -1,0 +1,33 @@
+/* Sinks as they are inside: files that are written beside their names until they are whole. */
+#ifndef DOWEL_SINK_H
+#define DOWEL_SINK_H
+
+#include <dowel/stream.h>
+
+struct dowel_sink {
+    const dowel_sink_ops *ops;
+    void *context;
+    int64_t written;
+};
+
+typedef struct dowel_file {
+    int fd;
+    int direct;       /* the same file, past the page cache; -1 */
+    size_t alignment; /* of what is written there; 0: nothing is */
+    int folder;       /* that the names are in; AT_FDCWD: they are paths */
+    bool committed;
+    bool left;        /* what a killed process left may be in it */
+    int64_t modified; /* the file's time; 0: now */
+    char *path;       /* for messages */
+    char *name;
+    char *temporary; /* NULL: written in place (standard output, a device, a pipe) */
+} dowel_file;
+
+/* The file that a sink writes beside its name; NULL: it is another kind of sink. */
+dowel_file *dowel_sink_file_of(const dowel_sink *sink);
+/* Forgets what a killed process left, if that was not done yet. By the first who writes; several threads come only later. */
+int dowel_file_begin_empty(dowel_file *f, dowel_error *err);
+/* sink_commit.c: makes the bytes last, gives them the name, and makes that last. */
+int dowel_file_commit(dowel_file *f, dowel_error *err);
+
+#endif

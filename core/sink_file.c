@@ -1,0 +1,163 @@
+/* Sinks that are files: what is written appears whole or not at all. */
+#include "sink.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int dowel_file_begin_empty(dowel_file *f, dowel_error *err) {
+    if (!f->left) return 0;
+    if (ftruncate(f->fd, 0)) return dowel_fail(err, DOWEL_E_IO, "cannot write %s: %s", f->path, strerror(errno));
+    f->left = false;
+    return 0;
+}
+
+static int file_write(void *context, const void *data, size_t size, dowel_error *err) {
+    dowel_file *f = context;
+    const char *p = data;
+    if (dowel_file_begin_empty(f, err)) return DOWEL_E_IO;
+    while (size) {
+        ssize_t n = write(f->fd, p, size);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return dowel_fail(err, DOWEL_E_IO, "cannot write %s: %s", f->path, strerror(errno));
+        p += n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
+static int file_restart(void *context, dowel_error *err) {
+    dowel_file *f = context;
+    if (ftruncate(f->fd, 0) || lseek(f->fd, 0, SEEK_SET) < 0)
+        return dowel_fail(err, DOWEL_E_IO, "cannot start %s again: %s", f->path, strerror(errno));
+    return 0;
+}
+
+static int file_commit(void *context, dowel_error *err) {
+    dowel_file *f = context;
+    return f->temporary ? dowel_file_commit(f, err) : 0;
+}
+
+static void file_close(void *context) {
+    dowel_file *f = context;
+    /* While the lock holds: afterwards the name may be another's. */
+    if (f->temporary && !f->committed) unlinkat(f->folder, f->temporary, 0);
+    if (f->fd > STDERR_FILENO) close(f->fd);
+    if (f->direct >= 0) close(f->direct);
+    if (f->folder >= 0) close(f->folder);
+    free(f->temporary);
+    free(f->name);
+    free(f->path);
+    free(f);
+}
+
+static const dowel_sink_ops file_ops = {file_write, file_restart, file_commit, file_close},
+                            stream_ops = {file_write, NULL, file_commit, file_close};
+
+/* Whether the file that was opened is ours alone: nobody else writes it, and it still has its name. */
+static bool is_ours(const dowel_file *f) {
+    struct stat opened, named;
+    return !flock(f->fd, LOCK_EX | LOCK_NB) && !fstat(f->fd, &opened) &&
+           !fstatat(f->folder, f->temporary, &named, AT_SYMLINK_NOFOLLOW) && opened.st_dev == named.st_dev &&
+           opened.st_ino == named.st_ino && S_ISREG(opened.st_mode) && opened.st_nlink == 1 &&
+           opened.st_uid == geteuid();
+}
+
+static int forget_temporary(dowel_file *f, int why) {
+    free(f->temporary);
+    f->temporary = NULL;
+    return errno = why;
+}
+
+/* Opens the file beside `name` that takes the bytes until they are all there. Its name is always the same, so that what a killed process left is
+ * taken over by the next one for the same file; where another process is at it, or something else is in the way, it is a random one. */
+static int open_temporary(dowel_file *f) {
+    const char *slash = strrchr(f->name, '/'), *last = slash ? slash + 1 : f->name;
+    size_t size = strlen(f->name) + 24;
+    unsigned char noise[6];
+    /* A name may be as long as names can be. */
+    int folder = (int)(last - f->name), length = (int)strlen(last) < NAME_MAX - 20 ? (int)strlen(last) : NAME_MAX - 20;
+    f->temporary = malloc(size);
+    if (!f->temporary) return errno = ENOMEM;
+    snprintf(f->temporary, size, "%.*s.%.*s.dowel", folder, f->name, length, last);
+    f->fd = openat(f->folder, f->temporary, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
+    if (f->fd >= 0 && is_ours(f)) {
+        f->left = true;
+        return 0;
+    }
+    if (f->fd >= 0) close(f->fd);
+    f->fd = -1;
+    if (RAND_bytes(noise, sizeof noise) != 1) return forget_temporary(f, EIO);
+    snprintf(f->temporary, size, "%.*s.%.*s.%02x%02x%02x%02x%02x%02x", folder, f->name, length, last, noise[0],
+             noise[1], noise[2], noise[3], noise[4], noise[5]);
+    f->fd = openat(f->folder, f->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (f->fd >= 0) return 0;
+    return forget_temporary(f, errno);
+}
+
+/* Takes f over. */
+static int sink_of(dowel_file *f, dowel_sink **sink, dowel_error *err) {
+    if (f->fd < 0) {
+        dowel_fail(err, DOWEL_E_IO, "cannot write %s: %s", f->path, strerror(errno));
+        file_close(f);
+        return DOWEL_E_IO;
+    }
+    *sink = dowel_sink_new(f->temporary ? &file_ops : &stream_ops, f);
+    if (*sink) return 0;
+    file_close(f);
+    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+}
+
+static dowel_file *new_file(int folder, const char *name, const char *shown) {
+    dowel_file *f = calloc(1, sizeof *f);
+    if (!f) return NULL;
+    f->fd = f->direct = -1;
+    f->folder = folder;
+    f->path = strdup(shown);
+    f->name = strdup(name);
+    if (f->path && f->name) return f;
+    f->folder = -1;
+    file_close(f);
+    return NULL;
+}
+
+int dowel_sink_file(const char *path, dowel_sink **sink, dowel_error *err) {
+    struct stat st;
+    bool standard = !strcmp(path, "-");
+    dowel_file *f = new_file(AT_FDCWD, path, standard ? "standard output" : path);
+    if (!f) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (standard)
+        f->fd = STDOUT_FILENO;
+    else if (!stat(path, &st) && !S_ISREG(st.st_mode))
+        f->fd = open(path, O_WRONLY | O_CLOEXEC);
+    else
+        open_temporary(f);
+    return sink_of(f, sink, err);
+}
+
+int dowel_sink_file_in(int folder, const char *name, const char *shown, int64_t modified, dowel_sink **sink,
+                       dowel_error *err) {
+    dowel_file *f = new_file(folder, name, shown);
+    if (!f) {
+        close(folder);
+        return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    }
+    f->modified = modified;
+    open_temporary(f);
+    return sink_of(f, sink, err);
+}
+
+dowel_file *dowel_sink_file_of(const dowel_sink *sink) {
+    return sink->ops == &file_ops ? sink->context : NULL;
+}
+
+bool dowel_sink_has_parts(const dowel_sink *sink) {
+    return dowel_sink_file_of(sink) != NULL;
+}
