@@ -2,8 +2,9 @@
 """dowel beside s5cmd, rclone, aws, obstore and curl on object storage: object_storage.py MEASURE DOWEL [--size MiB] [--runs N] [--json FILE]
 
 Servers: versitygw (S3, verifies every signature) and fake-gcs-server (Cloud Storage), both here, both on disk. The tools take turns within a
-round, so that a machine that is busy for a while is busy for all; medians over the rounds. Columns: wall seconds, processor seconds, peak MiB, and the
-ratio of dowel to the best other tool (below 1: dowel is better). curl fetches or sends one stream without any checksum: the limit of that.
+round, so that a machine that is busy for a while is busy for all; medians over the rounds. Columns: wall seconds, the same until what was fetched is on
+the disk (dowel ends there; the others leave it in memory), processor seconds, peak MiB; and the ratio of dowel to the best other tool (below 1: dowel
+is better). curl fetches or sends one stream without any checksum: the limit of that.
 rclone is told to copy what is there already, as the others do. A tool that is not installed is left out and named.
 """
 import argparse
@@ -14,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "tests", "servers"))
@@ -55,13 +57,16 @@ class Bench:
         if done.returncode:
             sys.exit(f"{' '.join(words)} failed with {done.returncode}:\n{done.stderr[-2000:]}")
         wall, cpu, peak = done.stdout.split()
-        return float(wall), float(cpu), int(peak) / 1024
+        begun = time.monotonic()
+        os.sync()
+        return float(wall), float(wall) + time.monotonic() - begun, float(cpu), int(peak) / 1024
 
     def row(self, name, commands, before=None, after=None):
         """commands: tool to (words, env); {turn} in words is a new name each time."""
         taken = {tool: [] for tool in commands}
         for i in range(self.options.runs):
-            for tool, (words, env) in commands.items():
+            order = list(commands.items())
+            for tool, (words, env) in order[i % len(order):] + order[:i % len(order)]:  # to be the first may cost
                 turn = f"{i}-{tool}"
                 if before:
                     before(turn)
@@ -69,18 +74,19 @@ class Bench:
                 taken[tool].append(self.measure([word.replace("{turn}", turn) for word in words], env))
                 if after:
                     after(turn)
-        self.rows[name] = {tool: [statistics.median(f[i] for f in figures) for i in range(3)] for tool, figures in taken.items()}
+        self.rows[name] = {tool: [statistics.median(f[i] for f in figures) for i in range(4)] for tool, figures in taken.items()}
         self.show(name)
 
     def show(self, name):
         row = self.rows[name]
-        print(f"\n{name:28}{'wall s':>10}{'cpu s':>10}{'peak MiB':>10}")
-        for tool, (wall, cpu, peak) in row.items():
-            print(f"  {tool:26}{wall:>10.2f}{cpu:>10.2f}{peak:>10.1f}")
+        fetched = name.endswith("down")
+        print(f"\n{name:28}{'wall s':>10}{'to disk' if fetched else '':>10}{'cpu s':>10}{'peak MiB':>10}")
+        for tool, (wall, disk, cpu, peak) in row.items():
+            print(f"  {tool:26}{wall:>10.2f}{f'{disk:.2f}' if fetched else '':>10}{cpu:>10.2f}{peak:>10.1f}")
         others = {t: f for t, f in row.items() if t not in ("dowel", "curl")}
         if "dowel" in row and others:
-            ratios = [row["dowel"][i] / min(f[i] for f in others.values()) for i in range(3)]
-            print(f"  {'dowel / best other':26}{ratios[0]:>10.2f}{ratios[1]:>10.2f}{ratios[2]:>10.2f}", flush=True)
+            ratios = [f"{row['dowel'][i] / min(f[i] for f in others.values()):.2f}" for i in range(4)]
+            print(f"  {'dowel / best other':26}{ratios[0]:>10}{ratios[1] if fetched else '':>10}{ratios[2]:>10}{ratios[3]:>10}", flush=True)
 
     # ---- S3 ----
 

@@ -306,17 +306,38 @@ static void end_continuation(flight *f) {
     f->continued = f->added_range = false;
 }
 
+enum { SMALL_BODY = 1 << 16 };
+
+/* A small body is sent from memory: in one piece with the headers. *body NULL: it stays where it is. */
+static int load_body(const dowel_http_request *r, char **body, dowel_error *err) {
+    int64_t size = r->source ? dowel_source_size(r->source) : -1;
+    size_t got;
+    *body = NULL;
+    if (size < 0 || size > SMALL_BODY) return 0;
+    *body = malloc((size_t)size + 1);
+    if (!*body) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    int rc = dowel_source_fill(r->source, *body, (size_t)size, &got, err);
+    if (!rc) return 0;
+    free(*body);
+    return rc;
+}
+
 static int perform(flight *f, bool *sent) {
     dowel_http_request *r = f->request;
     dowel_transport *transport = dowel_transport_of(f->d);
+    char *loaded;
+    *sent = false;
     if (!transport) return dowel_fail(f->err, DOWEL_E_INTERNAL, "libcurl could not be started");
+    int rc = load_body(r, &loaded, f->err);
+    if (rc) return rc;
     dowel_exchange exchange = {
         .method = r->method,
         .url = dowel_http_url(r),
         .headers = dowel_http_headers(r),
-        .body = r->has_body && !r->source ? (dowel_bytes){r->body.data ? r->body.data : "", r->body.size}
-                                          : (dowel_bytes){NULL, 0},
-        .source = r->source,
+        .body = loaded                      ? (dowel_bytes){loaded, (size_t)dowel_source_size(r->source)}
+                : r->has_body && !r->source ? (dowel_bytes){r->body.data ? r->body.data : "", r->body.size}
+                                            : (dowel_bytes){NULL, 0},
+        .source = loaded ? NULL : r->source,
         .source_size = r->source ? dowel_source_size(r->source) : 0,
         .patient = r->patient,
         .direct = r->direct,
@@ -334,7 +355,8 @@ static int perform(flight *f, bool *sent) {
     exchange.timeout = r->timeout;
     /* A moment later than the deadline, so that what ends then is known to have ended by it. */
     if (left >= 0 && (exchange.timeout <= 0 || left < exchange.timeout)) exchange.timeout = left + 0.02;
-    int rc = transport->perform(transport, f->d, &exchange, f->err);
+    rc = transport->perform(transport, f->d, &exchange, f->err);
+    free(loaded);
     *sent = exchange.sent;
     f->response->status = exchange.status;
     if (f->stopped) return f->stopped;

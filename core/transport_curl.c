@@ -29,8 +29,7 @@ typedef struct call {
     CURL *curl;
     dowel_exchange *exchange;
     dowel_error *err;
-    int failed; /* a code that a callback ended the transfer with */
-    size_t body_at;
+    int failed;    /* a code that a callback ended the transfer with */
     double ticked; /* when on_tick was last asked */
     char reason[CURL_ERROR_SIZE];
 } call;
@@ -42,27 +41,17 @@ static void start_curl(void) {
 static size_t read_body(char *buffer, size_t size, size_t count, void *context) {
     call *c = context;
     size_t got = 0;
-    if (c->exchange->source) {
-        int rc = dowel_source_read(c->exchange->source, buffer, size * count, &got, c->err);
-        if (!rc) return got;
-        c->failed = rc;
-        return CURL_READFUNC_ABORT;
-    }
-    got = c->exchange->body.size - c->body_at;
-    if (got > size * count) got = size * count;
-    memcpy(buffer, (const char *)c->exchange->body.data + c->body_at, got);
-    c->body_at += got;
-    return got;
+    int rc = dowel_source_read(c->exchange->source, buffer, size * count, &got, c->err);
+    if (!rc) return got;
+    c->failed = rc;
+    return CURL_READFUNC_ABORT;
 }
 
 /* libcurl rewinds when a kept connection turns out to be dead before an answer began. */
 static int seek_body(void *context, curl_off_t offset, int origin) {
     call *c = context;
     if (origin != SEEK_SET || offset != 0) return CURL_SEEKFUNC_CANTSEEK;
-    if (c->exchange->source)
-        return dowel_source_rewind(c->exchange->source, NULL) ? CURL_SEEKFUNC_FAIL : CURL_SEEKFUNC_OK;
-    c->body_at = 0;
-    return CURL_SEEKFUNC_OK;
+    return dowel_source_rewind(c->exchange->source, NULL) ? CURL_SEEKFUNC_FAIL : CURL_SEEKFUNC_OK;
 }
 
 static size_t take_header(char *line, size_t size, size_t count, void *context) {
@@ -192,7 +181,6 @@ static struct curl_slist *header_list(const dowel_exchange *x) {
 
 static void set_body(CURL *curl, const dowel_exchange *x, call *c) {
     bool has_body = x->source || x->body.data;
-    int64_t size = x->source ? x->source_size : (int64_t)x->body.size;
     if (!strcmp(x->method, "HEAD")) {
         curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
         return;
@@ -201,21 +189,21 @@ static void set_body(CURL *curl, const dowel_exchange *x, call *c) {
         curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
         return;
     }
-    if (has_body || !strcmp(x->method, "POST") || !strcmp(x->method, "PUT") || !strcmp(x->method, "PATCH")) {
-        if (x->source) {
-            curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
-            curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)size);
-        } else {
-            curl_easy_setopt(curl, CURLOPT_POST, 1L);
-            curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(has_body ? size : 0));
-        }
+    if (x->source) {
+        curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
+        curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)x->source_size);
         curl_easy_setopt(curl, CURLOPT_READFUNCTION, read_body);
         curl_easy_setopt(curl, CURLOPT_READDATA, c);
         curl_easy_setopt(curl, CURLOPT_SEEKFUNCTION, seek_body);
         curl_easy_setopt(curl, CURLOPT_SEEKDATA, c);
         curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, 262144L);
-        curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    } else if (has_body || !strcmp(x->method, "POST") || !strcmp(x->method, "PUT") || !strcmp(x->method, "PATCH")) {
+        /* A small one goes out together with the headers. */
+        curl_easy_setopt(curl, CURLOPT_POST, 1L);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)x->body.size);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, x->body.data ? x->body.data : "");
     }
+    if (has_body) curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, x->method);
 }
 

@@ -81,14 +81,6 @@ static const dowel_http_service service = {.name = "S3",
                                            .attempts = dowel_s3_attempts,
                                            .explain = explain};
 
-int dowel_s3_client_open(dowel *d, dowel_block *block, dowel_s3_client *c, dowel_error *err) {
-    const dowel_s3_bucket *bucket = dowel_block_data_as(block, &dowel_s3_bucket_type);
-    if (!bucket) return dowel_fail(err, DOWEL_E_INVALID, "expected an s3-bucket block");
-    int rc = dowel_s3_client_open_for(d, bucket, c, err);
-    if (!rc) c->block = block;
-    return rc;
-}
-
 int dowel_s3_base(dowel *d, const dowel_s3_bucket *of, const char *region, char base[512], bool *path_style, bool *own,
                   dowel_error *err) {
     char *endpoint = NULL;
@@ -105,27 +97,75 @@ int dowel_s3_base(dowel *d, const dowel_s3_bucket *of, const char *region, char 
     return rc;
 }
 
-int dowel_s3_client_open_for(dowel *d, const dowel_s3_bucket *of, dowel_s3_client *c, dowel_error *err) {
+typedef struct address {
+    char *region;
+    char base[512];
+    bool path_style, own;
+} address;
+
+static int find_address(dowel *d, const dowel_s3_bucket *of, address *a, dowel_error *err) {
+    memset(a, 0, sizeof *a);
+    int rc = dowel_aws_region(d, of->credentials, of->region, "us-east-1", &a->region, err);
+    if (!rc) rc = dowel_s3_base(d, of, a->region, a->base, &a->path_style, &a->own, err);
+    if (rc) free(a->region);
+    return rc;
+}
+
+static void end_address(void *value) {
+    free(((address *)value)->region);
+    free(value);
+}
+
+/* Found once for each block: the files that may say it are not to be read for each of thousands of objects. */
+static void *address_of(dowel_block *block) {
+    address *a = malloc(sizeof *a);
+    if (!a || !find_address(NULL, dowel_block_data(block), a, NULL)) return a;
+    free(a);
+    return NULL;
+}
+
+static int open_at(dowel *d, const dowel_s3_bucket *of, const address *a, dowel_s3_client *c, dowel_error *err) {
+    size_t length = strlen(of->bucket);
     memset(c, 0, sizeof *c);
+    if (!a->own && length > 6 && !strcmp(of->bucket + length - 6, "--x-s3")) {
+        int rc = dowel_fail(err, DOWEL_E_INVALID,
+                            "bucket %s: directory buckets (S3 Express One Zone) are not supported", of->bucket);
+        dowel_error_hint(err, "they need sessions of their own and list in no order; use a general purpose bucket");
+        return rc;
+    }
+    if (!(c->region = strdup(a->region))) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     c->d = d;
     c->bucket = of;
-    bool own = false;
-    int rc = dowel_aws_region(d, of->credentials, of->region, "us-east-1", &c->region, err);
-    if (!rc) rc = dowel_s3_base(d, of, c->region, c->base, &c->path_style, &own, err);
-    size_t length = strlen(of->bucket);
-    if (!rc && !own && length > 6 && !strcmp(of->bucket + length - 6, "--x-s3")) {
-        rc = dowel_fail(err, DOWEL_E_INVALID, "bucket %s: directory buckets (S3 Express One Zone) are not supported",
-                        of->bucket);
-        dowel_error_hint(err, "they need sessions of their own and list in no order; use a general purpose bucket");
-    }
-    c->amazon = !own;
+    memcpy(c->base, a->base, sizeof c->base);
+    c->path_style = a->path_style;
+    c->amazon = !a->own;
     c->tls = !strncmp(c->base, "https:", 6);
     c->guarded = c->tls || dowel_url_is_local(c->base);
     const dowel_aws_credentials *credentials =
         of->credentials ? dowel_block_data_as(of->credentials, &dowel_aws_credentials_type) : NULL;
     c->anonymous = credentials && credentials->anonymous;
     c->signing = (dowel_aws_signing){of->credentials, c->region, "s3"};
-    if (rc) dowel_s3_client_close(c);
+    return 0;
+}
+
+int dowel_s3_client_open(dowel *d, dowel_block *block, dowel_s3_client *c, dowel_error *err) {
+    static const char key;
+    memset(c, 0, sizeof *c);
+    const dowel_s3_bucket *bucket = dowel_block_data_as(block, &dowel_s3_bucket_type);
+    if (!bucket) return dowel_fail(err, DOWEL_E_INVALID, "expected an s3-bucket block");
+    const address *known = dowel_block_attach(block, &key, address_of, end_address);
+    int rc = known ? open_at(d, bucket, known, c, err) : dowel_s3_client_open_for(d, bucket, c, err);
+    if (!rc) c->block = block;
+    return rc;
+}
+
+int dowel_s3_client_open_for(dowel *d, const dowel_s3_bucket *of, dowel_s3_client *c, dowel_error *err) {
+    address found;
+    memset(c, 0, sizeof *c);
+    int rc = find_address(d, of, &found, err);
+    if (rc) return rc;
+    rc = open_at(d, of, &found, c, err);
+    free(found.region);
     return rc;
 }
 
