@@ -57,7 +57,7 @@ int dowel_s3_authorize(dowel *d, dowel_http_request *r, void *client, bool again
 
 /* Where the answer says that the bucket is; false: it says no such thing. */
 static bool told(const dowel_http_response *response, const dowel_error *err, char region[64]) {
-    bool elsewhere = err->http_status == 301 || !strcmp(err->reason, "PermanentRedirect") ||
+    bool elsewhere = err->http_status == 301 || err->http_status == 307 || !strcmp(err->reason, "PermanentRedirect") ||
                      !strcmp(err->reason, "AuthorizationHeaderMalformed") ||
                      (err->http_status == 400 && !*err->reason); /* an answer to HEAD */
     if (!elsewhere) return false;

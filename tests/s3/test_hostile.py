@@ -180,6 +180,14 @@ def test_buckets_of_another_region():
         PROXY.reset(elsewhere)
         call(words[0], "--bucket", "west", *words[1:])
         assert len([r for r in PROXY.requests if r.status is not None and r.status >= 400]) == 1, PROXY.requests
+    # What a bucket that was made a moment ago answers.
+    def redirected(r):
+        body = b"<Error><Code>TemporaryRedirect</Code><Message>elsewhere</Message><Endpoint>evil.example</Endpoint></Error>"
+        answer = (307, [("x-amz-bucket-region", "us-east-1"), ("Location", "http://evil.example/")], body)
+        return {"answer": answer} if "/eu-west-1/" in r.headers["authorization"] else None
+    PROXY.reset(redirected)
+    call("s3.put", "--bucket", "west", "--key", "moved", "--file", FILE)
+    assert [r.status for r in PROXY.requests] == [307, 200], PROXY.requests
     # No region at all, and one that the bucket is not in either.
     for name, said in (("evil.example/", 1), ("us-west-9", 2), ("", 1)):
         PROXY.reset(lambda r: xml(f"<Error><Code>AuthorizationHeaderMalformed</Code><Message>wrong</Message><Region>{name}</Region></Error>", 400))
