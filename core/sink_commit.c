@@ -49,7 +49,8 @@ static int prepare(dowel_file *f) {
     int64_t fraction = f->modified % 1000000 + (f->modified % 1000000 < 0 ? 1000000 : 0);
     const struct timespec times[2] = {{0, UTIME_NOW},
                                       {(time_t)((f->modified - fraction) / 1000000), (long)fraction * 1000}};
-    if (dowel_file_begin_empty(f, NULL)) return errno;
+    if (f->left && ftruncate(f->fd, 0)) return errno;
+    f->left = false;
     return f->modified && futimens(f->fd, times) ? errno : 0;
 }
 

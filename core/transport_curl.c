@@ -197,13 +197,14 @@ static void set_body(CURL *curl, const dowel_exchange *x, call *c) {
         curl_easy_setopt(curl, CURLOPT_SEEKFUNCTION, seek_body);
         curl_easy_setopt(curl, CURLOPT_SEEKDATA, c);
         curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, 262144L);
+        curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     } else if (has_body || !strcmp(x->method, "POST") || !strcmp(x->method, "PUT") || !strcmp(x->method, "PATCH")) {
         /* A small one goes out together with the headers. */
         curl_easy_setopt(curl, CURLOPT_POST, 1L);
         curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)x->body.size);
         curl_easy_setopt(curl, CURLOPT_POSTFIELDS, x->body.data ? x->body.data : "");
+        curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     }
-    if (has_body) curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, x->method);
 }
 

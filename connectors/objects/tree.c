@@ -137,8 +137,9 @@ static int settle(dowel *d, merge *m, const copying *one, const dowel_error *why
     } else if (fatal(rc)) {
         if (err) *err = *why;
     } else if (of_all(d, m, object, why)) {
-        if (err) *err = *why;
-        rc = dowel_report_stopped(tree->report, one->from, err);
+        dowel_error stopped = *why;
+        rc = dowel_report_stopped(tree->report, one->from, &stopped);
+        if (err) *err = stopped;
     } else {
         report_failed(m, object->name, why);
         rc = dowel_report_hopeless(tree->report, err);

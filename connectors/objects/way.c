@@ -67,7 +67,7 @@ static int into_file(dowel *d, const dowel_way *way, const dowel_object *object,
     rc = from->get(d, way->from->block, object->name, object->version, &way->parts, sink, err);
     if (!file) before->size = dowel_sink_written(sink);
     if (!rc && file) rc = unchanged(d, way->from, object->name, before, err);
-    if (!rc && open && before->size <= SMALL) {
+    if (!rc && open && before->size <= SMALL && object->size <= SMALL) {
         *open = sink;
         return 0;
     }
