@@ -1,6 +1,7 @@
 /* dowel call: runs a task with arguments from flags. */
 #include "cli.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -147,4 +148,39 @@ int cli_call(cli *c) {
     json_decref(policy);
     json_decref(args);
     return status;
+}
+
+/* ---- a connector's name in place of a command ---- */
+
+bool cli_is_connector(cli *c, const char *word) {
+    const dowel_task *task;
+    size_t size = strlen(word);
+    for (size_t i = 0; (task = dowel_task_at(c->d, i)); i++)
+        if (!strncmp(task->name, word, size) && task->name[size] == '.') return true;
+    return false;
+}
+
+void cli_task_name(const char *connector, const char *word, char name[CLI_TASK_NAME_SIZE]) {
+    snprintf(name, CLI_TASK_NAME_SIZE, "%.60s.%.60s", connector, word);
+    for (char *dash = name; (dash = strchr(dash, '-'));) *dash = '_';
+}
+
+int cli_call_of(cli *c, const char *connector) {
+    char name[CLI_TASK_NAME_SIZE], help[96];
+    size_t size = strlen(connector);
+    bool wants_help = cli_wants_help(c), named = c->argc && c->argv[0][0] != '-';
+    const dowel_task *task;
+    snprintf(help, sizeof help, "dowel %.60s --help", connector);
+    if (!named && !wants_help) return cli_usage(c, help, "which task of %.60s?", connector);
+    if (named) {
+        cli_task_name(connector, c->argv[0], name);
+        c->argv[0] = name;
+        return cli_call(c);
+    }
+    printf("Usage: dowel %.60s TASK [--field value ...] [--json]\n\nThe same as `dowel call %.60s.TASK`.\n\nTasks:\n",
+           connector, connector);
+    for (size_t i = 0; (task = dowel_task_at(c->d, i)); i++)
+        if (!strncmp(task->name, connector, size) && task->name[size] == '.')
+            printf("  %-20s %s\n", task->name + size + 1, task->doc ? task->doc : "");
+    return 0;
 }

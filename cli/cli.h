@@ -73,6 +73,11 @@ const cli_command *cli_find_command(const char *name);
 int cli_block(cli *c);
 int cli_task(cli *c);
 int cli_call(cli *c);
+/* `dowel s3 abort-stale` is `dowel call s3.abort_stale`. The handle is open. */
+enum { CLI_TASK_NAME_SIZE = 128 };
+bool cli_is_connector(cli *c, const char *word);
+void cli_task_name(const char *connector, const char *word, char name[CLI_TASK_NAME_SIZE]);
+int cli_call_of(cli *c, const char *connector);
 int cli_runs(cli *c);
 int cli_config(cli *c);
 int cli_key(cli *c);

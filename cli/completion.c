@@ -248,6 +248,23 @@ static void answer_command(asked *a, const cli_command *command, int argc, char 
     }
 }
 
+/* The words of `dowel s3 abort-stale`. */
+static void answer_connector(asked *a, const char *connector, int argc, char **argv) {
+    char name[CLI_TASK_NAME_SIZE];
+    const dowel_task *task;
+    size_t size = strlen(connector);
+    if (argc) {
+        cli_task_name(connector, argv[0], name);
+        argv[0] = name;
+        a->verb = cli_call_verbs;
+        answer_table(a, true, argc, argv);
+        return;
+    }
+    for (size_t i = 0; (task = dowel_task_at(a->c->d, i)); i++)
+        if (!strncmp(task->name, connector, size) && task->name[size] == '.')
+            offer(a, task->name + size + 1, "", task->doc);
+}
+
 int cli_complete(cli *c) {
     asked a = {.c = c, .word = c->argc ? c->argv[c->argc - 1] : "", .front = ""};
     bool help = c->argc > 1 && !strcmp(c->argv[0], "help");
@@ -262,7 +279,10 @@ int cli_complete(cli *c) {
         }
     } else {
         const cli_command *command = cli_find_command(c->argv[help]);
-        if (command) answer_command(&a, command, c->argc - 2 - help, c->argv + 1 + help);
+        if (command)
+            answer_command(&a, command, c->argc - 2 - help, c->argv + 1 + help);
+        else if (cli_is_connector(c, c->argv[help]))
+            answer_connector(&a, c->argv[help], c->argc - 2 - help, c->argv + 1 + help);
     }
     if (a.files) puts(":files");
     return 0;

@@ -120,7 +120,8 @@ static void help(void) {
          "  dowel call bigquery.query --query 'SELECT 1 AS x' --credentials prod\n"
          "  dowel sync reports/ s3://reports/2026/\n"
          "  dowel runs\n"
-         "\n`dowel COMMAND --help` says more of each. --json gives JSON for machines.\n"
+         "\n`dowel COMMAND --help` says more of each; `dowel s3 abort-stale` is `dowel call s3.abort_stale`. --json "
+         "gives JSON for machines.\n"
          "\nExit status: 0 done; 2 bad input, nothing changed; 3 not found; 4 credentials or permission; 5 network, "
          "timeout or\n"
          "service unavailable; 6 remote work failed; 7 exists already or conflict; 130 interrupted; 1 anything else.\n"
@@ -185,6 +186,13 @@ static int dispatch(int argc, char **argv, const dowel_connector *const *connect
     }
     if (*name == '-')
         return cli_unknown_word(&c, "dowel --help", "flag", name, (const char *const[]){"--help", "--version", NULL});
+    if (!cli_open(&c) && cli_is_connector(&c, name)) {
+        int status = cli_call_of(&c, name);
+        dowel_close(c.d);
+        return status;
+    }
+    dowel_close(c.d);
+    c.d = NULL;
     const char *names[COMMANDS + 1] = {NULL};
     for (size_t i = 0; i < COMMANDS; i++) names[i] = cli_commands[i].name;
     return cli_unknown_word(&c, "dowel --help", "command", name, names);

@@ -39,6 +39,12 @@ class Completion(CommandTest):
     def test_tasks_and_types(self):
         self.assertEqual(set(self.complete("call", "")), set(self.tasks()))
         self.assertEqual(set(self.complete("task", "show", "")), set(self.tasks()))
+        for task in self.tasks():
+            connector, name = task.split(".", 1)
+            if connector == "block":  # a command
+                continue
+            self.assertEqual(sorted(self.complete(connector, name)), sorted(t.split(".", 1)[1] for t in self.tasks() if t.startswith(task)))
+            self.assertEqual(self.complete(connector, name.replace("_", "-"), "--"), self.complete("call", task, "--"))
         self.assertEqual(set(self.complete("block", "save", "")), {kind + "/" for kind in self.types()})
         self.assertEqual(self.complete("block", "list", "--type", "gcs"), ["gcs-bucket"])
 

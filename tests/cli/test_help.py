@@ -87,6 +87,19 @@ class Help(CommandTest):
             self.assertEqual(shown["name"], task)
             self.assertEqual(shown["args"]["type"], "object")
 
+    def test_a_connector_and_a_task_are_two_words(self):
+        for task in self.tasks():
+            connector, name = task.split(".", 1)
+            if connector == "block":  # a command
+                continue
+            for word in (name, name.replace("_", "-")):
+                self.assertEqual(self.dowel(connector, word, "--help"), self.dowel("call", task, "--help"))
+            self.assertEqual(self.dowel("help", connector, name), self.dowel("call", task, "--help"))
+            self.assertIn(f"\n  {name} ", self.dowel(connector, "--help"))
+            self.fails(2, connector, says=f"which task of {connector}?")
+        self.fails(2, "s3", "abort-stale", says="bucket")
+        self.fails(3, "s3", "abort-stael", says='did you mean "s3.abort_stale"?')
+
     def test_nothing_and_nonsense(self):
         self.assertEqual(self.run_dowel().returncode, 2)
         for command in ("block", "task", "call", "completion"):
