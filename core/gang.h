@@ -19,8 +19,9 @@ typedef struct dowel_gang {
     dowel *d; /* whose progress it is */
     const dowel_parts *parts;
     pthread_mutex_t lock;
-    int begun_with;   /* so many members */
     int width, most;  /* members by now, and at most */
+    bool shares;      /* with works beside it, if there are any */
+    atomic_int busy;  /* members that are at work */
     int64_t count;    /* of parts; -1: not known yet */
     int64_t next;     /* the part to begin next */
     int64_t finished; /* bytes of parts that have ended, and of before */

@@ -22,6 +22,22 @@ void dowel_gang_progress(dowel_gang *gang, int slot, int64_t done) {
     pthread_mutex_unlock(&gang->lock);
 }
 
+/* How many threads do what the caller does, now. */
+static int others(const dowel *d) {
+    int all = 1;
+    for (const dowel *at = d; at->gang; at = at->gang->d) {
+        int busy = atomic_load(&at->gang->busy);
+        if (busy > 1) all *= busy;
+    }
+    return all;
+}
+
+/* Of the threads that works side by side have together. */
+static int share_of(const dowel *d) {
+    int all = others(d);
+    return all < DOWEL_GANG_MOST ? DOWEL_GANG_MOST / all : 1;
+}
+
 static void *run_member(void *context);
 
 /* Where no thread can be had, the others do its share. */
@@ -30,7 +46,9 @@ static void start_member(dowel_gang *gang) {
     m->view = *gang->d;
     m->view.gang = gang;
     m->view.slot = gang->width++;
+    atomic_fetch_add(&gang->busy, 1);
     m->started = m->view.slot > 0 && !pthread_create(&m->thread, NULL, run_member, m);
+    if (m->view.slot > 0 && !m->started) atomic_fetch_sub(&gang->busy, 1);
 }
 
 /* Signals are for the threads that the program made. */
@@ -46,6 +64,8 @@ static void start_members(dowel_gang *gang, int width) {
 static void grow(dowel_gang *gang) {
     double now = dowel_clock(), past = now - gang->since;
     if (gang->width >= gang->most || past < OBSERVED) return;
+    int share = gang->shares ? share_of(gang->d) : DOWEL_GANG_MOST;
+    if (gang->width >= share) return;
     int64_t bytes = sum(gang), left = gang->count - gang->next;
     double rate = (double)(bytes - gang->before) / past;
     int width = gang->width + (gang->width + 1) / 2;
@@ -54,6 +74,7 @@ static void grow(dowel_gang *gang) {
     gang->before = bytes;
     gang->since = now;
     if (width > gang->most) width = gang->most;
+    if (width > share) width = share;
     if (gang->count >= 0 && width > gang->width + left) width = (int)(gang->width + left);
     start_members(gang, width);
 }
@@ -98,6 +119,7 @@ static void work(dowel_member *m) {
         else if (rc)
             failed(gang, rc, &error);
     }
+    atomic_fetch_sub(&gang->busy, 1);
 }
 
 static void *run_member(void *context) {
@@ -118,19 +140,13 @@ static int within(int64_t width, int64_t count) {
     return width > DOWEL_GANG_MOST ? DOWEL_GANG_MOST : width < 1 ? 1 : (int)width;
 }
 
-/* How many threads do what the caller does. */
-static int others(const dowel *d) {
-    int all = 1;
-    for (const dowel *at = d; at->gang; at = at->gang->d) all *= at->gang->begun_with;
-    return all;
-}
-
-/* Where several such works go on at a time, each has its share of the threads and keeps to it. */
-static void choose_width(dowel_gang *gang) {
+/* Where several such works go on at a time, each has its share of the threads, and more when others have ended. */
+static int choose_width(dowel_gang *gang) {
     const dowel_parts *parts = gang->parts;
-    int all = others(gang->d), few = all * DOWEL_GANG_FEW > DOWEL_GANG_MOST ? DOWEL_GANG_MOST / all : DOWEL_GANG_FEW;
-    gang->begun_with = within(parts->width ? parts->width : few, parts->count);
-    gang->most = parts->width || all > 1 ? gang->begun_with : within(DOWEL_GANG_MANY, parts->count);
+    int share = share_of(gang->d), few = share < DOWEL_GANG_FEW ? share : DOWEL_GANG_FEW;
+    gang->shares = !parts->width;
+    gang->most = within(parts->width ? parts->width : DOWEL_GANG_MANY, parts->count);
+    return within(parts->width ? parts->width : few, parts->count);
 }
 
 int dowel_parts_run(dowel *d, const dowel_parts *parts, dowel_error *err) {
@@ -141,10 +157,11 @@ int dowel_parts_run(dowel *d, const dowel_parts *parts, dowel_error *err) {
     gang->count = parts->count;
     gang->finished = gang->before = parts->done;
     gang->since = dowel_clock();
-    choose_width(gang);
+    atomic_init(&gang->busy, 0);
+    int width = choose_width(gang);
     pthread_mutex_init(&gang->lock, NULL);
     pthread_mutex_lock(&gang->lock);
-    start_members(gang, gang->begun_with);
+    start_members(gang, width);
     pthread_mutex_unlock(&gang->lock);
     work(&gang->members[0]);
     dowel_member *m;

@@ -175,6 +175,7 @@ typedef struct growing {
     atomic_int running, most;
     int enough; /* found when so many ran at once */
     bool helps; /* each thread brings as much as the others; else only one at a time gets on */
+    int busy; /* of sixteen works side by side, how many are more than nothing; 0: there is one, and nothing beside it */
     pthread_mutex_t turn;
 } growing;
 
@@ -188,15 +189,25 @@ static int slow_one(dowel *d, void *context, int64_t index, dowel_error *err) {
     dowel_progress(d, 1000, -1);
     atomic_fetch_sub(&g->running, 1);
     /* The limit is for a broken build, and for what does not grow. */
-    return rc ? rc : atomic_load(&g->most) >= g->enough || index >= (g->helps ? 100000 : 400);
+    return rc ? rc
+              : atomic_load(&g->most) >= g->enough || index >= (g->busy == 1           ? 4000
+                                                                : g->helps && !g->busy ? 100000
+                                                                                       : 400);
+}
+
+static int grow_one(dowel *d, void *context, int64_t index, dowel_error *err) {
+    growing *g = context;
+    if (index >= g->busy && g->busy) return 0;
+    return dowel_parts_run(
+        d, &(dowel_parts){.count = -1, /* of the library's own choosing */ .total = -1, .part = slow_one, .context = g},
+        err);
 }
 
 static int grow_body(dowel *d, const void *args, json_t **result, dowel_error *err) {
     (void)args, (void)result;
     growing *g = dowel_task_context(d);
-    return dowel_parts_run(
-        d, &(dowel_parts){.count = -1, /* of the library's own choosing */ .total = -1, .part = slow_one, .context = g},
-        err);
+    const dowel_parts sixteen = {.count = 16, .width = 16, .total = -1, .part = grow_one, .context = g};
+    return g->busy ? dowel_parts_run(d, &sixteen, err) : grow_one(d, g, 0, err);
 }
 
 static int grow_with(growing *g) {
@@ -216,6 +227,10 @@ static void more_where_it_helps(void **state) {
     assert_in_range(grow_with(&helped), 20, 32);
     /* All together get no more done than one: the first try, of half as many more, is the last; on a busy machine, the next. */
     assert_in_range(grow_with(&idle), 2, 18);
+    /* Works side by side share the threads; the last of them has those that the others need no more. */
+    growing last = {.enough = 20, .helps = true, .busy = 1}, all = {.enough = 65, .helps = true, .busy = 16};
+    assert_in_range(grow_with(&last), 20, 32);
+    assert_in_range(grow_with(&all), 16, 64);
 }
 
 /* ---- parts that are found while they are done ---- */
