@@ -47,10 +47,16 @@ def newest(state=None):
     return found
 
 
+def handles(run_id):
+    with sqlite3.connect(DATABASE) as database:
+        return database.execute("SELECT name FROM run_handles WHERE run = ? AND name = 'cloud_run.execution'", [run_id]).fetchall()
+
+
 def killed(job, *more):
     """A run whose process was killed while its execution was running: its id."""
     process = start("call", "cloud_run.run", "--job", job, *more, stderr=subprocess.DEVNULL)
     until(lambda: any(e.get("runningCount") for e in executions(job)))
+    until(lambda: handles(newest()["id"]))  # the answer that told its name has been read
     process.kill()
     process.wait()
     return newest("crashed")["id"]
