@@ -12,10 +12,11 @@ typedef struct kind {
     uint64_t all;        /* ones */
     size_t bytes;
     uint64_t tables[8][256];
-    uint64_t far[2], near[2]; /* what moves 16 bytes onto those 64 and 16 bytes later */
+    uint64_t moves[3][2]; /* what moves 16 bytes onto those so many bytes later */
 } kind;
 
-#define FOLDED 64
+enum { FOLDED = 64, WIDE = 256 }; /* bytes a step */
+enum { BY_16, BY_FOLDED, BY_WIDE };
 
 static kind kinds[] = {
     {.polynomial = 0x82f63b78u, .all = 0xffffffffu, .bytes = 4},
@@ -40,11 +41,10 @@ static void make_tables(void) {
         }
     for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
         /* The product of two reflected numbers is one place off: hence the - 1. */
-        const int bits[] = {FOLDED * 8, 16 * 8};
-        for (int i = 0; i < 2; i++) {
-            uint64_t *by = i ? kinds[k].near : kinds[k].far;
-            by[0] = power(&kinds[k], bits[i] + 64 - 1);
-            by[1] = power(&kinds[k], bits[i] - 1);
+        const int bytes[] = {[BY_16] = 16, [BY_FOLDED] = FOLDED, [BY_WIDE] = WIDE};
+        for (int i = 0; i < 3; i++) {
+            kinds[k].moves[i][0] = power(&kinds[k], bytes[i] * 8 + 64 - 1);
+            kinds[k].moves[i][1] = power(&kinds[k], bytes[i] * 8 - 1);
         }
     }
     for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++)
@@ -90,13 +90,48 @@ __attribute__((target("pclmul,sse4.1"))) static __m128i move(__m128i block, __m1
     return _mm_xor_si128(_mm_clmulepi64_si128(block, by, 0x00), _mm_clmulepi64_si128(block, by, 0x11));
 }
 
+/* The same with four times four at once: leaves the last 64 bytes that stand for all, and what of `size` is left. */
+__attribute__((target("vpclmulqdq,avx512f"))) static __m512i move_wide(__m512i block, __m512i by) {
+    return _mm512_xor_si512(_mm512_clmulepi64_epi128(block, by, 0x00), _mm512_clmulepi64_epi128(block, by, 0x11));
+}
+
+__attribute__((target("vpclmulqdq,avx512f"))) static size_t fold_wide(const kind *k, uint64_t crc,
+                                                                      const unsigned char *p, size_t size,
+                                                                      unsigned char left[FOLDED]) {
+    const __m512i far = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)k->moves[BY_WIDE])),
+                  near = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)k->moves[BY_FOLDED]));
+    __m512i a = _mm512_xor_si512(_mm512_loadu_si512(p), _mm512_set_epi64(0, 0, 0, 0, 0, 0, 0, (long long)crc)),
+            b = _mm512_loadu_si512(p + 64), c = _mm512_loadu_si512(p + 128), d = _mm512_loadu_si512(p + 192);
+    for (p += WIDE, size -= WIDE; size >= WIDE; p += WIDE, size -= WIDE) {
+        a = _mm512_xor_si512(move_wide(a, far), _mm512_loadu_si512(p));
+        b = _mm512_xor_si512(move_wide(b, far), _mm512_loadu_si512(p + 64));
+        c = _mm512_xor_si512(move_wide(c, far), _mm512_loadu_si512(p + 128));
+        d = _mm512_xor_si512(move_wide(d, far), _mm512_loadu_si512(p + 192));
+    }
+    b = _mm512_xor_si512(b, move_wide(a, near));
+    c = _mm512_xor_si512(c, move_wide(b, near));
+    d = _mm512_xor_si512(d, move_wide(c, near));
+    _mm512_storeu_si512(left, d);
+    return size;
+}
+
 __attribute__((target("pclmul,sse4.1"))) static uint64_t by_folding(const kind *k, uint64_t crc, const unsigned char *p,
                                                                     size_t size) {
-    const __m128i far = _mm_loadu_si128((const __m128i *)k->far), near = _mm_loadu_si128((const __m128i *)k->near);
-    const __m128i *in = (const __m128i *)p;
+    const __m128i far = _mm_loadu_si128((const __m128i *)k->moves[BY_FOLDED]),
+                  near = _mm_loadu_si128((const __m128i *)k->moves[BY_16]);
+    unsigned char left[FOLDED];
+    const unsigned char *end = p + size, *first = p;
+    if (size >= WIDE && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("vpclmulqdq")) {
+        size = fold_wide(k, crc, p, size, left);
+        first = left;
+        crc = 0;
+    } else {
+        size -= FOLDED;
+    }
+    const __m128i *in = (const __m128i *)first;
     __m128i a = _mm_xor_si128(_mm_loadu_si128(in), _mm_set_epi64x(0, (long long)crc)), b = _mm_loadu_si128(in + 1),
             c = _mm_loadu_si128(in + 2), d = _mm_loadu_si128(in + 3);
-    for (in += 4, size -= FOLDED; size >= FOLDED; in += 4, size -= FOLDED) {
+    for (in = (const __m128i *)(end - size); size >= FOLDED; in += 4, size -= FOLDED) {
         a = _mm_xor_si128(move(a, far), _mm_loadu_si128(in));
         b = _mm_xor_si128(move(b, far), _mm_loadu_si128(in + 1));
         c = _mm_xor_si128(move(c, far), _mm_loadu_si128(in + 2));
@@ -105,9 +140,8 @@ __attribute__((target("pclmul,sse4.1"))) static uint64_t by_folding(const kind *
     b = _mm_xor_si128(b, move(a, near));
     c = _mm_xor_si128(c, move(b, near));
     d = _mm_xor_si128(d, move(c, near));
-    unsigned char left[16];
     _mm_storeu_si128((__m128i *)left, d);
-    return by_tables(k, by_tables(k, 0, left, sizeof left), (const unsigned char *)in, size);
+    return by_tables(k, by_tables(k, 0, left, 16), (const unsigned char *)in, size);
 }
 #endif
 
