@@ -152,11 +152,15 @@ int cli_call(cli *c) {
 
 /* ---- a connector's name in place of a command ---- */
 
+const char *cli_name_within(const dowel_task *task, const char *connector) {
+    size_t size = strlen(connector);
+    return !strncmp(task->name, connector, size) && task->name[size] == '.' ? task->name + size + 1 : NULL;
+}
+
 bool cli_is_connector(cli *c, const char *word) {
     const dowel_task *task;
-    size_t size = strlen(word);
     for (size_t i = 0; (task = dowel_task_at(c->d, i)); i++)
-        if (!strncmp(task->name, word, size) && task->name[size] == '.') return true;
+        if (cli_name_within(task, word)) return true;
     return false;
 }
 
@@ -167,9 +171,9 @@ void cli_task_name(const char *connector, const char *word, char name[CLI_TASK_N
 
 int cli_call_of(cli *c, const char *connector) {
     char name[CLI_TASK_NAME_SIZE], help[96];
-    size_t size = strlen(connector);
     bool wants_help = cli_wants_help(c), named = c->argc && c->argv[0][0] != '-';
     const dowel_task *task;
+    const char *within;
     snprintf(help, sizeof help, "dowel %.60s --help", connector);
     if (!named && !wants_help) return cli_usage(c, help, "which task of %.60s?", connector);
     if (named) {
@@ -180,7 +184,6 @@ int cli_call_of(cli *c, const char *connector) {
     printf("Usage: dowel %.60s TASK [--field value ...] [--json]\n\nThe same as `dowel call %.60s.TASK`.\n\nTasks:\n",
            connector, connector);
     for (size_t i = 0; (task = dowel_task_at(c->d, i)); i++)
-        if (!strncmp(task->name, connector, size) && task->name[size] == '.')
-            printf("  %-20s %s\n", task->name + size + 1, task->doc ? task->doc : "");
+        if ((within = cli_name_within(task, connector))) printf("  %-20s %s\n", within, task->doc ? task->doc : "");
     return 0;
 }

@@ -75,6 +75,8 @@ int cli_task(cli *c);
 int cli_call(cli *c);
 /* `dowel s3 abort-stale` is `dowel call s3.abort_stale`. The handle is open. */
 enum { CLI_TASK_NAME_SIZE = 128 };
+/* The task's name in the connector; NULL: it is of another one. */
+const char *cli_name_within(const dowel_task *task, const char *connector);
 bool cli_is_connector(cli *c, const char *word);
 void cli_task_name(const char *connector, const char *word, char name[CLI_TASK_NAME_SIZE]);
 int cli_call_of(cli *c, const char *connector);

@@ -251,8 +251,8 @@ static void answer_command(asked *a, const cli_command *command, int argc, char 
 /* The words of `dowel s3 abort-stale`. */
 static void answer_connector(asked *a, const char *connector, int argc, char **argv) {
     char name[CLI_TASK_NAME_SIZE];
+    const char *within;
     const dowel_task *task;
-    size_t size = strlen(connector);
     if (argc) {
         cli_task_name(connector, argv[0], name);
         argv[0] = name;
@@ -261,8 +261,7 @@ static void answer_connector(asked *a, const char *connector, int argc, char **a
         return;
     }
     for (size_t i = 0; (task = dowel_task_at(a->c->d, i)); i++)
-        if (!strncmp(task->name, connector, size) && task->name[size] == '.')
-            offer(a, task->name + size + 1, "", task->doc);
+        if ((within = cli_name_within(task, connector))) offer(a, within, "", task->doc);
 }
 
 int cli_complete(cli *c) {

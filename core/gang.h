@@ -20,7 +20,6 @@ typedef struct dowel_gang {
     const dowel_parts *parts;
     pthread_mutex_t lock;
     int width, most;  /* members by now, and at most */
-    bool shares;      /* with works beside it, if there are any */
     atomic_int busy;  /* members that are at work */
     int64_t count;    /* of parts; -1: not known yet */
     int64_t next;     /* the part to begin next */

@@ -64,7 +64,7 @@ static void start_members(dowel_gang *gang, int width) {
 static void grow(dowel_gang *gang) {
     double now = dowel_clock(), past = now - gang->since;
     if (gang->width >= gang->most || past < OBSERVED) return;
-    int share = gang->shares ? share_of(gang->d) : DOWEL_GANG_MOST;
+    int share = share_of(gang->d);
     if (gang->width >= share) return;
     int64_t bytes = sum(gang), left = gang->count - gang->next;
     double rate = (double)(bytes - gang->before) / past;
@@ -144,7 +144,6 @@ static int within(int64_t width, int64_t count) {
 static int choose_width(dowel_gang *gang) {
     const dowel_parts *parts = gang->parts;
     int share = share_of(gang->d), few = share < DOWEL_GANG_FEW ? share : DOWEL_GANG_FEW;
-    gang->shares = !parts->width;
     gang->most = within(parts->width ? parts->width : DOWEL_GANG_MANY, parts->count);
     return within(parts->width ? parts->width : few, parts->count);
 }

@@ -41,8 +41,7 @@ static int file_restart(void *context, dowel_error *err) {
 }
 
 static int file_commit(void *context, dowel_error *err) {
-    dowel_file *f = context;
-    return f->temporary ? dowel_file_commit(f, err) : 0;
+    return dowel_file_commit(context, err);
 }
 
 static void file_close(void *context) {
@@ -59,7 +58,7 @@ static void file_close(void *context) {
 }
 
 static const dowel_sink_ops file_ops = {file_write, file_restart, file_commit, file_close},
-                            stream_ops = {file_write, NULL, file_commit, file_close};
+                            stream_ops = {file_write, NULL, NULL, file_close};
 
 /* Whether the file that was opened is ours alone: nobody else writes it, and it still has its name. */
 static bool is_ours(const dowel_file *f) {
