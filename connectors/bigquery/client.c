@@ -252,7 +252,8 @@ int dowel_bq_wait(dowel_bq *bq, const char *id, json_t **job, dowel_error *err) 
         int rc = dowel_sleep(bq->d, wait, err);
         json_t *fresh = NULL;
         if (!rc) rc = get_job(bq, id, *location ? location : NULL, &fresh, err);
-        if (dowel_check(bq->d, NULL)) dowel_bq_cancel(bq, id, *location ? location : NULL);
+        /* Only what is given up: a job that has ended in the last moment is a result. */
+        if (rc && dowel_check(bq->d, NULL)) dowel_bq_cancel(bq, id, *location ? location : NULL);
         if (rc) return rc;
         json_decref(*job);
         *job = fresh;
