@@ -122,17 +122,19 @@ static int get_job(dowel_bq *bq, const char *id, const char *location, json_t **
 
 int dowel_bq_job_id(dowel_bq *bq, const char *location, char id[80], dowel_error *err) {
     int number = 1;
-    /* A job that failed or was cancelled keeps its id: an attempt after that needs a new one, but only then. */
+    /* A job that failed or was cancelled keeps its id: an attempt after that needs a new one, but only then. One that ended well
+     * before it could be cancelled has done its work. */
     char *held = dowel_recall(bq->d, "bigquery.job_id");
     if (held) {
         json_t *job = NULL;
         char *where = location ? NULL : dowel_recall(bq->d, "bigquery.location"),
              *cancelled = dowel_recall(bq->d, "bigquery.cancelled");
-        bool failed = cancelled && !strcmp(cancelled, held);
+        (void)get_job(bq, held, location ? location : where, &job, NULL); /* not there: no status */
+        const json_t *status = json_object_get(job, "status");
+        const char *state = json_string_value(json_object_get(status, "state"));
+        bool ended = state && !strcmp(state, "DONE");
+        bool failed = ended ? json_object_get(status, "errorResult") != NULL : cancelled && !strcmp(cancelled, held);
         free(cancelled);
-        if (!failed)
-            failed = !get_job(bq, held, location ? location : where, &job, NULL) &&
-                     json_object_get(json_object_get(job, "status"), "errorResult");
         json_decref(job);
         free(where);
         const char *last = strrchr(held, '_');
@@ -174,6 +176,22 @@ static bool location_in(const char *message, const char *id, char location[64]) 
     return true;
 }
 
+/* Cancels a job whose call failed with `rc` because its run was stopped. */
+static void give_up(dowel_bq *bq, int rc, const char *id, const char *location) {
+    if (!rc || !dowel_check(bq->d, NULL)) return;
+    dowel_http_request *r = dowel_bq_request(bq, "POST");
+    dowel_http_path(r, "jobs", id, "cancel", NULL);
+    dowel_http_query(r, "location", location);
+    dowel_http_idempotent(r, true);
+    dowel_error why;
+    rc = dowel_http_send(dowel_cleanup(bq->d), r, NULL, &why);
+    dowel_http_free(r);
+    /* An attempt after this one must not wait for it. */
+    if (!rc) rc = dowel_remember(bq->d, "bigquery.cancelled", id, false, &why);
+    if (rc && rc != DOWEL_E_NOT_FOUND) /* it had not begun */
+        dowel_log(bq->d, DOWEL_LOG_WARNING, "BigQuery job %s could not be cancelled and runs on: %s", id, why.message);
+}
+
 int dowel_bq_submitted(dowel_bq *bq, int rc, const char *id, const char *location, json_t **job, dowel_error *why,
                        dowel_error *err) {
     char said[64];
@@ -183,7 +201,7 @@ int dowel_bq_submitted(dowel_bq *bq, int rc, const char *id, const char *locatio
     }
     if (rc) {
         /* The request may have arrived all the same. */
-        if (dowel_check(bq->d, NULL)) dowel_bq_cancel(bq, id, location);
+        give_up(bq, rc, id, location);
         if (err) *err = *why;
         return rc;
     }
@@ -227,20 +245,6 @@ int dowel_bq_job_error(const json_t *job, dowel_error *err) {
     return code;
 }
 
-void dowel_bq_cancel(dowel_bq *bq, const char *id, const char *location) {
-    dowel_http_request *r = dowel_bq_request(bq, "POST");
-    dowel_http_path(r, "jobs", id, "cancel", NULL);
-    dowel_http_query(r, "location", location);
-    dowel_http_idempotent(r, true);
-    dowel_error why;
-    int rc = dowel_http_send(dowel_cleanup(bq->d), r, NULL, &why);
-    dowel_http_free(r);
-    /* An attempt after this one must not wait for it. */
-    if (!rc) rc = dowel_remember(bq->d, "bigquery.cancelled", id, false, &why);
-    if (rc && rc != DOWEL_E_NOT_FOUND) /* it had not begun */
-        dowel_log(bq->d, DOWEL_LOG_WARNING, "BigQuery job %s could not be cancelled and runs on: %s", id, why.message);
-}
-
 int dowel_bq_wait(dowel_bq *bq, const char *id, json_t **job, dowel_error *err) {
     double wait = 0.1;
     for (;;) {
@@ -252,8 +256,7 @@ int dowel_bq_wait(dowel_bq *bq, const char *id, json_t **job, dowel_error *err) 
         int rc = dowel_sleep(bq->d, wait, err);
         json_t *fresh = NULL;
         if (!rc) rc = get_job(bq, id, *location ? location : NULL, &fresh, err);
-        /* Only what is given up: a job that has ended in the last moment is a result. */
-        if (rc && dowel_check(bq->d, NULL)) dowel_bq_cancel(bq, id, *location ? location : NULL);
+        give_up(bq, rc, id, *location ? location : NULL);
         if (rc) return rc;
         json_decref(*job);
         *job = fresh;

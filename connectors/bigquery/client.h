@@ -35,7 +35,6 @@ int dowel_bq_submitted(dowel_bq *bq, int rc, const char *id, const char *locatio
                        dowel_error *err);
 /* Waits for the end of a job; REMOTE with the job's own errors when it failed. Cancels the job when the run is cancelled. Takes and replaces *job. */
 int dowel_bq_wait(dowel_bq *bq, const char *id, json_t **job, dowel_error *err);
-void dowel_bq_cancel(dowel_bq *bq, const char *id, const char *location);
 /* Fills err from a finished job's status; 0 when it succeeded. */
 int dowel_bq_job_error(const json_t *job, dowel_error *err);
 json_t *dowel_bq_describe_job(const json_t *job);

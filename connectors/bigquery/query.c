@@ -80,7 +80,6 @@ int dowel_bq_run_query(dowel *d, const void *data, json_t **result, dowel_error 
     bool more = !rc && !args->dry_run;
     while (more) {
         rc = add_page(&bq, id, *location ? location : NULL, &token, args, rows, &schema, &total, err);
-        if (rc && dowel_check(d, NULL)) dowel_bq_cancel(&bq, id, *location ? location : NULL);
         more = !rc && token && (args->max_rows <= 0 || (int64_t)json_array_size(rows) < args->max_rows);
     }
     if (!rc) {

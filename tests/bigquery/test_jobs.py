@@ -265,6 +265,49 @@ def test_a_killed_query_is_taken_up_again():
     assert len({s["jobReference"]["jobId"] for s in submitted()}) == 1
 
 
+def resumed_once(before, cancels):
+    """The interrupted run's job ended all the same: the run that is resumed takes its result, and the statement does not run again."""
+    assert len(PROXY.seen("POST", "/cancel")) == cancels
+    PROXY.rule = lambda r: duplicate() if r.method == "POST" else None
+    run_id = json.loads(dowel("runs", "list", "--json", "--task", "bigquery.query", "--limit", "1"))[0]["id"]
+    dowel("runs", "resume", run_id)
+    PROXY.rule = None
+    assert table("work.log") == before + 1
+    assert len({s["jobReference"]["jobId"] for s in submitted()}) == 1
+
+
+def test_a_query_that_ended_before_it_was_cancelled_does_not_run_again():
+    running = threading.Event()
+
+    def hold(status, headers, body):
+        running.set()
+        return status, headers, json.dumps({**json.loads(body), "status": {"state": "RUNNING"}}).encode()
+    before = table("work.log")
+    PROXY.reset(lambda r: {"edit": hold} if "/jobs" in r.path and not r.path.partition("?")[0].endswith("/cancel") else None)
+    process = start("call", "bigquery.query", "--credentials", "demo", "--endpoint", PROXY.url, "--query", "INSERT INTO work.log VALUES (3)")
+    assert running.wait(30)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 130
+    resumed_once(before, 1)
+
+
+def test_a_query_interrupted_as_its_rows_are_read_does_not_run_again():
+    arrived, go_on = threading.Event(), threading.Event()
+
+    def held(*answer):
+        arrived.set()
+        go_on.wait(30)
+        return answer
+    before = table("work.log")
+    PROXY.reset(lambda r: {"edit": held} if "/queries/" in r.path else None)
+    process = start("call", "bigquery.query", "--credentials", "demo", "--endpoint", PROXY.url, "--query", "INSERT INTO work.log VALUES (4)")
+    assert arrived.wait(30)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 130
+    go_on.set()
+    resumed_once(before, 0)
+
+
 def test_no_connection():
     fails(5, "call", "bigquery.query", "--credentials", "demo", "--endpoint", "http://127.0.0.1:9", "--query", "SELECT 1", "--timeout", "2s",
           saying=["127.0.0.1", "BigQuery"])

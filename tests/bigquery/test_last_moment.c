@@ -13,8 +13,7 @@ static int perform(dowel_transport *base, dowel *d, dowel_exchange *x, dowel_err
     (void)d;
     (void)err;
     server *s = (server *)base;
-    bool cancel = strstr(x->url, "/cancel") != NULL;
-    if (cancel) s->cancels++;
+    if (strstr(x->url, "/cancel")) s->cancels++;
     if (!strcmp(x->method, "GET")) {
         s->polls++;
         s->stop = true; /* after the answer was read, before the next question */
