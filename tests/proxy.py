@@ -18,13 +18,29 @@ without query went by, from 1) and returns None, which passes it on, or a dictio
     hides         text, or several in a tuple: headers of the answer whose names begin so are left out
     edit          a function of (status, headers, body) that gives what is answered in their place
 """
+import fcntl
 import http.client
 import select
+import socket
+import struct
+import termios
 import threading
+import time
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 PIECE = 1 << 18
+CLIENT_GONE = (7, 8)  # TCP_CLOSE and TCP_CLOSE_WAIT, as the kernel counts the states of a connection
+SETTLED_IN = 10
+
+
+def is_behind(connection):
+    """Whether something is to be read from it: bytes, or its end. A client's end may be waiting behind bytes that it sent."""
+    try:
+        unread = struct.unpack("i", fcntl.ioctl(connection, termios.FIONREAD, bytes(4)))[0]
+        return unread > 0 or connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] in CLIENT_GONE
+    except (OSError, ValueError):
+        return False  # closed meanwhile
 
 
 class Request:
@@ -171,6 +187,9 @@ class Handler(BaseHTTPRequestHandler):
                 self.forward(request, step)
         except (HangUp, OSError, http.client.HTTPException):
             self.close_connection = True
+        finally:
+            with proxy.lock:
+                proxy.taken.discard(self.connection)
 
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_PATCH = serve
 
@@ -178,6 +197,19 @@ class Handler(BaseHTTPRequestHandler):
 class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
+
+    def get_request(self):
+        connection, address = super().get_request()
+        with self.proxy.lock:
+            self.proxy.open[connection] = address
+        return connection, address
+
+    def process_request_thread(self, connection, address):
+        try:
+            super().process_request_thread(connection, address)
+        finally:
+            with self.proxy.lock:
+                del self.proxy.open[connection]
 
     def handle_error(self, *_):
         pass  # broken connections are its trade
@@ -191,6 +223,8 @@ class Proxy:
         self.requests = []
         self.counts = {}
         self.lock = threading.Lock()
+        self.open = {}  # connections that a thread serves: whose they are
+        self.taken = set()  # those of them whose request is known
         self.server = Server(("127.0.0.1", 0), Handler)
         self.server.proxy = self
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
@@ -203,9 +237,24 @@ class Proxy:
             request = Request(handler.command, handler.path, {k.lower(): v for k, v in handler.headers.items()},
                               self.counts[key])
             self.requests.append(request)
+            self.taken.add(handler.connection)
             return request
 
+    def settle(self):
+        """Waits for what clients left behind that have ended: their last request, not yet read, is none of what comes next."""
+        until = time.monotonic() + SETTLED_IN
+        with socket.create_connection(self.server.server_address) as last:
+            # Connections are accepted in order: when this one is, the earlier ones are.
+            accepted = False
+            while time.monotonic() < until:
+                with self.lock:
+                    accepted = accepted or last.getsockname() in self.open.values()
+                    if accepted and not any(is_behind(c) for c in self.open.keys() - self.taken):
+                        return
+                time.sleep(0.001)
+
     def reset(self, rule=None):
+        self.settle()
         with self.lock:
             self.rule, self.requests, self.counts = rule, [], {}
 
