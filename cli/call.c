@@ -44,7 +44,8 @@ static const dowel_field *policy_field(const char *name) {
 static int unknown_flag(cli *c, const cli_flag *flag, const dowel_task *task) {
     const char *names[32] = {"json", "from", "run_name", "run_key", "take_over", "help"};
     size_t n = 6;
-    for (const dowel_field *f = dowel_policy_table.fields; f->name && n < 31; f++) names[n++] = f->name;
+    for (const dowel_field *f = dowel_policy_table.fields; f->name && n < 31; f++)
+        if (!dowel_field_c_only(f)) names[n++] = f->name;
     return cli_unknown_flag(c, c->help, flag, task->args, names);
 }
 

@@ -91,7 +91,7 @@ static void offer_flags(asked *a) {
     const dowel_table *const tables[] = {a->table, a->policy};
     for (size_t i = 0; i < 2; i++)
         for (const dowel_field *f = tables[i] ? tables[i]->fields : NULL; f && f->name; f++)
-            if (f->kind != DOWEL_POINTER) offer_flag(a, f->name, f->doc);
+            if (!dowel_field_c_only(f)) offer_flag(a, f->name, f->doc);
     for (const cli_option *o = a->verb ? a->verb->options : NULL; o && o->name; o++) offer_flag(a, o->name, o->doc);
     if (a->objects && *a->objects->own) offer_flag(a, a->objects->own, NULL);
     if (!a->verb || !a->verb->plain) offer_flag(a, "json", "the result, or the error, as JSON");

@@ -208,7 +208,8 @@ int cli_unknown_flag(cli *c, const char *help, const cli_flag *flag, const dowel
                      const char *const *others) {
     const char *names[256];
     size_t n = 0;
-    for (const dowel_field *f = table ? table->fields : NULL; f && f->name && n < 200; f++) names[n++] = f->name;
+    for (const dowel_field *f = table ? table->fields : NULL; f && f->name && n < 200; f++)
+        if (!dowel_field_c_only(f)) names[n++] = f->name;
     for (; others && *others && n < 255; others++) names[n++] = *others;
     names[n] = NULL;
     char typed[sizeof flag->name], shown[128] = "";

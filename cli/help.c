@@ -6,7 +6,7 @@
 
 void cli_help_fields(const cli *c, const dowel_table *table) {
     for (const dowel_field *f = table->fields; f->name; f++) {
-        if (f->kind == DOWEL_POINTER) continue;
+        if (dowel_field_c_only(f)) continue;
         char *kind = dowel_field_kind_name(f), flag[200], name[128];
         snprintf(name, sizeof name, "%s", f->name);
         for (char *p = name; *p; p++)

@@ -18,6 +18,18 @@ struct dowel_record {
 size_t dowel_kind_size(dowel_kind kind);
 bool dowel_member_is_zero(const dowel_field *field, const void *member);
 
+/* Zeros that were given (fields_given.c). Kinds whose zero is a value, as NULL is none: */
+bool dowel_kind_has_zero(dowel_kind kind);
+/* The table's DOWEL_GIVEN; NULL: it has none. */
+const dowel_field *dowel_given_field(const dowel_table *table);
+/* What the struct's says; NULL: nothing. */
+const char *dowel_given_of(const dowel_table *table, const void *data);
+/* Whether every name in it is that of a field that can be zero on purpose. */
+int dowel_given_check(const dowel_table *table, const char *root, const char *path, const void *data, dowel_error *err);
+/* Adds the names of the zeros that a document gives. */
+int dowel_given_collect(const dowel_table *table, void *data, const json_t *document, dowel_arena *arena,
+                        dowel_error *err);
+
 /* Fills zero members from their defaults and checks what the table demands. `path` is "" at the top, "a.b." further down. */
 int dowel_fields_finish(const dowel_table *table, const char *root, const char *path, void *data, dowel_arena *arena,
                         bool refs_unresolved, const json_t *given, dowel_error *err);

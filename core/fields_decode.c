@@ -12,6 +12,12 @@
 
 #define MAX_DEPTH 16
 
+/* Longer durations are mistakes, and would not fit into what counts milliseconds. */
+#define LONGEST (100 * 365.25 * 86400)
+/* Microseconds of what RFC 3339 can say: years of four digits. */
+#define FIRST_TIME (-62167219200 * INT64_C(1000000))
+#define END_OF_TIME (253402300800 * INT64_C(1000000))
+
 typedef struct decoding {
     const dowel_table *table;
     const char *root, *path;
@@ -58,7 +64,17 @@ static int decode_text(const decoding *at, const dowel_field *field, const json_
     return *out ? 0 : no_memory(at->err);
 }
 
-static int check_range(const decoding *at, const dowel_field *field, double value) {
+/* What every number is held to, whether it comes from JSON or from a C struct. */
+static int check_number(const decoding *at, const dowel_field *field, double value) {
+    if (!isfinite(value))
+        return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": %g is no number to go by", at->root, at->path,
+                          field->name, value);
+    if ((field->kind == DOWEL_SIZE || field->kind == DOWEL_DURATION) && value < 0)
+        return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": %g is negative", at->root, at->path,
+                          field->name, value);
+    if (field->kind == DOWEL_DURATION && value > LONGEST)
+        return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": %g s is longer than 100 years", at->root,
+                          at->path, field->name, value);
     if ((field->minimum != 0 || field->maximum != 0) &&
         (value < field->minimum || (field->maximum > field->minimum && value > field->maximum)))
         return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": %g is not between %g and %g", at->root,
@@ -82,8 +98,7 @@ static int decode_integer(const decoding *at, const dowel_field *field, const js
     } else {
         return wrong_value(at, field, "a whole number", value);
     }
-    if (field->kind == DOWEL_SIZE && *out < 0) return wrong_value(at, field, "a size that is not negative", value);
-    return check_range(at, field, (double)*out);
+    return check_number(at, field, (double)*out);
 }
 
 static int decode_real(const decoding *at, const dowel_field *field, const json_t *value, double *out) {
@@ -95,9 +110,7 @@ static int decode_real(const decoding *at, const dowel_field *field, const json_
     } else {
         return wrong_value(at, field, field->kind == DOWEL_DURATION ? "a duration such as 90s" : "a number", value);
     }
-    if (field->kind == DOWEL_DURATION && *out < 0)
-        return wrong_value(at, field, "a duration that is not negative", value);
-    return check_range(at, field, *out);
+    return check_number(at, field, *out);
 }
 
 static int decode_enum(const decoding *at, const dowel_field *field, const json_t *value, int *out) {
@@ -265,7 +278,9 @@ static int unknown_field(const decoding *at, const char *key) {
     while (at->table->fields[count].name) count++;
     const char **names = calloc(count + 1, sizeof *names);
     if (!names) return no_memory(at->err);
-    for (size_t i = 0; i < count; i++) names[i] = at->table->fields[i].name;
+    size_t known = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!dowel_field_c_only(&at->table->fields[i])) names[known++] = at->table->fields[i].name;
     const char *near = dowel_nearest(key, names);
     int rc = dowel_fail(at->err, DOWEL_E_INVALID, "%s: unknown field \"%s%s\"%s%s%s", at->root, at->path, key,
                         near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
@@ -290,7 +305,8 @@ int dowel_fields_decode_into(const dowel_table *table, const char *root, const c
         int rc = decode_member(&at, field, value, (char *)data + field->offset);
         if (rc) return rc;
     }
-    return dowel_fields_finish(table, root, path, data, arena, !resolver, document, err);
+    int rc = dowel_given_collect(table, data, document, arena, err);
+    return rc ? rc : dowel_fields_finish(table, root, path, data, arena, !resolver, document, err);
 }
 
 size_t dowel_kind_size(dowel_kind kind) {
@@ -325,12 +341,13 @@ static bool is_empty(const dowel_field *field, const void *member) {
 int dowel_fields_finish(const dowel_table *table, const char *root, const char *path, void *data, dowel_arena *arena,
                         bool refs_unresolved, const json_t *given, dowel_error *err) {
     decoding at = {table, root, path, NULL, 0, arena, err};
+    const char *named = dowel_given_of(table, data);
     for (const dowel_field *field = table->fields; field->name; field++) {
         void *member = (char *)data + field->offset;
         bool zero = dowel_member_is_zero(field, member);
         /* What a document says stands, a zero too: only what was not said has a default. */
         const json_t *said = given ? json_object_get(given, field->name) : NULL;
-        bool absent = zero && (!said || json_is_null(said));
+        bool absent = zero && (!said || json_is_null(said)) && !dowel_given(named, field->name);
         if (absent && field->fallback) {
             json_t *object = json_object();
             int rc = object ? dowel_field_parse(table, field, field->fallback, object, err) : no_memory(err);
@@ -395,6 +412,9 @@ static int copy_member(const decoding *at, const dowel_field *field, const void 
     case DOWEL_BYTES: {
         const dowel_bytes *bytes = from;
         dowel_bytes *copy = to;
+        if (!bytes->data && bytes->size)
+            return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": %zu bytes at NULL", at->root, at->path,
+                              field->name, bytes->size);
         copy->data = dowel_arena_copy(arena, bytes->data, bytes->size);
         copy->size = bytes->size;
         return copy->data ? 0 : no_memory(at->err);
@@ -481,31 +501,51 @@ static int copy_member(const decoding *at, const dowel_field *field, const void 
         *(int *)to = value;
         return 0;
     }
-    default: {
-        memcpy(to, from, dowel_kind_size(field->kind));
-        double value = field->kind == DOWEL_INT || field->kind == DOWEL_SIZE         ? (double)*(const int64_t *)from
-                       : field->kind == DOWEL_FLOAT || field->kind == DOWEL_DURATION ? *(const double *)from
-                                                                                     : 0;
-        if ((field->kind == DOWEL_SIZE || field->kind == DOWEL_DURATION) && value < 0)
-            return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": %g is negative", at->root, at->path,
-                              field->name, value);
-        return value != 0 ? check_range(at, field, value) : 0;
+    case DOWEL_GIVEN: {
+        const char *names = *(const char *const *)from;
+        *(const char **)to = dowel_arena_text(arena, names, strlen(names));
+        return *(const char **)to ? 0 : no_memory(at->err);
     }
+    case DOWEL_INT:
+    case DOWEL_SIZE:
+        *(int64_t *)to = *(const int64_t *)from;
+        return check_number(at, field, (double)*(const int64_t *)from);
+    case DOWEL_FLOAT:
+    case DOWEL_DURATION: *(double *)to = *(const double *)from; return check_number(at, field, *(const double *)from);
+    case DOWEL_TIME:
+        *(int64_t *)to = *(const int64_t *)from;
+        if (*(const int64_t *)from >= FIRST_TIME && *(const int64_t *)from < END_OF_TIME) return 0;
+        return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": %lld is no time of the years 0 to 9999",
+                          at->root, at->path, field->name, (long long)*(const int64_t *)from);
+    default: memcpy(to, from, dowel_kind_size(field->kind)); return 0;
     }
+}
+
+/* Copies what the struct has, without filling in the rest. */
+static int copy_members(const dowel_table *table, const char *root, const char *path, const void *from, size_t size,
+                        int depth, dowel_arena *arena, void *to, dowel_error *err) {
+    decoding at = {table, root, path, NULL, depth, arena, err};
+    if (depth > MAX_DEPTH) return dowel_fail(err, DOWEL_E_INVALID, "%s: field \"%s\": nested too deeply", root, path);
+    const dowel_field *holder = dowel_given_field(table);
+    const char *named = from && holder && holder->offset + sizeof named <= size ? dowel_given_of(table, from) : NULL;
+    for (const dowel_field *field = table->fields; from && field->name; field++) {
+        const void *member = (const char *)from + field->offset;
+        /* Members that an older caller's struct does not have keep their zero. */
+        if (field->offset + dowel_kind_size(field->kind) > size) continue;
+        bool sized = field->kind == DOWEL_BYTES && ((const dowel_bytes *)member)->size; /* an error if it is NULL */
+        if (dowel_member_is_zero(field, member) && !sized &&
+            !(dowel_kind_has_zero(field->kind) && dowel_given(named, field->name)))
+            continue;
+        int rc = copy_member(&at, field, member, (char *)to + field->offset);
+        if (rc) return rc;
+    }
+    return dowel_given_check(table, root, path, to, err);
 }
 
 static int copy_struct(const dowel_table *table, const char *root, const char *path, const void *from, size_t size,
                        int depth, dowel_arena *arena, void *to, const json_t *given, dowel_error *err) {
-    decoding at = {table, root, path, NULL, depth, arena, err};
-    if (depth > MAX_DEPTH) return dowel_fail(err, DOWEL_E_INVALID, "%s: field \"%s\": nested too deeply", root, path);
-    for (const dowel_field *field = table->fields; from && field->name; field++) {
-        const void *member = (const char *)from + field->offset;
-        /* Members that an older caller's struct does not have keep their zero. */
-        if (field->offset + dowel_kind_size(field->kind) > size || dowel_member_is_zero(field, member)) continue;
-        int rc = copy_member(&at, field, member, (char *)to + field->offset);
-        if (rc) return rc;
-    }
-    return dowel_fields_finish(table, root, path, to, arena, given != NULL, given, err);
+    int rc = copy_members(table, root, path, from, size, depth, arena, to, err);
+    return rc ? rc : dowel_fields_finish(table, root, path, to, arena, given != NULL, given, err);
 }
 
 int dowel_record_copy(const dowel_table *table, const void *data, size_t size, dowel_record **record,
@@ -548,8 +588,9 @@ int dowel_record_complete(const dowel_record *partial, const json_t *members, co
         if (!rc)
             rc = field ? decode_member(&at, field, value, (char *)made->data + field->offset) : unknown_field(&at, key);
     }
-    if (!rc)
-        rc = copy_struct(table, table->name, "", partial->data, table->size, 0, &made->arena, made->data, NULL, err);
+    if (!rc) rc = copy_members(table, table->name, "", partial->data, table->size, 0, &made->arena, made->data, err);
+    if (!rc) rc = dowel_given_collect(table, made->data, members, &made->arena, err);
+    if (!rc) rc = dowel_fields_finish(table, table->name, "", made->data, &made->arena, false, members, err);
     if (rc)
         dowel_record_free(made);
     else

@@ -71,9 +71,13 @@ static json_t *encode_member(const dowel_field *field, const void *member, dowel
 json_t *dowel_fields_encode(const dowel_table *table, const void *data, dowel_secrets secrets) {
     json_t *object = json_object();
     if (!object) return NULL;
+    const char *given = dowel_given_of(table, data);
     for (const dowel_field *field = table->fields; field->name; field++) {
         const void *member = (const char *)data + field->offset;
-        if (field->kind == DOWEL_POINTER || dowel_member_is_zero(field, member)) continue;
+        if (dowel_field_c_only(field)) continue;
+        if (dowel_member_is_zero(field, member) &&
+            !(dowel_kind_has_zero(field->kind) && dowel_given(given, field->name)))
+            continue;
         bool secret = field->flags & DOWEL_SECRET;
         if (secret && secrets == DOWEL_SECRETS_OMITTED) continue;
         json_t *value =
@@ -133,7 +137,7 @@ static json_t *kind_schema(const dowel_field *field) {
 json_t *dowel_fields_schema(const dowel_table *table) {
     json_t *properties = json_object(), *required = json_array();
     for (const dowel_field *field = table->fields; field->name; field++) {
-        if (field->kind == DOWEL_POINTER) continue;
+        if (dowel_field_c_only(field)) continue;
         json_t *schema = kind_schema(field);
         if (field->doc) json_object_set_new(schema, "description", json_string(field->doc));
         if (field->flags & DOWEL_SECRET) json_object_set_new(schema, "writeOnly", json_true());

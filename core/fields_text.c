@@ -145,7 +145,8 @@ char *dowel_field_kind_name(const dowel_field *field) {
         [DOWEL_FLOAT] = "number",   [DOWEL_DURATION] = "duration", [DOWEL_SIZE] = "size",
         [DOWEL_TIME] = "time",      [DOWEL_PATH] = "path",         [DOWEL_BYTES] = "bytes",
         [DOWEL_LIST] = "text ...",  [DOWEL_MAP] = "key=value ...", [DOWEL_TABLE] = "object",
-        [DOWEL_TABLES] = "objects", [DOWEL_JSON] = "JSON",         [DOWEL_POINTER] = "pointer"};
+        [DOWEL_TABLES] = "objects", [DOWEL_JSON] = "JSON",         [DOWEL_POINTER] = "pointer",
+        [DOWEL_GIVEN] = "names"};
     if (field->kind == DOWEL_ENUM) {
         size_t length = 1;
         for (const char *const *v = field->values; *v; v++) length += strlen(*v) + 1;
@@ -313,6 +314,7 @@ int dowel_field_parse(const dowel_table *table, const dowel_field *field, const 
         return reference ? add_value(object, field, reference, err) : wrong(err, table, field, "type/name", "");
     }
     case DOWEL_POINTER:
+    case DOWEL_GIVEN:
         return dowel_fail(err, DOWEL_E_INVALID, "%s: field \"%s\" can only be given in C", table->name, field->name);
     default: {
         json_t *value = json_string(text);

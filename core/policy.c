@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <openssl/rand.h>
+#include <string.h>
 
 static const char *const backoffs[] = {"fixed", "exponential", NULL};
 
@@ -18,6 +19,7 @@ static const dowel_field fields[] = {
      .doc = "Stretches each delay by a random share up to this much."},
     {DOWEL_AT(dowel_policy, timeout), .kind = DOWEL_DURATION, .doc = "Limit of each attempt.", .example = "10m"},
     {DOWEL_AT(dowel_policy, persist_result), .kind = DOWEL_BOOL, .doc = "Keep the result in result_storage."},
+    {DOWEL_GIVEN_AT(dowel_policy)},
     {DOWEL_AT(dowel_policy, result_storage), .kind = DOWEL_BLOCK,
      .doc = "Block that keeps results, such as gcs-bucket/results."},
     {0}};
@@ -30,30 +32,27 @@ dowel_policy dowel_policy_merge(const dowel_policy *own, const dowel_policy *ove
         p.persist_result = inherited->persist_result;
         p.result_storage = inherited->result_storage;
     }
-    if (!over) return p;
-    if (over->retries) p.retries = over->retries;
-    if (over->retry_delay > 0) {
+    if (DOWEL_WAS_GIVEN(over, retries)) p.retries = over->retries;
+    if (DOWEL_WAS_GIVEN(over, retry_delay)) {
         p.retry_delay = over->retry_delay;
         p.retry_delays = NULL;
     }
     if (over->retry_delays) p.retry_delays = over->retry_delays;
-    if (over->retry_backoff) p.retry_backoff = over->retry_backoff;
-    if (over->retry_jitter > 0) p.retry_jitter = over->retry_jitter;
-    if (over->timeout > 0) p.timeout = over->timeout;
-    if (over->persist_result) p.persist_result = true;
+    if (DOWEL_WAS_GIVEN(over, retry_backoff)) p.retry_backoff = over->retry_backoff;
+    if (DOWEL_WAS_GIVEN(over, retry_jitter)) p.retry_jitter = over->retry_jitter;
+    if (DOWEL_WAS_GIVEN(over, timeout)) p.timeout = over->timeout;
+    if (DOWEL_WAS_GIVEN(over, persist_result)) p.persist_result = over->persist_result;
     if (over->result_storage) p.result_storage = over->result_storage;
+    p.given = over->given; /* the history keeps its zeros, so that a resumed run has them too */
     return p;
 }
 
-int dowel_policy_check(const dowel_policy *policy, dowel_error *err) {
+static int check(const dowel_policy *policy, dowel_error *err) {
     double seconds;
     for (const char *const *delay = policy->retry_delays; delay && *delay; delay++)
         if (dowel_parse_duration(*delay, &seconds))
             return dowel_fail(err, DOWEL_E_INVALID,
                               "policy: field \"retry_delays\": expected a duration such as 5s, got \"%.40s\"", *delay);
-    if (policy->retries < 0)
-        return dowel_fail(err, DOWEL_E_INVALID, "policy: field \"retries\": %lld is negative",
-                          (long long)policy->retries);
     if (policy->persist_result && !policy->result_storage) {
         dowel_fail(err, DOWEL_E_INVALID, "policy: field \"result_storage\" is required to persist a result");
         dowel_error_hint(err, "name a block that keeps bytes, such as local-file-system/results");
@@ -64,6 +63,14 @@ int dowel_policy_check(const dowel_policy *policy, dowel_error *err) {
                           "policy: field \"result_storage\": a block of type %s cannot keep results",
                           dowel_block_type_of(policy->result_storage)->name);
     return 0;
+}
+
+int dowel_policy_settle(dowel_run *run, const dowel_policy *inherited, dowel_error *err) {
+    const dowel_policy merged = dowel_policy_merge(&run->task->policy, &run->options.policy, inherited);
+    int rc = dowel_record_copy(&dowel_policy_table, &merged, sizeof merged, &run->policy_record, err);
+    if (rc) return rc;
+    memcpy(&run->policy, dowel_record_data(run->policy_record), sizeof run->policy);
+    return check(&run->policy, err);
 }
 
 double dowel_policy_delay(const dowel_policy *policy, int retry) {

@@ -12,7 +12,8 @@ struct dowel_run {
     const dowel_task *task;
     bool flow;
     dowel_record *args;
-    dowel_policy policy; /* merged */
+    dowel_policy policy; /* merged; what it points to is the record's */
+    dowel_record *policy_record;
     const char *const *delays;
     char id[DOWEL_RUN_ID_SIZE];
     char *name;
@@ -49,7 +50,8 @@ extern const dowel_table dowel_no_args;
 /* Policy (policy.c) */
 double dowel_policy_delay(const dowel_policy *policy, int retry);
 dowel_policy dowel_policy_merge(const dowel_policy *own, const dowel_policy *over, const dowel_policy *inherited);
-int dowel_policy_check(const dowel_policy *policy, dowel_error *err);
+/* Gives the run its policy: merged, checked, copied. */
+int dowel_policy_settle(dowel_run *run, const dowel_policy *inherited, dowel_error *err);
 
 /* History (history.c): failures are warned of once and never fail the run. */
 void dowel_history_start(dowel_run *run, const char *state);

@@ -35,9 +35,7 @@ int dowel_run_new(dowel *d, const dowel_task *task, bool flow, dowel_record *arg
         memcpy(&r->options, options,
                options->size && options->size < sizeof *options ? options->size : sizeof *options);
     const dowel_policy *inherited = r->parent && !r->parent->persisting ? &r->parent->policy : NULL;
-    r->policy = dowel_policy_merge(&task->policy, &r->options.policy, inherited);
-    int rc = dowel_policy_check(&r->policy, err);
-    if (r->policy.result_storage) dowel_block_retain(r->policy.result_storage);
+    int rc = dowel_policy_settle(r, inherited, err);
     dowel_new_run_id(r->id);
     if (r->options.run_id) memcpy(r->options.run_id, r->id, sizeof r->id);
     r->name = strdup(r->options.run_name ? r->options.run_name : task->name);
@@ -62,7 +60,7 @@ dowel_run *dowel_run_retain(dowel_run *run) {
 void dowel_run_release(dowel_run *run) {
     if (!run || atomic_fetch_sub(&run->references, 1) != 1) return;
     dowel_record_free(run->args);
-    dowel_block_free(run->policy.result_storage);
+    dowel_record_free(run->policy_record);
     dowel_run_release(run->parent);
     free(run->name);
     free(run->key);

@@ -48,6 +48,7 @@ static const dowel_field query_fields[] = {
     {DOWEL_AT(dowel_bigquery_query_args, write_disposition), .kind = DOWEL_ENUM, .values = dispositions,
      .doc = "What happens to rows that the destination has."},
     ENDPOINT(dowel_bigquery_query_args),
+    {DOWEL_GIVEN_AT(dowel_bigquery_query_args)},
     {0}};
 static const dowel_table query_table = {"bigquery.query", sizeof(dowel_bigquery_query_args), query_fields, NULL};
 
@@ -73,6 +74,7 @@ static const dowel_field load_fields[] = {
     {DOWEL_AT(dowel_bigquery_load_args, write_disposition), .kind = DOWEL_ENUM, .values = dispositions,
      .doc = "What happens to rows that the table has."},
     ENDPOINT(dowel_bigquery_load_args),
+    {DOWEL_GIVEN_AT(dowel_bigquery_load_args)},
     {0}};
 
 static int check_load(const void *data, dowel_error *err) {
@@ -94,6 +96,7 @@ static const dowel_field dataset_fields[] = {
     LOCATION(dowel_bigquery_dataset_args),
     {DOWEL_AT(dowel_bigquery_dataset_args, exists_ok), .kind = DOWEL_BOOL, .doc = "It is no error when it exists."},
     ENDPOINT(dowel_bigquery_dataset_args),
+    {DOWEL_GIVEN_AT(dowel_bigquery_dataset_args)},
     {0}};
 static const dowel_table dataset_table = {"bigquery.create_dataset", sizeof(dowel_bigquery_dataset_args),
                                           dataset_fields, NULL};
@@ -155,6 +158,7 @@ static const dowel_field table_fields[] = {
     PROJECT(dowel_bigquery_table_args),
     {DOWEL_AT(dowel_bigquery_table_args, exists_ok), .kind = DOWEL_BOOL, .doc = "It is no error when it exists."},
     ENDPOINT(dowel_bigquery_table_args),
+    {DOWEL_GIVEN_AT(dowel_bigquery_table_args)},
     {0}};
 static const dowel_table table_table = {"bigquery.create_table", sizeof(dowel_bigquery_table_args), table_fields, NULL};
 
@@ -196,6 +200,7 @@ static const dowel_field delete_fields[] = {{DOWEL_AT(dowel_bigquery_delete_args
                                             CREDENTIALS(dowel_bigquery_delete_args),
                                             PROJECT(dowel_bigquery_delete_args),
                                             ENDPOINT(dowel_bigquery_delete_args),
+                                            {DOWEL_GIVEN_AT(dowel_bigquery_delete_args)},
                                             {0}};
 
 static int check_delete(const void *data, dowel_error *err) {
@@ -251,6 +256,7 @@ static const dowel_field job_fields[] = {
     PROJECT(dowel_bigquery_job_args),
     LOCATION(dowel_bigquery_job_args),
     ENDPOINT(dowel_bigquery_job_args),
+    {DOWEL_GIVEN_AT(dowel_bigquery_job_args)},
     {0}};
 static const dowel_table job_table = {"bigquery.get_job", sizeof(dowel_bigquery_job_args), job_fields, NULL};
 

@@ -82,6 +82,7 @@ static const dowel_field run_fields[] = {JOB(dowel_cloud_run_run_args),
                                           .doc = "Limit of each task of this execution."},
                                          {DOWEL_AT(dowel_cloud_run_run_args, no_wait), .kind = DOWEL_BOOL,
                                           .doc = "Return when the execution exists, not when it has ended."},
+                                         {DOWEL_GIVEN_AT(dowel_cloud_run_run_args)},
                                          {0}};
 static const dowel_table run_table = {"cloud_run.run", sizeof(dowel_cloud_run_run_args), run_fields, NULL};
 
@@ -154,6 +155,7 @@ static const dowel_field execution_fields[] = {JOB(dowel_cloud_run_execution_arg
                                                {DOWEL_AT(dowel_cloud_run_execution_args, execution),
                                                 .kind = DOWEL_STRING,
                                                 .doc = "Name of the execution; without: the newest."},
+                                               {DOWEL_GIVEN_AT(dowel_cloud_run_execution_args)},
                                                {0}};
 static const dowel_table status_table = {"cloud_run.status", sizeof(dowel_cloud_run_execution_args), execution_fields,
                                          NULL};
@@ -191,6 +193,7 @@ static int run_cancel(dowel *d, const void *data, json_t **result, dowel_error *
 static const dowel_field delete_fields[] = {JOB(dowel_cloud_run_delete_args),
                                             {DOWEL_AT(dowel_cloud_run_delete_args, not_found_ok), .kind = DOWEL_BOOL,
                                              .doc = "It is no error when there is none."},
+                                            {DOWEL_GIVEN_AT(dowel_cloud_run_delete_args)},
                                             {0}};
 static const dowel_table delete_table = {"cloud_run.delete", sizeof(dowel_cloud_run_delete_args), delete_fields, NULL};
 

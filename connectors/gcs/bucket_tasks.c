@@ -46,6 +46,7 @@ static const dowel_field create_fields[] = {DOWEL_GCS_BUCKET_FIELD(dowel_gcs_cre
                                              .kind = DOWEL_STRING, .doc = "Storage class.", .example = "STANDARD"},
                                             {DOWEL_AT(dowel_gcs_create_bucket_args, versioning), .kind = DOWEL_BOOL,
                                              .doc = "Keeps generations that are overwritten or deleted."},
+                                            {DOWEL_GIVEN_AT(dowel_gcs_create_bucket_args)},
                                             {0}};
 static const dowel_table create_table = {"gcs.create_bucket", sizeof(dowel_gcs_create_bucket_args), create_fields,
                                          NULL};
@@ -94,6 +95,7 @@ const dowel_task dowel_gcs_task_create_bucket = {.size = sizeof(dowel_task),
 static const dowel_field bucket_fields[] = {DOWEL_GCS_BUCKET_FIELD(dowel_gcs_bucket_args),
                                             DOWEL_GCS_IF_METAGENERATION_MATCH(dowel_gcs_bucket_args),
                                             DOWEL_GCS_IF_METAGENERATION_NOT_MATCH(dowel_gcs_bucket_args),
+                                            {DOWEL_GIVEN_AT(dowel_gcs_bucket_args)},
                                             {0}};
 static const dowel_table get_table = {"gcs.get_bucket", sizeof(dowel_gcs_bucket_args), bucket_fields, NULL};
 static const dowel_table delete_table = {"gcs.delete_bucket", sizeof(dowel_gcs_bucket_args), bucket_fields, NULL};
@@ -154,6 +156,7 @@ static const dowel_field list_fields[] = {
      .doc = "Most buckets to name."},
     {DOWEL_AT(dowel_gcs_list_buckets_args, endpoint), .kind = DOWEL_STRING,
      .doc = "Address of a server that speaks Cloud Storage; without: STORAGE_EMULATOR_HOST, else Google's."},
+    {DOWEL_GIVEN_AT(dowel_gcs_list_buckets_args)},
     {0}};
 static const dowel_table list_table = {"gcs.list_buckets", sizeof(dowel_gcs_list_buckets_args), list_fields, NULL};
 

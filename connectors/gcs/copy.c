@@ -20,6 +20,7 @@ static const dowel_field copy_fields[] = {
                          "Only when the object that is copied has this generation."),
     DOWEL_GCS_TEXT_FIELD(dowel_gcs_copy_args, if_source_metageneration_match,
                          "Only when the metadata of the object that is copied has this generation."),
+    {DOWEL_GIVEN_AT(dowel_gcs_copy_args)},
     {0}};
 static const dowel_table copy_table = {"gcs.copy", sizeof(dowel_gcs_copy_args), copy_fields, NULL};
 
@@ -112,6 +113,7 @@ static const dowel_field compose_fields[] = {
     DOWEL_GCS_KEPT_FIELDS(dowel_gcs_compose_args),
     DOWEL_GCS_IF_GENERATION_MATCH(dowel_gcs_compose_args),
     DOWEL_GCS_IF_METAGENERATION_MATCH(dowel_gcs_compose_args),
+    {DOWEL_GIVEN_AT(dowel_gcs_compose_args)},
     {0}};
 
 static int check_compose(const void *data, dowel_error *err) {

@@ -114,6 +114,7 @@ static const dowel_field fields[] = {
     {DOWEL_AT(dowel_gcs_list_args, end_offset), .kind = DOWEL_STRING, .doc = "Only names that are before this one."},
     {DOWEL_AT(dowel_gcs_list_args, versions), .kind = DOWEL_BOOL,
      .doc = "Also generations that were overwritten or deleted."},
+    {DOWEL_GIVEN_AT(dowel_gcs_list_args)},
     {0}};
 static const dowel_table table = {"gcs.list", sizeof(dowel_gcs_list_args), fields, NULL};
 

@@ -6,11 +6,10 @@
 
 /* ---- stat, delete ---- */
 
-static const dowel_field object_fields[] = {DOWEL_GCS_BUCKET_FIELD(dowel_gcs_object_args),
-                                            DOWEL_GCS_NAME_FIELD(dowel_gcs_object_args),
-                                            DOWEL_GCS_GENERATION_FIELD(dowel_gcs_object_args),
-                                            DOWEL_GCS_CONDITION_FIELDS(dowel_gcs_object_args),
-                                            {0}};
+static const dowel_field object_fields[] = {
+    DOWEL_GCS_BUCKET_FIELD(dowel_gcs_object_args),     DOWEL_GCS_NAME_FIELD(dowel_gcs_object_args),
+    DOWEL_GCS_GENERATION_FIELD(dowel_gcs_object_args), DOWEL_GCS_CONDITION_FIELDS(dowel_gcs_object_args),
+    {DOWEL_GIVEN_AT(dowel_gcs_object_args)},           {0}};
 static const dowel_table stat_table = {"gcs.stat", sizeof(dowel_gcs_object_args), object_fields, NULL};
 static const dowel_table delete_table = {"gcs.delete", sizeof(dowel_gcs_object_args), object_fields, NULL};
 
@@ -75,6 +74,7 @@ static const dowel_field update_fields[] = {
     {DOWEL_AT(dowel_gcs_update_args, remove_metadata), .kind = DOWEL_LIST, .doc = "Names of user metadata to remove."},
     DOWEL_GCS_TEXT_FIELD(dowel_gcs_update_args, predefined_acl, "Predefined access list."),
     DOWEL_GCS_CONDITION_FIELDS(dowel_gcs_update_args),
+    {DOWEL_GIVEN_AT(dowel_gcs_update_args)},
     {0}};
 
 static const char *const *contents(const dowel_gcs_update_args *args, const char *values[5]) {

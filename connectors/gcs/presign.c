@@ -166,6 +166,7 @@ static const dowel_field presign_fields[] = {
      .doc = "Headers that the request must have, such as content-type.", .example = "content-type=text/csv"},
     {DOWEL_AT(dowel_gcs_presign_args, query), .kind = DOWEL_MAP, .doc = "Parameters of the URL.",
      .example = "response-content-disposition=attachment"},
+    {DOWEL_GIVEN_AT(dowel_gcs_presign_args)},
     {0}};
 
 static int check_presign(const void *data, dowel_error *err) {
@@ -244,6 +245,7 @@ static const dowel_field post_fields[] = {
     {DOWEL_AT(dowel_gcs_presign_post_args, conditions), .kind = DOWEL_JSON,
      .doc = "Further conditions of the policy document, a list.",
      .example = "[[\"content-length-range\", 1, 1048576]]"},
+    {DOWEL_GIVEN_AT(dowel_gcs_presign_post_args)},
     {0}};
 
 static int check_post(const void *data, dowel_error *err) {

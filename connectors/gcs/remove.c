@@ -183,6 +183,7 @@ static const dowel_field fields[] = {
     DOWEL_GCS_BUCKET_FIELD(dowel_gcs_delete_many_args),
     {DOWEL_AT(dowel_gcs_delete_many_args, names), .kind = DOWEL_LIST, .flags = DOWEL_REQUIRED,
      .doc = "Names of the objects, relative to the block's folder.", .example = "old/a.csv"},
+    {DOWEL_GIVEN_AT(dowel_gcs_delete_many_args)},
     {0}};
 static const dowel_table table = {"gcs.delete_many", sizeof(dowel_gcs_delete_many_args), fields, NULL};
 

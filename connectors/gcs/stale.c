@@ -13,6 +13,7 @@ static const dowel_field fields[] = {
     {DOWEL_AT(dowel_gcs_abort_stale_args, older_than), .kind = DOWEL_DURATION, .fallback = "1d", .minimum = 1e-6,
      .doc = "Only what was stored longer ago."},
     {DOWEL_AT(dowel_gcs_abort_stale_args, dry_run), .kind = DOWEL_BOOL, .doc = "Only tells what would be removed."},
+    {DOWEL_GIVEN_AT(dowel_gcs_abort_stale_args)},
     {0}};
 static const dowel_table table = {"gcs.abort_stale", sizeof(dowel_gcs_abort_stale_args), fields, NULL};
 

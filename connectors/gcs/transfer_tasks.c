@@ -29,6 +29,7 @@ static const dowel_field upload_fields[] = {
             "and deleted; 1: no parts."},
     {DOWEL_AT(dowel_gcs_upload_args, part_size), .kind = DOWEL_SIZE, .fallback = "64MiB", .minimum = 1, .maximum = 1e15,
      .doc = "Bytes of such a part; more where there would be more than 32."},
+    {DOWEL_GIVEN_AT(dowel_gcs_upload_args)},
     {0}};
 
 static int check_upload(const void *data, dowel_error *err) {
@@ -84,6 +85,7 @@ static const dowel_field download_fields[] = {
     {DOWEL_AT(dowel_gcs_download_args, decompress), .kind = DOWEL_BOOL,
      .doc = "Unpacks what is stored with Content-Encoding gzip; without, everything comes as it is stored."},
     DOWEL_GCS_CONDITION_FIELDS(dowel_gcs_download_args),
+    {DOWEL_GIVEN_AT(dowel_gcs_download_args)},
     {0}};
 static const dowel_table download_table = {"gcs.download", sizeof(dowel_gcs_download_args), download_fields, NULL};
 

@@ -35,6 +35,7 @@ static const dowel_field invoke_fields[] = {
     {DOWEL_AT(dowel_lambda_invoke_args, client_context), .kind = DOWEL_JSON, .doc = "Client context for the function."},
     {DOWEL_AT(dowel_lambda_invoke_args, qualifier), .kind = DOWEL_STRING,
      .doc = "Version or alias; wins over the block's."},
+    {DOWEL_GIVEN_AT(dowel_lambda_invoke_args)},
     {0}};
 static const dowel_table invoke_table = {"lambda.invoke", sizeof(dowel_lambda_invoke_args), invoke_fields, NULL};
 

@@ -52,6 +52,7 @@ static const dowel_field copy_fields[] = {
     {DOWEL_AT(args_t, storage_class), .kind = DOWEL_STRING, .doc = "Storage class of what is stored."},
     {DOWEL_AT(args_t, metadata), .kind = DOWEL_MAP, .doc = "Metadata of what is stored."},
     HOW,
+    {DOWEL_GIVEN_AT(args_t)},
     {0}};
 static const dowel_field sync_fields[] = {
     PLACES,
@@ -62,6 +63,7 @@ static const dowel_field sync_fields[] = {
      .kind = DOWEL_BOOL,
      .doc = "Remove at the destination what the source does not have."},
     HOW,
+    {DOWEL_GIVEN_AT(args_t)},
     {0}};
 
 static int check_args(const void *data, dowel_error *err) {

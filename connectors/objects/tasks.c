@@ -23,6 +23,7 @@ static const dowel_field list_fields[] = {
     DOWEL_GLOB_FIELDS(args_t),
     DOWEL_CALLER_FIELDS(args_t),
     {DOWEL_AT(args_t, reporter), .kind = DOWEL_POINTER, .flags = DOWEL_WATCHING},
+    {DOWEL_GIVEN_AT(args_t)},
     {0}};
 static const dowel_field remove_fields[] = {
     PLACE("Object or folder."),
@@ -31,8 +32,9 @@ static const dowel_field remove_fields[] = {
     DOWEL_GLOB_FIELDS(args_t),
     DOWEL_CALLER_FIELDS(args_t),
     {DOWEL_AT(args_t, reporter), .kind = DOWEL_POINTER, .flags = DOWEL_WATCHING},
+    {DOWEL_GIVEN_AT(args_t)},
     {0}};
-static const dowel_field stat_fields[] = {PLACE("Object."), DOWEL_CALLER_FIELDS(args_t), {0}};
+static const dowel_field stat_fields[] = {PLACE("Object."), DOWEL_CALLER_FIELDS(args_t), {DOWEL_GIVEN_AT(args_t)}, {0}};
 static const char *const methods[] = {"GET", "PUT", "DELETE", "HEAD", NULL};
 static const dowel_field presign_fields[] = {
     PLACE("Object; it need not exist."),
@@ -41,6 +43,7 @@ static const dowel_field presign_fields[] = {
      .doc = "How long it is good for."},
     {DOWEL_AT(args_t, content_type), .kind = DOWEL_STRING, .doc = "Content type that a PUT must have."},
     DOWEL_CALLER_FIELDS(args_t),
+    {DOWEL_GIVEN_AT(args_t)},
     {0}};
 static const dowel_table list_table = {"objects.list", sizeof(args_t), list_fields, NULL};
 static const dowel_table remove_table = {"objects.remove", sizeof(args_t), remove_fields, NULL};

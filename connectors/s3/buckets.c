@@ -20,6 +20,7 @@ static json_t *text_of(const char *text) {
 static const dowel_field create_fields[] = {DOWEL_S3_BUCKET_FIELD(dowel_s3_create_bucket_args),
                                             {DOWEL_AT(dowel_s3_create_bucket_args, versioning), .kind = DOWEL_BOOL,
                                              .doc = "Keep every version of its objects."},
+                                            {DOWEL_GIVEN_AT(dowel_s3_create_bucket_args)},
                                             {0}};
 static const dowel_table create_table = {"s3.create_bucket", sizeof(dowel_s3_create_bucket_args), create_fields, NULL};
 
@@ -71,7 +72,8 @@ static int run_create(dowel *d, const void *data, json_t **result, dowel_error *
     return rc;
 }
 
-static const dowel_field bucket_fields[] = {DOWEL_S3_BUCKET_FIELD(dowel_s3_bucket_args), {0}};
+static const dowel_field bucket_fields[] = {
+    DOWEL_S3_BUCKET_FIELD(dowel_s3_bucket_args), {DOWEL_GIVEN_AT(dowel_s3_bucket_args)}, {0}};
 static const dowel_table get_table = {"s3.get_bucket", sizeof(dowel_s3_bucket_args), bucket_fields, NULL};
 static const dowel_table delete_table = {"s3.delete_bucket", sizeof(dowel_s3_bucket_args), bucket_fields, NULL};
 
@@ -157,6 +159,7 @@ static const dowel_field list_fields[] = {
      .example = "eu-west-1"},
     {DOWEL_AT(dowel_s3_list_buckets_args, endpoint), .kind = DOWEL_STRING, .doc = "Address of a server that speaks S3.",
      .example = "http://127.0.0.1:9000"},
+    {DOWEL_GIVEN_AT(dowel_s3_list_buckets_args)},
     {0}};
 static const dowel_table list_table = {"s3.list_buckets", sizeof(dowel_s3_list_buckets_args), list_fields, NULL};
 
@@ -204,6 +207,7 @@ static const dowel_field stale_fields[] = {
     {DOWEL_AT(dowel_s3_abort_stale_args, older_than), .kind = DOWEL_DURATION, .fallback = "7d",
      .doc = "Only those that began so long ago: younger ones may be under way."},
     {DOWEL_AT(dowel_s3_abort_stale_args, dry_run), .kind = DOWEL_BOOL, .doc = "Only tell which it would be."},
+    {DOWEL_GIVEN_AT(dowel_s3_abort_stale_args)},
     {0}};
 static const dowel_table stale_table = {"s3.abort_stale", sizeof(dowel_s3_abort_stale_args), stale_fields, NULL};
 

@@ -120,6 +120,7 @@ static const dowel_field presign_fields[] = {
      .doc = "Headers that the request must have, such as content-type.", .example = "content-type=text/csv"},
     {DOWEL_AT(dowel_s3_presign_args, query), .kind = DOWEL_MAP, .doc = "Parameters of the URL, such as versionId.",
      .example = "response-content-disposition=attachment"},
+    {DOWEL_GIVEN_AT(dowel_s3_presign_args)},
     {0}};
 static const dowel_table presign_table = {"s3.presign", sizeof(dowel_s3_presign_args), presign_fields, NULL};
 
@@ -153,6 +154,7 @@ static const dowel_field post_fields[] = {
     {DOWEL_AT(dowel_s3_presign_post_args, conditions), .kind = DOWEL_JSON,
      .doc = "Further conditions of the policy document, a list.",
      .example = "[[\"content-length-range\", 1, 1048576]]"},
+    {DOWEL_GIVEN_AT(dowel_s3_presign_post_args)},
     {0}};
 
 static int check_post(const void *data, dowel_error *err) {

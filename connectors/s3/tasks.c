@@ -49,6 +49,7 @@ static const dowel_field put_fields[] = {
     {DOWEL_AT(dowel_s3_put_args, if_match), .kind = DOWEL_STRING, .doc = "Only in place of the object with this ETag."},
     {DOWEL_AT(dowel_s3_put_args, bucket_key), .kind = DOWEL_BOOL,
      .doc = "With aws:kms: a key that the bucket keeps for a while, for fewer calls to KMS."},
+    {DOWEL_GIVEN_AT(dowel_s3_put_args)},
     {0}};
 
 static int check_put(const void *data, dowel_error *err) {
@@ -96,6 +97,7 @@ static const dowel_field get_fields[] = {
     {DOWEL_AT(dowel_s3_get_args, concurrency), .kind = DOWEL_INT, .minimum = 1, .maximum = 64,
      .doc = "Requests at a time; without, a few, and more as long as that is faster."},
     DOWEL_S3_CUSTOMER_KEY_FIELD(dowel_s3_get_args, customer_key, "Key that it was encrypted with: 32 bytes in base64."),
+    {DOWEL_GIVEN_AT(dowel_s3_get_args)},
     {0}};
 
 static int check_get(const void *data, dowel_error *err) {
@@ -130,6 +132,7 @@ static const dowel_field list_fields[] = {
      .doc = "Most objects to name."},
     {DOWEL_AT(dowel_s3_list_args, start_after), .kind = DOWEL_STRING, .doc = "Only keys after this one."},
     {DOWEL_AT(dowel_s3_list_args, versions), .kind = DOWEL_BOOL, .doc = "Every version, and markers of deletion."},
+    {DOWEL_GIVEN_AT(dowel_s3_list_args)},
     {0}};
 static const dowel_table list_table = {"s3.list", sizeof(dowel_s3_list_args), list_fields, NULL};
 
@@ -202,6 +205,7 @@ static const dowel_field head_fields[] = {
     VERSION(dowel_s3_object_args),
     DOWEL_S3_CUSTOMER_KEY_FIELD(dowel_s3_object_args, customer_key,
                                 "Key that it was encrypted with: 32 bytes in base64."),
+    {DOWEL_GIVEN_AT(dowel_s3_object_args)},
     {0}};
 
 static int check_head(const void *data, dowel_error *err) {
@@ -267,6 +271,7 @@ static const dowel_field delete_fields[] = {
      .doc = "The object's key, relative to the block's folder.", .example = "report.json"},
     VERSION(dowel_s3_object_args),
     {DOWEL_AT(dowel_s3_object_args, keys), .kind = DOWEL_LIST, .doc = "Keys of many objects, in place of one."},
+    {DOWEL_GIVEN_AT(dowel_s3_object_args)},
     {0}};
 
 static int check_delete(const void *data, dowel_error *err) {
@@ -347,6 +352,7 @@ static const dowel_field copy_fields[] = {
                                 "Key that it was encrypted with: 32 bytes in base64."),
     DOWEL_S3_CUSTOMER_KEY_FIELD(dowel_s3_copy_args, to_customer_key,
                                 "Key to encrypt the copy with: 32 bytes in base64."),
+    {DOWEL_GIVEN_AT(dowel_s3_copy_args)},
     {0}};
 
 static int check_copy(const void *data, dowel_error *err) {

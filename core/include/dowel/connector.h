@@ -8,12 +8,13 @@
 extern "C" {
 #endif
 
-#define DOWEL_ABI 1
+#define DOWEL_ABI 2
 
 enum { DOWEL_BACKOFF_FIXED, DOWEL_BACKOFF_EXPONENTIAL };
 
 /* How often and how a task is tried. Zero members mean "as the task's own policy says", and there: no retries, no delay, no
- * timeout. The same struct is a task's own policy and a call's override of it. */
+ * timeout. The same struct is a task's own policy and a call's override of it: {.given = "retries"} in a call is "no
+ * retries, whatever the task's own policy says". */
 typedef struct dowel_policy {
     int64_t retries;    /* attempts after the first */
     double retry_delay; /* seconds before each retry */
@@ -24,6 +25,7 @@ typedef struct dowel_policy {
     double timeout;      /* seconds for each attempt */
     bool persist_result; /* keep the result in result_storage */
     dowel_block *result_storage; /* a block whose type has storage */
+    const char *given;           /* members that are zero on purpose, such as "retries" (dowel/fields.h) */
 } dowel_policy;
 
 DOWEL_API extern const dowel_table dowel_policy_table; /* the command's and flow files' names for the members */

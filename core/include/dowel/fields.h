@@ -16,6 +16,22 @@
  * In every struct a member that is zero means "the default". A boolean's default is therefore always false and an
  * enumeration's is its first value; name such fields so that this reads well.
  *
+ * A zero that is meant as such is named in the struct's `given`, a text of names separated by blanks (kind DOWEL_GIVEN, one
+ * per struct; it exists in C only and is no flag and no JSON member):
+ *
+ *     typedef struct { int64_t skip_rows; bool header; const char *given; } example_args;
+ *     {DOWEL_GIVEN_AT(example_args)},                                    in the table, like any field
+ *
+ *     dowel_call(d, "example", &(example_args){.given = "skip_rows"}, ...)           0 rows, and not the default
+ *
+ * JSON and the command line need no such thing: whatever they give counts as given, and `given` names their zeros when a
+ * body gets the struct. So a body asks in one way, and the compiler checks the member's name:
+ *
+ *     if (DOWEL_WAS_GIVEN(args, skip_rows)) request_rows(args->skip_rows);           also when it is 0
+ *
+ * What is given is not replaced by the field's default, is held to `minimum`, and is kept by the history and by a resumed
+ * run. Texts, lists, objects and blocks need not be named: an empty one differs from NULL.
+ *
  * Structs only grow at the end. Calls carry the caller's size, so older programs work with newer libraries. */
 #ifndef DOWEL_FIELDS_H
 #define DOWEL_FIELDS_H
@@ -59,6 +75,7 @@ typedef enum dowel_kind {
     DOWEL_JSON,     /* json_t *              any JSON, passed through */
     DOWEL_BLOCK, /* dowel_block *         {"$block": "type/name"}, "type/name" or an inline document; .blocks says which */
     DOWEL_POINTER, /* any pointer; exists in C only: callbacks, sinks, sources. Never encoded; copied as the pointer */
+    DOWEL_GIVEN,   /* const char *; exists in C only: names of members that are zero on purpose, separated by blanks */
 } dowel_kind;
 
 /* Flags of a field. */
@@ -86,6 +103,13 @@ typedef struct dowel_field {
 
 /* Name and offset of a struct member: the field is called what the member is called. */
 #define DOWEL_AT(type, member) .name = #member, .offset = offsetof(type, member)
+/* The member `const char *given` of a struct that has one. */
+#define DOWEL_GIVEN_AT(type) DOWEL_AT(type, given), .kind = DOWEL_GIVEN
+
+/* Whether a member of a number's, truth value's or enumeration's kind was given: it is not zero, or `given` names it. */
+#define DOWEL_WAS_GIVEN(args, member) ((args)->member != 0 || dowel_given((args)->given, #member))
+/* Whether `given` (may be NULL) names the member. */
+DOWEL_API bool dowel_given(const char *given, const char *member);
 
 typedef struct dowel_table {
     const char *name;          /* what messages call it: a task or block type name */
@@ -131,7 +155,7 @@ typedef enum dowel_secrets {
     DOWEL_SECRETS_OMITTED,
 } dowel_secrets;
 
-/* Encodes a struct as a JSON object; members with zero values are left out. New reference; NULL when out of memory. */
+/* Encodes a struct as a JSON object; members with zero values are left out unless its `given` names them. New reference; NULL when out of memory. */
 DOWEL_API json_t *dowel_fields_encode(const dowel_table *table, const void *data, dowel_secrets secrets);
 
 /* Masks the secrets of a document without decoding it (unknown members are kept). New reference. */
@@ -139,6 +163,9 @@ DOWEL_API json_t *dowel_fields_mask(const dowel_table *table, const json_t *docu
 
 /* JSON Schema (draft 2020-12) of the table. New reference. */
 DOWEL_API json_t *dowel_fields_schema(const dowel_table *table);
+
+/* Whether the field exists in C only: no JSON, no flag, no help. */
+DOWEL_API bool dowel_field_c_only(const dowel_field *field);
 
 /* The field of that name (`-` and `_` are the same), or NULL. */
 DOWEL_API const dowel_field *dowel_field_find(const dowel_table *table, const char *name);

@@ -82,8 +82,8 @@ typedef struct dowel_binding {
 } dowel_binding;
 
 typedef struct dowel_call_options {
-    size_t size;                   /* sizeof(dowel_call_options) */
-    dowel_policy policy;           /* members that are not zero win over the task's own */
+    size_t size;         /* sizeof(dowel_call_options) */
+    dowel_policy policy; /* members that were given (not zero, or named in its `given`) win over the task's own */
     const dowel_binding *bindings; /* ended by {NULL}; for dowel_submit */
     dowel_future *const *wait_for; /* NULL-terminated; for dowel_submit: start only after these completed */
     const char *run_name;          /* what the history calls the run; NULL: the task's name */

@@ -49,6 +49,7 @@ typedef struct dowel_bigquery_query_args {
     const char *destination; /* dataset.table to write the rows to */
     int write_disposition;   /* DOWEL_BIGQUERY_WRITE_* */
     const char *endpoint;
+    const char *given; /* members that are zero on purpose (dowel/fields.h) */
 } dowel_bigquery_query_args;
 
 typedef struct dowel_bigquery_load_args {
@@ -66,6 +67,7 @@ typedef struct dowel_bigquery_load_args {
     int64_t max_bad_records;
     int write_disposition; /* DOWEL_BIGQUERY_WRITE_* */
     const char *endpoint;
+    const char *given; /* members that are zero on purpose (dowel/fields.h) */
 } dowel_bigquery_load_args;
 
 typedef struct dowel_bigquery_dataset_args {
@@ -75,6 +77,7 @@ typedef struct dowel_bigquery_dataset_args {
     const char *location;
     bool exists_ok;
     const char *endpoint;
+    const char *given; /* members that are zero on purpose (dowel/fields.h) */
 } dowel_bigquery_dataset_args;
 
 typedef struct dowel_bigquery_table_args {
@@ -84,6 +87,7 @@ typedef struct dowel_bigquery_table_args {
     const char *project;
     bool exists_ok;
     const char *endpoint;
+    const char *given; /* members that are zero on purpose (dowel/fields.h) */
 } dowel_bigquery_table_args;
 
 typedef struct dowel_bigquery_delete_args {
@@ -94,6 +98,7 @@ typedef struct dowel_bigquery_delete_args {
     dowel_block *credentials;
     const char *project;
     const char *endpoint;
+    const char *given; /* members that are zero on purpose (dowel/fields.h) */
 } dowel_bigquery_delete_args;
 
 typedef struct dowel_bigquery_job_args {
@@ -102,6 +107,7 @@ typedef struct dowel_bigquery_job_args {
     const char *project;
     const char *location;
     const char *endpoint;
+    const char *given; /* members that are zero on purpose (dowel/fields.h) */
 } dowel_bigquery_job_args;
 
 /* {rows: [{column: value}], schema, total_rows, job_id, location, bytes_processed, cache_hit, dry_run}, and affected_rows of a

@@ -41,17 +41,20 @@ typedef struct dowel_cloud_run_run_args {
     const dowel_pair *env;
     int64_t task_count;
     double task_timeout;
-    bool no_wait; /* return when the execution exists */
+    bool no_wait;      /* return when the execution exists */
+    const char *given; /* members that are zero on purpose (dowel/fields.h) */
 } dowel_cloud_run_run_args;
 
 typedef struct dowel_cloud_run_execution_args { /* status, cancel */
     dowel_block *job;
     const char *execution; /* its name, short or whole; NULL: the newest */
+    const char *given;     /* members that are zero on purpose (dowel/fields.h) */
 } dowel_cloud_run_execution_args;
 
 typedef struct dowel_cloud_run_delete_args {
     dowel_block *job;
     bool not_found_ok;
+    const char *given; /* members that are zero on purpose (dowel/fields.h) */
 } dowel_cloud_run_delete_args;
 
 /* Creates the job or brings it up to date, runs it, follows the execution to its end. {job, execution, state, succeeded, failed, cancelled,

@@ -44,6 +44,7 @@ typedef struct dowel_gcs_upload_args {
     int64_t
         concurrency; /* more than 1: a large file goes up in so many parts at a time, which are composed and deleted */
     int64_t part_size; /* of those parts; larger where there would be more than 32 */
+    const char *given; /* members that are zero on purpose (dowel/fields.h) */
 } dowel_gcs_upload_args;
 
 typedef struct dowel_gcs_download_args {
@@ -55,6 +56,7 @@ typedef struct dowel_gcs_download_args {
     int64_t concurrency; /* requests at a time; 0: a few, and more as long as that is faster */
     bool decompress;     /* what is stored with Content-Encoding: gzip; otherwise it comes as it is stored */
     const char *if_generation_match, *if_generation_not_match, *if_metageneration_match, *if_metageneration_not_match;
+    const char *given; /* members that are zero on purpose (dowel/fields.h) */
 } dowel_gcs_download_args;
 
 typedef struct dowel_gcs_list_args {
@@ -65,6 +67,7 @@ typedef struct dowel_gcs_list_args {
     const char *start_offset; /* names from this one on */
     const char *end_offset;   /* names before this one */
     bool versions;            /* also those that are not current */
+    const char *given;        /* members that are zero on purpose (dowel/fields.h) */
 } dowel_gcs_list_args;
 
 typedef struct dowel_gcs_object_args { /* stat, delete */
@@ -72,11 +75,13 @@ typedef struct dowel_gcs_object_args { /* stat, delete */
     const char *name;
     const char *generation;
     const char *if_generation_match, *if_generation_not_match, *if_metageneration_match, *if_metageneration_not_match;
+    const char *given; /* members that are zero on purpose (dowel/fields.h) */
 } dowel_gcs_object_args;
 
 typedef struct dowel_gcs_delete_many_args {
     dowel_block *bucket;
     const char *const *names;
+    const char *given; /* members that are zero on purpose (dowel/fields.h) */
 } dowel_gcs_delete_many_args;
 
 typedef struct dowel_gcs_update_args {
@@ -88,6 +93,7 @@ typedef struct dowel_gcs_update_args {
     const char *const *remove_metadata; /* names */
     const char *predefined_acl;
     const char *if_generation_match, *if_generation_not_match, *if_metageneration_match, *if_metageneration_not_match;
+    const char *given; /* members that are zero on purpose (dowel/fields.h) */
 } dowel_gcs_update_args;
 
 typedef struct dowel_gcs_copy_args {
@@ -100,6 +106,7 @@ typedef struct dowel_gcs_copy_args {
     /* Of the copy that is overwritten. */
     const char *if_generation_match, *if_generation_not_match, *if_metageneration_match, *if_metageneration_not_match;
     const char *if_source_generation_match, *if_source_metageneration_match;
+    const char *given; /* members that are zero on purpose (dowel/fields.h) */
 } dowel_gcs_copy_args;
 
 typedef struct dowel_gcs_compose_args {
@@ -110,6 +117,7 @@ typedef struct dowel_gcs_compose_args {
     const dowel_pair *metadata;
     const char *storage_class, *predefined_acl, *kms_key;
     const char *if_generation_match, *if_metageneration_match;
+    const char *given; /* members that are zero on purpose (dowel/fields.h) */
 } dowel_gcs_compose_args;
 
 typedef struct dowel_gcs_create_bucket_args {
@@ -118,11 +126,13 @@ typedef struct dowel_gcs_create_bucket_args {
     const char *location;
     const char *storage_class;
     bool versioning;
+    const char *given; /* members that are zero on purpose (dowel/fields.h) */
 } dowel_gcs_create_bucket_args;
 
 typedef struct dowel_gcs_bucket_args { /* get_bucket, delete_bucket */
     dowel_block *bucket;
     const char *if_metageneration_match, *if_metageneration_not_match;
+    const char *given; /* members that are zero on purpose (dowel/fields.h) */
 } dowel_gcs_bucket_args;
 
 typedef struct dowel_gcs_list_buckets_args {
@@ -131,6 +141,7 @@ typedef struct dowel_gcs_list_buckets_args {
     const char *prefix;
     int64_t limit;
     const char *endpoint;
+    const char *given; /* members that are zero on purpose (dowel/fields.h) */
 } dowel_gcs_list_buckets_args;
 
 typedef struct dowel_gcs_abort_stale_args {
@@ -138,6 +149,7 @@ typedef struct dowel_gcs_abort_stale_args {
     const char *prefix;
     double older_than; /* seconds */
     bool dry_run;
+    const char *given; /* members that are zero on purpose (dowel/fields.h) */
 } dowel_gcs_abort_stale_args;
 
 typedef enum dowel_gcs_url_style {
@@ -155,6 +167,7 @@ typedef struct dowel_gcs_presign_args {
     const char *host;          /* bucket-bound: [scheme://]host */
     const dowel_pair *headers; /* that the request must then have */
     const dowel_pair *query;   /* parameters of the URL */
+    const char *given;         /* members that are zero on purpose (dowel/fields.h) */
 } dowel_gcs_presign_args;
 
 typedef struct dowel_gcs_presign_post_args {
@@ -165,6 +178,7 @@ typedef struct dowel_gcs_presign_post_args {
     const char *host;
     const dowel_pair *fields; /* of the form: what the object will have */
     json_t *conditions;       /* array: ["starts-with", "$x", "y"], ["content-length-range", min, max], {"x": "y"} */
+    const char *given;        /* members that are zero on purpose (dowel/fields.h) */
 } dowel_gcs_presign_post_args;
 
 /* The object's resource: {bucket, name, size, generation, crc32c, content_type, updated, ...}. Its CRC32C is checked at both ends. */

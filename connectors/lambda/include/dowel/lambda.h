@@ -31,6 +31,7 @@ typedef struct dowel_lambda_invoke_args {
     bool tail;              /* fetch the last 4 KiB of the log */
     json_t *client_context; /* passed to the function */
     const char *qualifier;  /* wins over the block's */
+    const char *given;      /* members that are zero on purpose (dowel/fields.h) */
 } dowel_lambda_invoke_args;
 
 /* {status, payload, executed_version, log}. A function that fails is DOWEL_E_REMOTE with the function's own error type as reason, its

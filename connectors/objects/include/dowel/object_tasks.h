@@ -71,6 +71,7 @@ typedef struct dowel_objects_copy_args {
     /* both: how a large object is cut up; 0: as the protocol does by itself */
     int64_t part_size;        /* bytes of a part */
     int64_t part_concurrency; /* parts of one object at a time */
+    const char *given;        /* members that are zero on purpose (dowel/fields.h) */
 } dowel_objects_copy_args;
 
 typedef struct dowel_objects_place_args { /* list, remove, stat, presign */
@@ -86,6 +87,7 @@ typedef struct dowel_objects_place_args { /* list, remove, stat, presign */
     int method; /* DOWEL_PRESIGN_GET, PUT, DELETE, HEAD */
     double expires;
     const char *content_type;
+    const char *given; /* members that are zero on purpose (dowel/fields.h) */
 } dowel_objects_place_args;
 
 /* One object, or with `recursive` all that are below the source's folder, under the same names below the destination's.

@@ -60,6 +60,7 @@ typedef struct dowel_s3_put_args {
     const char *if_match; /* only in place of the object with this ETag */
     bool bucket_key;      /* with aws:kms: the bucket keeps a key for a while, for fewer calls to KMS */
     const char *content_language;
+    const char *given; /* members that are zero on purpose (dowel/fields.h) */
 } dowel_s3_put_args;
 
 typedef struct dowel_s3_get_args {
@@ -70,6 +71,7 @@ typedef struct dowel_s3_get_args {
     int64_t part_size;   /* bytes of one request; larger objects come in several */
     int64_t concurrency; /* requests at a time; 0: a few, and more as long as that is faster */
     const char *customer_key;
+    const char *given; /* members that are zero on purpose (dowel/fields.h) */
 } dowel_s3_get_args;
 
 typedef struct dowel_s3_list_args {
@@ -79,6 +81,7 @@ typedef struct dowel_s3_list_args {
     int64_t limit;
     const char *start_after;
     bool versions;
+    const char *given; /* members that are zero on purpose (dowel/fields.h) */
 } dowel_s3_list_args;
 
 typedef struct dowel_s3_object_args { /* head, delete */
@@ -87,6 +90,7 @@ typedef struct dowel_s3_object_args { /* head, delete */
     const char *version_id;
     const char *customer_key; /* head only */
     const char *const *keys;  /* delete only: many, in place of key */
+    const char *given;        /* members that are zero on purpose (dowel/fields.h) */
 } dowel_s3_object_args;
 
 typedef struct dowel_s3_copy_args {
@@ -100,6 +104,7 @@ typedef struct dowel_s3_copy_args {
     int64_t part_size;
     int64_t concurrency;                        /* parts at a time; 0: a few, and more as long as that is faster */
     const char *customer_key, *to_customer_key; /* of what is copied, of the copy */
+    const char *given;                          /* members that are zero on purpose (dowel/fields.h) */
 } dowel_s3_copy_args;
 
 typedef struct dowel_s3_presign_args {
@@ -109,6 +114,7 @@ typedef struct dowel_s3_presign_args {
     double expires;            /* seconds, up to 7 days */
     const dowel_pair *headers; /* that the request must then have */
     const dowel_pair *query;   /* parameters of the URL */
+    const char *given;         /* members that are zero on purpose (dowel/fields.h) */
 } dowel_s3_presign_args;
 
 typedef struct dowel_s3_presign_post_args {
@@ -117,21 +123,25 @@ typedef struct dowel_s3_presign_post_args {
     double expires;
     const dowel_pair *fields; /* of the form: what the object will have */
     json_t *conditions;       /* array: ["starts-with", "$x", "y"], ["content-length-range", min, max], {"x": "y"} */
+    const char *given;        /* members that are zero on purpose (dowel/fields.h) */
 } dowel_s3_presign_post_args;
 
 typedef struct dowel_s3_create_bucket_args {
     dowel_block *bucket;
     bool versioning;
+    const char *given; /* members that are zero on purpose (dowel/fields.h) */
 } dowel_s3_create_bucket_args;
 
 typedef struct dowel_s3_bucket_args { /* get_bucket, delete_bucket */
     dowel_block *bucket;
+    const char *given; /* members that are zero on purpose (dowel/fields.h) */
 } dowel_s3_bucket_args;
 
 typedef struct dowel_s3_list_buckets_args {
     dowel_block *credentials; /* aws-credentials; NULL: what Amazon's tools would find */
     const char *region;
     const char *endpoint;
+    const char *given; /* members that are zero on purpose (dowel/fields.h) */
 } dowel_s3_list_buckets_args;
 
 typedef struct dowel_s3_abort_stale_args {
@@ -139,6 +149,7 @@ typedef struct dowel_s3_abort_stale_args {
     const char *prefix;
     double older_than; /* seconds since an upload began */
     bool dry_run;      /* only tells which it would be */
+    const char *given; /* members that are zero on purpose (dowel/fields.h) */
 } dowel_s3_abort_stale_args;
 
 /* {bucket, key, size, etag, parts, version_id}. One request up to the threshold, else a multipart upload that is aborted when it fails. With
