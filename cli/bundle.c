@@ -29,7 +29,7 @@ static void forget(json_t *given) {
 
 /* Whole or not at all, for this user's eyes. */
 static int write_file(cli *c, const char *path, const json_t *value) {
-    char *text = json_dumps(value, JSON_INDENT(2));
+    char *text = dowel_json_dump(value, JSON_INDENT(2));
     dowel_sink *sink = NULL;
     if (!text) return dowel_fail(&c->err, DOWEL_E_NO_MEMORY, "out of memory");
     mode_t before = umask(077);

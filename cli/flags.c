@@ -252,7 +252,8 @@ static int read_object(cli *c, const char *flag, const char *path, json_t *objec
     if (rc) return rc;
     const char *name = strcmp(path, "-") ? path : "standard input";
     json_t *document = NULL;
-    rc = dowel_json_parse(dowel_sink_bytes(text).data, dowel_sink_bytes(text).size, name, &document, &c->err);
+    rc = dowel_json_read(dowel_sink_bytes(text).data, dowel_sink_bytes(text).size, DOWEL_JSON_EXACT, name, &document,
+                         &c->err);
     if (!rc && !json_is_object(document)) rc = dowel_fail(&c->err, DOWEL_E_INVALID, "%s: expected a JSON object", name);
     if (!rc) json_object_update(object, document);
     json_decref(document);

@@ -1,23 +1,12 @@
 /* JSON for machines: numbers that read back as the same, and nothing that could drive a terminal. */
 #include "cli.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The shortest of the decimal forms that mean the same double. */
-static void print_real(double value) {
-    char text[40];
-    int digits = 15;
-    do snprintf(text, sizeof text, "%.*g", digits, value);
-    while (strtod(text, NULL) != value && digits++ < 17);
-    fputs(text, stdout);
-    if (!strpbrk(text, ".e")) fputs(".0", stdout);
-}
-
 /* jansson writes strings; what it leaves of control characters and of those that reorder text is escaped here. */
 static void print_string(const json_t *value) {
-    char *text = json_dumps(value, JSON_ENCODE_ANY);
+    char *text = dowel_json_dump(value, 0);
     for (const unsigned char *p = (unsigned char *)text; p && *p;) {
         unsigned long c = *p;
         size_t length = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
@@ -56,10 +45,10 @@ static void print(const json_t *value, int depth) {
             separator = ",";
         }
         printf("\n%*s}", 2 * depth, "");
-    } else if (json_is_real(value)) {
-        print_real(json_real_value(value));
-    } else if (json_is_integer(value)) {
-        printf("%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    } else if (dowel_json_is_number(value)) {
+        char *number = dowel_json_number_text(value);
+        fputs(number ? number : "null", stdout);
+        free(number);
     } else if (json_is_string(value)) {
         print_string(value);
     } else {
@@ -78,7 +67,7 @@ void cli_print_json(const json_t *value) {
 }
 
 void cli_print_json_line(const json_t *value) {
-    char *text = json_dumps(value, JSON_COMPACT | JSON_ENSURE_ASCII);
+    char *text = dowel_json_dump(value, JSON_ENSURE_ASCII);
     for (const char *p = text; p && *p; p++) {
         if (*p == 0x7f)
             fputs("\\u007f", stdout);

@@ -52,9 +52,7 @@ static const char *member(const json_t *object, const char *name) {
 
 static void put_value(page *p, const json_t *value) {
     const char *block = json_string_value(json_object_get(value, "$block"));
-    char *text = json_is_string(value) || block
-                     ? NULL
-                     : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15));
+    char *text = json_is_string(value) || block ? NULL : dowel_json_dump(value, 0);
     put_text(p, block ? block : text ? text : json_string_value(value));
     free(text);
 }

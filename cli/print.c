@@ -10,7 +10,7 @@
 static char *cell(const json_t *value) {
     if (json_is_string(value)) return dowel_printable(json_string_value(value), false);
     if (!value || json_is_null(value)) return strdup("NULL");
-    char *raw = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15));
+    char *raw = dowel_json_dump(value, 0);
     char *shown = raw ? dowel_printable(raw, false) : NULL;
     free(raw);
     return shown;

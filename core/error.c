@@ -40,7 +40,7 @@ int(dowel_fail)(dowel_error *err, int code, const char *format, ...) {
     char message[sizeof err->message];
     va_list args;
     va_start(args, format);
-    vsnprintf(message, sizeof message, format, args);
+    dowel_vformat(message, sizeof message, format, args);
     va_end(args);
     memset(err, 0, sizeof *err);
     err->code = code;
@@ -53,7 +53,7 @@ int dowel_error_prefix(dowel_error *err, const char *format, ...) {
     char message[sizeof err->message];
     va_list args;
     va_start(args, format);
-    int used = vsnprintf(message, sizeof message, format, args);
+    int used = dowel_vformat(message, sizeof message, format, args);
     va_end(args);
     if (used < 0) return err->code;
     if ((size_t)used < sizeof message) snprintf(message + used, sizeof message - (size_t)used, "%s", err->message);
@@ -66,7 +66,7 @@ void dowel_error_hint(dowel_error *err, const char *format, ...) {
     char hint[sizeof err->hint];
     va_list args;
     va_start(args, format);
-    vsnprintf(hint, sizeof hint, format, args);
+    dowel_vformat(hint, sizeof hint, format, args);
     va_end(args);
     memcpy(err->hint, hint, sizeof hint);
 }

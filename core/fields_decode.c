@@ -28,6 +28,7 @@ typedef struct decoding {
 } decoding;
 
 static const char *type_name(const json_t *value) {
+    if (dowel_json_is_exact(value)) return "a number";
     switch (json_typeof(value)) {
     case JSON_OBJECT: return "an object";
     case JSON_ARRAY: return "an array";
@@ -45,7 +46,7 @@ static int no_memory(dowel_error *err) {
 }
 
 static int wrong_value(const decoding *at, const dowel_field *field, const char *expected, const json_t *value) {
-    const char *text = json_string_value(value);
+    const char *text = dowel_json_is_exact(value) ? NULL : json_string_value(value);
     if (text && !(field->flags & DOWEL_SECRET) && strlen(text) <= 60)
         return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": expected %s, got \"%s\"", at->root, at->path,
                           field->name, expected, text);
@@ -55,7 +56,7 @@ static int wrong_value(const decoding *at, const dowel_field *field, const char 
 
 /* Text without a NUL in it, copied. */
 static int decode_text(const decoding *at, const dowel_field *field, const json_t *value, const char **out) {
-    if (!json_is_string(value)) return wrong_value(at, field, "text", value);
+    if (!json_is_string(value) || dowel_json_is_exact(value)) return wrong_value(at, field, "text", value);
     size_t length = json_string_length(value);
     if (strlen(json_string_value(value)) != length)
         return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": text with a NUL character", at->root, at->path,
@@ -206,6 +207,8 @@ static int decode_tables(const decoding *at, const dowel_field *field, const jso
     return 0;
 }
 
+static int decode_member(const decoding *at, const dowel_field *field, const json_t *value, void *member);
+
 static void end_json(void *value) {
     json_decref(value);
 }
@@ -237,7 +240,16 @@ static int decode_block(const decoding *at, const dowel_field *field, const json
     return 0;
 }
 
+/* A number that only a field of kind JSON takes as it was written. */
+static int decode_exact(const decoding *at, const dowel_field *field, const json_t *value, void *member) {
+    json_t *nearest = json_real(dowel_json_double(value)); /* NULL: infinite */
+    int rc = nearest ? decode_member(at, field, nearest, member) : wrong_value(at, field, "a finite number", value);
+    json_decref(nearest);
+    return rc;
+}
+
 static int decode_member(const decoding *at, const dowel_field *field, const json_t *value, void *member) {
+    if (field->kind != DOWEL_JSON && dowel_json_is_exact(value)) return decode_exact(at, field, value, member);
     switch (field->kind) {
     case DOWEL_STRING:
     case DOWEL_PATH: return decode_text(at, field, value, (const char **)member);

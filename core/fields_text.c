@@ -202,20 +202,60 @@ static int add_value(json_t *object, const dowel_field *field, json_t *value, do
     return 0;
 }
 
-static int parse_json_text(const dowel_table *table, const dowel_field *field, const char *text, size_t size,
-                           json_t *object, dowel_error *err) {
+/* `file`: where the text comes from; NULL: an argument. Numbers keep their text: what they mean is for the field to say. */
+static int parse_json_text(const dowel_table *table, const dowel_field *field, const char *file, const char *text,
+                           size_t size, json_t *object, dowel_error *err) {
     json_t *value;
-    char origin[160];
-    snprintf(origin, sizeof origin, "%s: field \"%s\"", table->name, field->name);
-    int rc = dowel_json_parse(text, size, origin, &value, err);
+    char origin[512];
+    snprintf(origin, sizeof origin, "%s: field \"%s\"%s%.300s", table->name, field->name, file ? ": " : "",
+             file ? file : "");
+    int rc = dowel_json_read(text, size, DOWEL_JSON_EXACT, origin, &value, err);
     return rc ? rc : add_value(object, field, value, err);
+}
+
+/* Text of a file as a field's value. */
+static int parse_file_text(const dowel_table *table, const dowel_field *field, const char *file, dowel_bytes bytes,
+                           json_t *object, dowel_error *err) {
+    const char *text = bytes.size ? bytes.data : "";
+    size_t size = bytes.size;
+    char origin[512];
+    snprintf(origin, sizeof origin, "%s: field \"%s\": %.300s", table->name, field->name, file);
+    int rc = dowel_text_check(origin, &text, &size, err);
+    if (rc) return rc;
+    /* The newline after a secret of one line comes from the editor or echo, not from the secret. */
+    const char *newline = size ? memchr(text, '\n', size) : NULL;
+    if (field->flags & DOWEL_SECRET && newline == text + size - 1) size -= size > 1 && newline[-1] == '\r' ? 2 : 1;
+    if (!size && field->flags & DOWEL_REQUIRED) return dowel_fail(err, DOWEL_E_INVALID, "%s: it is empty", origin);
+    return add_value(object, field, json_stringn(text, size), err);
+}
+
+/* The value that a file holds, or standard input where `path` is "-". */
+static int parse_file(const dowel_table *table, const dowel_field *field, const char *path, bool json_kind,
+                      json_t *object, dowel_error *err) {
+    const char *file = strcmp(path, "-") ? path : "standard input";
+    dowel_sink *sink = dowel_sink_memory(64u << 20);
+    if (!sink) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    int rc = read_all(table, field, path, sink, err);
+    dowel_bytes bytes = dowel_sink_bytes(sink);
+    if (rc) {
+    } else if (field->kind == DOWEL_BYTES) {
+        char *encoded = dowel_base64(bytes.data, bytes.size);
+        rc = add_value(object, field, encoded ? json_string(encoded) : NULL, err);
+        free(encoded);
+    } else if (json_kind) {
+        rc = parse_json_text(table, field, file, bytes.data, bytes.size, object, err);
+    } else {
+        rc = parse_file_text(table, field, file, bytes, object, err);
+    }
+    dowel_sink_close(sink);
+    return rc;
 }
 
 /* A container that flags add to one by one, or that one flag gives whole as JSON. */
 static int parse_collection(const dowel_table *table, const dowel_field *field, const char *text, json_t *object,
                             dowel_error *err) {
     bool map = field->kind == DOWEL_MAP;
-    if (*text == (map ? '{' : '[')) return parse_json_text(table, field, text, strlen(text), object, err);
+    if (*text == (map ? '{' : '[')) return parse_json_text(table, field, NULL, text, strlen(text), object, err);
     json_t *held = json_object_get(object, field->name);
     if (!held) {
         int rc = add_value(object, field, map ? json_object() : json_array(), err);
@@ -243,31 +283,8 @@ int dowel_field_parse(const dowel_table *table, const dowel_field *field, const 
     bool from_file = (*text == '@' && text[1]) || !strcmp(text, "-");
     bool json_kind = field->kind == DOWEL_JSON || field->kind == DOWEL_TABLE || field->kind == DOWEL_TABLES ||
                      field->kind == DOWEL_BLOCK; /* of which a file has the whole document */
-    if (from_file && (field->kind == DOWEL_BYTES || field->flags & (DOWEL_MULTILINE | DOWEL_SECRET) || json_kind)) {
-        dowel_sink *sink = dowel_sink_memory(64u << 20);
-        if (!sink) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-        int rc = read_all(table, field, *text == '@' ? text + 1 : text, sink, err);
-        dowel_bytes bytes = dowel_sink_bytes(sink);
-        if (rc) {
-        } else if (field->kind == DOWEL_BYTES) {
-            char *encoded = dowel_base64(bytes.data, bytes.size);
-            rc = add_value(object, field, encoded ? json_string(encoded) : NULL, err);
-            free(encoded);
-        } else if (json_kind) {
-            rc = parse_json_text(table, field, bytes.data, bytes.size, object, err);
-        } else {
-            const char *data = bytes.data;
-            size_t size = bytes.size;
-            /* The newline after a secret of one line comes from the editor or echo, not from the secret. */
-            const char *newline = size ? memchr(data, '\n', size) : NULL;
-            if (field->flags & DOWEL_SECRET && newline == data + size - 1)
-                size -= size > 1 && newline[-1] == '\r' ? 2 : 1;
-            json_t *value = json_stringn(size ? data : "", size);
-            rc = value ? add_value(object, field, value, err) : wrong(err, table, field, "UTF-8 text", NULL);
-        }
-        dowel_sink_close(sink);
-        return rc;
-    }
+    if (from_file && (field->kind == DOWEL_BYTES || field->flags & (DOWEL_MULTILINE | DOWEL_SECRET) || json_kind))
+        return parse_file(table, field, *text == '@' ? text + 1 : text, json_kind, object, err);
     switch (field->kind) {
     case DOWEL_BOOL: {
         static const char *const yes[] = {"true", "yes", "1", "on"}, *const no[] = {"false", "no", "0", "off"};
@@ -284,7 +301,7 @@ int dowel_field_parse(const dowel_table *table, const dowel_field *field, const 
             return wrong(err, table, field, "a whole number", text);
         return add_value(object, field, json_integer(number), err);
     case DOWEL_FLOAT:
-        seconds = strtod(text, &end);
+        seconds = dowel_read_real(text, &end);
         if (end == text || *end || !isfinite(seconds)) return wrong(err, table, field, "a number", text);
         return add_value(object, field, json_real(seconds), err);
     case DOWEL_DURATION:
@@ -304,9 +321,9 @@ int dowel_field_parse(const dowel_table *table, const dowel_field *field, const 
     case DOWEL_MAP: return parse_collection(table, field, text, object, err);
     case DOWEL_TABLE:
     case DOWEL_TABLES:
-    case DOWEL_JSON: return parse_json_text(table, field, text, strlen(text), object, err);
+    case DOWEL_JSON: return parse_json_text(table, field, NULL, text, strlen(text), object, err);
     case DOWEL_BLOCK: {
-        if (*text == '{') return parse_json_text(table, field, text, strlen(text), object, err);
+        if (*text == '{') return parse_json_text(table, field, NULL, text, strlen(text), object, err);
         /* A name alone is enough where only one type fits. */
         bool named = !strchr(text, '/') && field->blocks && !strchr(field->blocks, '|');
         json_t *reference =

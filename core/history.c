@@ -74,7 +74,7 @@ char *dowel_history_args(const dowel_run *run, bool *whole) {
     json_t *masked = dowel_fields_encode(run->task->args, data, DOWEL_SECRETS_MASKED);
     json_t *shown = dowel_fields_encode(run->task->args, data, DOWEL_SECRETS_OMITTED);
     if (!json_equal(masked, shown)) *whole = false;
-    char *text = masked ? json_dumps(masked, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    char *text = masked ? dowel_json_dump(masked, JSON_SORT_KEYS) : NULL;
     json_decref(masked);
     json_decref(shown);
     if (!text || strlen(text) <= ARGS_LARGEST) return text;
@@ -93,7 +93,7 @@ int dowel_history_insert(dowel_db *db, const dowel_run *run, const char *state, 
     bool whole;
     char *text = dowel_history_args(run, &whole);
     json_t *policy = dowel_fields_encode(&dowel_policy_table, &run->policy, DOWEL_SECRETS_MASKED);
-    char *policy_text = policy ? json_dumps(policy, JSON_COMPACT) : NULL;
+    char *policy_text = policy ? dowel_json_dump(policy, 0) : NULL;
     json_decref(policy);
     char process[DOWEL_PROCESS_SIZE], folder[PATH_MAX];
     if (!getcwd(folder, sizeof folder)) *folder = 0;
@@ -139,7 +139,7 @@ void dowel_history_state(dowel_run *run, const char *state) {
 void dowel_history_end(dowel_run *run, const char *state, const dowel_error *err, const char *storage,
                        const char *key) {
     json_t *error = err ? dowel_error_json(err) : NULL;
-    char *text = error ? json_dumps(error, JSON_COMPACT) : NULL;
+    char *text = error ? dowel_json_dump(error, 0) : NULL;
     json_decref(error);
     write_row(run,
               "UPDATE runs SET state = $1, attempts = $2, ended = $3, error = $4, storage = $5, storage_key = $6 WHERE "

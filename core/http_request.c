@@ -153,7 +153,7 @@ void dowel_http_body(dowel_http_request *r, const void *data, size_t size) {
 
 void dowel_http_json(dowel_http_request *r, const json_t *document) {
     if (!r) return;
-    char *text = document ? json_dumps(document, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+    char *text = document ? dowel_json_dump(document, 0) : NULL;
     if (!text) {
         problem(r, "out of memory");
         return;

@@ -1,24 +1,144 @@
 /* Reading JSON text, with errors that say where but never quote what may be secret. */
-#include <dowel/fields.h>
+#include <dowel/json.h>
 
+#include <openssl/crypto.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-int dowel_json_parse(const char *text, size_t size, const char *origin, json_t **document, dowel_error *err) {
-    json_error_t problem;
-    json_t *value = json_loadb(text ? text : "", size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &problem);
-    if (value) {
-        *document = value;
-        return 0;
+/* How an exact number is written for jansson: as text that dowel_json_number() would have made. */
+#define MARK "\\u0000number"
+enum { ADDED = sizeof MARK - 1 + 2 }; /* the quotes too */
+
+/* Where literals are that jansson would change. */
+typedef struct literals {
+    struct {
+        size_t at, length;
+    } * list;
+    size_t count, room;
+    bool nul, marked; /* \u0000 is in some text; some text looks like an exact number */
+} literals;
+
+static int keep(literals *found, size_t at, size_t length) {
+    if (found->count == found->room) {
+        size_t room = found->room ? 2 * found->room : 16;
+        void *list = realloc(found->list, room * sizeof *found->list);
+        if (!list) return -1;
+        found->list = list;
+        found->room = room;
     }
+    found->list[found->count].at = at;
+    found->list[found->count++].length = length;
+    return 0;
+}
+
+/* The offset behind the text that begins at `at`. */
+static size_t skip_text(const char *text, size_t size, size_t at, literals *found) {
+    static const char nul[] = "\\u0000", marked[] = MARK "\"";
+    for (at++; at < size && text[at] != '"'; at++) {
+        if (text[at] != '\\') continue;
+        if (size - at >= sizeof nul - 1 && !memcmp(text + at, nul, sizeof nul - 1)) found->nul = true;
+        if (size - at >= sizeof marked - 1 && !memcmp(text + at, marked, sizeof marked - 1)) found->marked = true;
+        at++;
+    }
+    return at < size ? at + 1 : size;
+}
+
+static int find_literals(const char *text, size_t size, literals *found) {
+    for (size_t at = 0; at < size;) {
+        if (text[at] == '"') {
+            at = skip_text(text, size, at, found);
+            continue;
+        }
+        size_t length = 0;
+        if (text[at] == '-' || (text[at] >= '0' && text[at] <= '9'))
+            while (at + length < size && strchr("+-.0123456789eE", text[at + length]) && text[at + length]) length++;
+        json_t *number = length ? dowel_json_number(text + at, length) : NULL;
+        bool exact = dowel_json_is_exact(number);
+        json_decref(number);
+        if (exact && keep(found, at, length)) return -1;
+        at += length ? length : 1;
+    }
+    return 0;
+}
+
+/* The document with quotes and marks around the literals. Newly allocated. */
+static char *mark_literals(const char *text, size_t size, const literals *found) {
+    char *marked = malloc(size + found->count * ADDED + 1), *out = marked;
+    size_t from = 0;
+    for (size_t i = 0; marked && i < found->count; i++) {
+        size_t end = found->list[i].at + found->list[i].length;
+        memcpy(out, text + from, found->list[i].at - from);
+        out += found->list[i].at - from;
+        *out++ = '"';
+        memcpy(out, text + found->list[i].at, found->list[i].length);
+        out += found->list[i].length;
+        memcpy(out, MARK "\"", sizeof MARK);
+        out += sizeof MARK;
+        from = end;
+    }
+    if (marked) memcpy(out, text + from, size - from);
+    return marked;
+}
+
+/* The column in the document of the place that jansson names in the marked document. */
+static int column_of(const json_error_t *problem, const char *text, const literals *found) {
+    size_t before = 0, on_line = 0, at = problem->position > 0 ? (size_t)problem->position : 0;
+    while (before < found->count && found->list[before].at + before * ADDED < at) before++;
+    size_t start = at > before * ADDED ? at - before * ADDED : 0;
+    while (start && text[start - 1] != '\n') start--;
+    for (size_t i = 0; i < before; i++) on_line += found->list[i].at >= start;
+    return problem->column - (int)(on_line * ADDED);
+}
+
+static int syntax_error(const char *origin, bool empty, const json_error_t *problem, int column, dowel_error *err) {
     /* jansson quotes the text beside the error and bad escapes; keep only what comes before that. */
-    char said[sizeof problem.text];
-    snprintf(said, sizeof said, "%s", problem.text);
+    char said[sizeof problem->text];
+    snprintf(said, sizeof said, "%s", problem->text);
     char *near = strstr(said, " near ");
     if (near) *near = 0;
     char *escape = strncmp(said, "invalid Unicode", 15) ? NULL : strchr(said, '\'');
     if (escape && escape > said) escape[-1] = 0;
     return dowel_fail(err, DOWEL_E_INVALID, "%s: not valid JSON at line %d, column %d: %s", origin,
-                      problem.line > 0 ? problem.line : 1, problem.column > 0 ? problem.column : 1,
-                      size ? said : "it is empty");
+                      problem->line > 0 ? problem->line : 1, column > 0 ? column : 1, empty ? "it is empty" : said);
+}
+
+static int read_exact(const char *text, size_t size, unsigned flags, size_t how, const char *origin, json_t **document,
+                      dowel_error *err) {
+    literals found = {0};
+    json_error_t problem;
+    char *marked = NULL;
+    int rc = 0;
+    if (find_literals(text, size, &found) || (found.count && !(marked = mark_literals(text, size, &found)))) {
+        rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    } else if (found.marked || (found.nul && !(flags & DOWEL_JSON_NUL))) {
+        rc = dowel_fail(err, DOWEL_E_INVALID, "%s: \\u0000 is not allowed in text here", origin);
+    } else {
+        if (found.count) how |= JSON_ALLOW_NUL;
+        *document = json_loadb(marked ? marked : text, marked ? size + found.count * ADDED : size, how, &problem);
+        if (!*document) rc = syntax_error(origin, !size, &problem, column_of(&problem, text, &found), err);
+    }
+    if (marked) OPENSSL_cleanse(marked, size + found.count * ADDED);
+    free(marked);
+    free(found.list);
+    return rc;
+}
+
+int dowel_json_read(const char *text, size_t size, unsigned flags, const char *origin, json_t **document,
+                    dowel_error *err) {
+    size_t how = JSON_DECODE_ANY | (flags & DOWEL_JSON_DUPLICATES ? 0 : JSON_REJECT_DUPLICATES) |
+                 (flags & DOWEL_JSON_NUL ? JSON_ALLOW_NUL : 0);
+    if (!text) text = "";
+    int rc = dowel_text_check(origin, &text, &size, err);
+    if (rc) return rc;
+    if (flags & DOWEL_JSON_EXACT) return read_exact(text, size, flags, how, origin, document, err);
+    json_error_t problem;
+    json_t *value = json_loadb(text, size, how, &problem);
+    if (!value) return syntax_error(origin, !size, &problem, problem.column, err);
+    *document = value;
+    return 0;
+}
+
+int dowel_json_parse(const char *text, size_t size, const char *origin, json_t **document, dowel_error *err) {
+    return dowel_json_read(text, size, 0, origin, document, err);
 }

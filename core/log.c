@@ -16,7 +16,7 @@ void dowel_log(dowel *d, dowel_log_level level, const char *format, ...) {
     char line[2048];
     va_list args;
     va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
+    dowel_vformat(line, sizeof line, format, args);
     va_end(args);
     if (dowel_log_enabled(d, level)) {
         pthread_mutex_lock(&d->core->log_lock);

@@ -27,7 +27,7 @@ static void record(const dowel_partial *p) {
                         ? json_pack("{s:s,s:I,s:I,s:I,s:s}", "version", p->version, "start", (json_int_t)p->start,
                                     "total", (json_int_t)p->total, "part", (json_int_t)p->plan->part_size, "done", bits)
                         : NULL;
-    char *text = state ? json_dumps(state, JSON_COMPACT) : NULL;
+    char *text = state ? dowel_json_dump(state, 0) : NULL;
     /* Without it the whole is fetched again: no reason to fail. */
     if (text) dowel_remember(p->d, p->plan->remember, text, false, NULL);
     free(text);

@@ -14,7 +14,7 @@ int dowel_persist(dowel_run *run, const json_t *result, char **storage, char **k
         dowel_error_hint(err, "save it with `dowel block save` and give its name");
         return DOWEL_E_INVALID;
     }
-    char *text = json_dumps(result, JSON_ENCODE_ANY | JSON_INDENT(1));
+    char *text = dowel_json_dump(result, JSON_INDENT(1));
     char name[DOWEL_RUN_ID_SIZE + 8];
     snprintf(name, sizeof name, "%s.json", run->id);
     *storage = strdup(dowel_block_reference(block));
@@ -64,7 +64,7 @@ int dowel_runs_result(dowel *d, const char *part, json_t **result, dowel_error *
     if (!rc && !dowel_block_type_of(block)->storage)
         rc = dowel_fail(err, DOWEL_E_INVALID, "block %s cannot keep results", storage);
     if (!rc) rc = dowel_block_type_of(block)->storage->get(d, block, key, &data, &size, err);
-    if (!rc) rc = dowel_json_parse(data, size, key, result, err);
+    if (!rc) rc = dowel_json_read(data, size, DOWEL_JSON_EXACT | DOWEL_JSON_NUL, key, result, err);
     if (rc) dowel_error_prefix(err, "result of run %s: ", id);
     if (data) OPENSSL_cleanse(data, size);
     free(data);

@@ -182,7 +182,7 @@ static int refuse(const record *r, dowel_error *err) {
 static int decode(dowel *d, const record *r, const dowel_task *task, dowel_record **args, dowel_record **policy,
                   dowel_error *err) {
     json_t *document = NULL, *rules = NULL;
-    int rc = dowel_json_parse(r->args, strlen(r->args), "the recorded arguments", &document, err);
+    int rc = dowel_json_read(r->args, strlen(r->args), DOWEL_JSON_EXACT, "the recorded arguments", &document, err);
     if (!rc) rc = anchor_paths(task->args, r->folder, document, err);
     if (!rc)
         rc = dowel_json_parse(*r->policy ? r->policy : "{}", *r->policy ? strlen(r->policy) : 2, "the recorded policy",

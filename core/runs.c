@@ -51,6 +51,12 @@ static void put_text(json_t *object, const char *name, const char *text) {
     if (text) json_object_set_new(object, name, json_string(text));
 }
 
+static void put_document(json_t *object, const char *name, const char *text) {
+    json_t *document = NULL;
+    if (!dowel_json_read(text, strlen(text), DOWEL_JSON_EXACT, name, &document, NULL))
+        json_object_set_new(object, name, document);
+}
+
 static json_t *run_object(dowel_rows *rows, bool whole) {
     json_t *run = json_object();
     const char *state = dowel_rows_text(rows, 5), *process = dowel_rows_text(rows, 11),
@@ -73,8 +79,7 @@ static json_t *run_object(dowel_rows *rows, bool whole) {
     if (error) json_object_set_new(run, "error", json_loads(error, 0, NULL));
     put_text(run, "result_storage", dowel_rows_text(rows, 12));
     put_text(run, "result_key", dowel_rows_text(rows, 13));
-    if (whole && dowel_rows_text(rows, 14))
-        json_object_set_new(run, "args", json_loads(dowel_rows_text(rows, 14), 0, NULL));
+    if (whole && dowel_rows_text(rows, 14)) put_document(run, "args", dowel_rows_text(rows, 14));
     json_t *policy = whole && dowel_rows_text(rows, 15) ? json_loads(dowel_rows_text(rows, 15), 0, NULL) : NULL;
     if (json_object_size(policy)) json_object_set(run, "policy", policy);
     json_decref(policy);

@@ -8,6 +8,7 @@
 #define DOWEL_ERROR_H
 
 #include <jansson.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -86,6 +87,10 @@ DOWEL_API int dowel_exit_status(int code);
 
 /* Writes "dowel: MESSAGE", the detail and the hint to stderr and returns dowel_exit_status(err->code). */
 DOWEL_API int dowel_error_print(const dowel_error *err);
+
+/* snprintf() and vsnprintf() with a decimal point in every locale; messages of errors and log lines are written with them. */
+DOWEL_API int dowel_format(char *text, size_t size, const char *format, ...) DOWEL_PRINTF(3, 4);
+DOWEL_API int dowel_vformat(char *text, size_t size, const char *format, va_list args) DOWEL_PRINTF(3, 0);
 
 /* Text from elsewhere (a service's message, a cell of a table) made safe to show on a terminal: control characters, characters
  * that reorder text, and bytes that are not UTF-8 become \n, \x1b, \u202e. `lines` keeps newlines and tabs. Newly allocated; NULL when

@@ -37,6 +37,7 @@
 #define DOWEL_FIELDS_H
 
 #include <dowel/error.h>
+#include <dowel/json.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -184,9 +185,6 @@ DOWEL_API int dowel_parse_size(const char *text, int64_t *bytes);
 DOWEL_API int dowel_parse_time(const char *text, int64_t *microseconds);
 #define DOWEL_TIME_TEXT_SIZE 32
 DOWEL_API void dowel_format_time(int64_t microseconds, char text[DOWEL_TIME_TEXT_SIZE]);
-
-/* Reads JSON text; a syntax error names `origin`, line and column. New reference. Duplicate keys are errors. */
-DOWEL_API int dowel_json_parse(const char *text, size_t size, const char *origin, json_t **document, dowel_error *err);
 
 /* The candidate nearest to a mistyped word, or NULL when none is near. `candidates` is NULL-terminated. */
 DOWEL_API const char *dowel_nearest(const char *word, const char *const *candidates);

@@ -1,0 +1,58 @@
+/* dowel/json.h: JSON in which no number changes, and numbers as text whatever the program's locale is.
+ *
+ * jansson keeps a number as an int64 or a double. That changes 0.10, 1e400 and 18446744073709551615, so documents that are
+ * passed on (arguments of kind JSON, answers of functions) are read with DOWEL_JSON_EXACT: a number that jansson would change
+ * becomes an exact number, a value whose text json_string_value() gives ("0.10") and which dowel_json_dump() writes as the
+ * number it was. A number that int64 or double holds as it was written stays a plain jansson number. Functions of jansson copy
+ * and compare exact numbers correctly; json_dumps() writes them as text, so use dowel_json_dump() instead. */
+#ifndef DOWEL_JSON_H
+#define DOWEL_JSON_H
+
+#include <dowel/error.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DOWEL_JSON_EXACT 1u      /* numbers keep their text */
+#define DOWEL_JSON_NUL 2u        /* \u0000 is allowed in text (json_string_length() tells the length) */
+#define DOWEL_JSON_DUPLICATES 4u /* the last of several members of one name wins; without: an error */
+
+/* Reads JSON text. A byte order mark is skipped. A syntax error names `origin`, line and column; text that is not UTF-8 is
+ * refused with the offset of the byte. New reference. */
+DOWEL_API int dowel_json_read(const char *text, size_t size, unsigned flags, const char *origin, json_t **document,
+                              dowel_error *err);
+/* The same without flags. */
+DOWEL_API int dowel_json_parse(const char *text, size_t size, const char *origin, json_t **document, dowel_error *err);
+
+/* Writes JSON: exact numbers as they were written, doubles with the fewest digits that read back as the same. `flags` are
+ * jansson's: JSON_INDENT(n) (without it everything is on one line, without spaces), JSON_SORT_KEYS, JSON_ENSURE_ASCII. Newly
+ * allocated (free()); NULL when out of memory. */
+DOWEL_API char *dowel_json_dump(const json_t *value, size_t flags);
+
+/* The number that `literal` (JSON's syntax) stands for: exact where jansson's numbers would change it. New reference; NULL: not
+ * a number of JSON, or out of memory. */
+DOWEL_API json_t *dowel_json_number(const char *literal, size_t length);
+/* Whether it is an exact number. */
+DOWEL_API bool dowel_json_is_exact(const json_t *value);
+/* Whether it is a number: jansson's or an exact one. */
+DOWEL_API bool dowel_json_is_number(const json_t *value);
+/* The nearest double, infinite where there is none; 0 where it is not a number. */
+DOWEL_API double dowel_json_double(const json_t *value);
+/* The number as dowel_json_dump() writes it. Newly allocated; NULL where it is not a number or when out of memory. */
+DOWEL_API char *dowel_json_number_text(const json_t *value);
+
+/* strtod() with a decimal point in every locale. */
+DOWEL_API double dowel_read_real(const char *text, char **end);
+#define DOWEL_REAL_TEXT_SIZE 32
+/* Text of 15 to 17 digits, as few as read back as the same double, with a point or an exponent: "0.1", "2.0", "1e+22". */
+DOWEL_API void dowel_format_real(double value, char text[DOWEL_REAL_TEXT_SIZE]);
+
+/* Text that came from a file or standard input: skips a byte order mark, and refuses a NUL and what is not UTF-8 with the
+ * offset of the byte. `origin` is what messages call it. Moves *text and *size. */
+DOWEL_API int dowel_text_check(const char *origin, const char **text, size_t *size, dowel_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
