@@ -56,7 +56,7 @@ static ssize_t by_hand(copying *c, int64_t at, size_t want, dowel_error *err) {
     return got;
 }
 
-/* The bytes from `at` to `end`, which are no hole. A file that has become shorter ends early. */
+/* The bytes from `at` to `end`, which are no hole. A file that has become shorter ends early: check_size notices. */
 static int copy_data(copying *c, int64_t at, int64_t end, dowel_error *err) {
     while (at < end) {
         int rc = dowel_check(c->d, err);
@@ -92,6 +92,15 @@ static int copy_extents(copying *c, dowel_error *err) {
     return 0;
 }
 
+/* What a file lost while it was copied would be zeros in the copy. */
+static int check_size(const copying *c, dowel_error *err) {
+    struct stat st;
+    if (fstat(c->from, &st)) return failed(c, "read", err);
+    if (st.st_size >= c->size) return 0;
+    return dowel_fail(err, DOWEL_E_IO, "%s became shorter while it was copied: %lld bytes, then %lld", c->name,
+                      (long long)c->size, (long long)st.st_size);
+}
+
 int dowel_local_copy(dowel *d, const char *name, int from, const struct stat *st, int to, dowel_error *err) {
     copying c = {.d = d, .name = name, .from = from, .to = to, .size = st->st_size};
     struct stat made;
@@ -102,6 +111,7 @@ int dowel_local_copy(dowel *d, const char *name, int from, const struct stat *st
     bool shared = false;
 #endif
     if (!shared) rc = copy_extents(&c, err);
+    if (!rc && !shared) rc = check_size(&c, err);
     if (!rc && !shared && ftruncate(to, (off_t)c.size)) rc = failed(&c, "write a copy of", err);
     if (!rc && fstat(to, &made)) rc = failed(&c, "write a copy of", err);
     /* The new file has what the umask leaves; who may read it may run it where that is so of the original. */

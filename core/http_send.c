@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <math.h>
+#include <openssl/crypto.h>
 #include <openssl/rand.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -273,11 +274,9 @@ static bool table_retries(const dowel_http_request *r, const dowel_error *err) {
 /* Puts source, sink and digest where an attempt starts; sets `continued` when the sink cannot start again. */
 static int begin_attempt(flight *f, bool first) {
     dowel_http_request *r = f->request;
-    if (first) return 0;
-    if (r->source && dowel_source_can_seek(r->source)) { /* else nothing was read of it, or we would not be here */
-        int rc = dowel_source_rewind(r->source, f->err);
-        if (rc) return rc;
-    }
+    /* Also before the first attempt: the request may have been sent before. */
+    int rc = r->source ? dowel_source_rewind(r->source, f->err) : 0;
+    if (rc || first) return rc;
     if (!r->sink || !f->received) return 0;
     if (dowel_sink_can_restart(r->sink)) {
         f->received = 0;
@@ -308,24 +307,35 @@ static void end_continuation(flight *f) {
 
 enum { SMALL_BODY = 1 << 16 };
 
-/* A small body is sent from memory: in one piece with the headers. *body NULL: it stays where it is. */
-static int load_body(const dowel_http_request *r, char **body, dowel_error *err) {
+/* A small body is sent from memory: in one piece with the headers. body->data NULL: it stays where it is. */
+static int load_body(const dowel_http_request *r, dowel_bytes *body, dowel_error *err) {
     int64_t size = r->source ? dowel_source_size(r->source) : -1;
     size_t got;
-    *body = NULL;
+    *body = (dowel_bytes){NULL, 0};
     if (size < 0 || size > SMALL_BODY) return 0;
-    *body = malloc((size_t)size + 1);
-    if (!*body) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-    int rc = dowel_source_fill(r->source, *body, (size_t)size, &got, err);
-    if (!rc) return 0;
-    free(*body);
-    return rc;
+    char *data = malloc((size_t)size + 1);
+    if (!data) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    int rc = dowel_source_fill(r->source, data, (size_t)size, &got, err);
+    if (!rc && got != (size_t)size)
+        rc = dowel_fail(err, DOWEL_E_IO, "the source ended %lld bytes early", (long long)size - (long long)got);
+    if (rc) {
+        OPENSSL_cleanse(data, got);
+        free(data);
+        return rc;
+    }
+    *body = (dowel_bytes){data, got};
+    return 0;
+}
+
+static void drop_body(dowel_bytes *body) {
+    if (body->data) OPENSSL_cleanse((void *)body->data, body->size);
+    free((void *)body->data);
 }
 
 static int perform(flight *f, bool *sent) {
     dowel_http_request *r = f->request;
     dowel_transport *transport = dowel_transport_of(f->d);
-    char *loaded;
+    dowel_bytes loaded;
     *sent = false;
     if (!transport) return dowel_fail(f->err, DOWEL_E_INTERNAL, "libcurl could not be started");
     int rc = load_body(r, &loaded, f->err);
@@ -334,10 +344,10 @@ static int perform(flight *f, bool *sent) {
         .method = r->method,
         .url = dowel_http_url(r),
         .headers = dowel_http_headers(r),
-        .body = loaded                      ? (dowel_bytes){loaded, (size_t)dowel_source_size(r->source)}
+        .body = loaded.data                 ? loaded
                 : r->has_body && !r->source ? (dowel_bytes){r->body.data ? r->body.data : "", r->body.size}
                                             : (dowel_bytes){NULL, 0},
-        .source = loaded ? NULL : r->source,
+        .source = loaded.data ? NULL : r->source,
         .source_size = r->source ? dowel_source_size(r->source) : 0,
         .patient = r->patient,
         .direct = r->direct,
@@ -356,7 +366,7 @@ static int perform(flight *f, bool *sent) {
     /* A moment later than the deadline, so that what ends then is known to have ended by it. */
     if (left >= 0 && (exchange.timeout <= 0 || left < exchange.timeout)) exchange.timeout = left + 0.02;
     rc = transport->perform(transport, f->d, &exchange, f->err);
-    free(loaded);
+    drop_body(&loaded);
     *sent = exchange.sent;
     f->response->status = exchange.status;
     if (f->stopped) return f->stopped;
@@ -489,7 +499,7 @@ int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, 
         }
         dowel_http_response_free(f.response);
         f.response = NULL;
-        if (r->source && !dowel_source_can_seek(r->source) && sent) retry = false;
+        if (r->source && !dowel_source_can_restart(r->source)) retry = false;
         if (retry && !most) most = most_attempts(d, r);
         if (!retry || attempt >= most + more) {
             if (attempt > 1) {

@@ -14,11 +14,13 @@ struct dowel_source {
     int64_t size;  /* of the window; -1 unknown */
     int64_t start; /* of the window in the whole */
     int64_t left;  /* of the window; -1 unknown */
+    bool windowed; /* the window is a part of the whole */
+    bool read;     /* since it was opened or sought */
 };
 
 dowel_source *dowel_source_new(const dowel_source_ops *ops, void *context, int64_t size) {
     dowel_source *source = calloc(1, sizeof *source);
-    if (source) *source = (dowel_source){ops, context, size, 0, size};
+    if (source) *source = (dowel_source){.ops = ops, .context = context, .size = size, .left = size};
     return source;
 }
 
@@ -58,6 +60,8 @@ dowel_source *dowel_source_memory(const void *data, size_t size) {
 typedef struct file {
     int fd;
     bool owned;
+    int64_t size; /* when it was opened */
+    struct timespec modified;
     char path[];
 } file;
 
@@ -99,6 +103,8 @@ static int from_descriptor(int fd, bool owned, const char *name, dowel_source **
     if (regular && st.st_size == 0 && pread(fd, &byte, 1, 0) > 0) regular = false;
     f->fd = fd;
     f->owned = owned;
+    f->size = st.st_size;
+    f->modified = st.st_mtim;
     memcpy(f->path, name, strlen(name) + 1);
     *source = dowel_source_new(regular ? &file_ops : &pipe_ops, f, regular ? (int64_t)st.st_size : -1);
     if (*source) return 0;
@@ -134,26 +140,69 @@ bool dowel_source_can_seek(const dowel_source *source) {
     return source->ops->seek != NULL;
 }
 
+bool dowel_source_can_restart(const dowel_source *source) {
+    return source->ops->seek || !source->read;
+}
+
 int dowel_source_window(dowel_source *source, int64_t offset, int64_t size, dowel_error *err) {
     if (!source->ops->seek) return dowel_fail(err, DOWEL_E_INTERNAL, "this source cannot be read from the middle");
     source->start = offset;
     source->size = source->left = size;
+    source->windowed = true;
+    source->read = false;
     return source->ops->seek(source->context, offset, err);
+}
+
+static const file *regular_file(const dowel_source *source);
+
+static int read_piece(dowel_source *source, void *buffer, size_t size, size_t *got, dowel_error *err) {
+    *got = 0;
+    source->read = true;
+    int rc = source->ops->read(source->context, buffer, size, got, err);
+    if (!rc && *got > size)
+        rc = dowel_fail(err, DOWEL_E_INTERNAL, "the source gave %zu bytes where %zu were asked for", *got, size);
+    if (rc) *got = 0;
+    return rc;
+}
+
+/* Bytes of two versions of a file make a third that nobody wrote. */
+static int check_unchanged(const file *f, dowel_error *err) {
+    struct stat st;
+    if (fstat(f->fd, &st)) return dowel_fail(err, DOWEL_E_IO, "cannot read %s: %s", f->path, strerror(errno));
+    if (st.st_size == f->size && st.st_mtim.tv_sec == f->modified.tv_sec && st.st_mtim.tv_nsec == f->modified.tv_nsec)
+        return 0;
+    int rc = dowel_fail(err, DOWEL_E_CONFLICT, "%s changed while it was read: %lld bytes, then %lld", f->path,
+                        (long long)f->size, (long long)st.st_size);
+    dowel_error_hint(err, "send it again when nobody writes to it");
+    if (err) err->retryable = true;
+    return rc;
+}
+
+/* Asked before the last bytes are given out, so that what is wrong is never sent whole: a program's own source may have more than it said, and
+ * a file may have changed. */
+static int check_end(dowel_source *source, dowel_error *err) {
+    const file *f = regular_file(source);
+    char byte;
+    size_t more = 0;
+    if (f) return check_unchanged(f, err);
+    int rc = source->windowed ? 0 : read_piece(source, &byte, 1, &more, err);
+    if (rc || !more) return rc;
+    return dowel_fail(err, DOWEL_E_IO, "the source has more than the %lld bytes that it said", (long long)source->size);
 }
 
 int dowel_source_read(dowel_source *source, void *buffer, size_t size, size_t *got, dowel_error *err) {
     if (source->left >= 0 && (uint64_t)source->left < size) size = (size_t)source->left;
     *got = 0;
     if (!size) return 0;
-    int rc = source->ops->read(source->context, buffer, size, got, err);
-    if (rc) return rc;
-    if (source->left > 0) {
-        if (!*got)
-            return dowel_fail(err, DOWEL_E_IO, "the source ended %lld bytes early: did the file shrink?",
-                              (long long)source->left);
-        source->left -= (int64_t)*got;
-    }
-    return 0;
+    int rc = read_piece(source, buffer, size, got, err);
+    if (rc || source->left < 0) return rc;
+    if (!*got)
+        return dowel_fail(err, DOWEL_E_IO, "the source ended %lld bytes early: did the file shrink?",
+                          (long long)source->left);
+    source->left -= (int64_t)*got;
+    if (!source->left) rc = check_end(source, err);
+    if (rc) *got = 0;
+    return rc;
 }
 
 int dowel_source_fill(dowel_source *source, void *buffer, size_t size, size_t *got, dowel_error *err) {
@@ -182,8 +231,10 @@ int dowel_source_digest(dowel_source *source, dowel_digest *digest, dowel_error 
 }
 
 int dowel_source_rewind(dowel_source *source, dowel_error *err) {
+    if (dowel_source_can_restart(source) && !source->ops->seek) return 0;
     if (!source->ops->seek) return dowel_fail(err, DOWEL_E_IO, "the source cannot be read a second time");
     source->left = source->size;
+    source->read = false;
     return source->ops->seek(source->context, source->start, err);
 }
 
@@ -213,6 +264,12 @@ static int part_seek(void *context, int64_t offset, dowel_error *err) {
 }
 
 static const dowel_source_ops part_ops = {part_read, part_seek, free};
+
+static const file *regular_file(const dowel_source *source) {
+    return source->ops == &file_ops   ? source->context
+           : source->ops == &part_ops ? ((const part *)source->context)->whole
+                                      : NULL;
+}
 
 bool dowel_source_has_parts(const dowel_source *source) {
     return source->size >= 0 && (source->ops == &file_ops || source->ops == &memory_ops);

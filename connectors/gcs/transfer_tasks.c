@@ -2,6 +2,8 @@
 #include "client.h"
 #include "tasks.h"
 
+#include <dowel/transfer.h>
+
 #include <stdio.h>
 #include <string.h>
 
@@ -52,14 +54,14 @@ int dowel_gcs_run_upload(dowel *d, const void *data, json_t **result, dowel_erro
     dowel_source *source = NULL;
     dowel_gcs_client c;
     json_t *resource = NULL;
-    int rc = args.file ? dowel_source_file(args.file, &source, err) : 0;
+    int rc = args.file ? dowel_input_open(d, args.file, &source, err) : 0;
     if (!rc && !source && !(source = dowel_source_memory(args.data.data, args.data.size)))
         rc = dowel_gcs_no_memory(err);
     if (!rc) rc = dowel_gcs_client_open(d, args.bucket, &c, err);
     if (!rc) rc = dowel_gcs_upload_source(&c, &args, source, &resource, err);
     if (!rc) *result = dowel_gcs_describe(&c, resource);
     json_decref(resource);
-    dowel_source_close(source);
+    dowel_input_close(d, args.file ? args.file : "", source, rc, err);
     return rc;
 }
 

@@ -3,6 +3,8 @@
 
 #include "pipe.h"
 
+#include <dowel/transfer.h>
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -151,10 +153,10 @@ int dowel_way_from_stream(dowel *d, const dowel_way *way, const char *to_name, i
                                               .parts = way->parts};
     dowel_source *source;
     state stored = {0, 0};
-    int rc = dowel_source_file(way->from->stream, &source, err);
+    int rc = dowel_input_open(d, way->from->stream, &source, err);
     if (rc) return rc;
     rc = way->to->objects->put(d, way->to->block, to_name, source, &options, note, &stored, err);
-    dowel_source_close(source);
+    dowel_input_close(d, way->from->stream, source, rc, err);
     *size = stored.size;
     return rc;
 }

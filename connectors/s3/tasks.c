@@ -65,7 +65,7 @@ static int run_put(dowel *d, const void *data, json_t **result, dowel_error *err
     const dowel_s3_put_args *args = data;
     dowel_source *source = NULL;
     dowel_s3_client c;
-    int rc = args->file ? dowel_source_file(args->file, &source, err) : 0;
+    int rc = args->file ? dowel_input_open(d, args->file, &source, err) : 0;
     if (!rc && !source && !(source = dowel_source_memory(args->data.data, args->data.size)))
         rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     if (!rc) rc = dowel_s3_client_open(d, args->bucket, &c, err);
@@ -79,7 +79,7 @@ static int run_put(dowel *d, const void *data, json_t **result, dowel_error *err
         dowel_s3_stored_clear(&stored);
         dowel_s3_client_close(&c);
     }
-    dowel_source_close(source);
+    dowel_input_close(d, args->file ? args->file : "", source, rc, err);
     return rc;
 }
 

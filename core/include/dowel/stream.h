@@ -19,18 +19,19 @@ typedef struct dowel_source dowel_source;
 
 /* What a program fills in to bring its own bytes. */
 typedef struct dowel_source_ops {
-    /* Reads up to `size` bytes; *got 0 is the end. */
+    /* Reads up to `size` bytes; *got 0 is the end, also when it is asked again. */
     int (*read)(void *context, void *buffer, size_t size, size_t *got, dowel_error *err);
     /* Goes to `offset` from the start; NULL: cannot be read twice. */
     int (*seek)(void *context, int64_t offset, dowel_error *err);
     void (*close)(void *context);
 } dowel_source_ops;
 
-/* `size` -1: not known. `ops` must outlive the source. On failure to allocate returns NULL and does not close `context`. */
+/* `size` -1: not known. A source that gives fewer or more bytes than `size` fails with IO while it is read. `ops` must outlive the source. On failure to allocate returns NULL and does not close `context`. */
 DOWEL_API dowel_source *dowel_source_new(const dowel_source_ops *ops, void *context, int64_t size);
 /* Borrows the memory: it must outlive the source. */
 DOWEL_API dowel_source *dowel_source_memory(const void *data, size_t size);
-/* `path` "-" is standard input (unknown size, not seekable unless it is a regular file). */
+/* `path` "-" is standard input (unknown size, not seekable unless it is a regular file). Reading the last byte of a file that changed since
+ * it was opened fails with CONFLICT. */
 DOWEL_API int dowel_source_file(const char *path, dowel_source **source, dowel_error *err);
 /* Takes the descriptor over, also when it fails. `name` is what messages call it. */
 DOWEL_API int dowel_source_descriptor(int fd, const char *name, dowel_source **source, dowel_error *err);
@@ -38,6 +39,8 @@ DOWEL_API void dowel_source_close(dowel_source *source);
 
 DOWEL_API int64_t dowel_source_size(const dowel_source *source); /* -1: unknown */
 DOWEL_API bool dowel_source_can_seek(const dowel_source *source);
+/* Whether dowel_source_rewind can succeed: it can seek, or nothing was read of it yet. */
+DOWEL_API bool dowel_source_can_restart(const dowel_source *source);
 /* Restricts reading to [offset, offset + size): part of an upload. Seeks at once. Seeks are then relative to `offset`.
  * size -1: to the end. */
 DOWEL_API int dowel_source_window(dowel_source *source, int64_t offset, int64_t size, dowel_error *err);

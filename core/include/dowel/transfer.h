@@ -26,6 +26,14 @@ typedef struct dowel_parts {
  * one begins, those on their way are stopped, and the first failure is what comes back. */
 DOWEL_API int dowel_parts_run(dowel *d, const dowel_parts *parts, dowel_error *err);
 
+/* ---- what a task reads ---- */
+
+/* Opens a file that a task was given; "-" is standard input. A pipe that an earlier attempt of the same run has read is refused with IO,
+ * instead of the rest of it being taken for the whole. */
+DOWEL_API int dowel_input_open(dowel *d, const char *path, dowel_source **source, dowel_error *err);
+/* Closes it (NULL is allowed). `rc` and `err` are the outcome of the attempt: a failure after a pipe was read is marked as not retryable. */
+DOWEL_API void dowel_input_close(dowel *d, const char *path, dowel_source *source, int rc, dowel_error *err);
+
 /* ---- downloads ---- */
 
 struct dowel_downloaded;
