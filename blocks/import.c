@@ -4,6 +4,7 @@
 #include "aws_profile.h"
 #include "sealing.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +36,10 @@ int dowel_import_add(dowel_importing *in, const char *type, const char *name, js
     }
     snprintf(whole, sizeof whole, "%s/%s", type, good);
     if (reference) snprintf(reference, DOWEL_IMPORT_REFERENCE_SIZE, "%s", whole);
+    if (dowel_import_is_masked(document)) {
+        dowel_json_cleanse(document);
+        return dowel_import_masked(in, whole, "");
+    }
     size_t i;
     json_t *other, *entry = json_pack("{s:s,s:o}", "block", whole, "document", document);
     json_array_foreach(in->blocks, i, other) {
@@ -57,7 +62,79 @@ void dowel_import_warn(dowel_importing *in, const char *format, ...) {
     json_array_append_new(in->warnings, json_string(text));
 }
 
-void dowel_import_left_out(dowel_importing *in, const char *what, json_t *left) {
+bool dowel_import_is_one_of(const char *const *names, const char *name) {
+    while (*names && strcmp(*names, name) != 0) names++;
+    return *names != NULL;
+}
+
+bool dowel_import_is_credential(const char *name) {
+    static const char *const parts[] = {
+        "secret",       "password",   "passwd",   "passphrase", "token",       "credential",
+        "private_key",  "access_key", "api_key",  "apikey",     "keyfile",     "key_path",
+        "customer_key", "role_arn",   "iam_role", "impersonat", "account_key", NULL};
+    static const char *const others[] = {"url", "uri", "host", "endpoint", "lifetime", "expiry", "duration", NULL};
+    char lower[128];
+    size_t n = 0;
+    for (const char *p = name; *p && n < sizeof lower - 1; p++) lower[n++] = (char)tolower((unsigned char)*p);
+    lower[n] = 0;
+    for (size_t i = 0; others[i]; i++) {
+        size_t length = strlen(others[i]);
+        if (n >= length && !strcmp(lower + n - length, others[i])) return false;
+    }
+    for (size_t i = 0; parts[i]; i++)
+        if (strstr(lower, parts[i])) return true;
+    return false;
+}
+
+bool dowel_import_is_masked(const json_t *value) {
+    const char *text = json_string_value(value), *key;
+    json_t *inner;
+    size_t i;
+    if (text) return strstr(text, "********") || (strlen(text) > 2 && strspn(text, "*") == strlen(text));
+    json_object_foreach((json_t *)value, key, inner) {
+        if (dowel_import_is_masked(inner)) return true;
+    }
+    json_array_foreach(value, i, inner) if (dowel_import_is_masked(inner)) return true;
+    return false;
+}
+
+int dowel_import_masked(dowel_importing *in, const char *name, const char *hint) {
+    dowel_fail(in->err, DOWEL_E_INVALID, "%s: \"%.100s\" is masked: asterisks stand where the secret was", in->origin,
+               name);
+    dowel_error_hint(in->err, "%s", *hint ? hint : "nothing was saved; export it again with its secrets");
+    return DOWEL_E_INVALID;
+}
+
+static bool says_nothing(const json_t *value) {
+    return !value || json_is_null(value) || (json_is_string(value) && !json_string_length(value)) ||
+           ((json_is_object(value) || json_is_array(value)) && !json_object_size(value) && !json_array_size(value));
+}
+
+/* The path of the first credential in a setting that is left out. */
+static void find_credential(dowel_importing *in, const char *path, const char *name, const json_t *value) {
+    static const char *const switches[] = {"true", "false", "True", "False", NULL};
+    const char *key, *text = json_string_value(value);
+    json_t *inner;
+    if (*in->lost || says_nothing(value) || json_is_boolean(value)) return;
+    if (dowel_import_is_credential(name) && !(text && dowel_import_is_one_of(switches, text))) {
+        snprintf(in->lost, sizeof in->lost, "%s", path);
+        return;
+    }
+    json_object_foreach((json_t *)value, key, inner) {
+        char below[sizeof in->lost];
+        if (snprintf(below, sizeof below, "%s.%s", path, key) < (int)sizeof below)
+            find_credential(in, below, key, inner);
+    }
+}
+
+void dowel_import_leave(dowel_importing *in, json_t *left, const char *name, const json_t *value) {
+    if (says_nothing(value)) return;
+    const char *dot = strrchr(name, '.');
+    find_credential(in, name, dot ? dot + 1 : name, value);
+    json_array_append_new(left, json_string(name));
+}
+
+int dowel_import_left_out(dowel_importing *in, const char *what, json_t *left) {
     char text[768] = "";
     size_t i, used = 0;
     json_t *one;
@@ -66,8 +143,30 @@ void dowel_import_left_out(dowel_importing *in, const char *what, json_t *left) 
         used += n > 0 ? (size_t)n : 0;
         if (used >= sizeof text) break;
     }
-    if (*text) dowel_import_warn(in, "%.200s: not taken over, for want of a counterpart: %s", what, text);
     json_decref(left);
+    if (*in->lost) {
+        int rc =
+            dowel_fail(in->err, DOWEL_E_INVALID, "%s: %.200s: \"%s\" says who calls, and a block has no place for it",
+                       in->origin, what, in->lost);
+        dowel_error_hint(in->err, "nothing was saved; remove it there if it is not needed, or use `dowel block save`");
+        return rc;
+    }
+    if (*text) dowel_import_warn(in, "%.200s: not imported, because dowel has no such setting: %s", what, text);
+    return 0;
+}
+
+void dowel_import_skip_bom(const char **text, size_t *size) {
+    if (*size < 3 || memcmp(*text, "\xef\xbb\xbf", 3) != 0) return;
+    *text += 3;
+    *size -= 3;
+}
+
+json_t *dowel_import_path(dowel_importing *in, const char *what, const char *path) {
+    const char *home = getenv("HOME");
+    if (strncmp(path, "~/", 2) != 0 || !home || !*home) return json_string(path);
+    json_t *whole = json_sprintf("%s%s", home, path + 1);
+    if (whole) dowel_import_warn(in, "%s: %.200s is saved as %.400s", what, path, json_string_value(whole));
+    return whole;
 }
 
 json_t *dowel_import_reference(const char *reference) {

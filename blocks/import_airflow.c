@@ -36,54 +36,118 @@ static json_t *decode(const char *text, size_t length, bool plus_is_space) {
     return decoded;
 }
 
-static bool put(json_t *connection, const char *name, const char *text, size_t length) {
-    return !length || !json_object_set_new(connection, name, decode(text, length, false));
+/* Says which character is to be percent-encoded; never quotes the text, which holds a secret. */
+static int not_encoded(dowel_importing *in, char c, const char *where) {
+    dowel_fail(in->err, DOWEL_E_INVALID, "%s: a \"%c\" in %s is not percent-encoded: write it as %%%02X", in->origin, c,
+               where, (unsigned char)c);
+    dowel_error_hint(in->err, "nothing was saved; in a connection URI / is %%2F, ? is %%3F, # is %%23, @ is %%40, "
+                              ": is %%3A, + is %%2B, & is %%26, %% is %%25");
+    return DOWEL_E_INVALID;
 }
 
-static bool read_query(const char *query, json_t *extra) {
-    for (const char *p = query; *p;) {
-        size_t length = strcspn(p, "&"), name = strcspn(p, "=&");
-        json_t *key = decode(p, name, true),
-               *value = name < length ? decode(p + name + 1, length - name - 1, true) : json_string("");
-        bool good = key && value && !json_object_set(extra, json_string_value(key), value);
-        json_decref(key);
+static int no_uri(dowel_importing *in, const char *why) {
+    return dowel_fail(in->err, DOWEL_E_INVALID, "%s: no connection URI (TYPE://LOGIN:PASSWORD@HOST/?NAME=VALUE)%s%s",
+                      in->origin, *why ? ": " : "", why);
+}
+
+static int put(dowel_importing *in, json_t *connection, const char *name, const char *text, size_t length) {
+    if (!length || !json_object_set_new(connection, name, decode(text, length, false))) return 0;
+    return no_uri(in, "a percent-encoded part of it is not text");
+}
+
+static int read_pair(dowel_importing *in, const char *pair, size_t length, json_t *extra) {
+    const char *equals = memchr(pair, '=', length), *text = equals ? equals + 1 : NULL;
+    if (!equals) return no_uri(in, "what follows the \"?\" is not NAME=VALUE&NAME=VALUE");
+    size_t size = length - (size_t)(text - pair);
+    json_t *key = decode(pair, (size_t)(equals - pair), true), *value = decode(text, size, true);
+    const char *name = json_string_value(key);
+    const json_t *before = name ? json_object_get(extra, name) : NULL;
+    int rc = 0;
+    if (!key || !value)
+        rc = no_uri(in, "a percent-encoded part of it is not text");
+    else if (memchr(text, '+', size) && !strncmp(name, "aws_", 4) && dowel_import_is_credential(name))
+        rc = not_encoded(in, '+', name); /* it would become a blank, which no key or token has */
+    else if (before && !json_equal(before, value))
+        rc = dowel_fail(in->err, DOWEL_E_INVALID, "%s: \"%.60s\" is given twice", in->origin, name);
+    else
+        json_object_set(extra, name, value);
+    json_decref(key);
+    if (rc)
+        dowel_json_cleanse(value);
+    else
         json_decref(value);
-        if (!good) return false;
+    return rc;
+}
+
+static int read_query(dowel_importing *in, const char *query, json_t *extra) {
+    int rc = 0;
+    for (const char *p = query; *p && !rc;) {
+        size_t length = strcspn(p, "&");
+        if (length) rc = read_pair(in, p, length, extra);
         p += length + (p[length] == '&');
     }
-    return true;
+    return rc;
 }
 
-/* {conn_type, login, password, host, port, schema, extra} of a URI. */
+/* A URI cut at its characters of meaning. */
+typedef struct uri_parts {
+    const char *authority, *at, *path, *query; /* `at` and `query` may be NULL; `path` begins behind its slash */
+    size_t authority_size, path_size;
+} uri_parts;
+
+/* A "/", "?" or "#" in a login or password ends the authority too early; what follows must not be taken for a path or a setting. */
+static int check_parts(dowel_importing *in, const uri_parts *u) {
+    static const char where[] = "the login or password";
+    const char *host = u->at ? u->at + 1 : u->authority, *end = u->authority + u->authority_size;
+    if (strchr(u->authority, '#')) return not_encoded(in, '#', "the URI");
+    if (memchr(u->path, '@', u->path_size)) return not_encoded(in, '/', where);
+    bool at_in_query = u->query && strchr(u->query, '@');
+    if (at_in_query && *end == '?' && u->authority_size) return not_encoded(in, '?', where);
+    if (at_in_query && u->at && host < end) return not_encoded(in, '@', "the URI");
+    if (at_in_query && !u->at && u->authority_size) return not_encoded(in, *end, where);
+    if (!u->at && memchr(u->authority, ':', u->authority_size))
+        return no_uri(in, "a login and password end with \"@\"");
+    if (!u->at && (!strncasecmp(host, "AKIA", 4) || !strncasecmp(host, "ASIA", 4)))
+        return no_uri(in, "a login ends with \"@\"");
+    return 0;
+}
+
+static uri_parts split(const char *rest) {
+    uri_parts u = {.authority = rest, .authority_size = strcspn(rest, "/?#"), .query = strchr(rest, '?')};
+    for (size_t i = 0; i < u.authority_size; i++)
+        if (rest[i] == '@') u.at = rest + i;
+    u.path = rest + u.authority_size + (rest[u.authority_size] == '/');
+    u.path_size = strcspn(u.path, "?");
+    if (u.query) u.query++;
+    return u;
+}
+
+/* {conn_type, login, password, host, schema, extra} of a URI. */
 static int read_uri(dowel_importing *in, const char *uri, json_t *connection) {
     const char *rest = strstr(uri, "://");
     json_t *extra = json_object();
     json_object_set_new(connection, "extra", extra);
-    bool good = rest && put(connection, "conn_type", uri, (size_t)(rest - uri));
-    if (good) {
-        rest += 3;
-        const char *query = strchr(rest, '?');
-        size_t length = query ? (size_t)(query - rest) : strlen(rest), place = strcspn(rest, "/?");
-        const char *at = NULL;
-        for (size_t i = 0; i < place; i++)
-            if (rest[i] == '@') at = rest + i;
-        if (at) {
-            size_t who = (size_t)(at - rest);
-            const char *colon = memchr(rest, ':', who);
-            good = put(connection, "login", rest, colon ? (size_t)(colon - rest) : who) &&
-                   (!colon || put(connection, "password", colon + 1, (size_t)(at - colon) - 1));
-        }
-        const char *host = at ? at + 1 : rest;
-        good = good && put(connection, "host", host, place - (size_t)(host - rest)) &&
-               (place + 1 >= length || put(connection, "schema", rest + place + 1, length - place - 1)) &&
-               (!query || read_query(query + 1, extra));
+    if (!rest) return no_uri(in, "");
+    const uri_parts u = split(rest + 3);
+    const char *host = u.at ? u.at + 1 : u.authority, *end = u.authority + u.authority_size;
+    int rc = put(in, connection, "conn_type", uri, (size_t)(rest - uri));
+    if (!rc) rc = check_parts(in, &u);
+    if (!rc && u.at) {
+        const char *colon = memchr(u.authority, ':', (size_t)(u.at - u.authority));
+        rc = put(in, connection, "login", u.authority, (size_t)((colon ? colon : u.at) - u.authority));
+        if (!rc && colon) rc = put(in, connection, "password", colon + 1, (size_t)(u.at - colon) - 1);
     }
-    if (!good)
-        return dowel_fail(in->err, DOWEL_E_INVALID, "%s: no connection URI: TYPE://LOGIN:PASSWORD@HOST/?NAME=VALUE",
-                          in->origin);
+    if (!rc) rc = put(in, connection, "host", host, (size_t)(end - host));
+    if (!rc) rc = put(in, connection, "schema", u.path, u.path_size);
+    if (!rc && u.query) rc = read_query(in, u.query, extra);
     json_t *whole = json_object_get(extra, "__extra__");
-    if (whole) json_object_set(connection, "extra", whole);
-    return 0;
+    if (!rc && whole) {
+        json_incref(whole);
+        json_object_del(extra, "__extra__");
+        if (json_object_size(extra)) rc = no_uri(in, "__extra__ stands beside other settings");
+        json_object_set_new(connection, "extra", whole);
+    }
+    return rc;
 }
 
 /* "extra" may be the text of a JSON object. */
@@ -104,80 +168,119 @@ static int open_extra(dowel_importing *in, json_t *connection) {
 
 /* ---- what it becomes ---- */
 
-/* Takes a text out of `extra`, so that what stays in it was not used. */
-static void take(json_t *extra, const char *name, json_t *document, const char *field) {
-    json_t *value = json_object_get(extra, name);
-    if (json_is_string(value)) {
-        if (!json_object_get(document, field)) dowel_import_set(document, field, json_string_value(value));
-        json_object_del(extra, name);
-    }
+/* Sets a field from a connection's member. Two members that say different things are an error, as is a secret that was masked. */
+static int set_field(dowel_importing *in, json_t *document, const char *field, const char *name, const json_t *value) {
+    const char *text = json_string_value(value), *before = json_string_value(json_object_get(document, field));
+    if (!text || !*text) return 0;
+    if (dowel_import_is_masked(value)) return dowel_import_masked(in, name, "");
+    if (before && strcmp(before, text) != 0)
+        return dowel_fail(in->err, DOWEL_E_INVALID, "%s: \"%s\" contradicts another setting for %s: remove one of them",
+                          in->origin, name, field);
+    dowel_import_set(document, field, text);
+    return 0;
 }
 
-static void leave_out(dowel_importing *in, const char *id, const json_t *connection, const json_t *extra) {
-    static const char *const members[] = {"host", "port", "schema", NULL};
+/* Takes a text out of `extra`, so that what stays in it was not used. */
+static int take(dowel_importing *in, json_t *extra, const char *name, json_t *document, const char *field) {
+    const json_t *value = json_object_get(extra, name);
+    if (!json_is_string(value)) return 0;
+    int rc = set_field(in, document, field, name, value);
+    json_object_del(extra, name);
+    return rc;
+}
+
+/* `used`: the members of the connection itself that were taken. */
+static int leave_out(dowel_importing *in, const char *id, const json_t *connection, const json_t *extra,
+                     const char *const *used) {
+    static const char *const harmless[] = {
+        "conn_type",          "conn_id",      "id",      "description", "extra", "is_encrypted",
+        "is_extra_encrypted", "extra_dejson", "get_uri", NULL};
     json_t *left = json_array(), *value;
     const char *key;
-    for (size_t i = 0; members[i]; i++) {
-        value = json_object_get(connection, members[i]);
-        if (value && !json_is_null(value) && !(json_is_string(value) && !json_string_length(value)))
-            json_array_append_new(left, json_string(members[i]));
-    }
+    json_object_foreach((json_t *)connection, key,
+                        value) if (!dowel_import_is_one_of(harmless, key) && !dowel_import_is_one_of(used, key))
+        dowel_import_leave(in, left, key, value);
     json_object_foreach((json_t *)extra, key, value) {
-        bool empty = json_is_null(value) || (json_is_string(value) && !json_string_length(value));
-        if (!empty) json_array_append_new(left, json_sprintf("extra.%.60s", key));
+        char name[128];
+        snprintf(name, sizeof name, "extra.%.100s", key);
+        dowel_import_leave(in, left, name, value);
     }
     char what[200];
     snprintf(what, sizeof what, "connection %.100s", id);
-    dowel_import_left_out(in, what, left);
+    return dowel_import_left_out(in, what, left);
 }
 
 /* A role that the keys assume. Other ways of assuming one than "assume_role" have no counterpart. */
-static void take_role(json_t *extra, json_t *document) {
+static int take_role(dowel_importing *in, json_t *extra, json_t *document) {
     json_t *more = json_object_get(extra, "assume_role_kwargs"), *seconds = json_object_get(more, "DurationSeconds");
     const char *how = json_string_value(json_object_get(extra, "assume_role_method"));
-    if (!json_is_string(json_object_get(extra, "role_arn")) || (how && strcmp(how, "assume_role") != 0)) return;
-    take(extra, "role_arn", document, "role_arn");
-    take(extra, "external_id", document, "external_id");
-    take(more, "ExternalId", document, "external_id");
-    take(more, "RoleSessionName", document, "role_session_name");
+    if (!json_is_string(json_object_get(extra, "role_arn")) || (how && *how && strcmp(how, "assume_role") != 0))
+        return 0;
+    int rc = take(in, extra, "role_arn", document, "role_arn");
+    if (!rc) rc = take(in, extra, "external_id", document, "external_id");
+    if (!rc) rc = take(in, more, "ExternalId", document, "external_id");
+    if (!rc) rc = take(in, more, "RoleSessionName", document, "role_session_name");
     if (json_is_integer(seconds)) {
         json_object_set_new(document, "role_duration", json_integer(json_integer_value(seconds)));
         json_object_del(more, "DurationSeconds");
     }
     json_object_del(extra, "assume_role_method");
     if (json_is_object(more) && !json_object_size(more)) json_object_del(extra, "assume_role_kwargs");
+    return rc;
 }
 
-static int amazon(dowel_importing *in, const char *id, const json_t *connection, json_t *extra) {
-    char reference[DOWEL_IMPORT_REFERENCE_SIZE];
-    const char *name = in->name ? in->name : id;
-    json_t *document = json_object(), *session = json_object_get(extra, "session_kwargs"), *bucket = NULL;
-    json_t *s3 = json_object_get(json_object_get(extra, "service_config"), "s3");
-    dowel_import_set(document, "access_key_id", json_string_value(json_object_get(connection, "login")));
-    dowel_import_set(document, "secret_access_key", json_string_value(json_object_get(connection, "password")));
+/* A connection's login and password are text, or absent. */
+static int take_login(dowel_importing *in, const json_t *connection, json_t *document) {
+    static const char *const members[][2] = {{"login", "access_key_id"}, {"password", "secret_access_key"}};
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *value = json_object_get(connection, members[i][0]);
+        if (value && !json_is_null(value) && !json_is_string(value))
+            return dowel_fail(in->err, DOWEL_E_INVALID, "%s: \"%s\" is not text", in->origin, members[i][0]);
+        int rc = set_field(in, document, members[i][1], members[i][0], value);
+        if (rc) return rc;
+    }
+    return 0;
+}
+
+static int take_amazon(dowel_importing *in, const json_t *connection, json_t *extra, json_t *document, json_t *bucket) {
     static const char *const names[][2] = {{"aws_access_key_id", "access_key_id"},
                                            {"aws_secret_access_key", "secret_access_key"},
                                            {"aws_session_token", "session_token"},
                                            {"profile_name", "profile"},
-                                           {"region_name", "region"}};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        take(extra, names[i][0], document, names[i][1]);
-        take(session, names[i][0], document, names[i][1]);
+                                           {"region_name", "region"},
+                                           {"endpoint_url", "endpoint"},
+                                           {"host", "endpoint"}};
+    json_t *session = json_object_get(extra, "session_kwargs"), *services = json_object_get(extra, "service_config"),
+           *s3 = json_object_get(services, "s3");
+    int rc = take_login(in, connection, document);
+    for (size_t i = 0; i < sizeof names / sizeof names[0] && !rc; i++) {
+        rc = take(in, extra, names[i][0], document, names[i][1]);
+        if (!rc && i < 5) rc = take(in, session, names[i][0], document, names[i][1]);
     }
-    take(extra, "endpoint_url", document, "endpoint");
-    take(extra, "host", document, "endpoint");
     if (json_is_object(session) && !json_object_size(session)) json_object_del(extra, "session_kwargs");
-    if (json_is_string(json_object_get(s3, "bucket_name"))) {
-        bucket = json_object();
-        take(s3, "bucket_name", bucket, "bucket");
-        take(s3, "endpoint_url", bucket, "endpoint");
-        if (!json_object_size(s3)) json_object_del(json_object_get(extra, "service_config"), "s3");
-        if (!json_object_size(json_object_get(extra, "service_config"))) json_object_del(extra, "service_config");
+    if (!rc && json_is_string(json_object_get(s3, "bucket_name"))) {
+        rc = take(in, s3, "bucket_name", bucket, "bucket");
+        if (!rc) rc = take(in, s3, "endpoint_url", bucket, "endpoint");
+        if (!json_object_size(s3)) json_object_del(services, "s3");
+        if (!json_object_size(services)) json_object_del(extra, "service_config");
     }
-    take_role(extra, document);
-    leave_out(in, id, connection, extra);
-    int rc = dowel_import_add(in, "aws-credentials", name, document, reference);
-    if (rc || !bucket) {
+    return rc ? rc : take_role(in, extra, document);
+}
+
+static int amazon(dowel_importing *in, const char *id, const json_t *connection, json_t *extra) {
+    static const char *const used[] = {"login", "password", NULL};
+    char reference[DOWEL_IMPORT_REFERENCE_SIZE];
+    const char *name = in->name ? in->name : id;
+    json_t *document = json_object(), *bucket = json_object();
+    int rc = take_amazon(in, connection, extra, document, bucket);
+    if (!rc) rc = leave_out(in, id, connection, extra, used);
+    if (rc) {
+        dowel_json_cleanse(document);
+        json_decref(bucket);
+        return rc;
+    }
+    rc = dowel_import_add(in, "aws-credentials", name, document, reference);
+    if (rc || !json_object_size(bucket)) {
         json_decref(bucket);
         return rc;
     }
@@ -199,59 +302,132 @@ static void take_scopes(json_t *extra, json_t *document) {
     json_object_del(extra, "scope");
 }
 
-static int google(dowel_importing *in, const char *id, const json_t *connection, json_t *given) {
-    static const char prefix[] = "extra__google_cloud_platform__"; /* as older versions name them */
-    json_t *document = json_object(), *extra = json_object(), *value, *info = NULL;
-    const char *key;
-    json_object_foreach(given, key, value)
-        json_object_set(extra, strncmp(key, prefix, sizeof prefix - 1) ? key : key + sizeof prefix - 1, value);
+/* Airflow takes any text for true, and its forms write "false". */
+static int take_anonymous(dowel_importing *in, json_t *extra, json_t *document) {
+    static const char *const yes[] = {"true", "True", "1", "yes", "on", NULL}, *const no[] = {"false", "False", "0",
+                                                                                              "no",    "off",   "",
+                                                                                              NULL};
+    const json_t *value = json_object_get(extra, "is_anonymous");
+    const char *text = json_string_value(value);
+    if (json_is_true(value) || (text && dowel_import_is_one_of(yes, text)))
+        json_object_set_new(document, "anonymous", json_true());
+    else if (value && !json_is_null(value) && !json_is_false(value) && !(text && dowel_import_is_one_of(no, text)))
+        return dowel_fail(in->err, DOWEL_E_INVALID, "%s: \"is_anonymous\" is neither true nor false", in->origin);
+    json_object_del(extra, "is_anonymous");
+    return 0;
+}
+
+/* The account that the key's owner acts as: one, or a chain of them. */
+static void take_impersonation(json_t *extra, json_t **info) {
+    json_t *chain = json_object_get(extra, "impersonation_chain"), *joined = NULL, *one;
+    size_t i;
+    if (!*info || !json_is_object(*info)) return;
+    if (json_is_string(chain) && json_string_length(chain)) joined = json_incref(chain);
+    json_array_foreach(chain, i, one) {
+        if (!json_is_string(one)) {
+            json_decref(joined);
+            return;
+        }
+        json_t *more = i ? json_sprintf("%s,%s", json_string_value(joined), json_string_value(one)) : json_incref(one);
+        json_decref(joined);
+        joined = more;
+    }
+    if (!joined) return;
+    json_t *source = *info;
+    *info = dowel_import_impersonated(json_string_value(joined), source);
+    json_decref(source);
+    json_decref(joined);
+    json_object_del(extra, "impersonation_chain");
+}
+
+/* The key as an object or as its text. */
+static int take_keyfile(dowel_importing *in, json_t *extra, json_t *document) {
+    /* Its content, or its path. */
+    const char *config = json_string_value(json_object_get(extra, "credential_config_file"));
+    if (config && *config == '{' && !json_object_get(extra, "keyfile_dict")) {
+        json_object_set(extra, "keyfile_dict", json_object_get(extra, "credential_config_file"));
+        json_object_del(extra, "credential_config_file");
+    }
+    json_t *keyfile = json_object_get(extra, "keyfile_dict"), *info = NULL;
+    int rc = 0;
+    if (dowel_import_is_masked(keyfile))
+        rc = dowel_import_masked(in, "keyfile_dict", "");
+    else if (json_is_object(keyfile))
+        info = json_deep_copy(keyfile);
+    else if (json_is_string(keyfile) && json_string_length(keyfile))
+        rc = dowel_json_parse(json_string_value(keyfile), json_string_length(keyfile), "keyfile_dict", &info, in->err);
+    if (rc || !info) return rc;
+    json_object_del(extra, "keyfile_dict");
+    take_impersonation(extra, &info);
+    json_object_set_new(document, "service_account_info", info);
+    return 0;
+}
+
+static int take_google(dowel_importing *in, json_t *extra, json_t *document) {
     static const char *const names[][2] = {{"project", "project"},
                                            {"project_id", "project"},
                                            {"key_path", "service_account_file"},
                                            {"quota_project_id", "quota_project"}};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) take(extra, names[i][0], document, names[i][1]);
-    take_scopes(extra, document);
-    /* Its content, or its path. */
-    const char *config = json_string_value(json_object_get(extra, "credential_config_file"));
-    if (config && *config == '{') {
-        json_object_set(extra, "keyfile_dict", json_object_get(extra, "credential_config_file"));
-        json_object_del(extra, "credential_config_file");
-    }
-    take(extra, "credential_config_file", document, "service_account_file");
-    json_t *keyfile = json_object_get(extra, "keyfile_dict"), *anonymous = json_object_get(extra, "is_anonymous");
     int rc = 0;
-    if (json_is_object(keyfile))
-        info = json_deep_copy(keyfile);
-    else if (json_is_string(keyfile) && json_string_length(keyfile))
-        rc = dowel_json_parse(json_string_value(keyfile), json_string_length(keyfile), "keyfile_dict", &info, in->err);
-    if (info) json_object_set_new(document, "service_account_info", info);
-    json_object_del(extra, "keyfile_dict");
-    if (json_is_true(anonymous) || (json_is_string(anonymous) && !strcasecmp(json_string_value(anonymous), "true")))
-        json_object_set_new(document, "anonymous", json_true());
-    json_object_del(extra, "is_anonymous");
+    for (size_t i = 0; i < sizeof names / sizeof names[0] && !rc; i++)
+        rc = take(in, extra, names[i][0], document, names[i][1]);
+    if (!rc) rc = take_keyfile(in, extra, document);
+    if (!rc) rc = take(in, extra, "credential_config_file", document, "service_account_file");
+    if (!rc) rc = take_anonymous(in, extra, document);
+    take_scopes(extra, document);
     json_object_del(extra, "num_retries"); /* dowel's own retries hold */
-    if (!rc) leave_out(in, id, connection, extra);
-    json_decref(extra);
+    return rc;
+}
+
+static int google(dowel_importing *in, const char *id, const json_t *connection, json_t *given) {
+    static const char prefix[] = "extra__google_cloud_platform__"; /* as older versions name them */
+    static const char *const used[] = {NULL};
+    json_t *document = json_object(), *extra = json_object(), *value;
+    const char *key;
+    int rc = 0;
+    json_object_foreach(given, key, value) {
+        const char *name = strncmp(key, prefix, sizeof prefix - 1) ? key : key + sizeof prefix - 1;
+        const json_t *before = json_object_get(extra, name);
+        if (!rc && before && !json_equal(before, value))
+            rc = dowel_fail(in->err, DOWEL_E_INVALID, "%s: \"%.60s\" is given twice", in->origin, name);
+        json_object_set(extra, name, value);
+    }
+    if (!rc) rc = take_google(in, extra, document);
+    if (!rc) rc = leave_out(in, id, connection, extra, used);
+    dowel_json_cleanse(extra);
     if (rc) {
-        json_decref(document);
+        dowel_json_cleanse(document);
         return rc;
     }
     return dowel_import_add(in, "gcp-credentials", in->name ? in->name : id, document, NULL);
+}
+
+/* `airflow connections get -o json` gives an array of one. */
+static int read_json(dowel_importing *in, const char *text, size_t size, json_t **connection) {
+    json_t *whole = NULL;
+    int rc = dowel_json_parse(text, size, in->origin, &whole, in->err);
+    if (rc) return rc;
+    *connection = json_is_array(whole) && json_array_size(whole) == 1 ? json_incref(json_array_get(whole, 0))
+                                                                      : json_incref(whole);
+    if (!json_is_object(*connection))
+        rc = dowel_fail(in->err, DOWEL_E_INVALID, "%s: expected one connection as a JSON object", in->origin);
+    json_decref(whole);
+    return rc;
 }
 
 int dowel_import_airflow(dowel_importing *in, const char *id, const char *text, size_t size) {
     json_t *connection = NULL;
     char *uri = NULL;
     int rc = 0;
+    dowel_import_skip_bom(&text, &size);
     while (size && strchr(" \t\r\n", text[size - 1])) size--;
     while (size && strchr(" \t\r\n", *text)) text++, size--;
-    if (size && *text == '{') {
-        rc = dowel_json_parse(text, size, in->origin, &connection, in->err);
+    if (size && (*text == '{' || *text == '[')) {
+        rc = read_json(in, text, size, &connection);
     } else {
         connection = json_object();
         uri = strndup(text, size);
-        rc = uri && strlen(uri) == size ? read_uri(in, uri, connection)
-                                        : dowel_fail(in->err, DOWEL_E_INVALID, "%s: no connection URI", in->origin);
+        rc = uri && strlen(uri) == size ? read_uri(in, uri, connection) : no_uri(in, "it holds a NUL character");
     }
     if (!rc) rc = open_extra(in, connection);
     if (!rc) {

@@ -11,9 +11,13 @@ typedef struct taken {
     const char *setting, *field;
 } taken;
 
-static const taken of_keys[] = {{"aws_access_key_id", "access_key_id"}, {"aws_secret_access_key", "secret_access_key"},
-                                {"aws_session_token", "session_token"}, {"region", "region"},
-                                {"endpoint_url", "endpoint"},           {NULL, NULL}};
+static const taken of_keys[] = {{"aws_access_key_id", "access_key_id"},
+                                {"aws_secret_access_key", "secret_access_key"},
+                                {"aws_session_token", "session_token"},
+                                {"aws_security_token", "session_token"},
+                                {"region", "region"},
+                                {"endpoint_url", "endpoint"},
+                                {NULL, NULL}};
 /* `field` NULL: taken in another way. */
 static const taken of_a_role[] = {{"role_arn", "role_arn"},
                                   {"role_session_name", "role_session_name"},
@@ -24,8 +28,11 @@ static const taken of_a_role[] = {{"role_arn", "role_arn"},
                                   {"duration_seconds", NULL},
                                   {"source_profile", NULL},
                                   {NULL, NULL}};
-static const taken of_both[] = {
-    {"aws_access_key_id", NULL}, {"aws_secret_access_key", NULL}, {"aws_session_token", NULL}, {NULL, NULL}};
+static const taken of_both[] = {{"aws_access_key_id", NULL},
+                                {"aws_secret_access_key", NULL},
+                                {"aws_session_token", NULL},
+                                {"aws_security_token", NULL},
+                                {NULL, NULL}};
 
 static const char *setting(const dowel_aws_profiles *profiles, const char *profile, const char *name) {
     return dowel_aws_setting(profiles, DOWEL_AWS_PROFILE, profile, name);
@@ -65,6 +72,7 @@ static bool is_in(const taken *list, const char *name) {
     return list->setting != NULL;
 }
 
+/* Amazon's tools have one order in which they look: a setting left out here is none that they would use to call. */
 static void leave_out(dowel_importing *in, const dowel_aws_profiles *profiles, const char *profile, const taken *list,
                       const taken *more) {
     json_t *left = json_array();
@@ -72,7 +80,7 @@ static void leave_out(dowel_importing *in, const dowel_aws_profiles *profiles, c
     for (size_t n = 0; (name = dowel_aws_setting_at(profiles, DOWEL_AWS_PROFILE, profile, n)); n++)
         if (!is_in(list, name) && !(more && is_in(more, name))) json_array_append_new(left, json_string(name));
     json_t *what = json_sprintf("AWS profile \"%.100s\"", profile);
-    dowel_import_left_out(in, json_string_value(what), left);
+    (void)dowel_import_left_out(in, json_string_value(what), left);
     json_decref(what);
 }
 

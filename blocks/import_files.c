@@ -12,6 +12,8 @@
 
 #define FILE_LIMIT ((size_t)4 << 20)
 
+enum { MALFORMED = -1, GIVEN_TWICE = -2 }; /* what can be wrong with a line */
+
 static const char *variable(const char *text) {
     return text && *text ? text : NULL;
 }
@@ -27,12 +29,19 @@ static const char *trim(const char *text, size_t *length) {
     return text;
 }
 
-/* One line; *section is the open section. */
+/* A setting that is given twice with different values: which one its tool uses is not ours to guess. */
+static int set_value(json_t *section, const char *key, json_t *value) {
+    const json_t *before = json_object_get(section, key);
+    if (before) return json_equal(before, value) ? 0 : GIVEN_TWICE;
+    return json_object_set(section, key, value);
+}
+
+/* One line; *section is the open section. 0, MALFORMED or GIVEN_TWICE. */
 static int read_line(const char *line, size_t length, json_t *sections, json_t **section) {
     line = trim(line, &length);
     if (!length || *line == '#' || *line == ';') return 0;
     if (*line == '[') {
-        if (length < 3 || line[length - 1] != ']') return -1;
+        if (length < 3 || line[length - 1] != ']') return MALFORMED;
         size_t size = length - 2;
         const char *text = trim(line + 1, &size);
         json_t *key = json_stringn(text, size);
@@ -45,35 +54,38 @@ static int read_line(const char *line, size_t length, json_t *sections, json_t *
             *section = NULL;
         }
         json_decref(key);
-        return *section ? 0 : -1;
+        return *section ? 0 : MALFORMED;
     }
     const char *equals = memchr(line, '=', length);
-    if (!equals || equals == line || !*section) return -1;
+    if (!equals || equals == line || !*section) return MALFORMED;
     size_t key_size = (size_t)(equals - line), size = length - key_size - 1;
     const char *text = trim(equals + 1, &size);
     trim(line, &key_size);
     json_t *key = json_stringn(line, key_size), *value = json_stringn(text, size);
     bool good = key && value && strlen(json_string_value(key)) == key_size && strlen(json_string_value(value)) == size;
-    if (good) json_object_set(*section, json_string_value(key), value);
+    int bad = good ? set_value(*section, json_string_value(key), value) : MALFORMED;
     json_decref(key);
-    if (good)
-        json_decref(value);
-    else
+    if (bad)
         dowel_json_cleanse(value);
-    return good ? 0 : -1;
+    else
+        json_decref(value);
+    return bad;
 }
 
 int dowel_import_ini(const char *text, size_t size, const char *origin, json_t **sections, dowel_error *err) {
     json_t *all = json_object(), *section = NULL;
     int number = 0;
+    dowel_import_skip_bom(&text, &size);
     for (size_t at = 0; at < size;) {
         const char *end = memchr(text + at, '\n', size - at);
         size_t length = end ? (size_t)(end - text) - at : size - at;
         number++;
-        if (read_line(text + at, length, all, &section)) {
+        int bad = read_line(text + at, length, all, &section);
+        if (bad) {
             dowel_json_cleanse(all);
-            return dowel_fail(err, DOWEL_E_INVALID, "%s: line %d is no section, no \"key = value\" and no comment",
-                              origin, number);
+            return dowel_fail(err, DOWEL_E_INVALID, "%s: line %d %s", origin, number,
+                              bad == GIVEN_TWICE ? "gives a setting of its section a second value"
+                                                 : "is no section, no \"key = value\" and no comment");
         }
         at += length + 1;
     }

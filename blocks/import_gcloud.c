@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
-/* "TARGET" or "DELEGATE,DELEGATE,TARGET" in front of what the account has. New reference. */
-static json_t *impersonate(const char *chain, const json_t *source) {
+json_t *dowel_import_impersonated(const char *chain, const json_t *source) {
     json_t *delegates = json_array();
     const char *target = chain;
     for (const char *comma; (comma = strchr(target, ',')); target = comma + 1)
@@ -28,15 +28,18 @@ int dowel_import_gcloud(dowel_importing *in, const char *name, const json_t *sec
                 {"core", "project"},
                 {"auth", "credential_file_override"},
                 {"auth", "impersonate_service_account"},
+                {"auth", "disable_credentials"},
                 {"billing", "quota_project"}};
     json_t *document = json_object(), *left = json_array(), *section, *value;
-    const char *section_name, *key, *chain = NULL, *quota = NULL;
+    const char *section_name, *key, *chain = NULL, *quota = NULL, *disabled = NULL;
+    char path[160], what[300];
     json_object_foreach((json_t *)sections, section_name, section) {
         json_object_foreach(section, key, value) {
             bool known = false;
             for (size_t i = 0; i < sizeof used / sizeof used[0]; i++)
                 known = known || (!strcmp(used[i].section, section_name) && !strcmp(used[i].property, key));
-            if (!known) json_array_append_new(left, json_sprintf("%.60s/%.60s", section_name, key));
+            snprintf(path, sizeof path, "%.60s/%.60s", section_name, key);
+            if (!known) dowel_import_leave(in, left, path, value);
         }
     }
 #define PROPERTY(section, name) json_string_value(json_object_get(json_object_get(sections, section), name))
@@ -46,17 +49,24 @@ int dowel_import_gcloud(dowel_importing *in, const char *name, const json_t *sec
     if (quota && strncmp(quota, "CURRENT_PROJECT", 15) != 0 && strcmp(quota, "LEGACY") != 0)
         dowel_import_set(document, "quota_project", quota);
     chain = PROPERTY("auth", "impersonate_service_account");
+    disabled = PROPERTY("auth", "disable_credentials");
 #undef PROPERTY
-    char what[300];
     snprintf(what, sizeof what, "gcloud configuration %.200s", name);
-    dowel_import_left_out(in, what, left);
-    if (credentials && !json_is_object(credentials)) {
+    int rc = dowel_import_left_out(in, what, left);
+    if (!rc && credentials && !json_is_object(credentials))
+        rc = dowel_fail(in->err, DOWEL_E_CREDENTIALS, "%s: its credentials are not a JSON object", what);
+    else if (!rc && !credentials && chain && *chain)
+        rc = dowel_fail(in->err, DOWEL_E_CREDENTIALS, "%s acts as %.200s, but has no account that could", what, chain);
+    if (rc) {
         json_decref(document);
-        return dowel_fail(in->err, DOWEL_E_CREDENTIALS, "%s: its credentials are no JSON object", what);
+        return rc;
     }
-    if (credentials)
+    if (disabled && !strcasecmp(disabled, "true"))
+        json_object_set_new(document, "anonymous", json_true());
+    else if (credentials)
         json_object_set_new(document, "service_account_info",
-                            chain && *chain ? impersonate(chain, credentials) : json_deep_copy(credentials));
+                            chain && *chain ? dowel_import_impersonated(chain, credentials)
+                                            : json_deep_copy(credentials));
     else
         dowel_import_warn(in, "%s has no account: the block uses what Google's own tools would find", what);
     return dowel_import_add(in, "gcp-credentials", in->name ? in->name : name, document, NULL);

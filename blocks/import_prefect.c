@@ -1,6 +1,7 @@
 /* Prefect's block documents, as its API gives them: {"name", "data", "block_type": {"slug"}, "block_document_references"}. A document that
  * another refers to stands whole inside of it. */
 #include "import.h"
+#include "sealing.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +10,7 @@
 #define DEEPEST 8
 
 /* How a member of Prefect's document becomes a field of ours. */
-typedef enum { COPY, FOLDER, BLOCK, PATH, CLIENT, TEXT, INFO, DROPPED } way;
+typedef enum { COPY, FOLDER, BLOCK, PATH, FILE_PATH, CLIENT, TEXT, INFO, DROPPED } way;
 
 typedef struct member_of {
     const char *from, *to;
@@ -25,7 +26,7 @@ typedef struct counterpart {
 static const counterpart counterparts[] = {
     {"gcp-credentials",
      "gcp-credentials",
-     {{"service_account_file", "service_account_file", COPY},
+     {{"service_account_file", "service_account_file", FILE_PATH},
       {"service_account_info", "service_account_info", INFO},
       {"project", "project", COPY}}},
     {"aws-credentials",
@@ -65,7 +66,7 @@ static const counterpart counterparts[] = {
       {"aws_access_key_id", "credentials", COPY},
       {"aws_secret_access_key", "credentials", COPY}}},
     {"secret", "secret", {{"value", "value", TEXT}}},
-    {"local-file-system", "local-file-system", {{"basepath", "basepath", COPY}}},
+    {"local-file-system", "local-file-system", {{"basepath", "basepath", FILE_PATH}}},
     {"lambda-function",
      "lambda-function",
      {{"function_name", "function_name", COPY},
@@ -107,17 +108,6 @@ static const char *slug_of(const json_t *document) {
     return slug ? slug : text_of(json_object_get(document, "data"), "block_type_slug");
 }
 
-/* What the API gives in place of secrets, unless they are asked for: eight asterisks, and what is left of longer ones. */
-static bool is_masked(const json_t *value) {
-    const char *text = json_string_value(value), *key;
-    json_t *inner;
-    if (text) return strstr(text, "********") != NULL;
-    json_object_foreach((json_t *)value, key, inner) {
-        if (is_masked(inner)) return true;
-    }
-    return false;
-}
-
 static int masked(dowel_importing *in, const char *name, const char *field) {
     dowel_fail(in->err, DOWEL_E_INVALID, "%s: block document \"%.80s\": field \"%.60s\" is masked", in->origin, name,
                field);
@@ -126,7 +116,7 @@ static int masked(dowel_importing *in, const char *name, const char *field) {
 }
 
 /* The parameters of boto3's clients: an endpoint is all that we have of them. */
-static void take_client(json_t *ours, const json_t *parameters, json_t *left) {
+static void take_client(dowel_importing *in, json_t *ours, const json_t *parameters, json_t *left) {
     const char *key;
     json_t *value;
     json_object_foreach((json_t *)parameters, key, value) {
@@ -134,8 +124,11 @@ static void take_client(json_t *ours, const json_t *parameters, json_t *left) {
                      (!strcmp(key, "verify") && json_is_true(value)) || !strcmp(key, "block_type_slug");
         if (!strcmp(key, "endpoint_url") && json_is_string(value))
             json_object_set_new(ours, "endpoint", json_deep_copy(value));
-        else if (!plain)
-            json_array_append_new(left, json_sprintf("aws_client_parameters.%.60s", key));
+        else if (!plain) {
+            char name[128];
+            snprintf(name, sizeof name, "aws_client_parameters.%.60s", key);
+            dowel_import_leave(in, left, name, value);
+        }
     }
 }
 
@@ -152,12 +145,42 @@ static int take_info(dowel_importing *in, json_t *ours, const char *field, const
     return rc;
 }
 
+/* The document, of those that were given, that a reference means: by its id, or by type and name. NULL: it is not among them. */
+static const json_t *find_given(const dowel_importing *in, const char *id, const char *slug, const char *name) {
+    size_t i;
+    json_t *one;
+    json_array_foreach(in->documents, i, one) {
+        const char *its_id = text_of(one, "id"), *its_name = text_of(one, "name"), *its_slug = slug_of(one);
+        if (id && its_id && !strcmp(id, its_id)) return one;
+        if (slug && name && its_slug && its_name && !strcmp(slug, its_slug) && !strcmp(name, its_name)) return one;
+    }
+    return NULL;
+}
+
+/* {"$ref": {"block_document_id": ID}}: the document itself stands elsewhere. */
+static int take_reference(dowel_importing *in, json_t *ours, const member_of *m, const json_t *inner, const char *name,
+                          const json_t *value, int depth) {
+    char reference[DOWEL_IMPORT_REFERENCE_SIZE];
+    const char *id = text_of(json_object_get(value, "$ref"), "block_document_id");
+    const json_t *given = find_given(in, id ? id : text_of(inner, "id"), slug_of(inner), text_of(inner, "name"));
+    if (!given && json_is_object(json_object_get(inner, "data"))) given = inner;
+    if (!given)
+        return dowel_fail(in->err, DOWEL_E_INVALID,
+                          "%s: block document \"%.80s\": \"%.60s\" refers to a block document that is not here",
+                          in->origin, name, m->from);
+    const char *its_name = text_of(given, "name");
+    int rc = convert(in, given, NULL, its_name ? its_name : name, depth + 1, reference);
+    if (!rc) json_object_set_new(ours, m->to, dowel_import_reference(reference));
+    return rc;
+}
+
 static int take_block(dowel_importing *in, const counterpart *c, json_t *ours, const member_of *m,
                       const json_t *document, const char *name, const json_t *value, int depth) {
     char reference[DOWEL_IMPORT_REFERENCE_SIZE];
     const json_t *inner = json_object_get(
         json_object_get(json_object_get(document, "block_document_references"), m->from), "block_document");
     const char *inner_name = text_of(inner, "name");
+    if (json_object_get(value, "$ref")) return take_reference(in, ours, m, inner, name, value, depth);
     json_t *whole =
         json_pack("{s:O*,s:O,s:O*}", "block_type", json_object_get(inner, "block_type"), "data", (json_t *)value,
                   "block_document_references", json_object_get(inner, "block_document_references"));
@@ -191,7 +214,10 @@ static int take(dowel_importing *in, const counterpart *c, json_t *ours, json_t 
     case COPY: json_object_set_new(target, field, json_deep_copy(value)); return 0;
     case INFO: return take_info(in, target, field, value);
     case BLOCK: return take_block(in, c, ours, m, document, name, value, depth);
-    case CLIENT: take_client(ours, value, left); return 0;
+    case CLIENT: take_client(in, ours, value, left); return 0;
+    case FILE_PATH: /* Prefect reads "~" as the home folder */
+        json_object_set_new(target, field, text ? dowel_import_path(in, name, text) : json_deep_copy(value));
+        return 0;
     case PATH:
         if (text) dowel_import_bucket_path(ours, text);
         return 0;
@@ -258,17 +284,20 @@ static int convert(dowel_importing *in, const json_t *document, const char *slug
         const member_of *m = c->members;
         while (m->from && strcmp(m->from, key) != 0) m++;
         if (rc || json_is_null(value)) continue;
-        if (m->from && is_masked(value) && m->how != BLOCK)
+        if (m->from && m->how != BLOCK && dowel_import_is_masked(value))
             rc = masked(in, name, key);
         else if (m->from)
             rc = take(in, c, ours, credentials, m, document, name, value, left, depth);
         else if (!is_prefects_own(key))
-            json_array_append_new(left, json_string(key));
+            dowel_import_leave(in, left, key, value);
     }
     if (!rc) finish(c, data, name, ours);
     char what[160];
     snprintf(what, sizeof what, "Prefect's %.40s \"%.80s\"", slug, name);
-    dowel_import_left_out(in, what, left);
+    if (!rc)
+        rc = dowel_import_left_out(in, what, left);
+    else
+        json_decref(left);
     char inner[DOWEL_IMPORT_REFERENCE_SIZE];
     if (!rc && json_object_size(credentials)) {
         rc = dowel_import_add(in, !strcmp(slug, "gcs") ? "gcp-credentials" : "aws-credentials", name, credentials,
@@ -276,9 +305,9 @@ static int convert(dowel_importing *in, const json_t *document, const char *slug
         credentials = NULL;
         if (!rc) json_object_set_new(ours, "credentials", dowel_import_reference(inner));
     }
-    json_decref(credentials);
+    dowel_json_cleanse(credentials);
     if (rc) {
-        json_decref(ours);
+        dowel_json_cleanse(ours);
         return rc;
     }
     return dowel_import_add(in, c->type, name, ours, reference);
@@ -298,6 +327,7 @@ int dowel_import_prefect(dowel_importing *in, const json_t *document) {
     if (!json_is_array(document)) return convert_top(in, document, in->name);
     size_t i, count = json_array_size(document);
     json_t *one;
+    in->documents = document;
     if (in->name && count != 1)
         return dowel_fail(in->err, DOWEL_E_INVALID, "%s holds %zu block documents: they keep their own names",
                           in->origin, count);

@@ -53,8 +53,8 @@ static bool is_on(const json_t *remote, const char *name) {
     return text && (!strcasecmp(text, "true") || !strcmp(text, "1"));
 }
 
-static void take_options(dowel_importing *in, const char *name, const json_t *remote, const option *options,
-                         json_t *credentials, json_t *bucket) {
+static int take_options(dowel_importing *in, const char *name, const json_t *remote, const option *options,
+                        json_t *credentials, json_t *bucket) {
     json_t *left = json_array(), *value;
     const char *key;
     json_object_foreach((json_t *)remote, key, value) {
@@ -62,13 +62,33 @@ static void take_options(dowel_importing *in, const char *name, const json_t *re
         while (o->from && strcmp(o->from, key) != 0) o++;
         if (!json_string_length(value)) continue;
         if (!o->from)
-            json_array_append_new(left, json_string(key));
+            dowel_import_leave(in, left, key, value);
         else if (o->to)
             dowel_import_set(o->bucket ? bucket : credentials, o->to, json_string_value(value));
     }
     char what[160];
     snprintf(what, sizeof what, "rclone's remote %.100s", name);
-    dowel_import_left_out(in, what, left);
+    return dowel_import_left_out(in, what, left);
+}
+
+/* `rclone config redacted` writes XXX for what is secret. */
+static int check_redacted(dowel_importing *in, const json_t *remote) {
+    const char *key, *hint = "nothing was saved; use `rclone config show`, not `rclone config redacted`";
+    json_t *value;
+    json_object_foreach((json_t *)remote, key, value) {
+        if (!strcmp(json_string_value(value), "XXX")) return dowel_import_masked(in, key, hint);
+    }
+    return 0;
+}
+
+/* Keys win over the environment; a remote without either is anonymous. */
+static int check_keys(dowel_importing *in, const char *name, const json_t *remote, json_t *credentials) {
+    bool id = value_of(remote, "access_key_id"), secret = value_of(remote, "secret_access_key");
+    if (id != secret)
+        return dowel_fail(in->err, DOWEL_E_CREDENTIALS, "%s: remote \"%.60s\" has %s without %s", in->origin, name,
+                          id ? "access_key_id" : "secret_access_key", id ? "secret_access_key" : "access_key_id");
+    if (!id && !is_on(remote, "env_auth")) json_object_set_new(credentials, "anonymous", json_true());
+    return 0;
 }
 
 /* rclone takes an endpoint without a scheme for https. */
@@ -106,21 +126,25 @@ static int take_google(dowel_importing *in, const char *name, const json_t *remo
     const char *info = value_of(remote, "service_account_credentials"),
                *file = value_of(remote, "service_account_file");
     json_t *opened = NULL;
-    take_options(in, name, remote, gcs_options, credentials, bucket);
+    int rc = take_options(in, name, remote, gcs_options, credentials, bucket);
+    if (rc) return rc;
     if (is_on(remote, "anonymous")) json_object_set_new(credentials, "anonymous", json_true());
-    if (file && !strncmp(file, "~/", 2)) {
-        const char *home = getenv("HOME");
-        json_object_set_new(credentials, "service_account_file", json_sprintf("%s%s", home ? home : "", file + 1));
-    }
+    if (file) json_object_set_new(credentials, "service_account_file", dowel_import_path(in, name, file));
     if (info) {
-        int rc = dowel_json_parse(info, strlen(info), "service_account_credentials", &opened, in->err);
+        char origin[200];
+        snprintf(origin, sizeof origin, "rclone's remote %.100s: service_account_credentials", name);
+        rc = dowel_json_parse(info, strlen(info), origin, &opened, in->err);
         if (!rc) json_object_set_new(credentials, "service_account_info", opened);
         if (!rc) json_object_del(credentials, "service_account_file");
         return rc;
     }
     bool user = value_of(remote, "token") && !file && !is_on(remote, "anonymous") &&
                 !value_of(remote, "access_token") && !is_on(remote, "env_auth");
-    return user ? take_user(in, name, remote, credentials) : 0;
+    if (user) return take_user(in, name, remote, credentials);
+    if (!json_object_size(credentials) && !is_on(remote, "env_auth"))
+        dowel_import_warn(in, "rclone's remote %.100s has no credentials: the block uses what Google's tools find",
+                          name);
+    return 0;
 }
 
 static int unknown(dowel_importing *in, const char *name, const json_t *sections) {
@@ -152,21 +176,25 @@ static int convert(dowel_importing *in, const char *name, const char *path, cons
     }
     bool s3 = type && !strcmp(type, "s3"), gcs = type && !strcmp(type, "google cloud storage");
     if (!s3 && !gcs) {
-        return dowel_fail(in->err, DOWEL_E_INVALID,
-                          "%s: remote \"%.60s\" is of type \"%.40s\": s3 and google cloud storage have a counterpart",
-                          in->origin, name, type ? type : "");
+        dowel_fail(in->err, DOWEL_E_INVALID,
+                   "%s: remote \"%.60s\" is of type \"%.40s\"; only s3 and google cloud storage can be imported",
+                   in->origin, name, type ? type : "");
+        if (target)
+            dowel_error_hint(in->err,
+                             "it wraps %.200s: import that; dowel does not undo what \"%.40s\" does to objects", target,
+                             type ? type : "");
+        return DOWEL_E_INVALID;
     }
     json_t *credentials = json_object(), *bucket = json_object();
     char reference[DOWEL_IMPORT_REFERENCE_SIZE];
     const char *called = in->name ? in->name : name;
-    int rc = 0;
-    if (s3) {
-        take_options(in, name, remote, s3_options, credentials, bucket);
+    int rc = check_redacted(in, remote);
+    if (rc) {
+    } else if (s3) {
+        rc = take_options(in, name, remote, s3_options, credentials, bucket);
         complete_endpoint(credentials);
         if (is_on(remote, "force_path_style")) json_object_set_new(bucket, "addressing", json_string("path"));
-        /* Keys win over the environment, a remote without either is anonymous. */
-        if (!value_of(remote, "access_key_id") && !is_on(remote, "env_auth"))
-            json_object_set_new(credentials, "anonymous", json_true());
+        if (!rc) rc = check_keys(in, name, remote, credentials);
     } else {
         rc = take_google(in, name, remote, credentials, bucket);
         complete_endpoint(bucket);
