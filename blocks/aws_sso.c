@@ -98,7 +98,7 @@ static int read_cache(const char *path, const char *profile, json_t **token, dow
     dowel_error why;
     int rc = dowel_aws_read_file(path, 1u << 16, &text, &size, &why);
     if (rc) return log_in_first(profile, why.message, err);
-    rc = dowel_json_parse(text, size, path, token, &why);
+    rc = dowel_json_read(text, size, DOWEL_JSON_EXACT, path, token, &why);
     OPENSSL_cleanse(text, size);
     free(text);
     if (rc || !text_of(*token, "accessToken")) {
@@ -128,7 +128,7 @@ static bool replace_file(const char *path, const char *text) {
 
 /* The next process need not renew again. That it could not be kept is no failure of this one. */
 static void write_cache(dowel *d, const char *path, const json_t *token) {
-    char *text = json_dumps(token, JSON_INDENT(2));
+    char *text = dowel_json_dump(token, JSON_INDENT(2));
     if (!text || !replace_file(path, text))
         dowel_log(d, DOWEL_LOG_WARNING, "the renewed SSO token could not be kept in %s", path);
     dowel_aws_drop(text);

@@ -100,7 +100,7 @@ int dowel_blocks_export(dowel *d, const char *const *references, const char *pas
         *exported = json_pack("{s:s,s:i,s:o}", "format", TEMPLATE, "version", VERSION, "blocks", blocks);
         return *exported ? 0 : no_memory(err);
     }
-    char *text = json_dumps(blocks, JSON_COMPACT);
+    char *text = dowel_json_dump(blocks, 0);
     rc = text ? dowel_wrap(BUNDLE, passphrase, text, strlen(text), exported, err) : no_memory(err);
     if (text) OPENSSL_cleanse(text, strlen(text));
     free(text);
@@ -141,7 +141,7 @@ int dowel_bundle_blocks(const json_t *exported, const char *origin, const char *
     }
     rc = dowel_unwrap(BUNDLE, exported, origin, passphrase, &plain, &size, err);
     if (rc) return rc;
-    rc = dowel_json_parse(plain, size, origin, blocks, err);
+    rc = dowel_json_read(plain, size, DOWEL_JSON_EXACT, origin, blocks, err);
     OPENSSL_cleanse(plain, size);
     free(plain);
     if (!rc && !json_is_array(*blocks)) {

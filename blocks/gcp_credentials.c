@@ -37,7 +37,7 @@ int dowel_gcp_info_object(const json_t *info, json_t **object, dowel_error *err)
         *object = json_incref((json_t *)info);
         return 0;
     }
-    int rc = dowel_json_parse(text, json_string_length(info), "service_account_info", object, err);
+    int rc = dowel_json_read(text, json_string_length(info), DOWEL_JSON_EXACT, "service_account_info", object, err);
     if (rc && err && rc == DOWEL_E_INVALID) dowel_error_hint(err, "give the whole content of the key file");
     return rc;
 }

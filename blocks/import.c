@@ -155,12 +155,6 @@ int dowel_import_left_out(dowel_importing *in, const char *what, json_t *left) {
     return 0;
 }
 
-void dowel_import_skip_bom(const char **text, size_t *size) {
-    if (*size < 3 || memcmp(*text, "\xef\xbb\xbf", 3) != 0) return;
-    *text += 3;
-    *size -= 3;
-}
-
 json_t *dowel_import_path(dowel_importing *in, const char *what, const char *path) {
     const char *home = getenv("HOME");
     if (strncmp(path, "~/", 2) != 0 || !home || !*home) return json_string(path);
@@ -197,7 +191,7 @@ static int from_aws(dowel_importing *in, const dowel_import_request *request) {
 
 static int from_prefect(dowel_importing *in, const dowel_import_request *request) {
     json_t *document = NULL;
-    int rc = dowel_json_parse(request->text, request->size, in->origin, &document, in->err);
+    int rc = dowel_json_read(request->text, request->size, DOWEL_JSON_EXACT, in->origin, &document, in->err);
     if (!rc) rc = dowel_import_prefect(in, document);
     dowel_json_cleanse(document);
     return rc;

@@ -49,8 +49,6 @@ int dowel_import_prefect(dowel_importing *in, const json_t *document);
 int dowel_import_airflow(dowel_importing *in, const char *id, const char *text, size_t size);
 int dowel_import_rclone(dowel_importing *in, const char *remote, const json_t *sections);
 
-/* A byte order mark in front of the text, as Windows' editors write it. */
-void dowel_import_skip_bom(const char **text, size_t *size);
 /* "~/a" as the path below the home folder that it means for the tool it comes from; with a warning. New reference. */
 json_t *dowel_import_path(dowel_importing *in, const char *what, const char *path);
 

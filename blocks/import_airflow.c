@@ -355,7 +355,8 @@ static int take_keyfile(dowel_importing *in, json_t *extra, json_t *document) {
     else if (json_is_object(keyfile))
         info = json_deep_copy(keyfile);
     else if (json_is_string(keyfile) && json_string_length(keyfile))
-        rc = dowel_json_parse(json_string_value(keyfile), json_string_length(keyfile), "keyfile_dict", &info, in->err);
+        rc = dowel_json_read(json_string_value(keyfile), json_string_length(keyfile), DOWEL_JSON_EXACT, "keyfile_dict",
+                             &info, in->err);
     if (rc || !info) return rc;
     json_object_del(extra, "keyfile_dict");
     take_impersonation(extra, &info);
@@ -418,8 +419,8 @@ static int read_json(dowel_importing *in, const char *text, size_t size, json_t 
 int dowel_import_airflow(dowel_importing *in, const char *id, const char *text, size_t size) {
     json_t *connection = NULL;
     char *uri = NULL;
-    int rc = 0;
-    dowel_import_skip_bom(&text, &size);
+    int rc = dowel_text_check(in->origin, &text, &size, in->err);
+    if (rc) return rc;
     while (size && strchr(" \t\r\n", text[size - 1])) size--;
     while (size && strchr(" \t\r\n", *text)) text++, size--;
     if (size && (*text == '{' || *text == '[')) {
@@ -427,7 +428,7 @@ int dowel_import_airflow(dowel_importing *in, const char *id, const char *text, 
     } else {
         connection = json_object();
         uri = strndup(text, size);
-        rc = uri && strlen(uri) == size ? read_uri(in, uri, connection) : no_uri(in, "it holds a NUL character");
+        rc = uri ? read_uri(in, uri, connection) : dowel_fail(in->err, DOWEL_E_NO_MEMORY, "out of memory");
     }
     if (!rc) rc = open_extra(in, connection);
     if (!rc) {

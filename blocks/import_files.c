@@ -74,8 +74,11 @@ static int read_line(const char *line, size_t length, json_t *sections, json_t *
 
 int dowel_import_ini(const char *text, size_t size, const char *origin, json_t **sections, dowel_error *err) {
     json_t *all = json_object(), *section = NULL;
-    int number = 0;
-    dowel_import_skip_bom(&text, &size);
+    int number = 0, rc = dowel_text_check(origin, &text, &size, err);
+    if (rc) {
+        json_decref(all);
+        return rc;
+    }
     for (size_t at = 0; at < size;) {
         const char *end = memchr(text + at, '\n', size - at);
         size_t length = end ? (size_t)(end - text) - at : size - at;
@@ -121,7 +124,7 @@ static int read_json(const char *path, json_t **document, dowel_error *err) {
     char *text = NULL;
     size_t size = 0;
     int rc = dowel_aws_read_file(path, FILE_LIMIT, &text, &size, err);
-    if (!rc) rc = dowel_json_parse(text, size, path, document, err);
+    if (!rc) rc = dowel_json_read(text, size, DOWEL_JSON_EXACT, path, document, err);
     if (text) OPENSSL_cleanse(text, size);
     free(text);
     return rc;

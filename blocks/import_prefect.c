@@ -3,6 +3,7 @@
 #include "import.h"
 #include "sealing.h"
 
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,12 +136,12 @@ static void take_client(dowel_importing *in, json_t *ours, const json_t *paramet
 /* A key file as an object, or as the text of one. */
 static int take_info(dowel_importing *in, json_t *ours, const char *field, const json_t *value) {
     json_t *info = NULL;
-    if (!json_is_string(value)) {
+    if (!json_is_string(value) || dowel_json_is_exact(value)) {
         json_object_set_new(ours, field, json_deep_copy(value));
         return 0;
     }
-    int rc =
-        dowel_json_parse(json_string_value(value), json_string_length(value), "service_account_info", &info, in->err);
+    int rc = dowel_json_read(json_string_value(value), json_string_length(value), DOWEL_JSON_EXACT,
+                             "service_account_info", &info, in->err);
     if (!rc) json_object_set_new(ours, field, info);
     return rc;
 }
@@ -228,8 +229,10 @@ static int take(dowel_importing *in, const counterpart *c, json_t *ours, json_t 
         return 0;
     }
     case TEXT: {
-        char *dumped = text ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-        json_object_set_new(ours, field, json_string(text ? text : dumped ? dumped : ""));
+        bool plain = text && !dowel_json_is_exact(value);
+        char *dumped = plain ? NULL : dowel_json_dump(value, 0); /* with every digit */
+        json_object_set_new(ours, field, json_string(plain ? text : dumped ? dumped : ""));
+        if (dumped) OPENSSL_cleanse(dumped, strlen(dumped));
         free(dumped);
         return 0;
     }

@@ -133,7 +133,7 @@ static int take_google(dowel_importing *in, const char *name, const json_t *remo
     if (info) {
         char origin[200];
         snprintf(origin, sizeof origin, "rclone's remote %.100s: service_account_credentials", name);
-        rc = dowel_json_parse(info, strlen(info), origin, &opened, in->err);
+        rc = dowel_json_read(info, strlen(info), DOWEL_JSON_EXACT, origin, &opened, in->err);
         if (!rc) json_object_set_new(credentials, "service_account_info", opened);
         if (!rc) json_object_del(credentials, "service_account_file");
         return rc;

@@ -68,7 +68,8 @@ static int read_whole(int fd, const char *path, size_t size, json_t **document, 
     if (!text) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     while (have < size && ((got = read(fd, text + have, size - have)) > 0 || (got < 0 && errno == EINTR)))
         if (got > 0) have += (size_t)got;
-    int rc = got < 0 ? unreadable(path, strerror(errno), err) : dowel_json_parse(text, have, path, document, err);
+    int rc = got < 0 ? unreadable(path, strerror(errno), err)
+                     : dowel_json_read(text, have, DOWEL_JSON_EXACT, path, document, err);
     OPENSSL_cleanse(text, have);
     free(text);
     return rc;
@@ -124,7 +125,7 @@ int dowel_readonly_read(const dowel_block_type *type, const char *name, json_t *
     *document = NULL;
     if (text && *text) {
         snprintf(origin, DOWEL_ORIGIN_SIZE, "variable %s", variable);
-        int rc = dowel_json_parse(text, strlen(text), variable, document, err);
+        int rc = dowel_json_read(text, strlen(text), DOWEL_JSON_EXACT, variable, document, err);
         if (rc) return rc;
         found = 1;
     } else if (folder) {

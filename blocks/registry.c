@@ -49,7 +49,7 @@ static int validate(const saving *s, dowel_error *err) {
 static int seal_secrets(const saving *s, int64_t revision, char **sealed, dowel_error *err) {
     *sealed = NULL;
     if (!s->keys) return 0;
-    char *plain = json_dumps(s->secrets, JSON_COMPACT | JSON_SORT_KEYS);
+    char *plain = dowel_json_dump(s->secrets, JSON_SORT_KEYS);
     if (!plain) return no_memory(err);
     dowel_sealed_for owner = {s->type->name, s->name, revision};
     void *blob = NULL;
@@ -75,7 +75,7 @@ static int current_revision(const saving *s, int64_t *revision, dowel_error *err
 }
 
 static int write_row(const saving *s, int64_t revision, dowel_error *err) {
-    char *sealed = NULL, *shown = json_dumps(s->shown, JSON_COMPACT | JSON_SORT_KEYS);
+    char *sealed = NULL, *shown = dowel_json_dump(s->shown, JSON_SORT_KEYS);
     int rc = shown ? seal_secrets(s, revision, &sealed, err) : no_memory(err);
     if (!rc)
         rc = dowel_db_exec(

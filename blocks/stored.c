@@ -100,7 +100,8 @@ static int read_row(dowel_rows *rows, dowel_stored *stored, dowel_error *err) {
     stored->created = dowel_rows_int(rows, 5);
     stored->updated = dowel_rows_int(rows, 6);
     const char *document = dowel_rows_text(rows, 2);
-    if (document) stored->document = json_loads(document, JSON_REJECT_DUPLICATES, NULL);
+    if (!document || dowel_json_read(document, strlen(document), DOWEL_JSON_EXACT, "", &stored->document, NULL))
+        return damaged(stored, err);
     if (!json_is_object(stored->document)) return damaged(stored, err);
     const char *key_id = dowel_rows_text(rows, 4);
     if (key_id) snprintf(stored->key_id, sizeof stored->key_id, "%s", key_id);
@@ -177,7 +178,8 @@ int dowel_stored_open(dowel *d, dowel_stored *stored, dowel_error *err) {
     size_t size = 0;
     int rc = dowel_open_sealed(d, &owner, stored->key_id, stored->sealed, stored->sealed_size, &plain, &size, err);
     if (rc) return rc;
-    json_t *secrets = json_loadb(plain, size, 0, NULL);
+    json_t *secrets = NULL;
+    (void)dowel_json_read(plain, size, DOWEL_JSON_EXACT, "", &secrets, NULL);
     OPENSSL_cleanse(plain, size);
     free(plain);
     rc = json_is_object(secrets) ? dowel_secrets_join(stored->document, secrets, err) : damaged(stored, err);

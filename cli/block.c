@@ -303,9 +303,11 @@ static int edit(cli *c, const char *reference) {
     FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
     if (!rc && !file) rc = dowel_fail(&c->err, DOWEL_E_IO, "cannot write %s: %s", path, strerror(errno));
     if (file) {
-        json_dumpf(masked, file, JSON_INDENT(2));
-        fputc('\n', file);
-        if (fclose(file)) rc = dowel_fail(&c->err, DOWEL_E_IO, "cannot write %s: %s", path, strerror(errno));
+        char *text = dowel_json_dump(masked, JSON_INDENT(2));
+        bool written = text && fprintf(file, "%s\n", text) > 0;
+        free(text);
+        if (fclose(file) || !written)
+            rc = dowel_fail(&c->err, DOWEL_E_IO, "cannot write %s: %s", path, strerror(errno));
     }
     if (!rc) rc = run_editor(c, path);
     json_t *edited = json_object();

@@ -156,6 +156,32 @@ class Prefect(Case):
             self.assertNotIn("planted", said)
         self.refused(2, "--from-prefect", "-", says="masked", stdin=json.dumps(self.document("cloud-run-job", "x", {"image": "i", "region": "r", "args": ["********"]})))
 
+    def test_numbers_keep_their_digits(self):
+        for number in ("1.10", "0.1", "123456789012345678901234567890", "1e400", "-0", "1E2", "0.1000000000000000055511151231257827", "5"):
+            for text, value in ((number, number), (f'{{"n":{number},"list":[{number},"x"]}}', f'{{"n":{number},"list":[{number},"x"]}}')):
+                document = f'{{"name": "n", "block_type": {{"slug": "secret"}}, "data": {{"value": {text}}}}}'
+                blocks, _ = self.imported("--from-prefect", "-", "--overwrite", stdin=document)
+                self.assertEqual(blocks["secret/n"]["value"], value)
+        job = '{"name": "j", "block_type": {"slug": "cloud-run-job"}, "data": {"image": "i", "region": "r", "cpu": 1.10}}'
+        self.assertEqual(self.imported("--from-prefect", "-", stdin=job)[0]["cloud-run-job/j"]["cpu"], "1.10")
+        key = json.dumps(KEY)[:-1] + ', "n": 1.10, "m": 123456789012345678901}'
+        for words, stdin in ((["import", "--from-prefect", "-"], f'{{"name": "k", "block_type": {{"slug": "gcp-credentials"}}, "data": {{"service_account_info": {key}}}}}'),
+                             (["import", "--from-airflow", "-", "gcp-credentials/k"], json.dumps({"conn_type": "google_cloud_platform", "extra": {"keyfile_dict": key}})),
+                             (["import", "--from-rclone", "k", "--config", "-"], f"[k]\ntype = google cloud storage\nservice_account_credentials = {key}\n"),
+                             (["save", "gcp-credentials/k", "--service-account-info", "-"], key)):
+            self.dowel("block", *words, "--overwrite", stdin=stdin)
+            for shown in (self.dowel("block", "show", "gcp-credentials/k", "--show-secrets", "--json"), self.bundled("gcp-credentials/k")):
+                self.assertRegex(shown, r'"n": ?1\.10\b')
+                self.assertRegex(shown, r'"m": ?123456789012345678901\b')
+
+    def bundled(self, name):
+        """The block after an export and a restore."""
+        bundle, words = self.path("b"), self.write("words", "correct horse")
+        self.dowel("block", "export", name, "--bundle", bundle, "--passphrase", "@" + words)
+        self.dowel("block", "delete", name)
+        self.dowel("block", "restore", bundle, "--passphrase", "@" + words)
+        return self.dowel("block", "show", name, "--show-secrets", "--json")
+
     def test_references_to_documents_that_are_given_beside(self):
         reference = {"gcp_credentials": {"block_document": {"id": "x", "name": "main", "block_type": {"slug": "gcp-credentials"}, "data": {"project": "p"}}}}
         bucket = self.document("gcs-bucket", "results", {"bucket": "b", "gcp_credentials": {"$ref": {"block_document_id": "x"}}}, block_document_references=reference)

@@ -252,7 +252,7 @@ class Airflow(ImportTest):
         for text, says in (("postgres://u:planted@host/db", ["postgres", "no counterpart"]), ("what", "no connection URI"), ("", "no connection URI"),
                            ('{"conn_type": ', "line 1"), ('{"conn_type": "aws", "extra": "{"}', "line 1"),
                            ("aws://AKIA@/", "secret_access_key"), ("google-cloud-platform://?keyfile_dict=%7B", "keyfile_dict"),
-                           ("aws://?a=%00", "no connection URI"), ("aws://?a=%ff", "no connection URI"), ("aws://AKIA:planted\0" + "x" * 100000, "no connection URI")):
+                           ("aws://?a=%00", "no connection URI"), ("aws://?a=%ff", "no connection URI"), ("aws://AKIA:planted\0" + "x" * 100000, "NUL byte")):
             said = self.refused(2, "--from-airflow", "-", says=says, stdin=text)
             self.assertNotIn("planted", said)
 
