@@ -128,6 +128,7 @@ void dowel_history_start(dowel_run *run, const char *state) {
         rc = dowel_history_insert(db, run, state, &err);
         dowel_database_release(&core->top, db);
     }
+    run->unrecorded = rc != 0;
     if (rc) warn_once(core, &err);
 }
 
@@ -179,7 +180,7 @@ static char *seal(dowel *d, const char *name, const char *value) {
 }
 
 int dowel_remember(dowel *d, const char *name, const char *value, bool secret, dowel_error *err) {
-    if (!d->run || d->core->options.no_history) return 0;
+    if (!d->run || d->run->unrecorded || d->core->options.no_history) return 0; /* it cannot be resumed */
     char *sealed = secret ? seal(d, name, value) : NULL;
     if (secret && !sealed) return 0;
     dowel_db *db;
@@ -197,21 +198,37 @@ int dowel_remember(dowel *d, const char *name, const char *value, bool secret, d
     return rc;
 }
 
-char *dowel_recall(dowel *d, const char *name) {
+/* 0: *value is a handle as it is kept, newly allocated, or NULL where there is none. */
+static int read_handle(dowel *d, const char *name, char **value, bool *secret, dowel_error *err) {
     dowel_db *db;
     dowel_rows *rows;
-    char *value = NULL;
-    bool secret = false;
-    if (!d->run || d->core->options.no_history || dowel_history_acquire(d, &db, NULL)) return NULL;
-    if (!dowel_db_query(db, "SELECT value, secret FROM run_handles WHERE run = $1 AND name = $2",
-                        DOWEL_VALUES(DOWEL_TEXT(d->run->id), DOWEL_TEXT(name)), &rows, NULL)) {
-        if (dowel_rows_next(rows, NULL) == 1 && dowel_rows_text(rows, 0)) {
-            value = strdup(dowel_rows_text(rows, 0));
-            secret = dowel_rows_int(rows, 1) != 0;
-        }
+    *value = NULL;
+    if (!d->run || d->run->unrecorded || d->core->options.no_history) return 0;
+    int rc = dowel_history_acquire(d, &db, err);
+    if (rc) return rc;
+    rc = dowel_db_query(db, "SELECT value, secret FROM run_handles WHERE run = $1 AND name = $2",
+                        DOWEL_VALUES(DOWEL_TEXT(d->run->id), DOWEL_TEXT(name)), &rows, err);
+    if (!rc) {
+        rc = dowel_rows_next(rows, err);
+        const char *text = rc == 1 ? dowel_rows_text(rows, 0) : NULL;
+        *secret = rc == 1 && dowel_rows_int(rows, 1) != 0;
+        rc = rc < 0 ? rc : 0;
+        if (text && !(*value = strdup(text))) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
         dowel_rows_free(rows);
     }
     dowel_database_release(d, db);
+    return rc;
+}
+
+int dowel_recall_started(dowel *d, const char *name, char **value, dowel_error *err) {
+    bool secret = false;
+    return read_handle(d, name, value, &secret, err);
+}
+
+char *dowel_recall(dowel *d, const char *name) {
+    char *value = NULL;
+    bool secret = false;
+    if (read_handle(d, name, &value, &secret, NULL)) return NULL;
     if (!value || !secret) return value;
     char *plain = NULL, *owner = owner_of(d->run->id, name);
     if (!owner || !d->core->sealer.open || d->core->sealer.open(d, owner, value, &plain, NULL)) plain = NULL;

@@ -259,14 +259,11 @@ static void explain(const dowel_http_request *r, const dowel_http_response *resp
     err->http_status = response->status;
 }
 
-/* Whether the service's table says that this answer may be asked for again. */
-static bool table_retries(const dowel_http_request *r, const dowel_error *err) {
-    for (const dowel_retry_rule *rule = r->service->retry; rule && rule->status; rule++) {
-        if (rule->status != err->http_status) continue;
-        if (rule->reason && strcmp(rule->reason, err->reason)) continue;
-        return rule->always || r->idempotent;
-    }
-    return false;
+/* What the service's table says about this answer; NULL: nothing. */
+static const dowel_retry_rule *find_rule(const dowel_http_request *r, const dowel_error *err) {
+    for (const dowel_retry_rule *rule = r->service->retry; rule && rule->status; rule++)
+        if (rule->status == err->http_status && (!rule->reason || !strcmp(rule->reason, err->reason))) return rule;
+    return NULL;
 }
 
 /* ---- attempts ---- */
@@ -485,9 +482,11 @@ int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, 
             explain(r, f.response, err);
             rc = err->code;
             tell_pace(d, all, r->service, started, is_too_many(err->http_status, err->reason));
-            retry = table_retries(r, err);
-            if (retry || (err->code == DOWEL_E_UNAVAILABLE)) err->retryable = true;
-            if (f.response->status >= 500) r->in_doubt = true;
+            const dowel_retry_rule *rule = find_rule(r, err);
+            int when = rule ? rule->when : DOWEL_RETRY_IDEMPOTENT;
+            retry = rule && (when == DOWEL_RETRY_ALWAYS || (when == DOWEL_RETRY_IDEMPOTENT && r->idempotent));
+            if (retry || (err->code == DOWEL_E_UNAVAILABLE && when != DOWEL_RETRY_NEVER)) err->retryable = true;
+            if (f.response->status >= 500 && when == DOWEL_RETRY_IDEMPOTENT) r->in_doubt = true;
             bool signed_by_us = r->service->authorize && dowel_headers_get(&r->headers, "Authorization");
             /* A token may have been revoked early, a clock may be wrong: one try more, which is no retry. */
             bool renew = err->http_status == 401;

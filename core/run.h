@@ -21,6 +21,7 @@ struct dowel_run {
     int attempt;
     int attempts_before;     /* of a resumed run */
     bool resumed;            /* its record is there already */
+    bool unrecorded;         /* its record could not be written: there is nothing to resume */
     double deadline;         /* of dowel_clock; 0 none */
     double cleanup_deadline; /* 0: no clean-up has begun */
     atomic_bool cancelled;

@@ -36,6 +36,8 @@ static const dowel_field invoke_fields[] = {
     {DOWEL_AT(dowel_lambda_invoke_args, qualifier), .kind = DOWEL_STRING,
      .doc = "Version or alias; wins over the block's."},
     {DOWEL_GIVEN_AT(dowel_lambda_invoke_args)},
+    {DOWEL_AT(dowel_lambda_invoke_args, idempotent), .kind = DOWEL_BOOL,
+     .doc = "The function may run twice for one call: repeat a request whose outcome is not known."},
     {0}};
 static const dowel_table invoke_table = {"lambda.invoke", sizeof(dowel_lambda_invoke_args), invoke_fields, NULL};
 

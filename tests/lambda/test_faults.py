@@ -5,6 +5,8 @@ import signal
 import sys
 import time
 
+import boto3
+
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from place import PROXY, Counter, attempt, fails, function, invoke, prepare, refused  # noqa: E402
 from command import dowel, main, start  # noqa: E402
@@ -29,9 +31,9 @@ def test_a_synchronous_invocation_is_never_repeated():
         said = json.loads(done.stderr)["error"]
         assert done.returncode == 5 and said["code"] in ("network", "unavailable"), (how, said)
         assert len(PROXY.requests) == 1 and counter.ran() == 1, (how, PROXY.requests, counter.ran())
-    for how in (broken(500, "ServiceException"), broken(502, "ENILimitReachedException"), broken(503, "ServiceUnavailable")):
+    for how in (broken(500, "ServiceException"), broken(502, "BadGateway"), broken(503, "ServiceUnavailable")):
         PROXY.rule = lambda r: how
-        refused(5, "echo", saying=["it broke", "Exception" if how["answer"][0] != 503 else "ServiceUnavailable"])
+        refused(5, "echo", saying=["it broke", how["answer"][1][0][1], "may have run"])
         assert len(PROXY.requests) == 1
     PROXY.rule = None
 
@@ -43,11 +45,10 @@ def test_a_request_that_broke_midway_is_not_repeated():
     PROXY.rule = None
 
 
-def test_the_tasks_own_policy_may_repeat_it():
-    """Whoever asks for retries knows that the function may run twice."""
+def test_a_function_that_may_run_twice_is_invoked_again():
     counter = Counter("policy")
     PROXY.rule = lambda r: {"lose": True} if r.number == 1 else None
-    assert invoke("count", *counter.payload, "--retries", "1")["payload"] == {"ran": True}
+    assert invoke("count", *counter.payload, "--idempotent")["payload"] == {"ran": True}
     assert counter.ran() == 2
     PROXY.rule = None
 
@@ -66,11 +67,42 @@ def test_throttling_ran_nothing_and_is_tried_again():
     PROXY.rule = None
 
 
-def test_an_event_is_sent_again():
+def test_an_event_that_may_run_twice_is_sent_again():
     counter = Counter("event")
     PROXY.rule = lambda r: ({"lose": True}, broken(503, "ServiceUnavailable"), None)[r.number - 1]
-    assert invoke("count", *counter.payload, "--mode", "event")["status"] == 202
+    assert invoke("count", *counter.payload, "--mode", "event", "--idempotent")["status"] == 202
     assert len(PROXY.requests) == 3
+    PROXY.rule = None
+
+
+def what_botocore_knows():
+    """Type and status of every error of Invoke."""
+    model = boto3.client("lambda", region_name="eu-west-1", aws_access_key_id="A", aws_secret_access_key="B").meta.service_model
+    return {shape.name: shape.metadata["error"]["httpStatusCode"] for shape in model.operation_model("Invoke").error_shapes}
+
+
+WAITED_FOR = {"TooManyRequestsException", "SnapStartNotReadyException", "CodeArtifactUserPendingException", "SnapStartTimeoutException",
+              "EFSMountTimeoutException", "S3FilesMountTimeoutException", "EC2ThrottledException", "EC2UnexpectedException",
+              "ENILimitReachedException", "ENINotReadyException", "ResourceNotReadyException", "SubnetIPAddressLimitReachedException"}
+RAN_PERHAPS = {"ServiceException", "EFSIOException"}
+
+
+def test_every_error_of_the_service_is_told_apart():
+    """What may pass is tried again, what stops a function before it runs leaves no doubt, and what is not Lambda's setup is explained."""
+    known = what_botocore_knows()
+    assert WAITED_FOR | RAN_PERHAPS <= set(known)
+    for kind, status in sorted(known.items()):
+        counter = Counter(f"kind-{kind}")
+        PROXY.rule = lambda r: broken(status, kind) if r.number == 1 else None
+        done = attempt("count", *counter.payload)
+        if kind in WAITED_FOR:
+            assert done.returncode == 0 and len(PROXY.requests) == 2 and counter.ran() == 1, (kind, done)
+            continue
+        said = json.loads(done.stderr)["error"]
+        assert len(PROXY.requests) == 1 and not said["retryable"], (kind, said)
+        assert said["reason"] == kind and "it broke" in said["message"], said
+        assert ("may have run" in said["message"]) == (kind in RAN_PERHAPS), (kind, said)
+        assert status != 502 or said["hint"], said
     PROXY.rule = None
 
 

@@ -27,12 +27,16 @@ typedef struct dowel_header {
 
 /* ---- what a service is ---- */
 
-/* One row of a retry table. Network failures before a request was sent are always retried; later ones when the request is
- * idempotent. */
+/* When an answer is retried. ALWAYS and NEVER are for answers by which the provider says that it did nothing: ALWAYS also when the request is
+ * not idempotent; NEVER where the same request would fail again. */
+enum { DOWEL_RETRY_IDEMPOTENT, DOWEL_RETRY_ALWAYS, DOWEL_RETRY_NEVER };
+
+/* One row of a retry table; the first that fits counts. Network failures before a request was sent are always retried; later ones when the
+ * request is idempotent. */
 typedef struct dowel_retry_rule {
     int status;         /* 0 ends the table */
     const char *reason; /* the provider's code; NULL: any */
-    bool always;        /* even when the request is not idempotent: the provider says that it did nothing */
+    int when;           /* true is DOWEL_RETRY_ALWAYS */
 } dowel_retry_rule;
 
 typedef struct dowel_http_service {
@@ -124,7 +128,8 @@ DOWEL_API dowel_source *dowel_http_body_source(const dowel_http_request *request
  * message, HTTP status, reason, request id, retryable. The request may be sent again. */
 DOWEL_API int dowel_http_send(dowel *d, dowel_http_request *request, dowel_http_response **response, dowel_error *err);
 
-/* After sending: whether an attempt that got no answer, or one of 5xx, may have been carried out all the same. */
+/* After sending: whether an attempt that got no answer, or one of 5xx, may have been carried out all the same. An answer for which the
+ * service's table says ALWAYS or NEVER was not. */
 DOWEL_API bool dowel_http_in_doubt(const dowel_http_request *request);
 
 DOWEL_API int dowel_http_status(const dowel_http_response *response);

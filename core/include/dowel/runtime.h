@@ -154,6 +154,9 @@ DOWEL_API void *dowel_task_context(const dowel *d);
 DOWEL_API int dowel_remember(dowel *d, const char *name, const char *value, bool secret, dowel_error *err);
 DOWEL_API char *dowel_recall(dowel *d, const char *name);
 DOWEL_API void dowel_forget(dowel *d, const char *name);
+/* dowel_recall for a handle that says that remote work may have begun: a record that cannot be read is an error and not "none", since the work
+ * would be started twice. *value is newly allocated, or NULL when there is no such handle. Not for secret handles. */
+DOWEL_API int dowel_recall_started(dowel *d, const char *name, char **value, dowel_error *err);
 
 /* How secret handles are kept; the registry fills it when it opens. `owner` is bound to what is sealed. Both give newly allocated text. */
 typedef struct dowel_sealer {

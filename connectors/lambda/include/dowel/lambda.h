@@ -32,10 +32,13 @@ typedef struct dowel_lambda_invoke_args {
     json_t *client_context; /* passed to the function */
     const char *qualifier;  /* wins over the block's */
     const char *given;      /* members that are zero on purpose (dowel/fields.h) */
+    bool idempotent;        /* the function may run twice for this call: repeat a request whose outcome is not known */
 } dowel_lambda_invoke_args;
 
 /* {status, payload, executed_version, log}. A function that fails is DOWEL_E_REMOTE with the function's own error type as reason, its
- * message, and its trace as detail. A synchronous invocation is never repeated once the request may have reached the service. */
+ * message, and its trace as detail. Unless `idempotent` is set, the function is invoked at most once: a request that may have reached the service
+ * is not sent again, neither by this call, nor by the policy's retries, nor by a resumed run, and the error says that the function may have run
+ * (reason "OutcomeUnknown" where the service gave none). */
 static inline int dowel_lambda_invoke(dowel *d, const dowel_lambda_invoke_args *args, json_t **result,
                                       dowel_error *err) {
     return dowel_call(d, "lambda.invoke", args, sizeof *args, NULL, result, err);
