@@ -132,13 +132,16 @@ static int make_folders(const char *path) {
     return 0;
 }
 
-static void sync_folder(const char *path) {
+/* 0; -1 and errno: a loss of power may take the name away. Some file systems flush no folders, and say so. */
+static int sync_folder(const char *path) {
     char folder[PATH_MAX];
     folder_of(path, folder);
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return;
-    (void)fsync(fd);
+    if (fd < 0) return errno == EACCES ? 0 : -1;
+    int failed = fsync(fd), why = errno;
     close(fd);
+    errno = why;
+    return failed && why != EINVAL && why != EOPNOTSUPP && why != ENOSYS ? -1 : 0;
 }
 
 static char *keys_text(const dowel_keys *keys, dowel_error *err) {
@@ -181,6 +184,8 @@ static int write_all(int fd, const char *text) {
     return fsync(fd);
 }
 
+enum { NOT_FLUSHED = 1 }; /* it is in place, but its folder could not be flushed */
+
 /* Writes beside the path, whole and on the disk; `finish` puts it in place and returns 0, or -1 with errno. */
 static int write_beside(const char *path, const char *text, int (*finish)(const char *temporary, const char *path)) {
     unsigned char noise[8];
@@ -204,7 +209,7 @@ static int write_beside(const char *path, const char *text, int (*finish)(const 
         why = errno;
     }
     unlink(temporary);
-    if (!failed) sync_folder(path);
+    if (!failed && sync_folder(path)) return NOT_FLUSHED;
     errno = why;
     return failed;
 }
@@ -214,6 +219,14 @@ static int put_new(const char *temporary, const char *path) {
     return link(temporary, path) && errno != EEXIST ? -1 : 0;
 }
 
+static int not_flushed(const char *path, dowel_error *err) {
+    int rc =
+        dowel_fail(err, DOWEL_E_KEY, "the key file %s is written, but its folder cannot be flushed to the disk: %s",
+                   path, strerror(errno));
+    dowel_error_hint(err, "copy the file to a safe place before anything is sealed with it");
+    return rc;
+}
+
 int dowel_key_file_make(const char *path, dowel_error *err) {
     dowel_keys keys = {0};
     dowel_key key;
@@ -221,7 +234,10 @@ int dowel_key_file_make(const char *path, dowel_error *err) {
     int rc = dowel_key_random(&key, err);
     if (!rc) rc = dowel_keys_insert(&keys, &key, true, err);
     if (!rc) rc = file_text(&keys, &text, err);
-    if (!rc && (make_folders(path) || write_beside(path, text, put_new))) {
+    int failed = rc ? 0 : make_folders(path) ? -1 : write_beside(path, text, put_new);
+    if (failed == NOT_FLUSHED) {
+        rc = not_flushed(path, err);
+    } else if (failed) {
         rc = dowel_fail(err, DOWEL_E_KEY, "there is no sealing key, and %s cannot be made: %s", path, strerror(errno));
         dowel_error_hint(err, "set DOWEL_KEY to the output of `openssl rand -base64 32`, and keep it");
     }
@@ -238,7 +254,10 @@ int dowel_key_file_write(const char *path, const dowel_keys *keys, dowel_error *
     if (rc) return rc;
     /* A link stays a link: what it leads to is exchanged. */
     const char *target = realpath(path, real) ? real : path;
-    if (write_beside(target, text, rename)) {
+    int failed = write_beside(target, text, rename);
+    if (failed == NOT_FLUSHED) {
+        rc = not_flushed(path, err);
+    } else if (failed) {
         rc = dowel_fail(err, DOWEL_E_KEY, "cannot write the key file %s: %s", path, strerror(errno));
         dowel_error_hint(err, "nothing was changed");
     }

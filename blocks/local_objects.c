@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,11 +87,30 @@ static int check_new(dowel_block *block, const char *name, dowel_error *err) {
     return rc;
 }
 
+static bool is_named(const dowel_object_put_options *options) {
+    return options && options->size >= offsetof(dowel_object_put_options, named) + sizeof options->named &&
+           options->named;
+}
+
+/* In a tree a link is left alone: what it leads to may lie elsewhere, or be another object of the same tree. */
+static int sink_of_link(dowel_block *block, const char *name, const char *shown,
+                        const dowel_object_put_options *options, dowel_sink **made, dowel_error *err) {
+    if (!is_named(options)) {
+        dowel_fail(err, DOWEL_E_EXISTS, "%s: %s is a symbolic link, which is neither followed nor replaced",
+                   dowel_block_reference(block), name);
+        dowel_error_hint(err, "remove the link, or copy this one by itself to write what it leads to");
+        return DOWEL_E_EXISTS;
+    }
+    int rc = dowel_sink_file(shown, made, err);
+    if (!rc && options->modified) dowel_sink_set_time(*made, options->modified);
+    return rc;
+}
+
 static int sink(dowel *d, dowel_block *block, const char *name, const dowel_object_put_options *options,
                 dowel_sink **made, dowel_error *err) {
     (void)d;
     const char *file;
-    char shown[512];
+    char shown[PATH_MAX + NAME_MAX];
     struct stat st;
     int rc = check_new(block, name, err);
     if (rc) return rc;
@@ -106,7 +126,12 @@ static int sink(dowel *d, dowel_block *block, const char *name, const dowel_obje
                    ? dowel_fail(err, DOWEL_E_EXISTS, "%s: %s is a folder", dowel_block_reference(block), name)
                    : dowel_fail(err, DOWEL_E_CONFLICT, "%s: %s is there already", dowel_block_reference(block), name);
     }
-    snprintf(shown, sizeof shown, "%s/%s", ((const dowel_local_folder *)dowel_block_data(block))->basepath, name);
+    int length =
+        snprintf(shown, sizeof shown, "%s/%s", ((const dowel_local_folder *)dowel_block_data(block))->basepath, name);
+    if (there && S_ISLNK(st.st_mode) && length < (int)sizeof shown) {
+        close(folder);
+        return sink_of_link(block, name, shown, options, made, err);
+    }
     return dowel_sink_file_in(folder, file, shown, options ? options->modified : 0, made, err);
 }
 

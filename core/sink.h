@@ -4,6 +4,8 @@
 
 #include <dowel/stream.h>
 
+#include <sys/stat.h>
+
 struct dowel_sink {
     const dowel_sink_ops *ops;
     void *context;
@@ -16,6 +18,7 @@ typedef struct dowel_file {
     size_t alignment; /* of what is written there; 0: nothing is */
     int folder;       /* that the names are in; AT_FDCWD: they are paths */
     bool committed;
+    bool unflushed;   /* it has its name, but the folder could not be flushed */
     bool left;        /* what a killed process left may be in it */
     int64_t modified; /* the file's time; 0: now */
     char *path;       /* for messages */
@@ -27,6 +30,10 @@ typedef struct dowel_file {
 dowel_file *dowel_sink_file_of(const dowel_sink *sink);
 /* Forgets what a killed process left, if that was not done yet. By the first who writes; several threads come only later. */
 int dowel_file_begin_empty(dowel_file *f, dowel_error *err);
+/* sink_access.c: whether a regular file has the name already. */
+bool dowel_file_replaces(const dowel_file *f, struct stat *st);
+/* Gives the new file the owner (as root), group, mode and access list of the one that it replaces; nothing where there is none. 0 or errno. */
+int dowel_file_keep_access(const dowel_file *f);
 /* sink_commit.c: makes the bytes last, gives them the name, and makes that last. */
 int dowel_file_commit(dowel_file *f, dowel_error *err);
 

@@ -51,6 +51,8 @@ static int prepare(dowel_file *f) {
                                       {(time_t)((f->modified - fraction) / 1000000), (long)fraction * 1000}};
     if (f->left && ftruncate(f->fd, 0)) return errno;
     f->left = false;
+    int why = dowel_file_keep_access(f);
+    if (why) return why;
     return f->modified && futimens(f->fd, times) ? errno : 0;
 }
 
@@ -85,13 +87,26 @@ static int open_folder(const dowel_file *f) {
     return open(folder, O_RDONLY | O_CLOEXEC | O_DIRECTORY);
 }
 
-/* Names that are lost with the power would only be fetched again: nothing fails by this. */
-static void flush_names(dowel_file *const *files, const int *why, size_t count, bool together) {
+/* 0 or errno. Some file systems flush no folders, and say so. */
+static int flush_folder(int fd) {
+    if (!fsync(fd) || errno == EINVAL || errno == EOPNOTSUPP || errno == ENOSYS || errno == EROFS) return 0;
+    return errno;
+}
+
+/* A name that a loss of power may take is reported: the caller was promised that it lasts. A folder that can be written but not read cannot be flushed
+ * by anybody. */
+static void flush_names(dowel_file *const *files, int *why, size_t count, bool together) {
     struct stat last = {0}, folder = {0};
     bool all = false;
+    int last_why = 0;
     for (size_t i = 0, flushed = 0; i < count && !all; i++) {
-        int fd = why[i] ? -1 : open_folder(files[i]);
-        if (fd < 0) continue;
+        if (why[i]) continue;
+        int fd = open_folder(files[i]);
+        if (fd < 0) {
+            if (errno != EACCES && errno != EPERM) why[i] = errno;
+            files[i]->unflushed = why[i] != 0;
+            continue;
+        }
         bool known = count > 1 && !fstat(fd, &folder);
         if (!known || !flushed || folder.st_ino != last.st_ino || folder.st_dev != last.st_dev) {
 #ifdef __linux__
@@ -99,10 +114,12 @@ static void flush_names(dowel_file *const *files, const int *why, size_t count, 
 #else
             (void)together;
 #endif
-            if (!all) fsync(fd);
+            last_why = all ? 0 : flush_folder(fd);
             flushed++;
             last = folder;
         }
+        why[i] = last_why;
+        files[i]->unflushed = last_why != 0;
         if (fd != files[i]->folder) close(fd);
     }
 }
@@ -119,6 +136,9 @@ static void commit(dowel_file *const *files, int *why, size_t count) {
 }
 
 static int failed(const dowel_file *f, int why, dowel_error *err) {
+    if (f->unflushed)
+        return dowel_fail(err, DOWEL_E_IO, "%s is written, but its folder cannot be flushed to the disk: %s", f->path,
+                          strerror(why));
     return dowel_fail(err, why == EISDIR || why == EEXIST || why == ENOTEMPTY ? DOWEL_E_EXISTS : DOWEL_E_IO,
                       "cannot finish %s: %s", f->path, strerror(why));
 }

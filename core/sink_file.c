@@ -83,11 +83,15 @@ static int open_temporary(dowel_file *f) {
     unsigned char noise[6];
     /* A name may be as long as names can be. */
     int folder = (int)(last - f->name), length = (int)strlen(last) < NAME_MAX - 20 ? (int)strlen(last) : NAME_MAX - 20;
+    struct stat old;
+    bool replaces = dowel_file_replaces(f, &old);
+    mode_t mode =
+        replaces ? 0600 : 0666; /* until it has the name, what it holds may be as secret as what it replaces */
     f->temporary = malloc(size);
     if (!f->temporary) return errno = ENOMEM;
     snprintf(f->temporary, size, "%.*s.%.*s.dowel", folder, f->name, length, last);
-    f->fd = openat(f->folder, f->temporary, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
-    if (f->fd >= 0 && is_ours(f)) {
+    f->fd = openat(f->folder, f->temporary, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, mode);
+    if (f->fd >= 0 && is_ours(f) && !(replaces && fchmod(f->fd, mode))) {
         f->left = true;
         return 0;
     }
@@ -96,7 +100,7 @@ static int open_temporary(dowel_file *f) {
     if (RAND_bytes(noise, sizeof noise) != 1) return forget_temporary(f, EIO);
     snprintf(f->temporary, size, "%.*s.%.*s.%02x%02x%02x%02x%02x%02x", folder, f->name, length, last, noise[0],
              noise[1], noise[2], noise[3], noise[4], noise[5]);
-    f->fd = openat(f->folder, f->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    f->fd = openat(f->folder, f->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     if (f->fd >= 0) return 0;
     return forget_temporary(f, errno);
 }
@@ -127,10 +131,50 @@ static dowel_file *new_file(int folder, const char *name, const char *shown) {
     return NULL;
 }
 
+/* In a folder like /tmp, where anybody can make links, only those of the caller and of the folder's owner are followed, as Linux does it. */
+static bool may_follow(const char *path, const struct stat *link) {
+    struct stat folder;
+    char above[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        snprintf(above, sizeof above, ".");
+    else
+        snprintf(above, sizeof above, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+    if (stat(above, &folder)) return false;
+    bool shared = folder.st_mode & S_ISVTX && folder.st_mode & S_IWOTH;
+    return !shared || link->st_uid == geteuid() || link->st_uid == folder.st_uid;
+}
+
+/* The path of the file itself: a symbolic link stays, and what it leads to is replaced. Newly allocated. */
+static int follow(const char *path, char **real, dowel_error *err) {
+    struct stat st;
+    char target[256];
+    *real = NULL;
+    if (lstat(path, &st) || !S_ISLNK(st.st_mode)) {
+        *real = strdup(path);
+    } else if (!may_follow(path, &st)) {
+        return dowel_fail(err, DOWEL_E_REFUSED,
+                          "%s is another user's symbolic link in a folder that anybody can write to", path);
+    } else if (!(*real = realpath(path, NULL)) && errno == ENOENT) {
+        ssize_t size = readlink(path, target, sizeof target - 1);
+        target[size > 0 ? size : 0] = 0;
+        dowel_fail(err, DOWEL_E_IO, "%s is a symbolic link to %s, which does not exist", path, target);
+        dowel_error_hint(err, "make what it leads to, or remove the link; nothing was changed");
+        return DOWEL_E_IO;
+    } else if (!*real && errno != ENOMEM) {
+        return dowel_fail(err, DOWEL_E_IO, "cannot write %s: %s", path, strerror(errno));
+    }
+    return *real ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+}
+
 int dowel_sink_file(const char *path, dowel_sink **sink, dowel_error *err) {
     struct stat st;
     bool standard = !strcmp(path, "-");
-    dowel_file *f = new_file(AT_FDCWD, path, standard ? "standard output" : path);
+    char *real = NULL;
+    int rc = standard ? 0 : follow(path, &real, err);
+    if (rc) return rc;
+    dowel_file *f = new_file(AT_FDCWD, standard ? path : real, standard ? "standard output" : path);
+    free(real);
     if (!f) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     if (standard)
         f->fd = STDOUT_FILENO;
@@ -151,6 +195,11 @@ int dowel_sink_file_in(int folder, const char *name, const char *shown, int64_t 
     f->modified = modified;
     open_temporary(f);
     return sink_of(f, sink, err);
+}
+
+void dowel_sink_set_time(dowel_sink *sink, int64_t modified) {
+    dowel_file *f = dowel_sink_file_of(sink);
+    if (f) f->modified = modified;
 }
 
 dowel_file *dowel_sink_file_of(const dowel_sink *sink) {

@@ -226,6 +226,7 @@ static int run(dowel *d, const args_t *args, bool sync, json_t **result, dowel_e
                                      .cache_control = args->cache_control,
                                      .storage_class = args->storage_class,
                                      .metadata = args->metadata,
+                                     .named = !whole,
                                      .parts = {args->part_size, args->part_concurrency}},
                              .include = args->include,
                              .exclude = args->exclude,

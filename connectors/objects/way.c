@@ -49,6 +49,7 @@ static dowel_object_put_options options_of(const dowel_way *way, const dowel_obj
                                           way->metadata && way->metadata->name ? way->metadata : object->metadata,
                                       .modified = object->modified,
                                       .if_absent = way->if_absent,
+                                      .named = way->named,
                                       .parts = way->parts};
 }
 
@@ -150,6 +151,7 @@ int dowel_way_from_stream(dowel *d, const dowel_way *way, const char *to_name, i
                                               .storage_class = way->storage_class,
                                               .metadata = way->metadata,
                                               .if_absent = way->if_absent,
+                                              .named = way->named,
                                               .parts = way->parts};
     dowel_source *source;
     state stored = {0, 0};

@@ -18,6 +18,7 @@ typedef struct dowel_way {
     const char *content_type, *cache_control, *storage_class;
     const dowel_pair *metadata;
     bool if_absent; /* CONFLICT where there is such an object already */
+    bool named;     /* one object that the caller named, not one of a tree */
     dowel_object_parts parts;
     dowel_gate *gate; /* NULL: one object alone */
 } dowel_way;

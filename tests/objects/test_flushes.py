@@ -1,5 +1,6 @@
 """No file gets its name before its bytes are flushed, and no name is the last thing that happens in its folder: seen from between the command and the
 C library. A file that the disk does not take fails alone."""
+import errno
 import os
 import unittest
 
@@ -79,6 +80,24 @@ class Flushes(ObjectsTest):
             self.assertIn("2 failed, 201 copied", done.err)
             self.assertEqual(self.files("out"), files)
             self.check(events, len(files))
+
+    def test_a_folder_whose_names_cannot_be_flushed(self):
+        self.tree("in", {"a": b"1", "d/b": b"2"})
+        for words in (["cp", "in/a", "out/a"], ["cp", "-r", "in", "out"], ["cat", "in/a"]):
+            done, _ = self.watched(*words, FAILING_SYNCFS="yes", FAILING_FOLDERS=str(errno.EIO))
+            if words[0] == "cat":  # standard output has no folder
+                self.assertEqual(done.returncode, 0, done.err)
+            else:
+                self.assertEqual(done.returncode, 1, done.err)
+                self.assertIn("out/a is written, but its folder cannot be flushed to the disk: Input/output error", done.err)
+        self.assertEqual(self.files("out"), {"a": b"1", "d/b": b"2"}, "what was written stays")
+
+    def test_a_file_system_that_flushes_no_folders(self):
+        self.tree("in", {"a": b"1", "d/b": b"2"})
+        for code in (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS):
+            done, _ = self.watched("cp", "-r", "in", f"out{code}", FAILING_SYNCFS="yes", FAILING_FOLDERS=str(code))
+            self.assertEqual(done.returncode, 0, done.err)
+            self.assertEqual(self.files(f"out{code}"), {"a": b"1", "d/b": b"2"})
 
 
 if __name__ == "__main__":

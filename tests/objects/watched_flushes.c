@@ -1,5 +1,5 @@
 /* Put in front of the C library (LD_PRELOAD): WATCHED_FLUSHES names a file that gets a line for each flush and each new name of a file, in order. A file
- * whose name holds "unwritable" cannot be flushed; FAILING_SYNCFS: nor can the whole file system. */
+ * whose name holds "unwritable" cannot be flushed; FAILING_SYNCFS: nor can the whole file system; FAILING_FOLDERS: a flush of a folder gives this errno. */
 #define _GNU_SOURCE /* syncfs, renameat2 */
 #include <errno.h>
 #include <fcntl.h>
@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -27,6 +28,11 @@ static const char *path_of(int fd, char *path) {
 }
 
 static int unwritable(const char *path) {
+    struct stat st;
+    if (getenv("FAILING_FOLDERS") && !stat(path, &st) && S_ISDIR(st.st_mode)) {
+        errno = atoi(getenv("FAILING_FOLDERS"));
+        return 1;
+    }
     if (!strstr(path, "unwritable")) return 0;
     errno = EIO;
     return 1;

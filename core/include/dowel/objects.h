@@ -69,6 +69,9 @@ typedef struct dowel_object_put_options {
     bool if_absent;             /* CONFLICT where there is such an object already */
     dowel_object_parts parts;
     int64_t memory; /* bytes that may be held of a source that cannot be read again; 0: as suits */
+    bool
+        named; /* the caller named this one object. Of files: a symbolic link under the name stays, and what it leads to is replaced; without, as in
+                     * a tree, it is in the way (EXISTS) */
 } dowel_object_put_options;
 
 typedef struct dowel_presign_options {

@@ -94,6 +94,8 @@ DOWEL_API bool dowel_sink_has_parts(const dowel_sink *sink);
 /* The descriptor of a file that has not got its name yet, emptied; -1: it is none, or cannot be emptied. For who fills it without
  * writing into the sink. */
 DOWEL_API int dowel_sink_descriptor(dowel_sink *sink);
+/* The time of the file (µs since the epoch), where it became known only while the file was written; before it is committed. Other sinks have none. */
+DOWEL_API void dowel_sink_set_time(dowel_sink *sink, int64_t modified);
 /* Makes room for so many bytes, so that a full disk is noticed before anything is fetched. */
 DOWEL_API int dowel_sink_reserve(dowel_sink *sink, int64_t size, dowel_error *err);
 /* From here on parts are written to the disk past the page cache, where the file system says that it can: less work, and little left to flush
