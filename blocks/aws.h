@@ -46,7 +46,7 @@ bool dowel_aws_correct_clock(dowel *d, const char *host, const char *signed_at, 
 /* ---- places that give keys: 1 found, 0 where there is no such place here, else what went wrong ---- */
 
 int dowel_aws_from_environment(dowel_aws_keys *keys, dowel_error *err);
-int dowel_aws_from_container(dowel *d, dowel_aws_keys *keys, dowel_error *err);
+int dowel_aws_from_container(dowel *d, const dowel_aws_settings *settings, dowel_aws_keys *keys, dowel_error *err);
 /* `asked`: a profile names the instance, so that it must be there. Where it is not there, `err` may say why. */
 int dowel_aws_from_instance(dowel *d, const dowel_aws_settings *settings, bool asked, dowel_aws_keys *keys,
                             dowel_error *err);

@@ -69,7 +69,7 @@ static int authorization(dowel_http_request *request, dowel_error *err) {
     return 0;
 }
 
-int dowel_aws_from_container(dowel *d, dowel_aws_keys *keys, dowel_error *err) {
+int dowel_aws_from_container(dowel *d, const dowel_aws_settings *settings, dowel_aws_keys *keys, dowel_error *err) {
     const char *relative = dowel_aws_variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
                *full = dowel_aws_variable("AWS_CONTAINER_CREDENTIALS_FULL_URI");
     if (!relative && !full) return 0;
@@ -88,6 +88,7 @@ int dowel_aws_from_container(dowel *d, dowel_aws_keys *keys, dowel_error *err) {
     dowel_http_secret_body(r);
     dowel_http_timeout(r, 5);
     dowel_http_direct(r);
+    dowel_aws_trust(r, settings);
     rc = r ? authorization(r, err) : 0;
     dowel_http_response *response = NULL;
     if (!rc) rc = dowel_http_send(d, r, &response, err);

@@ -20,6 +20,7 @@ static const dowel_http_service metadata = {
 
 /* Whom to ask, and what the service wants to see with each request. */
 typedef struct session {
+    const dowel_aws_settings *settings;
     char *endpoint;
     bool asked;     /* a profile names the instance */
     bool version_1; /* is allowed */
@@ -47,9 +48,10 @@ static double number_in(const char *variable, double missing) {
     return value < LONGEST ? value : LONGEST;
 }
 
-static dowel_http_request *request_for(const dowel_http_service *service, const char *method, const char *endpoint,
+static dowel_http_request *request_for(const dowel_http_service *service, const char *method, const session *s,
                                        const char *path) {
-    dowel_http_request *r = dowel_http_new(service, NULL, method, endpoint);
+    dowel_http_request *r = dowel_http_new(service, NULL, method, s->endpoint);
+    dowel_aws_trust(r, s->settings);
     dowel_http_path_raw(r, path);
     dowel_http_timeout(r, number_in("AWS_METADATA_SERVICE_TIMEOUT", 1));
     dowel_http_secret_body(r);
@@ -68,7 +70,7 @@ static char *line_of(const dowel_http_response *response) {
 /* 1 with a token; 1 without where version 1 is allowed and all there is; 0 where nothing answers, or something else (then `err` says what). */
 static int get_token(dowel *d, session *s, dowel_error *err) {
     bool asked = s->asked;
-    dowel_http_request *r = request_for(asked ? &metadata : &probing, "PUT", s->endpoint, "/latest/api/token");
+    dowel_http_request *r = request_for(asked ? &metadata : &probing, "PUT", s, "/latest/api/token");
     dowel_http_header(r, "x-aws-ec2-metadata-token-ttl-seconds", "21600");
     dowel_http_body(r, "", 0);
     dowel_http_response *response = NULL;
@@ -108,7 +110,7 @@ static int get(dowel *d, session *s, const char *path, dowel_http_response **res
     dowel_error why = {0};
     int rc = 0;
     for (int round = 1;; round++) {
-        dowel_http_request *r = request_for(&metadata, "GET", s->endpoint, path);
+        dowel_http_request *r = request_for(&metadata, "GET", s, path);
         if (s->token) dowel_http_secret_header(r, "x-aws-ec2-metadata-token", s->token);
         dowel_http_accept(r, 404);
         rc = dowel_http_send(d, r, response, &why);
@@ -164,7 +166,7 @@ int dowel_aws_from_instance(dowel *d, const dowel_aws_settings *settings, bool a
     if (rc || disabled) return rc;
     rc = dowel_aws_switch(settings, "AWS_EC2_METADATA_V1_DISABLED", "ec2_metadata_v1_disabled", true, &refuse_1, err);
     if (rc) return rc;
-    session s = {.asked = asked, .version_1 = !refuse_1};
+    session s = {.settings = settings, .asked = asked, .version_1 = !refuse_1};
     rc = find_endpoint(settings, &s.endpoint, err);
     if (!rc) rc = get_token(d, &s, err);
     if (rc == 1) rc = get_keys(d, &s, keys, err);

@@ -27,7 +27,7 @@ static int from_source(dowel *d, const dowel_aws_settings *settings, const dowel
     case DOWEL_AWS_SSO: return dowel_aws_from_sso(d, settings, plan, keys, err);
     case DOWEL_AWS_PROCESS: return dowel_aws_from_process(d, plan, keys, err);
     case DOWEL_AWS_ENVIRONMENT: rc = dowel_aws_from_environment(keys, err); break;
-    case DOWEL_AWS_CONTAINER: rc = dowel_aws_from_container(d, keys, err); break;
+    case DOWEL_AWS_CONTAINER: rc = dowel_aws_from_container(d, settings, keys, err); break;
     case DOWEL_AWS_INSTANCE: rc = dowel_aws_from_instance(d, settings, true, keys, err); break;
     }
     if (rc == 0)
@@ -79,7 +79,7 @@ static int from_places(dowel *d, const dowel_aws_settings *settings, dowel_aws_k
     if (!rc && block->profile)
         return dowel_fail(err, DOWEL_E_CREDENTIALS, "profile \"%s\" says nothing of where keys are", block->profile);
     if (!rc) rc = from_web_identity(d, settings, keys, err);
-    if (!rc) rc = dowel_aws_from_container(d, keys, err);
+    if (!rc) rc = dowel_aws_from_container(d, settings, keys, err);
     dowel_error why = {0};
     if (!rc) {
         rc = dowel_aws_from_instance(d, settings, false, keys, &why);

@@ -5,7 +5,11 @@
 #include <string.h>
 
 void dowel_aws_trust(dowel_http_request *request, const dowel_aws_settings *settings) {
-    if (request) dowel_http_authorities(request, dowel_aws_configured(settings, "AWS_CA_BUNDLE", "ca_bundle"));
+    const char *path = dowel_aws_variable("AWS_CA_BUNDLE");
+    if (path)
+        dowel_http_authorities_of(request, path, "AWS_CA_BUNDLE");
+    else
+        dowel_http_authorities_of(request, dowel_aws_profile_setting(settings, "ca_bundle"), "the profile's ca_bundle");
 }
 
 /* Read once for each block, or for the handle: there may be thousands of requests. */

@@ -230,7 +230,7 @@ int cli_read_text(cli *c, const char *flag, const char *path, dowel_sink **text)
     if (!rc) rc = dowel_source_file(path, &source, &c->err);
     if (rc) return rc;
     dowel_sink *sink = dowel_sink_memory(64u << 20);
-    char buffer[16384];
+    char buffer[4096];
     size_t got = 1;
     if (!sink) rc = dowel_fail(&c->err, DOWEL_E_NO_MEMORY, "out of memory");
     while (!rc && got) {

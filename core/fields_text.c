@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -183,12 +184,13 @@ static int read_all(const dowel_table *table, const dowel_field *field, const ch
                     dowel_error *err) {
     dowel_source *source;
     int rc = dowel_source_file(path, &source, err);
-    char buffer[16384];
+    char buffer[4096];
     size_t got = 1;
     while (!rc && got) {
         rc = dowel_source_read(source, buffer, sizeof buffer, &got, err);
         if (!rc && got) rc = dowel_sink_write(into, buffer, got, err);
     }
+    OPENSSL_cleanse(buffer, sizeof buffer); /* it may be a secret */
     if (rc)
         dowel_error_prefix(err, "%s: field \"%s\": ", table->name, field->name);
     else

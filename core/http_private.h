@@ -47,7 +47,7 @@ struct dowel_http_request {
     bool idempotent, secret_url, secret_body, patient, direct;
     bool in_doubt; /* an attempt may have been carried out without our knowing */
     double timeout;
-    char *authorities;
+    char *authorities, *authorities_setting;
     bool progress;
     int64_t progress_offset, progress_total;
     char problem[160]; /* the first failure of a setter */
@@ -68,5 +68,10 @@ void dowel_http_log_response(dowel *d, dowel_http_request *request, const dowel_
 void dowel_http_mask_url(dowel_text *line, const char *url, bool secret_url, bool secret_query);
 bool dowel_http_secret_name(const char *header);
 dowel_transport *dowel_transport_of(dowel *d);
+
+/* The variable that names the proxy for a URL; NULL: there is none. */
+const char *dowel_proxy_variable(const char *url);
+/* NO_PROXY as libcurl understands it: entries with a port count for that port only. Newly allocated; NULL: not set, or out of memory. */
+char *dowel_no_proxy(const char *url);
 
 #endif

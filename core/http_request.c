@@ -210,10 +210,16 @@ void dowel_http_direct(dowel_http_request *r) {
 }
 
 void dowel_http_authorities(dowel_http_request *r, const char *path) {
+    dowel_http_authorities_of(r, path, "the setting of the credentials that names it");
+}
+
+void dowel_http_authorities_of(dowel_http_request *r, const char *path, const char *setting) {
     if (!r) return;
     free(r->authorities);
+    free(r->authorities_setting);
     r->authorities = path ? strdup(path) : NULL;
-    if (path && !r->authorities) problem(r, "out of memory");
+    r->authorities_setting = path ? strdup(setting) : NULL;
+    if (path && (!r->authorities || !r->authorities_setting)) problem(r, "out of memory");
 }
 
 void dowel_http_progress(dowel_http_request *r, int64_t offset, int64_t total) {
@@ -235,6 +241,7 @@ void dowel_http_free(dowel_http_request *r) {
     dowel_text_free(&r->body);
     dowel_headers_free(&r->headers);
     free(r->authorities);
+    free(r->authorities_setting);
     free(r);
 }
 

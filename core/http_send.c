@@ -17,6 +17,8 @@
 #define ERROR_BODY_LIMIT ((size_t)1 << 20)
 #define SECRET_BODY_LIMIT ((size_t)1 << 20)
 #define BODY_LIMIT ((size_t)64 << 20)
+#define MOST_ASKED 1e9 /* seconds */
+#define LONG_WAIT 10.0 /* seconds: what is longer is worth a warning */
 
 /* One attempt on its way. */
 typedef struct flight {
@@ -232,13 +234,21 @@ static int code_of(int status) {
     }
 }
 
+/* Seconds, or a date by the server's own clock. What is neither, or has passed, asks for nothing. */
 static double retry_after(const dowel_http_response *response) {
     const char *value = dowel_headers_get(&response->headers, "Retry-After");
+    size_t digits = value ? strspn(value, "0123456789") : 0;
     if (!value) return 0;
-    if (isdigit((unsigned char)*value)) return fmin(strtod(value, NULL), 3600);
-    int64_t until = dowel_http_parse_date(value);
-    double wait = until ? difftime((time_t)until, time(NULL)) : 0;
-    return wait > 0 ? fmin(wait, 3600) : 0;
+    const char *end = value + digits;
+    if (digits && *end == '.') end += 1 + strspn(end + 1, "0123456789");
+    if (digits && !end[strspn(end, " \t")]) {
+        double seconds = 0; /* not strtod, which goes by the program's locale */
+        for (size_t i = 0; i < digits; i++) seconds = fmin(seconds * 10 + (value[i] - '0'), MOST_ASKED);
+        return seconds + (end > value + digits + 1 ? 1 : 0);
+    }
+    int64_t until = dowel_http_parse_date(value), now = dowel_http_response_time(response);
+    double wait = until ? difftime((time_t)until, now ? (time_t)now : time(NULL)) : 0;
+    return wait > 0 ? fmin(wait, MOST_ASKED) : 0;
 }
 
 static void explain(const dowel_http_request *r, const dowel_http_response *response, dowel_error *err) {
@@ -257,6 +267,11 @@ static void explain(const dowel_http_request *r, const dowel_http_response *resp
     }
     if (r->service->explain) r->service->explain(response, err);
     err->http_status = response->status;
+    if (response->status == 407) { /* of plain HTTP: nobody else answers so */
+        const char *variable = dowel_proxy_variable(r->path.data ? r->path.data : "");
+        dowel_error_hint(err, "the proxy wants a user and a password: %s=http://USER:PASSWORD@HOST:PORT",
+                         variable ? variable : "the proxy's variable");
+    }
 }
 
 /* What the service's table says about this answer; NULL: nothing. */
@@ -349,6 +364,7 @@ static int perform(flight *f, bool *sent) {
         .patient = r->patient,
         .direct = r->direct,
         .authorities = r->authorities,
+        .authorities_setting = r->authorities_setting,
         .once = !r->idempotent,
         .secret_headers = r->headers.secret,
         .secret_url = r->secret_url,
@@ -403,10 +419,74 @@ static int explain_late(dowel *d, int rc, const dowel_error *before, dowel_error
     return err->code;
 }
 
+/* ---- waiting before another attempt ---- */
+
+/* "90 s", "1 h 30 min" */
+static const char *duration(double seconds, char text[48]) {
+    long long s = (long long)(seconds + 0.5), minutes = s / 60, hours = s / 3600, days = s / 86400;
+    if (seconds < 10)
+        snprintf(text, 48, "%lld.%02lld s", (long long)seconds, (long long)((seconds - floor(seconds)) * 100));
+    else if (s < 120)
+        snprintf(text, 48, "%lld s", s);
+    else if (minutes < 60)
+        snprintf(text, 48, s % 60 ? "%lld min %lld s" : "%lld min", minutes, s % 60);
+    else if (hours < 48)
+        snprintf(text, 48, minutes % 60 ? "%lld h %lld min" : "%lld h", hours, minutes % 60);
+    else
+        snprintf(text, 48, "%lld days", days);
+    return text;
+}
+
+/* The failure stays what it is; it says too why nobody waits for the time that the server named. */
+static void explain_no_wait(dowel_error *err, double left) {
+    char asked[48], limit[48];
+    size_t used = strlen(err->message);
+    bool late = left >= 0 && left <= err->retry_after;
+    duration(err->retry_after, asked);
+    duration(late ? left : DOWEL_HTTP_LONGEST_WAIT, limit);
+    snprintf(err->message + used, sizeof err->message - used, "; the server asks to wait %s, %s%s%s", asked,
+             late ? "and the deadline comes in " : "which is more than the ", limit, late ? "" : " that dowel waits");
+    if (!*err->hint) dowel_error_hint(err, "run it again in %s%s", asked, late ? ", or give it more time" : "");
+}
+
+int dowel_http_wait(dowel *d, double seconds, const char *next, dowel_error *err) {
+    double wait = fmax(seconds, err->retry_after), left = dowel_time_left(d);
+    bool late = left >= 0 && wait >= left; /* what went wrong says more than "timeout" */
+    char text[48];
+    if (late || err->retry_after > DOWEL_HTTP_LONGEST_WAIT) {
+        if (err->retry_after > 0) explain_no_wait(err, left);
+        return err->code;
+    }
+    bool asked = err->retry_after >= seconds && err->retry_after > 0;
+    dowel_log(d, wait >= LONG_WAIT ? DOWEL_LOG_WARNING : DOWEL_LOG_INFO, "%s; %s in %s%s", err->message, next,
+              duration(wait, text), asked ? ", as the server asks" : "");
+    dowel_error *stopped = calloc(1, sizeof *stopped);
+    if (!stopped) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    int rc = dowel_sleep(d, wait, stopped);
+    if (rc) *err = *stopped;
+    free(stopped);
+    return rc;
+}
+
+/* Errors are large, and threads of other programs may have small stacks. */
+typedef struct errors {
+    dowel_error local;   /* where the caller wants none */
+    dowel_error before;  /* how the last attempt failed */
+    dowel_error stopped; /* why a wait ended */
+} errors;
+
+static int send_with(dowel *d, dowel_http_request *r, dowel_http_response **out, errors *e, dowel_error *err);
+
 int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, dowel_error *err) {
-    dowel_error local, before = {0}; /* before: how the last attempt failed */
-    if (!err) err = &local;
+    errors *e = calloc(1, sizeof *e);
     if (out) *out = NULL;
+    if (!e) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    int rc = send_with(d, r, out, e, err ? err : &e->local);
+    free(e);
+    return rc;
+}
+
+static int send_with(dowel *d, dowel_http_request *r, dowel_http_response **out, errors *e, dowel_error *err) {
     if (!r || r->path.failed || r->query.failed || r->body.failed || r->headers.failed)
         return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     if (*r->problem) return dowel_fail(err, DOWEL_E_INVALID, "%s: %s: %s", r->service->name, r->method, r->problem);
@@ -417,17 +497,16 @@ int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, 
     flight f = {.d = d, .request = r, .err = err};
     paces *all = paces_of(d);
     for (int attempt = 1;; attempt++) {
-        dowel_error stopped;
         int held = 0;
-        if (!wait_turn(d, all, r->service, &held, &stopped)) {
-            if (attempt > 1) return before.code; /* it says more than "timeout" */
+        if (!wait_turn(d, all, r->service, &held, &e->stopped)) {
+            if (attempt > 1) return e->before.code; /* it says more than "timeout" */
             return dowel_fail(err, DOWEL_E_TIMEOUT,
                               "%s: too many requests: the deadline comes before the turn of this one",
                               r->service->name);
         }
         if (held) {
-            *err = stopped;
-            return explain_late(d, held, &before, err);
+            *err = e->stopped;
+            return explain_late(d, held, &e->before, err);
         }
         int rc = dowel_check(d, err);
         if (!rc) rc = begin_attempt(&f, attempt == 1);
@@ -440,7 +519,7 @@ int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, 
         if (rc) {
             tell_pace(d, all, r->service, dowel_clock(), false);
             end_continuation(&f);
-            return explain_late(d, rc, &before, err);
+            return explain_late(d, rc, &e->before, err);
         }
         again = false;
         f.stopped = 0;
@@ -462,7 +541,7 @@ int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, 
                 dowel_error_prefix(err, "%s: %s %s: ", r->service->name, r->method, place);
             retry = broke && !f.stopped && (!sent || r->idempotent);
             if (rc == DOWEL_E_TIMEOUT && dowel_time_left(d) == 0)
-                rc = explain_late(d, dowel_check(d, err), &before, err);
+                rc = explain_late(d, dowel_check(d, err), &e->before, err);
             if (broke) err->retryable = true;
             if (sent) r->in_doubt = true;
         } else {
@@ -507,17 +586,15 @@ int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, 
             }
             return rc;
         }
-        before = *err;
+        e->before = *err;
         if (anew) continue;
         if (!spend(d, network ? BUDGET_RETRY * 2 : BUDGET_RETRY)) {
             dowel_log(d, DOWEL_LOG_WARNING, "too many retries lately: not tried again");
             return rc;
         }
-        double wait = fmax(backoff(r->service, attempt - 1), err->retry_after), left = dowel_time_left(d);
-        if (left >= 0 && wait >= left)
-            return rc; /* the deadline would pass: what went wrong says more than "timeout" */
-        dowel_log(d, DOWEL_LOG_INFO, "%s; attempt %d of %d in %.2f s", err->message, attempt + 1, most, wait);
-        int slept = dowel_sleep(d, wait, err);
-        if (slept) return explain_late(d, slept, &before, err);
+        char next[48];
+        snprintf(next, sizeof next, "attempt %d of %d", attempt + 1, most);
+        int slept = dowel_http_wait(d, backoff(r->service, attempt - 1), next, err);
+        if (slept) return explain_late(d, slept, &e->before, err);
     }
 }

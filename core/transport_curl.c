@@ -3,14 +3,20 @@
 #include "http_private.h"
 
 #include <curl/curl.h>
+#include <errno.h>
+#include <openssl/crypto.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define IDLE_HANDLES 32
+#define LONGEST_HEADER ((size_t)16 << 10) /* that is sent */
+#define LONGEST_ANSWER_HEADER ((size_t)8 << 10)
 
 /* A multi handle of our own for each easy one: its connections live there, and we choose how often on_tick is asked. */
 typedef struct handle {
@@ -57,7 +63,6 @@ static int seek_body(void *context, curl_off_t offset, int origin) {
 static size_t take_header(char *line, size_t size, size_t count, void *context) {
     call *c = context;
     size_t length = size * count;
-    char text[8192];
     if (length >= 5 && !strncmp(line, "HTTP/", 5)) {
         long status = 0;
         const char *space = memchr(line, ' ', length);
@@ -65,20 +70,26 @@ static size_t take_header(char *line, size_t size, size_t count, void *context) 
         c->exchange->status = (int)status;
         return length;
     }
-    if (c->exchange->status < 200 || length >= sizeof text) return length;
-    memcpy(text, line, length);
-    text[length] = 0;
-    text[strcspn(text, "\r\n")] = 0;
-    char *colon = strchr(text, ':');
-    if (!colon) return length;
-    *colon++ = 0;
-    while (*colon == ' ' || *colon == '\t') colon++;
-    for (char *end = colon + strlen(colon); end > colon && (end[-1] == ' ' || end[-1] == '\t'); end--) end[-1] = 0;
-    if (c->exchange->on_header(c->exchange, text, colon)) {
-        c->failed = DOWEL_E_CANCELLED;
+    if (c->exchange->status < 200 || length >= LONGEST_ANSWER_HEADER) return length;
+    char *text = strndup(line, length);
+    if (!text) {
+        c->failed = dowel_fail(c->err, DOWEL_E_NO_MEMORY, "out of memory");
         return 0;
     }
-    return length;
+    text[strcspn(text, "\r\n")] = 0;
+    char *colon = strchr(text, ':');
+    int rc = 0;
+    if (colon) {
+        *colon++ = 0;
+        while (*colon == ' ' || *colon == '\t') colon++;
+        for (char *end = colon + strlen(colon); end > colon && (end[-1] == ' ' || end[-1] == '\t'); end--) end[-1] = 0;
+        rc = c->exchange->on_header(c->exchange, text, colon);
+    }
+    OPENSSL_cleanse(text, length); /* cookies, upload sessions */
+    free(text);
+    if (!rc) return length;
+    c->failed = DOWEL_E_CANCELLED;
+    return 0;
 }
 
 static size_t take_body(char *data, size_t size, size_t count, void *context) {
@@ -155,20 +166,33 @@ static CURLcode run(handle h) {
     return code;
 }
 
+/* Frees the list; headers may be secrets, and libcurl only frees them. */
+static void drop_headers(struct curl_slist *list) {
+    for (struct curl_slist *item = list; item; item = item->next) OPENSSL_cleanse(item->data, strlen(item->data));
+    curl_slist_free_all(list);
+}
+
+static struct curl_slist *add_header(struct curl_slist *list, const dowel_header *h) {
+    size_t size = strlen(h->name) + strlen(h->value) + 3;
+    char *line = size <= LONGEST_HEADER ? malloc(size) : NULL;
+    if (!line) return NULL;
+    /* libcurl drops "Name:" without a value; "Name;" sends it empty. */
+    snprintf(line, size, *h->value ? "%s: %s" : "%s;%s", h->name, h->value);
+    struct curl_slist *longer = curl_slist_append(list, line);
+    OPENSSL_cleanse(line, size);
+    free(line);
+    return longer;
+}
+
 static struct curl_slist *header_list(const dowel_exchange *x) {
     struct curl_slist *list = curl_slist_append(NULL, "Expect:");
     bool has_type = false, has_accept = false;
     for (const dowel_header *h = x->headers; list && h->name; h++) {
-        char line[16384];
-        /* libcurl drops "Name:" without a value; "Name;" sends it empty. */
-        int n = *h->value ? snprintf(line, sizeof line, "%s: %s", h->name, h->value)
-                          : snprintf(line, sizeof line, "%s;", h->name);
         has_type |= !strcasecmp(h->name, "Content-Type");
         has_accept |= !strcasecmp(h->name, "Accept");
-        struct curl_slist *longer = n > 0 && (size_t)n < sizeof line ? curl_slist_append(list, line) : NULL;
-        memset(line, 0, sizeof line);
+        struct curl_slist *longer = add_header(list, h);
         if (!longer) {
-            curl_slist_free_all(list);
+            drop_headers(list);
             return NULL;
         }
         list = longer;
@@ -208,26 +232,106 @@ static void set_body(CURL *curl, const dowel_exchange *x, call *c) {
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, x->method);
 }
 
+/* ---- which certificates are trusted ---- */
+
+static const char *set(const char *name) {
+    const char *value = getenv(name);
+    return value && *value ? value : NULL;
+}
+
+static bool is_folder(const char *path) {
+    struct stat st;
+    return !stat(path, &st) && S_ISDIR(st.st_mode);
+}
+
+/* The setting that says whom to trust, and its value; NULL: nothing says it. */
+static const char *trusted(const dowel_exchange *x, const char **path) {
+    const char *file = set("SSL_CERT_FILE"), *folder = set("SSL_CERT_DIR");
+    *path = x->authorities ? x->authorities : file ? file : folder;
+    return x->authorities ? x->authorities_setting : file ? "SSL_CERT_FILE" : folder ? "SSL_CERT_DIR" : NULL;
+}
+
+static int trust(CURL *curl, const dowel_exchange *x, dowel_error *err) {
+    const char *path, *setting = trusted(x, &path), *folder = set("SSL_CERT_DIR");
+    if (strncasecmp(x->url, "https:", 6) != 0) return 0;
+    bool list = setting && !strcmp(setting, "SSL_CERT_DIR"); /* of folders: those that are not there are passed over */
+    if (path && !list && access(path, R_OK)) {
+        int rc = dowel_fail(err, DOWEL_E_IO, "the file of trusted certificates cannot be read: %s: %s", path,
+                            strerror(errno));
+        dowel_error_hint(err, "correct %s", setting);
+        return rc;
+    }
+    if (path && !list) curl_easy_setopt(curl, is_folder(path) ? CURLOPT_CAPATH : CURLOPT_CAINFO, path);
+    if (folder && !x->authorities && !(path && !list && is_folder(path)))
+        curl_easy_setopt(curl, CURLOPT_CAPATH, folder);
+    return 0;
+}
+
+static void hint_at_trust(const call *c) {
+    const char *path, *setting = trusted(c->exchange, &path);
+    if (!setting)
+        dowel_error_hint(c->err, "name the authority's certificate with SSL_CERT_FILE");
+    else if (is_folder(path))
+        dowel_error_hint(c->err,
+                         "%s names the folder %s: put the authority's certificate there, and run `openssl rehash`",
+                         setting, path);
+    else
+        dowel_error_hint(c->err, "%s names %s: add the authority's certificate to it, or correct %s", setting, path,
+                         setting);
+}
+
+/* ---- errors ---- */
+
+/* The proxy answered to CONNECT, and did not connect. */
+static int refused_by_proxy(call *c, long status) {
+    const char *variable = dowel_proxy_variable(c->exchange->url);
+    if (!variable) variable = "the proxy's variable";
+    int rc = dowel_fail(c->err, status < 500 ? DOWEL_E_REFUSED : DOWEL_E_NETWORK,
+                        "the proxy answered HTTP %ld to CONNECT", status);
+    if (status == 407)
+        dowel_error_hint(c->err, "the proxy wants a user and a password: %s=http://USER:PASSWORD@HOST:PORT", variable);
+    else
+        dowel_error_hint(c->err,
+                         "the proxy of %s does not connect to this host: ask who runs it, or add the host to NO_PROXY",
+                         variable);
+    return rc;
+}
+
+static int no_connection(call *c, CURLcode code, const char *said) {
+    const char *variable = c->exchange->direct ? NULL : dowel_proxy_variable(c->exchange->url);
+    int rc = dowel_fail(c->err, DOWEL_E_NETWORK, "no connection: %s", said);
+    if (code == CURLE_COULDNT_RESOLVE_PROXY && variable)
+        dowel_error_hint(c->err, "there is no host of the proxy's name: correct %s", variable);
+    else if (variable)
+        dowel_error_hint(
+            c->err,
+            "check the endpoint, the network, and the proxy that %s names (NO_PROXY: hosts to reach without it)",
+            variable);
+    else
+        dowel_error_hint(c->err, "check the endpoint, the network and any proxy");
+    return rc;
+}
+
 static int explain(call *c, CURLcode code) {
     const char *said = *c->reason ? c->reason : curl_easy_strerror(code);
+    long connected = 0;
+    curl_easy_getinfo(c->curl, CURLINFO_HTTP_CONNECTCODE, &connected);
+    if (connected >= 300 && !c->exchange->status) return refused_by_proxy(c, connected);
     switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_CONNECT:
-    case CURLE_SSL_CONNECT_ERROR: {
-        int rc = dowel_fail(c->err, DOWEL_E_NETWORK, "no connection: %s", said);
-        dowel_error_hint(c->err, "check the endpoint, the network and any proxy");
-        return rc;
-    }
+    case CURLE_PROXY:
+    case CURLE_SSL_CONNECT_ERROR: return no_connection(c, code, said);
     case CURLE_PEER_FAILED_VERIFICATION: {
         int rc = dowel_fail(c->err, DOWEL_E_REFUSED, "the server's certificate cannot be trusted: %s", said);
-        dowel_error_hint(c->err, "name the authority's certificate with SSL_CERT_FILE");
+        hint_at_trust(c);
         return rc;
     }
     case CURLE_SSL_CACERT_BADFILE: {
+        const char *path, *setting = trusted(c->exchange, &path);
         int rc = dowel_fail(c->err, DOWEL_E_IO, "the file of trusted certificates cannot be read: %s", said);
-        dowel_error_hint(c->err, c->exchange->authorities ? "correct the setting of the credentials that names it"
-                                                          : "correct SSL_CERT_FILE");
+        dowel_error_hint(c->err, "correct %s", setting ? setting : "the system's certificates");
         return rc;
     }
     case CURLE_OPERATION_TIMEDOUT: return dowel_fail(c->err, DOWEL_E_TIMEOUT, "no answer in time: %s", said);
@@ -274,28 +378,36 @@ static int perform(dowel_transport *base, dowel *d, dowel_exchange *x, dowel_err
         curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
         curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, 60L);
     }
-    if (x->direct) curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    char *no_proxy = x->direct ? NULL : dowel_no_proxy(x->url);
+    if (x->direct || no_proxy) curl_easy_setopt(curl, CURLOPT_NOPROXY, x->direct ? "*" : no_proxy);
+    free(no_proxy); /* libcurl has a copy */
     if (x->timeout > 0) curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)(x->timeout * 1000) + 1);
     /* On a kept connection that died, libcurl would send the request a second time by itself. */
     if (x->once) curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
-    const char *authorities = x->authorities ? x->authorities : getenv("SSL_CERT_FILE");
-    if (authorities && *authorities) curl_easy_setopt(curl, CURLOPT_CAINFO, authorities);
+    int rc = trust(curl, x, err);
+    if (rc) {
+        drop_headers(headers);
+        give_back(t, h);
+        return rc;
+    }
     set_body(curl, x, &c);
 
     CURLcode code = run(h);
-    long request_bytes = 0;
+    long request_bytes = 0, tunnel = 0;
     curl_off_t connected = 0;
     curl_easy_getinfo(curl, CURLINFO_REQUEST_SIZE, &request_bytes);
     curl_easy_getinfo(curl, CURLINFO_CONNECT_TIME_T, &connected);
-    x->sent =
-        request_bytes > 0 || (code != CURLE_COULDNT_CONNECT && code != CURLE_COULDNT_RESOLVE_HOST &&
-                              code != CURLE_COULDNT_RESOLVE_PROXY && code != CURLE_SSL_CONNECT_ERROR &&
-                              code != CURLE_PEER_FAILED_VERIFICATION && code != CURLE_SSL_CACERT_BADFILE &&
-                              code != CURLE_URL_MALFORMAT && !(code == CURLE_OPERATION_TIMEDOUT && connected == 0));
+    curl_easy_getinfo(curl, CURLINFO_HTTP_CONNECTCODE, &tunnel);
+    bool refused = tunnel >= 300 && !x->status; /* by the proxy: the server has heard nothing */
+    x->sent = !refused && (request_bytes > 0 ||
+                           (code != CURLE_COULDNT_CONNECT && code != CURLE_COULDNT_RESOLVE_HOST &&
+                            code != CURLE_COULDNT_RESOLVE_PROXY && code != CURLE_SSL_CONNECT_ERROR &&
+                            code != CURLE_PEER_FAILED_VERIFICATION && code != CURLE_SSL_CACERT_BADFILE &&
+                            code != CURLE_URL_MALFORMAT && !(code == CURLE_OPERATION_TIMEDOUT && connected == 0)));
     /* A server that refuses a body before it read it all hangs up: its answer says more than the broken connection. */
     if ((code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR) && x->status >= 400 && !c.failed) code = CURLE_OK;
-    curl_slist_free_all(headers);
-    int rc = code == CURLE_OK ? 0 : c.failed ? c.failed : explain(&c, code);
+    drop_headers(headers);
+    rc = code == CURLE_OK ? 0 : c.failed ? c.failed : explain(&c, code);
     give_back(t, h);
     return rc;
 }

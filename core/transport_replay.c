@@ -27,7 +27,7 @@ static bool same(const char *recorded, const char *actual) {
 }
 
 static int read_source(dowel_source *source, dowel_text *body, dowel_error *err) {
-    char piece[16384];
+    char piece[4096];
     for (size_t got;;) {
         int rc = dowel_source_read(source, piece, sizeof piece, &got, err);
         if (rc) return rc;

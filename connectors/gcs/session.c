@@ -192,9 +192,7 @@ static int advance(upload *u, dowel_source *body, int64_t size, dowel_error *err
             return rc;
         }
         double wait = fmin(30, 0.25 * exp2(u->failures)) * (0.5 + 0.5 / u->failures);
-        if (err->retry_after > wait) wait = err->retry_after;
-        dowel_log(u->client->d, DOWEL_LOG_INFO, "%s; asking how far the upload is in %.2f s", err->message, wait);
-        rc = dowel_sleep(u->client->d, wait, err);
+        rc = dowel_http_wait(u->client->d, wait, "asking how far the upload is", err);
         if (!rc) rc = put(u, NULL, 0, err);
         if (!rc) break;
     }

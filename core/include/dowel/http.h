@@ -2,7 +2,7 @@
  *
  * A connector describes its service once (a `dowel_http_service`: who signs, what is retried, how errors read), makes a request, and
  * sends it. Sending blocks, obeys the run's deadline and cancellation, retries as the service's table says, and fills the error
- * from the provider's answer. A request belongs to one thread. Setters remember the first failure (out of memory, bad header),
+ * from the provider's answer. It waits as long as the server asks (Retry-After), up to DOWEL_HTTP_LONGEST_WAIT. A request belongs to one thread. Setters remember the first failure (out of memory, bad header),
  * and sending reports it, so that building needs no checks. */
 #ifndef DOWEL_HTTP_H
 #define DOWEL_HTTP_H
@@ -103,8 +103,11 @@ DOWEL_API void dowel_http_timeout(dowel_http_request *request, double seconds);
 DOWEL_API void dowel_http_patient(dowel_http_request *request);
 /* For services of this machine (metadata): never through a proxy. */
 DOWEL_API void dowel_http_direct(dowel_http_request *request);
-/* A file of certificates (PEM, copied) of those authorities that the server is trusted by; NULL: SSL_CERT_FILE's, else the system's. */
+/* A file of certificates (PEM, copied), or a folder of them as `openssl rehash` leaves it, of those authorities that the server is trusted by;
+ * NULL: those of SSL_CERT_FILE and SSL_CERT_DIR, else the system's. */
 DOWEL_API void dowel_http_authorities(dowel_http_request *request, const char *path);
+/* The same, with the name of the setting that decided: errors say what to correct. */
+DOWEL_API void dowel_http_authorities_of(dowel_http_request *request, const char *path, const char *setting);
 /* Progress of the body (upload) or the answer (download) is reported with dowel_progress; `offset` and `total` place it in the
  * whole transfer. */
 DOWEL_API void dowel_http_progress(dowel_http_request *request, int64_t offset, int64_t total);
@@ -127,6 +130,13 @@ DOWEL_API dowel_source *dowel_http_body_source(const dowel_http_request *request
 /* On success *response (may be NULL) is the answer, freed by the caller. On failure it is NULL and err is filled:
  * message, HTTP status, reason, request id, retryable. The request may be sent again. */
 DOWEL_API int dowel_http_send(dowel *d, dowel_http_request *request, dowel_http_response **response, dowel_error *err);
+
+/* The longest wait that a server may ask for with Retry-After. What asks for more fails at once, and the error says how long. */
+#define DOWEL_HTTP_LONGEST_WAIT 300.0
+/* For retries of a connector's own: waits before what failed with `err` is tried again, for `seconds` or as long as the server asked.
+ * A failure leaves `err` as it was when the server asks for too long a wait, or the deadline would come first; else it is TIMEOUT or
+ * CANCELLED. `next` is what the log says will be done: "attempt 2 of 5". */
+DOWEL_API int dowel_http_wait(dowel *d, double seconds, const char *next, dowel_error *err);
 
 /* After sending: whether an attempt that got no answer, or one of 5xx, may have been carried out all the same. An answer for which the
  * service's table says ALWAYS or NEVER was not. */
@@ -162,7 +172,7 @@ typedef struct dowel_exchange {
     double timeout;       /* seconds, 0: none */
     bool patient;
     bool direct;             /* not through a proxy */
-    const char *authorities; /* a file of certificates; NULL: as anybody */
+    const char *authorities; /* a file or folder of certificates; NULL: as anybody */
     bool once;               /* must not be repeated by the transport on its own */
     /* For whoever writes exchanges down: what is a secret in them. */
     const bool *secret_headers; /* one for each of headers; may be NULL */
@@ -176,6 +186,7 @@ typedef struct dowel_exchange {
     /* Asked several times a second; nonzero stops the exchange. */
     int (*on_tick)(struct dowel_exchange *exchange, int64_t uploaded);
     void *context;
+    const char *authorities_setting; /* what messages call the setting that named them */
 } dowel_exchange;
 
 /* libcurl in production, a recorder or replayer in tests. perform returns 0 when an answer arrived whole (any status), else fills
