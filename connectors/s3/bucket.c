@@ -19,7 +19,8 @@ static const dowel_field bucket_fields[] = {
      .doc = "Address of a server that speaks S3; plain http only where this says so.",
      .example = "http://127.0.0.1:9000"},
     {DOWEL_AT(dowel_s3_bucket, addressing), .kind = DOWEL_ENUM, .values = addressings,
-     .doc = "Bucket in the host name or in the path; auto: host at Amazon, path elsewhere."},
+     .doc = "Bucket in the host name or in the path; auto: host at Amazon, path elsewhere. Path always where no host "
+            "can be called so."},
     {DOWEL_AT(dowel_s3_bucket, checksums), .kind = DOWEL_ENUM, .values = checksum_uses,
      .doc = "when_required: only Content-MD5, for servers that know no other checksums."},
     {DOWEL_AT(dowel_s3_bucket, requester_pays), .kind = DOWEL_BOOL, .doc = "Agree to be billed for requests to it."},

@@ -86,7 +86,7 @@ int dowel_s3_base(dowel *d, const dowel_s3_bucket *of, const char *region, char 
     char *endpoint = NULL;
     int n = 0, rc = dowel_aws_service_url(d, of->credentials, "s3", region, of->endpoint, &endpoint, own, err);
     const char *bucket = of->bucket, *host = endpoint ? strstr(endpoint, "://") : NULL;
-    *path_style = of->addressing == 1 || (of->addressing == 0 && (*own || strchr(bucket, '.')));
+    *path_style = !endpoint || dowel_s3_path_style(of, endpoint, *own);
     if (host && !*path_style)
         n = snprintf(base, 512, "%.*s://%s.%s", (int)(host - endpoint), endpoint, bucket, host + 3);
     else if (endpoint)

@@ -40,6 +40,8 @@ int dowel_s3_expect(const dowel_s3_client *client, dowel_xml **root, const char 
 /* Does not free the request. */
 int dowel_s3_send_xml(dowel_s3_client *client, dowel_http_request *request, dowel_xml **root, dowel_error *err);
 
+/* Whether requests to an endpoint (`own`: not Amazon's) name the bucket in the path: asked for, or its name cannot be part of a host name. */
+bool dowel_s3_path_style(const dowel_s3_bucket *bucket, const char *endpoint, bool own);
 /* Where requests for a bucket go when it is in a region. */
 int dowel_s3_base(dowel *d, const dowel_s3_bucket *bucket, const char *region, char base[512], bool *path_style,
                   bool *own_endpoint, dowel_error *err);

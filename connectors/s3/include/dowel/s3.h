@@ -31,9 +31,9 @@ typedef struct dowel_s3_bucket {
     dowel_block *credentials; /* aws-credentials; NULL: what Amazon's tools would find */
     const char *region;
     const char *endpoint; /* a server that speaks S3; plain http only where this says so */
-    int addressing;       /* DOWEL_S3_ADDRESSING_*; auto: virtual-hosted at Amazon, path elsewhere */
-    int checksums;        /* DOWEL_S3_WHEN_*; when required: only Content-MD5, for servers that know no other */
-    bool requester_pays;  /* who calls agrees to be billed */
+    int addressing; /* DOWEL_S3_ADDRESSING_*; auto: host at Amazon, path elsewhere and where no host can have the name */
+    int checksums;  /* DOWEL_S3_WHEN_*; when required: only Content-MD5, for servers that know no other */
+    bool requester_pays; /* who calls agrees to be billed */
 } dowel_s3_bucket;
 
 DOWEL_API extern const dowel_block_type dowel_s3_bucket_type;

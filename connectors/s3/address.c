@@ -1,0 +1,48 @@
+/* Which bucket names can be part of a host name ("Bucket naming rules" and "Virtual hosting of buckets" in the user guide). */
+#include "client.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+#include <strings.h>
+
+static bool is_ipv4(const char *text, size_t size) {
+    char copy[INET_ADDRSTRLEN];
+    struct in_addr address;
+    if (size >= sizeof copy) return false;
+    memcpy(copy, text, size);
+    copy[size] = 0;
+    return inet_pton(AF_INET, copy, &address) == 1;
+}
+
+/* One part of a host name between dots. */
+static bool is_label(const char *text, size_t size) {
+    return size && size <= 63 && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") >= size && *text != '-' &&
+           text[size - 1] != '-';
+}
+
+/* Host names are compared without case, and certificates of "*.s3..." stand for one label. */
+static bool is_hostable(const char *bucket, bool tls) {
+    size_t length = strlen(bucket);
+    if (length < 3 || length > 63 || is_ipv4(bucket, length)) return false;
+    if (tls && strchr(bucket, '.')) return false;
+    for (const char *p = bucket;; p++) {
+        size_t size = strcspn(p, ".");
+        if (!is_label(p, size)) return false;
+        p += size;
+        if (!*p) return true;
+    }
+}
+
+/* Nothing stands in front of an address. */
+static bool is_address(const char *endpoint) {
+    const char *host = strstr(endpoint, "://");
+    host = host ? host + 3 : endpoint;
+    return *host == '[' || is_ipv4(host, strcspn(host, ":/?#"));
+}
+
+bool dowel_s3_path_style(const dowel_s3_bucket *of, const char *endpoint, bool own) {
+    bool tls = !strncasecmp(endpoint, "https:", 6);
+    if (!*of->bucket || of->addressing == DOWEL_S3_ADDRESSING_PATH) return true;
+    if (of->addressing == DOWEL_S3_ADDRESSING_AUTO && own) return true;
+    return !is_hostable(of->bucket, tls) || is_address(endpoint);
+}
