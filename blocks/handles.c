@@ -17,7 +17,8 @@ typedef struct binding {
 } binding;
 
 static int bind_to(const char *owner, binding *b, dowel_error *err) {
-    b->to = (dowel_sealed_for){"run", owner, 1};
+    /* A handle has no public part: what the first format leaves out is not there. */
+    b->to = (dowel_sealed_for){.type = "run", .name = owner, .revision = 1, .old_accepted = true};
     if (strlen(owner) <= 160) return 0;
     unsigned char bytes[DOWEL_DIGEST_MAX];
     dowel_digest *digest = dowel_digest_new(DOWEL_SHA256);

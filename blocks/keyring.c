@@ -36,6 +36,13 @@ int dowel_key_source_find(dowel_key_source *source, dowel_error *err) {
     return rc;
 }
 
+bool dowel_keys_absent(void) {
+    dowel_key_source source;
+    struct stat st;
+    if (dowel_key_source_find(&source, NULL)) return true;
+    return !source.variable && !source.named && stat(source.path, &st) && (errno == ENOENT || errno == ENOTDIR);
+}
+
 /* Keys as they were read, and the file as it then was. */
 typedef struct reading {
     struct reading *older; /* somebody may still hold them */

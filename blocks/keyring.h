@@ -17,6 +17,8 @@ int dowel_key_source_find(dowel_key_source *source, dowel_error *err);
 /* The handle's keys: read once, and again when their file has changed and a key is missing or one is needed to seal. `seal`: for
  * sealing; a key file is made where there is no key at all. Borrowed as long as the handle lives. */
 int dowel_keys_get(dowel *d, bool seal, const dowel_keys **keys, dowel_error *err);
+/* Whether no key is configured and none was made yet, as opposed to one that cannot be read. */
+bool dowel_keys_absent(void);
 /* dowel_unseal with the handle's keys. */
 int dowel_open_sealed(dowel *d, const dowel_sealed_for *owner, const char *key_id, const void *sealed,
                       size_t sealed_size, void **plain, size_t *size, dowel_error *err);

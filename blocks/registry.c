@@ -2,6 +2,7 @@
 #include "stored.h"
 
 #include "keyring.h"
+#include "reseal.h"
 
 #include <dowel/stream.h>
 
@@ -32,7 +33,7 @@ typedef struct saving {
     const json_t *document;
     json_t *shown;
     json_t *secrets;
-    const dowel_keys *keys; /* NULL: no secrets */
+    const dowel_keys *keys; /* NULL: no secrets, and no key to be had */
     int64_t revision;       /* that was written */
 } saving;
 
@@ -46,12 +47,13 @@ static int validate(const saving *s, dowel_error *err) {
     return rc;
 }
 
-static int seal_secrets(const saving *s, int64_t revision, char **sealed, dowel_error *err) {
+/* Seals the secrets, which may be none, and with them the public document. */
+static int seal(const saving *s, int64_t revision, const char *shown, char **sealed, dowel_error *err) {
     *sealed = NULL;
     if (!s->keys) return 0;
     char *plain = dowel_json_dump(s->secrets, JSON_SORT_KEYS);
     if (!plain) return no_memory(err);
-    dowel_sealed_for owner = {s->type->name, s->name, revision};
+    dowel_sealed_for owner = {s->type->name, s->name, revision, s->type->version, shown, false};
     void *blob = NULL;
     size_t size = 0;
     int rc = dowel_seal(&s->keys->list[0], &owner, plain, strlen(plain), &blob, &size, err);
@@ -75,8 +77,8 @@ static int current_revision(const saving *s, int64_t *revision, dowel_error *err
 }
 
 static int write_row(const saving *s, int64_t revision, dowel_error *err) {
-    char *sealed = NULL, *shown = dowel_json_dump(s->shown, JSON_SORT_KEYS);
-    int rc = shown ? seal_secrets(s, revision, &sealed, err) : no_memory(err);
+    char *sealed = NULL, *shown = dowel_document_text(s->shown);
+    int rc = shown ? seal(s, revision, shown, &sealed, err) : no_memory(err);
     if (!rc)
         rc = dowel_db_exec(
             s->db,
@@ -124,36 +126,62 @@ static int prepare(saving *s, dowel_error *err) {
     if (!rc && !json_is_object(s->document))
         rc = dowel_fail(err, DOWEL_E_INVALID, "block %s: its document must be an object", s->reference);
     if (rc) return rc;
-    rc = dowel_secrets_split(s->d, s->type, s->document, &s->shown, &s->secrets, err);
-    /* Before the key: a wrong document should not make one. Also cheaper to refuse outside of the transaction. */
-    if (!rc) {
-        dowel_record *record;
-        rc = dowel_record_decode(s->type->table, s->document, NULL, &record, err);
-        if (!rc) dowel_record_free(record);
+    return dowel_secrets_split(s->d, s->type, s->document, &s->shown, &s->secrets, err);
+}
+
+/* The keys, before the database is held: a passphrase may be asked for. A block without secrets can do without them; *why then says why
+ * it has to. */
+static int find_keys(saving *s, dowel_error *why, dowel_error *err) {
+    if (!dowel_keys_get(s->d, true, &s->keys, why)) return 0;
+    s->keys = NULL;
+    if (!json_object_size(s->secrets)) return 0;
+    if (err) *err = *why;
+    return dowel_error_prefix(err, "block %s has secrets and was not saved: ", s->reference);
+}
+
+/* With the write lock held, which a rotation takes after it has written the key file: what is sealed from here on is sealed with the key
+ * that the file has in front, or is in the database before the rotation looks for what it has to seal. */
+static int settle_keys(dowel *d, dowel_db *db, saving *list, size_t count, const dowel_error *why, dowel_error *err) {
+    const dowel_keys *keys;
+    bool sealed = false, have = count && list[0].keys;
+    int rc = have ? dowel_keys_get(d, true, &keys, err) : dowel_registry_is_sealed(db, &sealed, err);
+    if (!rc && have) rc = dowel_registry_reseal(d, db, keys, err);
+    for (size_t i = 0; !rc && have && i < count; i++) list[i].keys = keys;
+    if (rc || !sealed || !count) return rc;
+    if (err) *err = *why;
+    return dowel_error_prefix(err,
+                              "block %s was not saved, since this registry seals every block: ", list[0].reference);
+}
+
+static int save_rows(dowel *d, dowel_db *db, saving *list, size_t count, dowel_save_mode mode, const dowel_error *why,
+                     dowel_error *err) {
+    int rc = dowel_db_begin(db, err);
+    if (rc) return rc;
+    rc = settle_keys(d, db, list, count, why, err);
+    for (size_t i = 0; !rc && i < count; i++) {
+        list[i].db = db;
+        rc = save_row(&list[i], mode, err);
     }
-    if (!rc && json_object_size(s->secrets)) {
-        rc = dowel_keys_get(s->d, true, &s->keys, err);
-        if (rc) dowel_error_prefix(err, "block %s has secrets and was not saved: ", s->reference);
-    }
+    if (!rc) rc = dowel_db_commit(db, err);
+    if (rc) dowel_db_rollback(db);
     return rc;
 }
 
 /* All of them, or none. */
 static int save_all(dowel *d, saving *list, size_t count, dowel_save_mode mode, dowel_error *err) {
     dowel_db *db = NULL;
+    dowel_error why = {.code = 0};
     int rc = 0;
     for (size_t i = 0; !rc && i < count; i++) rc = prepare(&list[i], err);
+    /* After every document was looked at: a wrong one should not make a key. */
+    for (size_t i = 0; !rc && i < count; i++) rc = find_keys(&list[i], &why, err);
     if (!rc) rc = dowel_registry_database(d, &db, err);
-    if (!rc) rc = dowel_db_begin(db, err);
-    if (!rc) {
-        for (size_t i = 0; !rc && i < count; i++) {
-            list[i].db = db;
-            rc = save_row(&list[i], mode, err);
-        }
-        if (!rc) rc = dowel_db_commit(db, err);
-        if (rc) dowel_db_rollback(db);
-    }
+    if (!rc) rc = save_rows(d, db, list, count, mode, &why, err);
     dowel_database_release(d, db);
+    if (!rc && count && !list[0].keys)
+        dowel_log(d, DOWEL_LOG_WARNING,
+                  "block %s is saved without a seal, so nothing tells whether it is changed outside of dowel: %s",
+                  list[0].reference, why.message);
     for (size_t i = 0; i < count; i++) {
         dowel_json_cleanse(list[i].shown);
         dowel_json_cleanse(list[i].secrets);
@@ -241,7 +269,7 @@ int dowel_block_show(dowel *d, const char *reference, dowel_secrets secrets, jso
     int rc = dowel_reference_parse(d, reference, &type, name, err);
     if (!rc) rc = dowel_stored_read(d, NULL, type, name, &stored, err);
     if (rc) return rc;
-    rc = secrets == DOWEL_SECRETS_SHOWN ? dowel_stored_open(d, &stored, err)
+    rc = secrets == DOWEL_SECRETS_SHOWN ? dowel_stored_open(d, &stored, true, err)
                                         : dowel_stored_mask(d, &stored, secrets == DOWEL_SECRETS_OMITTED, err);
     if (!rc && !(*shown = describe(&stored))) rc = no_memory(err);
     dowel_stored_clear(&stored);

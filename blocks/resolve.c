@@ -49,7 +49,7 @@ int dowel_load_below(const dowel_loading *at, const char *reference, const char 
         if (frame->reference && !strcmp(frame->reference, reference)) return cycle(at, reference, err);
     rc = dowel_stored_read(at->d, at->db, type, name, &stored, err);
     if (rc) return rc;
-    rc = dowel_stored_open(at->d, &stored, err);
+    rc = dowel_stored_open(at->d, &stored, !at->db, err);
     if (!rc) {
         dowel_loading here = {at->d, at->db, at, reference, at->depth + 1};
         dowel_resolver resolver = dowel_resolver_below(&here);

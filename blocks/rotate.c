@@ -1,5 +1,6 @@
 /* Changes of the sealing keys: adding, rotating, protecting. */
 #include "keyring.h"
+#include "reseal.h"
 #include "stored.h"
 
 #include <dowel/stream.h>
@@ -162,78 +163,32 @@ typedef struct rotation {
     json_int_t sealed;
     size_t failed;
     dowel_error first;
+    char *type, *name; /* the block that was looked at last */
 } rotation;
-
-static int read_sealed(dowel_db *db, const dowel_sealed_for *owner, int64_t *revision, char key_id[DOWEL_KEY_ID_SIZE],
-                       char **sealed, dowel_error *err) {
-    dowel_rows *rows;
-    int rc = dowel_db_query(
-        db, "SELECT revision, key_id, sealed FROM blocks WHERE type = $1 AND name = $2 AND sealed IS NOT NULL",
-        DOWEL_VALUES(DOWEL_TEXT(owner->type), DOWEL_TEXT(owner->name)), &rows, err);
-    if (rc) return rc;
-    rc = dowel_rows_next(rows, err);
-    *sealed = NULL;
-    if (rc == 1) {
-        *revision = dowel_rows_int(rows, 0);
-        snprintf(key_id, DOWEL_KEY_ID_SIZE, "%s", dowel_rows_text(rows, 1) ? dowel_rows_text(rows, 1) : "");
-        *sealed = strdup(dowel_rows_text(rows, 2));
-        rc = *sealed ? 0 : no_memory(err);
-    }
-    dowel_rows_free(rows);
-    return rc;
-}
-
-/* The same secrets under the new key, as base64. */
-static int seal_anew(rotation *r, const dowel_sealed_for *owner, const char *key_id, const char *sealed, char **out,
-                     dowel_error *err) {
-    void *blob = NULL, *plain = NULL, *anew = NULL;
-    size_t size = 0, length = 0, anew_size = 0;
-    int rc = dowel_base64_decode(sealed, &blob, &size);
-    if (rc)
-        rc = dowel_fail(err, DOWEL_E_CORRUPT, "block %s/%s: its sealed secrets are damaged (not base64)", owner->type,
-                        owner->name);
-    if (!rc) rc = dowel_open_sealed(r->d, owner, key_id, blob, size, &plain, &length, err);
-    if (!rc) rc = dowel_seal(r->key, owner, plain, length, &anew, &anew_size, err);
-    if (!rc && !(*out = dowel_base64(anew, anew_size))) rc = no_memory(err);
-    if (plain) OPENSSL_cleanse(plain, length);
-    free(plain);
-    free(blob);
-    free(anew);
-    return rc;
-}
 
 /* Inside a write transaction. Negative only where the database fails: a block that does not open is counted and left. */
 static int rotate_block(rotation *r, dowel_db *db, const char *type, const char *name, dowel_error *err) {
-    dowel_sealed_for owner = {type, name, 0};
-    char key_id[DOWEL_KEY_ID_SIZE] = "", *sealed = NULL, *anew = NULL;
-    int rc = read_sealed(db, &owner, &owner.revision, key_id, &sealed, err);
-    /* Deleted, or saved anew, meanwhile. */
-    if (rc || !sealed || !strcmp(key_id, r->key->id)) {
-        free(sealed);
-        return rc;
-    }
     dowel_error why;
-    if (seal_anew(r, &owner, key_id, sealed, &anew, &why)) {
-        if (!r->failed++) r->first = why;
-    } else {
-        rc = dowel_db_exec(db, "UPDATE blocks SET sealed = $1, key_id = $2 WHERE type = $3 AND name = $4",
-                           DOWEL_VALUES(DOWEL_TEXT(anew), DOWEL_TEXT(r->key->id), DOWEL_TEXT(type), DOWEL_TEXT(name)),
-                           NULL, err);
-        if (!rc) r->sealed++;
-    }
-    free(anew);
-    free(sealed);
-    return rc;
+    bool sealed;
+    int rc = dowel_reseal_row(r->d, db, type, name, r->key, false, &sealed, &why, err);
+    if (rc) return rc;
+    r->sealed += sealed;
+    if (why.code && !r->failed++) r->first = why;
+    return 0;
 }
 
-static int find_others(dowel_db *db, const char *key_id, json_t *list, dowel_error *err) {
+/* The next blocks that are sealed with another key, in the order of the table. */
+static int find_others(const rotation *r, dowel_db *db, json_t *list, dowel_error *err) {
     dowel_rows *rows;
-    int rc = dowel_db_query(db, "SELECT type, name FROM blocks WHERE sealed IS NOT NULL AND key_id <> $1",
-                            DOWEL_VALUES(DOWEL_TEXT(key_id)), &rows, err);
+    int rc = dowel_db_query(
+        db,
+        "SELECT type, name FROM blocks WHERE sealed IS NOT NULL AND COALESCE(key_id, '') <> $1 AND "
+        "(type > $2 OR (type = $2 AND name > $3)) ORDER BY type, name LIMIT $4",
+        DOWEL_VALUES(DOWEL_TEXT(r->key->id), DOWEL_TEXT(r->type), DOWEL_TEXT(r->name), DOWEL_INTEGER(BATCH)), &rows,
+        err);
     if (rc) return rc;
     while ((rc = dowel_rows_next(rows, err)) == 1) {
-        rc = json_array_append_new(
-                 list, json_pack("{s:s,s:s}", "type", dowel_rows_text(rows, 0), "name", dowel_rows_text(rows, 1)))
+        rc = json_array_append_new(list, json_pack("[s,s]", dowel_rows_text(rows, 0), dowel_rows_text(rows, 1)))
                  ? no_memory(err)
                  : 0;
         if (rc) break;
@@ -242,25 +197,56 @@ static int find_others(dowel_db *db, const char *key_id, json_t *list, dowel_err
     return rc;
 }
 
-/* A few blocks in each transaction, so that writers wait for moments only. */
-static int rotate_blocks(rotation *r, dowel_db *db, dowel_error *err) {
-    json_t *list = json_array();
-    int rc = list ? find_others(db, r->key->id, list, err) : no_memory(err);
-    for (size_t i = 0; !rc && i < json_array_size(list);) {
-        json_int_t before = r->sealed;
-        rc = dowel_db_begin(db, err);
-        for (size_t n = 0; !rc && n < BATCH && i < json_array_size(list); n++, i++) {
-            const json_t *entry = json_array_get(list, i);
-            rc = rotate_block(r, db, json_string_value(json_object_get(entry, "type")),
-                              json_string_value(json_object_get(entry, "name")), err);
-        }
-        if (!rc) rc = dowel_db_commit(db, err);
-        if (rc) {
-            dowel_db_rollback(db);
-            r->sealed = before;
-        }
+static int move_on(rotation *r, const json_t *list, dowel_error *err) {
+    const json_t *last = json_array_get(list, json_array_size(list) - 1);
+    char *type = strdup(json_string_value(json_array_get(last, 0))),
+         *name = strdup(json_string_value(json_array_get(last, 1)));
+    free(r->type);
+    free(r->name);
+    r->type = type;
+    r->name = name;
+    return type && name ? 0 : no_memory(err);
+}
+
+/* With the write lock held. The keys are read again: another rotation may have put a newer key in front meanwhile, and both then seal with
+ * that one. */
+static int rotate_some(rotation *r, dowel_db *db, json_t *list, dowel_error *err) {
+    const dowel_keys *keys;
+    int rc = dowel_keys_get(r->d, true, &keys, err);
+    if (!rc) rc = dowel_registry_reseal(r->d, db, keys, err);
+    if (rc) return rc;
+    r->key = &keys->list[0];
+    rc = find_others(r, db, list, err);
+    for (size_t i = 0; !rc && i < json_array_size(list); i++) {
+        const json_t *entry = json_array_get(list, i);
+        rc = rotate_block(r, db, json_string_value(json_array_get(entry, 0)),
+                          json_string_value(json_array_get(entry, 1)), err);
     }
-    json_decref(list);
+    return rc;
+}
+
+/* A few blocks in each transaction, so that writers wait for moments only. The first one begins after the key file was written: a block that
+ * is saved meanwhile is sealed with the new key, or is there to be found. */
+static int rotate_blocks(rotation *r, dowel_db *db, dowel_error *err) {
+    int rc = 0;
+    for (bool more = true; !rc && more;) {
+        json_t *list = json_array();
+        json_int_t sealed = r->sealed;
+        size_t failed = r->failed;
+        rc = list ? dowel_db_begin(db, err) : no_memory(err);
+        if (!rc) {
+            rc = rotate_some(r, db, list, err);
+            if (!rc) rc = dowel_db_commit(db, err);
+            if (rc) dowel_db_rollback(db);
+        }
+        if (rc) {
+            r->sealed = sealed;
+            r->failed = failed;
+        }
+        more = json_array_size(list) == BATCH;
+        if (!rc && more) rc = move_on(r, list, err);
+        json_decref(list);
+    }
     return rc;
 }
 
@@ -333,8 +319,10 @@ int dowel_keys_rotate(dowel *d, const char *to, json_t **report, dowel_error *er
     if (!rc) rc = dowel_keys_get(d, true, &keys, err);
     if (!rc) rc = dowel_registry_database(d, &db, err);
     if (rc) return rc;
-    rotation r = {.d = d, .key = &keys->list[0]};
-    rc = rotate_blocks(&r, db, err);
+    rotation r = {.d = d, .key = &keys->list[0], .type = strdup(""), .name = strdup("")};
+    rc = r.type && r.name ? rotate_blocks(&r, db, err) : no_memory(err);
+    free(r.type);
+    free(r.name);
     dowel_database_release(d, db);
     json_int_t handles = 0;
     if (!rc) rc = dowel_handles_rotate(d, r.key, &handles, err);

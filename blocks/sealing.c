@@ -1,6 +1,9 @@
 /* AES-256-GCM around the secrets of one block.
  *
- * A sealed blob: format version (1 byte), length of the key id (1 byte), key id, nonce (12 bytes), ciphertext, tag (16 bytes). */
+ * A sealed blob: format version (1 byte), length of the key id (1 byte), key id, nonce (12 bytes), ciphertext, tag (16 bytes).
+ *
+ * Format 2 binds what it belongs to, the public document included. Format 1 left the document out: it is only read. The format's
+ * number is bound as well, so that a blob of one format cannot be passed off as one of the other. */
 #include "sealing.h"
 
 #include <openssl/evp.h>
@@ -9,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FORMAT 1
+#define FORMAT 2
+#define OLD_FORMAT 1
 #define ID_LENGTH (DOWEL_KEY_ID_SIZE - 1)
 #define HEADER (2 + ID_LENGTH)
 #define LARGEST ((size_t)64 << 20)
@@ -18,10 +22,28 @@ static int no_memory(dowel_error *err) {
     return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
 }
 
-/* What the tag covers besides the ciphertext. NULs separate: none of the parts can hold one. */
-static int associated(const dowel_sealed_for *owner, const char *key_id, char text[256]) {
-    return snprintf(text, 256, "dowel-sealed%c%d%c%s%c%s%c%lld%c%s", 0, FORMAT, 0, owner->type, 0, owner->name, 0,
-                    (long long)owner->revision, 0, key_id);
+#define BOUND_SIZE 320
+
+/* SHA-256 of the public document as 64 hexadecimal digits, so that what is bound has a fixed size. */
+static bool document_digest(const char *document, char hex[65]) {
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    if (EVP_Digest(document, strlen(document), digest, NULL, EVP_sha256(), NULL) != 1) return false;
+    for (size_t i = 0; i < 32; i++) snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    return true;
+}
+
+/* What the tag covers besides the ciphertext; 0 where it does not fit. NULs separate: none of the parts can hold one. */
+static size_t associated(const dowel_sealed_for *owner, int format, const char *key_id, char text[BOUND_SIZE]) {
+    int size = snprintf(text, BOUND_SIZE, "dowel-sealed%c%d%c%s%c%s%c%lld%c%s", 0, format, 0, owner->type, 0,
+                        owner->name, 0, (long long)owner->revision, 0, key_id);
+    char digest[65];
+    if (format != OLD_FORMAT && size > 0 && size < BOUND_SIZE) {
+        if (!document_digest(owner->document ? owner->document : "", digest)) return 0;
+        int more =
+            snprintf(text + size, (size_t)(BOUND_SIZE - size), "%c%lld%c%s", 0, (long long)owner->version, 0, digest);
+        size = more > 0 ? size + more : 0;
+    }
+    return size > 0 && size < BOUND_SIZE ? (size_t)size : 0;
 }
 
 bool dowel_gcm_seal(const unsigned char key[DOWEL_KEY_SIZE], const void *bound, size_t bound_size, const void *plain,
@@ -60,16 +82,16 @@ bool dowel_gcm_open(const unsigned char key[DOWEL_KEY_SIZE], const void *bound, 
 
 int dowel_seal(const dowel_key *key, const dowel_sealed_for *owner, const void *plain, size_t size, void **sealed,
                size_t *sealed_size, dowel_error *err) {
-    char bound[256];
-    int bound_size = associated(owner, key->id, bound);
-    if (bound_size <= 0 || (size_t)bound_size >= sizeof bound || size > LARGEST)
+    char bound[BOUND_SIZE];
+    size_t bound_size = associated(owner, FORMAT, key->id, bound);
+    if (!bound_size || size > LARGEST)
         return dowel_fail(err, DOWEL_E_INVALID, "block %s/%s: too large to seal", owner->type, owner->name);
     unsigned char *out = malloc(HEADER + DOWEL_GCM_NONCE + size + DOWEL_GCM_TAG);
     if (!out) return no_memory(err);
     out[0] = FORMAT;
     out[1] = ID_LENGTH;
     memcpy(out + 2, key->id, ID_LENGTH);
-    if (!dowel_gcm_seal(key->bytes, bound, (size_t)bound_size, plain, size, out + HEADER)) {
+    if (!dowel_gcm_seal(key->bytes, bound, bound_size, plain, size, out + HEADER)) {
         free(out);
         return dowel_fail(err, DOWEL_E_INTERNAL, "block %s/%s: sealing failed", owner->type, owner->name);
     }
@@ -80,11 +102,15 @@ int dowel_seal(const dowel_key *key, const dowel_sealed_for *owner, const void *
 
 int dowel_sealed_key_id(const void *sealed, size_t sealed_size, char id[DOWEL_KEY_ID_SIZE], dowel_error *err) {
     const unsigned char *in = sealed;
-    if (sealed_size < HEADER || in[0] != FORMAT || in[1] != ID_LENGTH)
+    if (sealed_size < HEADER || (in[0] != FORMAT && in[0] != OLD_FORMAT) || in[1] != ID_LENGTH)
         return dowel_fail(err, DOWEL_E_CORRUPT, "what should be sealed is not");
     memcpy(id, in + 2, ID_LENGTH);
     id[ID_LENGTH] = 0;
     return 0;
+}
+
+bool dowel_sealed_is_old(const void *sealed, size_t sealed_size) {
+    return sealed_size && *(const unsigned char *)sealed == OLD_FORMAT;
 }
 
 static int damaged(const dowel_sealed_for *owner, const char *why, dowel_error *err) {
@@ -108,21 +134,23 @@ int dowel_unseal(const dowel_keys *keys, const dowel_sealed_for *owner, const ch
     const unsigned char *in = sealed;
     if (sealed_size < HEADER + DOWEL_GCM_NONCE + DOWEL_GCM_TAG) return damaged(owner, "too short", err);
     if (sealed_size > LARGEST) return damaged(owner, "too long", err);
-    if (in[0] != FORMAT) return damaged(owner, "unknown format", err);
+    if (in[0] != FORMAT && in[0] != OLD_FORMAT) return damaged(owner, "unknown format", err);
+    if (in[0] == OLD_FORMAT && !owner->old_accepted)
+        return damaged(owner, "they are in a format that is not accepted any more", err);
     if (in[1] != ID_LENGTH || strlen(key_id) != ID_LENGTH || memcmp(in + 2, key_id, ID_LENGTH) != 0)
         return damaged(owner, "its key id is not the recorded one", err);
     const dowel_key *key = dowel_keys_find(keys, key_id);
     if (!key) return no_key(keys, owner, key_id, err);
 
-    char bound[256];
-    int bound_size = associated(owner, key_id, bound);
-    if (bound_size <= 0 || (size_t)bound_size >= sizeof bound) return damaged(owner, "its name is too long", err);
+    char bound[BOUND_SIZE];
+    size_t bound_size = associated(owner, in[0], key_id, bound);
+    if (!bound_size) return damaged(owner, "its name is too long", err);
     size_t text_size = sealed_size - HEADER - DOWEL_GCM_NONCE - DOWEL_GCM_TAG;
     unsigned char *out = malloc(text_size + 1);
     if (!out) return no_memory(err);
-    if (!dowel_gcm_open(key->bytes, bound, (size_t)bound_size, in + HEADER, sealed_size - HEADER, out)) {
+    if (!dowel_gcm_open(key->bytes, bound, bound_size, in + HEADER, sealed_size - HEADER, out)) {
         free(out);
-        return damaged(owner, "they do not match their checksum", err);
+        return damaged(owner, "they, or the block's other fields, were changed outside of dowel", err);
     }
     out[text_size] = 0;
     *plain = out;

@@ -24,6 +24,9 @@ typedef struct dowel_sealed_for {
     const char *type;
     const char *name;
     int64_t revision;
+    int64_t version;      /* of the type, as the row has it */
+    const char *document; /* the public document as canonical JSON; NULL: it has none */
+    bool old_accepted;    /* dowel_unseal also opens the first format, which does not bind version and document */
 } dowel_sealed_for;
 
 /* Keys as text: base64 or hexadecimal, separated by white space or commas. `origin` is for messages. */
@@ -52,6 +55,9 @@ int dowel_seal(const dowel_key *key, const dowel_sealed_for *owner, const void *
 int dowel_unseal(const dowel_keys *keys, const dowel_sealed_for *owner, const char *key_id, const void *sealed,
                  size_t sealed_size, void **plain, size_t *size, dowel_error *err);
 
+/* Whether a blob is in the first format. */
+bool dowel_sealed_is_old(const void *sealed, size_t sealed_size);
+
 /* Which key a blob says that it was sealed with. */
 int dowel_sealed_key_id(const void *sealed, size_t sealed_size, char id[DOWEL_KEY_ID_SIZE], dowel_error *err);
 
@@ -64,6 +70,9 @@ int dowel_secrets_join(json_t *document, const json_t *secrets, dowel_error *err
 /* Writes the mask, or nothing at all, where secrets were, in place. */
 void dowel_secrets_mask(json_t *document, bool omit);
 bool dowel_secrets_present(const json_t *document);
+
+/* The one text of a document, whatever order its members came in: what is stored, and what a seal binds. Newly allocated. */
+char *dowel_document_text(const json_t *document);
 
 /* Overwrites every text in a document that nobody else holds, then lets go of it. NULL is allowed. */
 void dowel_json_cleanse(json_t *document);

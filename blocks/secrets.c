@@ -34,6 +34,10 @@ void dowel_json_cleanse(json_t *document) {
     json_decref(document);
 }
 
+char *dowel_document_text(const json_t *document) {
+    return dowel_json_dump(document, JSON_SORT_KEYS);
+}
+
 static int no_memory(dowel_error *err) {
     return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
 }

@@ -2,10 +2,12 @@
 #include "stored.h"
 
 #include "keyring.h"
+#include "reseal.h"
 
 #include <dowel/stream.h>
 
 #include <openssl/crypto.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +24,8 @@ static const char *const migrations[] = {
     " created BIGINT NOT NULL," /* microseconds since the epoch */
     " updated BIGINT NOT NULL,"
     " PRIMARY KEY (type, name));",
+    /* From here on, seals bind the public document too: an older dowel must not write to it. The tables are the same. */
+    "",
     NULL,
 };
 
@@ -89,7 +93,8 @@ static int not_found(dowel *d, dowel_db *db, const dowel_block_type *type, const
 }
 
 static int damaged(const dowel_stored *stored, dowel_error *err) {
-    int rc = dowel_fail(err, DOWEL_E_CORRUPT, "block %s/%s: its record is damaged", stored->type->name, stored->name);
+    int rc = dowel_fail(err, DOWEL_E_CORRUPT, "block %s/%s: its record is damaged, or was changed outside of dowel",
+                        stored->type->name, stored->name);
     dowel_error_hint(err, "nothing was changed; save the block again, or restore the database");
     return rc;
 }
@@ -107,16 +112,19 @@ static int read_row(dowel_rows *rows, dowel_stored *stored, dowel_error *err) {
     if (key_id) snprintf(stored->key_id, sizeof stored->key_id, "%s", key_id);
     const char *sealed = dowel_rows_text(rows, 3);
     if (sealed && dowel_base64_decode(sealed, &stored->sealed, &stored->sealed_size)) return damaged(stored, err);
-    if (!sealed == dowel_secrets_present(stored->document)) return damaged(stored, err);
-    return 0;
+    if (!sealed && dowel_secrets_present(stored->document)) return damaged(stored, err);
+    stored->seal_known = dowel_rows_int(rows, 7) != 0;
+    stored->bound = dowel_document_text(stored->document);
+    return stored->bound ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
 }
 
 static int read_table(dowel *d, dowel_db *db, dowel_stored *stored, dowel_error *err) {
     dowel_rows *rows;
-    int rc = dowel_db_query(db,
-                            "SELECT revision, version, document, sealed, key_id, created, updated FROM blocks "
-                            "WHERE type = $1 AND name = $2",
-                            DOWEL_VALUES(DOWEL_TEXT(stored->type->name), DOWEL_TEXT(stored->name)), &rows, err);
+    int rc = dowel_db_query(
+        db,
+        "SELECT revision, version, document, sealed, key_id, created, updated, (SELECT COUNT(*) FROM "
+        "dowel_schema WHERE component = " DOWEL_SEALS_OF_ROW ") FROM blocks WHERE type = $1 AND name = $2",
+        DOWEL_VALUES(DOWEL_TEXT(stored->type->name), DOWEL_TEXT(stored->name)), &rows, err);
     if (rc) return rc;
     int got = dowel_rows_next(rows, err);
     rc = got == 1 ? read_row(rows, stored, err) : got;
@@ -165,32 +173,104 @@ int dowel_stored_mask(dowel *d, dowel_stored *stored, bool omit, dowel_error *er
     return 0;
 }
 
-int dowel_stored_open(dowel *d, dowel_stored *stored, dowel_error *err) {
-    if (stored->readonly) {
-        json_t *shown = NULL;
-        int rc = split(d, stored, &shown, err);
-        json_decref(shown);
-        return rc;
+/* ---- opening ---- */
+
+/* What is said once by a handle, not for every block. */
+typedef struct said {
+    atomic_flag unchecked, old;
+} said;
+
+static void *make_said(dowel *d) {
+    (void)d;
+    return calloc(1, sizeof(said));
+}
+
+static said *said_of(dowel *d) {
+    static const char said_key;
+    return dowel_attach(d, &said_key, make_said, free);
+}
+
+/* A machine that has no key at all can still use blocks without secrets, as one that only reads may be set up. */
+static void warn_unchecked(dowel *d, const dowel_stored *stored) {
+    said *once = said_of(d);
+    if (once && !atomic_flag_test_and_set(&once->unchecked))
+        dowel_log(d, DOWEL_LOG_WARNING,
+                  "block %s/%s is used unchecked: there is no sealing key here that could tell whether it was changed "
+                  "outside of dowel; set DOWEL_KEY or DOWEL_KEY_FILE",
+                  stored->type->name, stored->name);
+}
+
+/* Seals what is in the first format anew; where that cannot be, as in a database that is only read, the user learns of it. */
+static void reseal_old(dowel *d) {
+    const dowel_keys *keys;
+    dowel_db *db = NULL;
+    dowel_error why;
+    int rc = dowel_keys_get(d, false, &keys, &why);
+    if (!rc) rc = dowel_registry_database(d, &db, &why);
+    if (!rc && !(rc = dowel_db_begin(db, &why))) {
+        rc = dowel_registry_reseal(d, db, keys, &why);
+        if (!rc) rc = dowel_db_commit(db, &why);
+        if (rc) dowel_db_rollback(db);
     }
-    if (!stored->sealed) return 0;
-    dowel_sealed_for owner = {stored->type->name, stored->name, stored->revision};
+    dowel_database_release(d, db);
+    said *once = rc ? said_of(d) : NULL;
+    if (once && !atomic_flag_test_and_set(&once->old))
+        dowel_log(d, DOWEL_LOG_WARNING,
+                  "blocks are sealed as an older dowel sealed them: without protection of their public fields "
+                  "(endpoint, token_uri ...); they could not be sealed anew: %s",
+                  why.message);
+}
+
+static int without_seal(const dowel_stored *stored, dowel_error *err) {
+    /* From before the registry had its first key. */
+    if (!stored->seal_known) return 0;
+    int rc = dowel_fail(err, DOWEL_E_CORRUPT, "block %s/%s has no seal: it was changed outside of dowel",
+                        stored->type->name, stored->name);
+    dowel_error_hint(err, "nothing was changed; look at the block, then save it again, or restore the database");
+    return rc;
+}
+
+static int join(dowel_stored *stored, const void *plain, size_t size, dowel_error *err) {
+    json_t *secrets = NULL;
+    (void)dowel_json_read(plain, size, DOWEL_JSON_EXACT, "", &secrets, NULL);
+    int rc = json_is_object(secrets) ? dowel_secrets_join(stored->document, secrets, err) : damaged(stored, err);
+    if (rc) dowel_error_prefix(err, "block %s/%s: ", stored->type->name, stored->name);
+    dowel_json_cleanse(secrets);
+    return rc;
+}
+
+static int open_row(dowel *d, dowel_stored *stored, bool may_write, dowel_error *err) {
+    if (!stored->sealed) return without_seal(stored, err);
+    dowel_sealed_for owner = {stored->type->name, stored->name,  stored->revision,
+                              stored->version,    stored->bound, !stored->seal_known};
+    if (dowel_keys_absent() && !dowel_secrets_present(stored->document)) {
+        warn_unchecked(d, stored);
+        return 0;
+    }
     void *plain = NULL;
     size_t size = 0;
     int rc = dowel_open_sealed(d, &owner, stored->key_id, stored->sealed, stored->sealed_size, &plain, &size, err);
     if (rc) return rc;
-    json_t *secrets = NULL;
-    (void)dowel_json_read(plain, size, DOWEL_JSON_EXACT, "", &secrets, NULL);
+    rc = join(stored, plain, size, err);
     OPENSSL_cleanse(plain, size);
     free(plain);
-    rc = json_is_object(secrets) ? dowel_secrets_join(stored->document, secrets, err) : damaged(stored, err);
-    if (rc) dowel_error_prefix(err, "block %s/%s: ", stored->type->name, stored->name);
-    json_decref(secrets);
+    if (!rc && may_write && dowel_sealed_is_old(stored->sealed, stored->sealed_size)) reseal_old(d);
+    return rc;
+}
+
+int dowel_stored_open(dowel *d, dowel_stored *stored, bool may_write, dowel_error *err) {
+    if (!stored->readonly) return open_row(d, stored, may_write, err);
+    json_t *shown = NULL;
+    int rc = split(d, stored, &shown, err);
+    json_decref(shown);
     return rc;
 }
 
 void dowel_stored_clear(dowel_stored *stored) {
     dowel_json_cleanse(stored->document);
     free(stored->sealed);
+    free(stored->bound);
+    stored->bound = NULL;
     stored->document = NULL;
     stored->sealed = NULL;
 }

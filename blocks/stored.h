@@ -18,6 +18,9 @@ typedef struct dowel_stored {
     void *sealed;     /* NULL: no secrets */
     size_t sealed_size;
     char key_id[DOWEL_KEY_ID_SIZE];
+    char *bound; /* the public document as its seal binds it */
+    bool
+        seal_known; /* every row under this key was sealed in the current format once; without a key: every row has a seal */
     bool readonly; /* from a source in front of the database: no revision, no times, secrets as they are */
     char origin[DOWEL_ORIGIN_SIZE]; /* "database", or which variable or file */
 } dowel_stored;
@@ -33,8 +36,9 @@ int dowel_reference_parse(dowel *d, const char *reference, const dowel_block_typ
  * what succeeded. */
 int dowel_stored_read(dowel *d, dowel_db *db, const dowel_block_type *type, const char *name, dowel_stored *stored,
                       dowel_error *err);
-/* Puts the secrets into the document. */
-int dowel_stored_open(dowel *d, dowel_stored *stored, dowel_error *err);
+/* Checks that nobody changed the block outside of dowel, and puts the secrets into the document. `may_write`: no transaction is open, so that
+ * what is in the first format can be sealed anew. */
+int dowel_stored_open(dowel *d, dowel_stored *stored, bool may_write, dowel_error *err);
 /* Masks the secrets of a document that was not opened, or leaves them out. */
 int dowel_stored_mask(dowel *d, dowel_stored *stored, bool omit, dowel_error *err);
 void dowel_stored_clear(dowel_stored *stored);

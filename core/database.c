@@ -2,7 +2,9 @@
 #include "database_backend.h"
 #include "handle.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,51 +12,99 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* A new folder is only there after a power cut when the folder that it is in was flushed. */
+static void flush_parent(const char *path) {
+    char parent[PATH_MAX];
+    snprintf(parent, sizeof parent, "%s", path);
+    char *slash = strrchr(parent, '/');
+    if (!slash) return;
+    slash[slash == parent] = 0;
+    int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return;
+    (void)fsync(fd);
+    close(fd);
+}
+
 static int make_folders(char *path, dowel_error *err) {
     for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
         *slash = 0;
-        int failed = mkdir(path, 0700) && errno != EEXIST;
-        int why = errno;
+        struct stat st;
+        int failed = mkdir(path, 0700), why = errno;
+        if (!failed) flush_parent(path);
+        /* A folder of a read-only file system, or in one that this user may not write to, is there all the same. */
+        if (failed && (why == EEXIST || !stat(path, &st))) failed = 0;
         *slash = '/';
         if (failed) return dowel_fail(err, DOWEL_E_DATABASE, "cannot make the folder of %s: %s", path, strerror(why));
     }
     return 0;
 }
 
-/* The usual place; the temporary folder where that cannot be written, as in functions. */
-static int default_path(dowel *d, char path[PATH_MAX], dowel_error *err) {
+static void folder_of(const char *path, char folder[PATH_MAX]) {
+    snprintf(folder, PATH_MAX, "%s", path);
+    *strrchr(folder, '/') = 0;
+}
+
+/* Where the database is when nothing else is said; false: neither variable names a folder. */
+static bool usual_path(char path[PATH_MAX]) {
     const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
-    *path = 0; /* where nobody says */
-    if (data && *data == '/')
-        snprintf(path, PATH_MAX, "%s/dowel/dowel.db", data);
-    else if (home && *home == '/')
-        snprintf(path, PATH_MAX, "%s/.local/share/dowel/dowel.db", home);
-    if (*path && !make_folders(path, NULL)) {
-        char folder[PATH_MAX];
-        snprintf(folder, sizeof folder, "%s", path);
-        *strrchr(folder, '/') = 0;
-        if (!access(folder, W_OK | X_OK)) return 0;
-    }
-    char wanted[PATH_MAX];
-    snprintf(wanted, sizeof wanted, "%s", path);
+    int size = data && *data == '/'   ? snprintf(path, PATH_MAX, "%s/dowel/dowel.db", data)
+               : home && *home == '/' ? snprintf(path, PATH_MAX, "%s/.local/share/dowel/dowel.db", home)
+                                      : -1;
+    if (size > 0 && size < PATH_MAX) return true;
+    *path = 0;
+    return false;
+}
+
+/* Whether it is certain that there is no database at that path, so that another place takes none from sight. */
+static int is_missing(const char *path, bool *missing, dowel_error *err) {
+    struct stat st;
+    *missing = false;
+    if (!stat(path, &st)) return 0;
+    *missing = errno == ENOENT || errno == ENOTDIR;
+    if (*missing) return 0;
+    int rc = dowel_fail(err, DOWEL_E_DATABASE, "cannot look for the database %s: %s", path, strerror(errno));
+    dowel_error_hint(err, "make it readable for this user, or name another with DOWEL_DATABASE_URL");
+    return rc;
+}
+
+static int temporary_path(char path[PATH_MAX], dowel_error *err) {
     const char *temporary = getenv("TMPDIR");
     snprintf(path, PATH_MAX, "%s/dowel-%ld/dowel.db", temporary && *temporary == '/' ? temporary : "/tmp",
              (long)getuid());
     int rc = make_folders(path, err);
     if (rc) return rc;
     char folder[PATH_MAX];
-    snprintf(folder, sizeof folder, "%s", path);
-    *strrchr(folder, '/') = 0;
+    folder_of(path, folder);
     struct stat st;
     /* Anybody may make folders in the temporary folder: ours must be ours alone. */
     if (lstat(folder, &st) || !S_ISDIR(st.st_mode) || st.st_uid != getuid() || st.st_mode & 077) {
         rc = dowel_fail(err, DOWEL_E_DATABASE, "%s is not a folder of this user alone", folder);
         dowel_error_hint(err, "set DOWEL_DATABASE_URL to sqlite:PATH");
-        return rc;
     }
+    return rc;
+}
+
+/* The usual place. Where there is no database and none can be made, as in functions, the temporary folder; a database that is there is used
+ * as far as it can be, and never replaced by an empty one. */
+static int default_path(dowel *d, char path[PATH_MAX], dowel_error *err) {
+    char wanted[PATH_MAX], folder[PATH_MAX];
+    bool named = usual_path(wanted), missing = true;
+    int rc = named ? is_missing(wanted, &missing, err) : 0;
+    if (rc) return rc;
+    dowel_error why = {.code = 0};
+    bool usable = named && !missing;
+    if (named && missing && !make_folders(wanted, &why)) {
+        folder_of(wanted, folder);
+        usable = !access(folder, W_OK | X_OK);
+    }
+    if (usable) {
+        memcpy(path, wanted, PATH_MAX);
+        return 0;
+    }
+    rc = temporary_path(path, err);
+    if (rc) return rc;
     dowel_log(d, DOWEL_LOG_WARNING, "%s%s; blocks and history go to %s for now",
-              *wanted ? wanted : "neither XDG_DATA_HOME nor HOME is a folder", *wanted ? " cannot be written" : "",
-              path);
+              named ? wanted : "neither XDG_DATA_HOME nor HOME is a folder", named ? " cannot be made" : "", path);
     return 0;
 }
 
@@ -68,7 +118,8 @@ static int locate(dowel *d, dowel_error *err) {
     if (!rc) rc = dowel_database_address_parse(url && *url ? url : path, &address, err);
     if (rc) return rc;
     if (address.kind == DOWEL_DATABASE_SQLITE) rc = make_folders(address.path, err);
-    core->address = rc ? NULL : malloc(sizeof *core->address);
+    if (!rc && !core->flushes) core->flushes = dowel_flushes_new();
+    core->address = rc || !core->flushes ? NULL : malloc(sizeof *core->address);
     if (core->address) {
         *core->address = address;
         return 0;
@@ -89,7 +140,10 @@ static int open_one(dowel_core *core, dowel_db **db, dowel_error *err) {
         break;
     default: rc = dowel_sqlite_open(core->address->path, false, db, err); break;
     }
-    if (!rc) (*db)->migrated = core->migrated;
+    if (!rc) {
+        (*db)->migrated = core->migrated;
+        (*db)->flushes = core->flushes;
+    }
     return rc;
 }
 
@@ -127,6 +181,7 @@ void dowel_database_close(dowel_core *core) {
     }
     if (core->address) dowel_database_address_clear(core->address);
     free(core->address);
+    dowel_flushes_free(core->flushes);
 }
 
 const char *dowel_database_url(dowel *d) {
@@ -168,13 +223,26 @@ int dowel_db_begin(dowel_db *db, dowel_error *err) {
 }
 
 int dowel_db_commit(dowel_db *db, dowel_error *err) {
-    return db->backend->exec(db, "COMMIT", NULL, 0, NULL, err);
+    int rc = db->backend->exec(db, "COMMIT", NULL, 0, NULL, err);
+    return !rc && db->backend->flush ? db->backend->flush(db, err) : rc;
 }
 
 void dowel_db_rollback(dowel_db *db) {
     db->backend->exec(db, "ROLLBACK", NULL, 0, NULL, NULL);
 }
 
+/* ---- migrations ---- */
+
+static int damaged_version(const char *component, const char *text, dowel_error *err) {
+    int rc = dowel_fail(err, DOWEL_E_CORRUPT,
+                        "the database's tables of %s are newer or damaged: \"%.40s\" is not a version that this dowel "
+                        "knows",
+                        component, text ? text : "NULL");
+    dowel_error_hint(err, "nothing was changed; use the newer dowel that made them, or restore the database");
+    return rc;
+}
+
+/* 0: there are none yet. A number that no dowel wrote is an error: it would pick the wrong steps. */
 static int read_version(dowel_db *db, const char *component, int64_t *version, dowel_error *err) {
     dowel_rows *rows;
     *version = 0;
@@ -182,48 +250,79 @@ static int read_version(dowel_db *db, const char *component, int64_t *version, d
                             DOWEL_VALUES(DOWEL_TEXT(component)), &rows, err);
     if (rc) return rc;
     rc = dowel_rows_next(rows, err);
-    if (rc == 1) *version = dowel_rows_int(rows, 0);
+    if (rc == 1) {
+        const char *text = dowel_rows_text(rows, 0);
+        char *end = NULL;
+        errno = 0;
+        *version = text && isdigit((unsigned char)*text) ? strtoll(text, &end, 10) : 0;
+        rc = errno || !end || *end || *version < 1 ? damaged_version(component, text, err) : 0;
+    }
     dowel_rows_free(rows);
     return rc < 0 ? rc : 0;
+}
+
+static int check_version(const char *component, int64_t version, int64_t wanted, dowel_error *err) {
+    char text[24];
+    snprintf(text, sizeof text, "%lld", (long long)version);
+    return version > wanted ? damaged_version(component, text, err) : 0;
+}
+
+/* Another process may have been faster: the version is read again with the lock held. */
+static int run_steps(dowel_db *db, const char *component, const char *const *steps, int64_t wanted, dowel_error *err) {
+    int64_t version = 0;
+    int rc = db->backend->script(
+        db, "CREATE TABLE IF NOT EXISTS dowel_schema (component TEXT PRIMARY KEY, version BIGINT NOT NULL)", err);
+    if (!rc) rc = read_version(db, component, &version, err);
+    if (!rc) rc = check_version(component, version, wanted, err);
+    for (; !rc && version < wanted; version++)
+        if (*steps[version]) rc = db->backend->script(db, steps[version], err);
+    if (rc) return rc;
+    return dowel_db_exec(db,
+                         "INSERT INTO dowel_schema (component, version) VALUES ($1, $2) "
+                         "ON CONFLICT (component) DO UPDATE SET version = excluded.version",
+                         DOWEL_VALUES(DOWEL_TEXT(component), DOWEL_INTEGER(version)), NULL, err);
+}
+
+static int bring_forward(dowel_db *db, const char *component, const char *const *steps, int64_t wanted,
+                         dowel_error *err) {
+    int rc = dowel_db_begin(db, err);
+    if (rc) return rc;
+    rc = run_steps(db, component, steps, wanted, err);
+    if (!rc) rc = dowel_db_commit(db, err);
+    if (!rc) return 0;
+    dowel_db_rollback(db);
+    return dowel_error_prefix(err, "preparing the tables of %s: ", component);
+}
+
+/* Steps without SQL change no table: what only reads can do without them. */
+static bool changes_nothing(const char *const *steps, int64_t version) {
+    for (const char *const *step = steps + version; *step; step++)
+        if (**step) return false;
+    return version > 0;
 }
 
 int dowel_db_migrate(dowel_db *db, const char *component, const char *const *steps, dowel_error *err) {
     for (int i = 0; i < DOWEL_COMPONENTS; i++)
         if (atomic_load(&db->migrated[i]) == (uintptr_t)steps) return 0;
-    int64_t wanted = 0, version;
+    int64_t wanted = 0, version = 0;
     while (steps[wanted]) wanted++;
-    if (read_version(db, component, &version, NULL)) version = -1;
-    int rc = 0;
-    if (version < wanted) {
-        rc = dowel_db_begin(db, err);
-        if (rc) return rc;
-        rc = db->backend->script(
-            db, "CREATE TABLE IF NOT EXISTS dowel_schema (component TEXT PRIMARY KEY, version BIGINT NOT NULL)", err);
-        /* Another process may have been faster. */
-        if (!rc) rc = read_version(db, component, &version, err);
-        for (; !rc && version < wanted; version++) rc = db->backend->script(db, steps[version], err);
-        if (!rc)
-            rc = dowel_db_exec(db,
-                               "INSERT INTO dowel_schema (component, version) VALUES ($1, $2) "
-                               "ON CONFLICT (component) DO UPDATE SET version = excluded.version",
-                               DOWEL_VALUES(DOWEL_TEXT(component), DOWEL_INTEGER(version)), NULL, err);
-        if (!rc) rc = dowel_db_commit(db, err);
-        if (rc) {
-            dowel_db_rollback(db);
-            dowel_error_prefix(err, "preparing the tables of %s: ", component);
-            return rc;
-        }
-    }
-    if (version > wanted) {
-        rc = dowel_fail(err, DOWEL_E_DATABASE, "the database's tables of %s are of version %lld, this dowel knows %lld",
-                        component, (long long)version, (long long)wanted);
-        dowel_error_hint(err, "use the newer dowel that made them");
+    dowel_error why = {.code = 0};
+    int rc = read_version(db, component, &version, &why);
+    /* Where the version cannot be read there is no dowel_schema yet, or the database says what is wrong below. */
+    if (!rc) rc = check_version(component, version, wanted, &why);
+    if (rc == DOWEL_E_CORRUPT) {
+        if (err) *err = why;
         return rc;
     }
-    for (int i = 0; !rc && i < DOWEL_COMPONENTS; i++) {
+    if (version < wanted) {
+        rc = bring_forward(db, component, steps, wanted, err);
+        if (rc && db->readonly && changes_nothing(steps, version)) return 0;
+        if (rc) return rc;
+    }
+    for (int i = 0; i < DOWEL_COMPONENTS; i++) {
         uintptr_t none = 0;
         if (atomic_compare_exchange_strong(&db->migrated[i], &none, (uintptr_t)steps) || none == (uintptr_t)steps)
             break;
     }
-    return rc;
+    return 0;
 }

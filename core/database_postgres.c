@@ -236,6 +236,8 @@ static int failed(connection *c, PGresult *result, dowel_error *err) {
         dowel_error_hint(err, "the server's disk is full");
     else if (!strcmp(state, "25006"))
         dowel_error_hint(err, "this server only reads (a standby?): name the one that writes");
+    /* A standby, or a role without the right to write. */
+    if (!strcmp(state, "25006") || !strcmp(state, "42501")) c->base.readonly = true;
     if (err) {
         snprintf(err->reason, sizeof err->reason, "%s", state);
         err->retryable = busy || lost;

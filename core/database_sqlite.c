@@ -1,6 +1,9 @@
 /* SQLite behind dowel/database.h. */
 #include "database_backend.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <openssl/rand.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -8,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #define BUSY_MILLISECONDS 60000
 
@@ -15,6 +19,8 @@ typedef struct connection {
     dowel_db base;
     sqlite3 *handle;
     char *path;
+    bool memory;
+    bool snapshot; /* opened without locks, since neither the file nor its folder can be written */
 } connection;
 
 typedef struct rows {
@@ -23,21 +29,83 @@ typedef struct rows {
     sqlite3_stmt *statement;
 } rows;
 
+/* ---- what went wrong, in plain words ---- */
+
+static const char *error_of_system(int number, const char **hint) {
+    switch (number) {
+    case ENOSPC:
+    case EDQUOT:
+        *hint = "make room on that disk (or raise the quota), or name another place with DOWEL_DATABASE_URL";
+        return number == ENOSPC ? "the disk is full" : "the disk quota is used up";
+    case EFBIG:
+        *hint = "raise the limit on the size of files (ulimit -f)";
+        return "it has reached the limit on the size of files";
+    case EACCES:
+    case EPERM:
+        *hint =
+            "it must be a file that this user may read, in a folder that it may enter; to save anything, both must be "
+            "writable. DOWEL_DATABASE_URL names another";
+        return "permission denied";
+    case EROFS: *hint = "DOWEL_DATABASE_URL names another"; return "the file system is read-only";
+    case ENOENT: *hint = "DOWEL_DATABASE_URL names another"; return "there is no such file, and none can be made";
+    case EISDIR: *hint = "DOWEL_DATABASE_URL must name a file"; return "it is a folder";
+    case EMFILE:
+    case ENFILE: *hint = "raise the limit on open files (ulimit -n)"; return "too many open files";
+    case EIO: *hint = "the disk may be failing: see the system's log"; return "the disk reported an input/output error";
+    default: return NULL;
+    }
+}
+
+/* SQLite has one code for many failures of the system: errno tells them apart, where it still says so. */
+static const char *explain(const connection *c, int code, const char **hint) {
+    int number = c->handle ? sqlite3_system_errno(c->handle) : 0;
+    struct stat st;
+    switch (code & 0xff) {
+    case SQLITE_FULL: return error_of_system(number == EDQUOT || number == EFBIG ? number : ENOSPC, hint);
+    case SQLITE_NOTADB:
+    case SQLITE_CORRUPT:
+        *hint = "the file is damaged or not a database; it was left as it is. Restore it, or name another with "
+                "DOWEL_DATABASE_URL";
+        return (code & 0xff) == SQLITE_NOTADB ? "the file is not a database, or it is damaged" : "the file is damaged";
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        *hint = "another program holds the database; try again when it has finished";
+        return "it is locked by another program";
+    case SQLITE_READONLY:
+        if (code == SQLITE_READONLY_DBMOVED) {
+            *hint = "start this program again";
+            return "the file was moved or removed while it was in use";
+        }
+        *hint =
+            "blocks and runs can be read; to save anything, this user must be able to write the file and its folder. "
+            "DOWEL_DATABASE_URL names another";
+        return "it can only be read";
+    case SQLITE_PERM:
+    case SQLITE_AUTH: return error_of_system(EACCES, hint);
+    case SQLITE_IOERR: {
+        const char *words = error_of_system(number, hint);
+        return words ? words : error_of_system(EIO, hint);
+    }
+    case SQLITE_CANTOPEN: {
+        if (!stat(c->path, &st) && S_ISDIR(st.st_mode)) number = EISDIR;
+        const char *words = error_of_system(number, hint);
+        return words ? words : error_of_system(EACCES, hint);
+    }
+    case SQLITE_NOMEM: return "out of memory";
+    default: return NULL;
+    }
+}
+
 static int failed(connection *c, dowel_error *err) {
-    int code = sqlite3_errcode(c->handle);
-    int rc = dowel_fail(err, DOWEL_E_DATABASE, "database %s: %s (SQLite code %d)", c->path, sqlite3_errmsg(c->handle),
-                        sqlite3_extended_errcode(c->handle));
-    if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT)
-        dowel_error_hint(err, "the file is damaged or not a database; it was left as it is. Restore it, or name "
-                              "another with DOWEL_DATABASE_URL");
-    else if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
-        dowel_error_hint(err, "another program holds the database; try again when it has finished");
-    else if (code == SQLITE_FULL)
-        dowel_error_hint(err, "the disk is full");
-    else if (code == SQLITE_CANTOPEN || code == SQLITE_PERM || code == SQLITE_READONLY)
-        dowel_error_hint(err, "it must be a file that this user may read and write, in a folder that it may write to; "
-                              "DOWEL_DATABASE_URL names another");
-    if (err && (code == SQLITE_BUSY || code == SQLITE_LOCKED)) err->retryable = true;
+    int code = c->handle ? sqlite3_extended_errcode(c->handle) : SQLITE_NOMEM, kind = code & 0xff;
+    const char *hint = NULL, *words = explain(c, code, &hint);
+    int rc = words ? dowel_fail(err, DOWEL_E_DATABASE, "database %s: %s (SQLite: %s, code %d)", c->path, words,
+                                c->handle ? sqlite3_errmsg(c->handle) : "", code)
+                   : dowel_fail(err, DOWEL_E_DATABASE, "database %s: %s (SQLite code %d)", c->path,
+                                sqlite3_errmsg(c->handle), code);
+    if (hint) dowel_error_hint(err, "%s", hint);
+    if (kind == SQLITE_READONLY && code != SQLITE_READONLY_DBMOVED) c->base.readonly = true;
+    if (err && (kind == SQLITE_BUSY || kind == SQLITE_LOCKED)) err->retryable = true;
     return rc;
 }
 
@@ -102,6 +170,24 @@ static int begin(dowel_db *db, dowel_error *err) {
     return exec(db, "BEGIN IMMEDIATE", NULL, 0, NULL, err);
 }
 
+/* The write-ahead log, which COMMIT does not flush (synchronous=NORMAL): one flush serves all that was committed before it. */
+static int flush_log(dowel_db *db, dowel_error *err) {
+    connection *c = (connection *)db;
+    sqlite3_file *log = NULL;
+    int status = sqlite3_file_control(c->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (status == SQLITE_OK && log && log->pMethods)
+        status = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
+    if (status == SQLITE_OK) return 0;
+    int rc = dowel_fail(err, DOWEL_E_DATABASE, "database %s: it cannot be flushed to the disk: %s (SQLite code %d)",
+                        c->path, strerror(sqlite3_system_errno(c->handle)), status);
+    dowel_error_hint(err, "the disk may be failing, or full: what was saved last may be gone after a power cut");
+    return rc;
+}
+
+static int flush(dowel_db *db, dowel_error *err) {
+    return ((connection *)db)->memory ? 0 : dowel_flushes_wait(db->flushes, flush_log, db, err);
+}
+
 static void close_connection(dowel_db *db) {
     connection *c = (connection *)db;
     sqlite3_close(c->handle);
@@ -129,16 +215,6 @@ static void end(dowel_rows *base) {
     free(r);
 }
 
-static const dowel_db_backend backend = {.exec = exec,
-                                         .script = script,
-                                         .query = query,
-                                         .begin = begin,
-                                         .close = close_connection,
-                                         .next = next,
-                                         .text = text,
-                                         .integer = integer,
-                                         .end = end};
-
 /* Waits a random while, so that many waiters do not wake together; gives up after BUSY_MILLISECONDS. */
 static int wait_busy(void *context, int calls) {
     (void)context;
@@ -162,6 +238,124 @@ static int use_wal(connection *c, dowel_error *err) {
     return status == SQLITE_OK ? 0 : failed(c, err);
 }
 
+/* ---- opening ---- */
+
+static bool random_name(const char *path, char name[PATH_MAX]) {
+    unsigned char noise[6];
+    if (RAND_bytes(noise, sizeof noise) != 1) return false;
+    int size = snprintf(name, PATH_MAX, "%s.%02x%02x%02x%02x%02x%02x", path, noise[0], noise[1], noise[2], noise[3],
+                        noise[4], noise[5]);
+    return size > 0 && size < PATH_MAX;
+}
+
+/* A new file gets its mode when it is made, not by the umask, which belongs to the whole process; the -wal and -shm files take after it.
+ * It is made under another name: closing a file that other threads have open through SQLite would take their locks. Whatever goes wrong
+ * shows when SQLite opens the path. */
+static void make_file(const char *path) {
+    struct stat st;
+    char name[PATH_MAX];
+    if (!lstat(path, &st) || errno != ENOENT || !random_name(path, name)) return;
+    int fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) return;
+    bool linked = !fchmod(fd, 0600) && !link(name, path), have = linked || errno == EEXIST;
+    close(fd);
+    unlink(name);
+    /* A file system without links. */
+    if (!have && (fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600)) >= 0) close(fd);
+}
+
+/* "file:PATH?immutable=1" with what means something in a URI escaped. */
+static char *snapshot_uri(const char *path) {
+    char *uri = malloc(3 * strlen(path) + 32), *end = uri;
+    if (!uri) return NULL;
+    end += sprintf(end, "file:");
+    for (const char *p = path; *p; p++) end += sprintf(end, strchr("%?#", *p) ? "%%%02x" : "%c", (unsigned char)*p);
+    sprintf(end, "?immutable=1");
+    return uri;
+}
+
+static int open_handle(connection *c, bool snapshot, dowel_error *err) {
+    char *uri = snapshot ? snapshot_uri(c->path) : NULL;
+    if (snapshot && !uri) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    int flags = snapshot ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
+                         : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | (c->memory ? SQLITE_OPEN_URI : 0);
+    int status = sqlite3_open_v2(uri ? uri : c->path, &c->handle, flags | SQLITE_OPEN_NOMUTEX, NULL);
+    free(uri);
+    if (status != SQLITE_OK) return failed(c, err);
+    sqlite3_busy_handler(c->handle, wait_busy, NULL);
+    return script(&c->base, "PRAGMA foreign_keys=ON; PRAGMA synchronous=NORMAL;", err);
+}
+
+static bool has_log(const connection *c) {
+    char log[PATH_MAX];
+    struct stat st;
+    return snprintf(log, sizeof log, "%s-wal", c->path) < PATH_MAX && !stat(log, &st) && st.st_size > 0;
+}
+
+static bool can_write_folder(const connection *c) {
+    char folder[PATH_MAX];
+    snprintf(folder, sizeof folder, "%s", c->path);
+    char *slash = strrchr(folder, '/');
+    if (slash) slash[slash == folder] = 0;
+    return !access(slash ? folder : ".", W_OK | X_OK);
+}
+
+/* A database that this user can only read. SQLite reads its log with the help of the -shm file beside it; where that is not there and cannot
+ * be made, the file alone is read: whole as long as there is no log. */
+static bool is_unwritable(const connection *c) {
+    int kind = sqlite3_extended_errcode(c->handle) & 0xff;
+    return (kind == SQLITE_CANTOPEN || kind == SQLITE_READONLY || kind == SQLITE_IOERR) && !can_write_folder(c);
+}
+
+static int open_readonly(connection *c, dowel_error *err) {
+    c->base.readonly = true;
+    if (!script(&c->base, "SELECT COUNT(*) FROM sqlite_master;", NULL)) return 0;
+    if (!is_unwritable(c)) return failed(c, err);
+    if (has_log(c)) {
+        int rc = dowel_fail(err, DOWEL_E_DATABASE,
+                            "database %s can only be read, and not as it is now: changes in %s-wal are not in it yet",
+                            c->path, c->path);
+        dowel_error_hint(err, "run dowel once as a user who may write the file and its folder");
+        return rc;
+    }
+    sqlite3_close(c->handle);
+    c->handle = NULL;
+    c->snapshot = true;
+    return open_handle(c, true, err);
+}
+
+static int open_connection(connection *c, dowel_error *err) {
+    if (!c->memory) make_file(c->path);
+    int rc = open_handle(c, false, err);
+    if (rc || c->memory) return rc;
+    if (sqlite3_db_readonly(c->handle, "main") == 1) return open_readonly(c, err);
+    rc = use_wal(c, err);
+    /* The file could be written, the files beside it not. */
+    return rc && is_unwritable(c) ? open_readonly(c, err) : rc;
+}
+
+/* Without locks nobody tells this connection of changes: it looks at the file anew each time. */
+static int wake(dowel_db *db, dowel_error *err) {
+    connection *c = (connection *)db;
+    if (!c->snapshot) return 0;
+    sqlite3_close(c->handle);
+    c->handle = NULL;
+    c->snapshot = false;
+    return open_connection(c, err);
+}
+
+static const dowel_db_backend backend = {.exec = exec,
+                                         .script = script,
+                                         .query = query,
+                                         .begin = begin,
+                                         .flush = flush,
+                                         .wake = wake,
+                                         .close = close_connection,
+                                         .next = next,
+                                         .text = text,
+                                         .integer = integer,
+                                         .end = end};
+
 int dowel_sqlite_open(const char *path, bool memory, dowel_db **db, dowel_error *err) {
     connection *c = calloc(1, sizeof *c);
     if (!c || !(c->path = strdup(path))) {
@@ -169,16 +363,8 @@ int dowel_sqlite_open(const char *path, bool memory, dowel_db **db, dowel_error 
         return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     }
     c->base.backend = &backend;
-    mode_t before = umask(077); /* the -wal and -shm files take after the main file, which is made here */
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | (memory ? SQLITE_OPEN_URI : 0);
-    int status = sqlite3_open_v2(path, &c->handle, flags, NULL);
-    umask(before);
-    int rc = status == SQLITE_OK ? 0 : failed(c, err);
-    if (!rc) {
-        sqlite3_busy_handler(c->handle, wait_busy, NULL);
-        rc = script(&c->base, "PRAGMA foreign_keys=ON; PRAGMA synchronous=NORMAL;", err);
-        if (!rc && !memory) rc = use_wal(c, err);
-    }
+    c->memory = memory;
+    int rc = open_connection(c, err);
     if (rc)
         close_connection(&c->base);
     else

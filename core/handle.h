@@ -55,6 +55,7 @@ struct dowel_core {
     dowel_db *idle;
     struct dowel_database_address *address; /* made by the first acquire */
     atomic_uintptr_t migrated[8];
+    struct dowel_flushes *flushes; /* made with the address */
     bool history_warned;
 
     struct dowel_pool *pool; /* made by the first submit */

@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     dowel_keys keys;
     dowel_error err;
     if (dowel_keys_parse(text, sizeof text - 1, "fuzz", &keys, &err)) abort();
-    dowel_sealed_for owner = {"node", "a", 1};
+    dowel_sealed_for owner = {"node", "a", 1, 1, "{}", size & 1};
     void *plain = NULL, *sealed = NULL;
     size_t plain_size = 0, sealed_size = 0;
     if (!dowel_unseal(&keys, &owner, keys.list->id, data, size, &plain, &plain_size, &err)) abort();

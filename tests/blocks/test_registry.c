@@ -276,7 +276,9 @@ static void sees_cycles(void **state) {
     assert_int_equal(save(w, "node/c", "{\"next\": {\"$type\": \"node\", \"next\": \"node/a\"}}", DOWEL_SAVE_OVERWRITE),
                      DOWEL_E_INVALID);
     assert_says(w->err.message, "node/c -> node/a -> node/b -> node/c");
-    /* One that got into the database by other ways. */
+    /* One that got into a database without seals by other ways. */
+    sql(w, "UPDATE blocks SET sealed = NULL, key_id = NULL");
+    sql(w, "DELETE FROM dowel_schema WHERE component LIKE 'seals %'");
     sql(w, "UPDATE blocks SET document = '{\"next\":{\"$block\":\"node/a\"}}' WHERE name = 'c'");
     dowel_block *block;
     assert_int_equal(dowel_block_load(w->d, "node/a", &block, &w->err), DOWEL_E_INVALID);
@@ -348,6 +350,53 @@ static void without_any_key_secrets_are_refused(void **state) {
     assert_int_equal(save(w, "node/a", "{\"password\": \"" SECRET "\"}", DOWEL_SAVE_NEW), DOWEL_E_KEY);
     assert_says(w->err.hint, "DOWEL_KEY");
     assert_ok(w, save(w, "node/a", "{\"label\": \"no secret\"}", DOWEL_SAVE_NEW));
+}
+
+/* What another program wrote into the database is not used: not one field of it, and no field that a type has not got. */
+static void changes_from_outside_are_seen(void **state) {
+    world *w = *state;
+    static const char *const tampering[] = {
+        "UPDATE blocks SET document = REPLACE(document, 'first', 'other') WHERE name = 'a'",
+        "UPDATE blocks SET document = REPLACE(document, 'node/b', 'node/c') WHERE name = 'a'",
+        "UPDATE blocks SET document = REPLACE(document, '\"label\":\"first\",', '') WHERE name = 'a'",
+        "UPDATE blocks SET document = REPLACE(document, '{\"label\"', '{\"lable\":\"x\",\"label\"') WHERE name = 'a'",
+        "UPDATE blocks SET version = 2 WHERE name = 'a'",
+        "UPDATE blocks SET revision = 2 WHERE name = 'a'",
+        "UPDATE blocks SET document = REPLACE(document, 'plain', 'other') WHERE name = 'b'",
+        "UPDATE blocks SET sealed = NULL, key_id = NULL WHERE name = 'b'",
+        "UPDATE blocks SET sealed = (SELECT sealed FROM blocks WHERE name = 'c') WHERE name = 'b'",
+        "UPDATE blocks SET document = (SELECT document FROM blocks WHERE name = 'c'), sealed = (SELECT sealed FROM "
+        "blocks "
+        "WHERE name = 'c') WHERE name = 'b'",
+        "INSERT INTO blocks (type, name, revision, version, document, created, updated) SELECT type, 'new', 1, 1, "
+        "'{\"label\":\"x\"}', 0, 0 FROM blocks WHERE name = 'b'",
+    };
+    for (size_t i = 0; i < sizeof tampering / sizeof tampering[0]; i++) {
+        assert_ok(w, save(w, "node/c", "{\"label\": \"mine\"}", DOWEL_SAVE_OVERWRITE));
+        assert_ok(w, save(w, "node/b", "{\"label\": \"plain\"}", DOWEL_SAVE_OVERWRITE));
+        sql(w, "DELETE FROM blocks WHERE name = 'a'");
+        assert_ok(w, save(w, "node/a", "{\"label\": \"first\", \"password\": \"" SECRET "\", \"next\": \"node/b\"}",
+                          DOWEL_SAVE_NEW));
+        dowel_block *block;
+        assert_ok(w, dowel_block_load(w->d, "node/a", &block, &w->err));
+        dowel_block_free(block);
+        sql(w, tampering[i]);
+        const char *name = strstr(tampering[i], "'new'") ? "node/new" : "node/a";
+        if (dowel_block_load(w->d, name, &block, &w->err) != DOWEL_E_CORRUPT) fail_msg("accepted: %s", tampering[i]);
+        assert_says(w->err.message, "changed outside of dowel");
+        /* A rotation does not make it good, and neither does saving another block. */
+        json_t *report = NULL;
+        (void)dowel_keys_rotate(w->d, NULL, &report, &w->err);
+        json_decref(report);
+        assert_ok(w, save(w, "node/else", "{}", DOWEL_SAVE_OVERWRITE));
+        if (dowel_block_load(w->d, name, &block, &w->err) != DOWEL_E_CORRUPT) fail_msg("made good: %s", tampering[i]);
+    }
+    /* Another order of members and other white space are the same document. */
+    assert_ok(w, save(w, "node/d", "{\"label\": \"x\", \"password\": \"p\"}", DOWEL_SAVE_NEW));
+    sql(w, "UPDATE blocks SET document = '{ \"password\" : {\"$sealed\":true}, \"label\":\"x\"}' WHERE name = 'd'");
+    dowel_block *block;
+    assert_ok(w, dowel_block_load(w->d, "node/d", &block, &w->err));
+    dowel_block_free(block);
 }
 
 static void flipped_bits_are_seen(void **state) {
@@ -605,6 +654,7 @@ int main(void) {
         CASE(wrong_key_changes_nothing),
         CASE(key_file_must_be_private),
         CASE(without_any_key_secrets_are_refused),
+        CASE(changes_from_outside_are_seen),
         CASE(flipped_bits_are_seen),
         CASE(damaged_database_is_left_alone),
         CASE(waits_for_a_lock),
