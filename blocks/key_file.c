@@ -121,17 +121,6 @@ static void folder_of(const char *path, char folder[PATH_MAX]) {
         snprintf(folder, PATH_MAX, ".");
 }
 
-static int make_folders(const char *path) {
-    char folder[PATH_MAX];
-    snprintf(folder, sizeof folder, "%s", path);
-    for (char *slash = strchr(folder + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = 0;
-        if (mkdir(folder, 0700) && errno != EEXIST) return -1;
-        *slash = '/';
-    }
-    return 0;
-}
-
 /* 0; -1 and errno: a loss of power may take the name away. Some file systems flush no folders, and say so. */
 static int sync_folder(const char *path) {
     char folder[PATH_MAX];
@@ -142,6 +131,24 @@ static int sync_folder(const char *path) {
     close(fd);
     errno = why;
     return failed && why != EINVAL && why != EOPNOTSUPP && why != ENOSYS ? -1 : 0;
+}
+
+static int make_folders(const char *path) {
+    char folder[PATH_MAX];
+    snprintf(folder, sizeof folder, "%s", path);
+    for (char *slash = strchr(folder + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = 0;
+        int failed = mkdir(folder, 0700), why = errno;
+        /* The new folder's name is in its parent. */
+        if (!failed) (void)sync_folder(folder);
+        struct stat st;
+        if (failed && why != EEXIST && stat(folder, &st)) {
+            errno = why;
+            return -1;
+        }
+        *slash = '/';
+    }
+    return 0;
 }
 
 static char *keys_text(const dowel_keys *keys, dowel_error *err) {
@@ -259,7 +266,7 @@ int dowel_key_file_write(const char *path, const dowel_keys *keys, dowel_error *
         rc = not_flushed(path, err);
     } else if (failed) {
         rc = dowel_fail(err, DOWEL_E_KEY, "cannot write the key file %s: %s", path, strerror(errno));
-        dowel_error_hint(err, "nothing was changed");
+        dowel_error_hint(err, "no block was changed");
     }
     OPENSSL_cleanse(text, strlen(text));
     free(text);

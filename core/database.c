@@ -231,6 +231,16 @@ void dowel_db_rollback(dowel_db *db) {
     db->backend->exec(db, "ROLLBACK", NULL, 0, NULL, NULL);
 }
 
+int dowel_db_exec_durable(dowel_db *db, const char *sql, const dowel_value *values, size_t count, int64_t *changed,
+                          dowel_error *err) {
+    int rc = dowel_db_begin(db, err);
+    if (rc) return rc;
+    rc = dowel_db_exec(db, sql, values, count, changed, err);
+    if (!rc) rc = dowel_db_commit(db, err);
+    if (rc) dowel_db_rollback(db);
+    return rc;
+}
+
 /* ---- migrations ---- */
 
 static int damaged_version(const char *component, const char *text, dowel_error *err) {

@@ -186,12 +186,13 @@ int dowel_remember(dowel *d, const char *name, const char *value, bool secret, d
     dowel_db *db;
     int rc = dowel_history_acquire(d, &db, err);
     if (!rc) {
-        rc = dowel_db_exec(db,
-                           "INSERT INTO run_handles (run, name, value, secret) VALUES ($1, $2, $3, $4) "
-                           "ON CONFLICT (run, name) DO UPDATE SET value = excluded.value, secret = excluded.secret",
-                           DOWEL_VALUES(DOWEL_TEXT(d->run->id), DOWEL_TEXT(name), DOWEL_TEXT(sealed ? sealed : value),
-                                        DOWEL_INTEGER(secret)),
-                           NULL, err);
+        rc = dowel_db_exec_durable(
+            db,
+            "INSERT INTO run_handles (run, name, value, secret) VALUES ($1, $2, $3, $4) "
+            "ON CONFLICT (run, name) DO UPDATE SET value = excluded.value, secret = excluded.secret",
+            DOWEL_VALUES(DOWEL_TEXT(d->run->id), DOWEL_TEXT(name), DOWEL_TEXT(sealed ? sealed : value),
+                         DOWEL_INTEGER(secret)),
+            NULL, err);
         dowel_database_release(d, db);
     }
     free(sealed);
@@ -279,9 +280,9 @@ int dowel_remembered(dowel *d,
             rc = owner ? visit(context, owner, value, &anew, err) : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
         free(owner);
         if (!rc && anew)
-            rc = dowel_db_exec(db, "UPDATE run_handles SET value = $1 WHERE run = $2 AND name = $3 AND value = $4",
-                               DOWEL_VALUES(DOWEL_TEXT(anew), DOWEL_TEXT(run), DOWEL_TEXT(name), DOWEL_TEXT(value)),
-                               NULL, err);
+            rc = dowel_db_exec_durable(
+                db, "UPDATE run_handles SET value = $1 WHERE run = $2 AND name = $3 AND value = $4",
+                DOWEL_VALUES(DOWEL_TEXT(anew), DOWEL_TEXT(run), DOWEL_TEXT(name), DOWEL_TEXT(value)), NULL, err);
         free(anew);
         if (rc) break;
     }

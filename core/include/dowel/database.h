@@ -32,12 +32,17 @@ DOWEL_API void dowel_database_release(dowel *d, dowel_db *db);
 DOWEL_API const char *dowel_database_url(dowel *d);
 
 /* Brings a component's tables to the newest version: step n is SQL (several statements) that leads from version n to n + 1.
+ * "" keeps the tables and keeps older versions out; a database that is only read can do without such a step.
  * In one transaction; safe when several processes do it at once; remembered per connection pool, so calling it is cheap. */
 DOWEL_API int dowel_db_migrate(dowel_db *db, const char *component, const char *const *steps, dowel_error *err);
 
 /* Runs a statement without rows; *changed (may be NULL) receives the number of rows changed. */
 DOWEL_API int dowel_db_exec(dowel_db *db, const char *sql, const dowel_value *values, size_t count, int64_t *changed,
                             dowel_error *err);
+/* The same in a transaction of its own, for what was promised: when it returns, the change survives a power cut. (What dowel_db_exec changes
+ * outside of a transaction survives the end of the process, and is flushed with the next commit.) */
+DOWEL_API int dowel_db_exec_durable(dowel_db *db, const char *sql, const dowel_value *values, size_t count,
+                                    int64_t *changed, dowel_error *err);
 /* Runs a query; dowel_rows_next is 1 at a row, 0 at the end, negative on failure. */
 DOWEL_API int dowel_db_query(dowel_db *db, const char *sql, const dowel_value *values, size_t count, dowel_rows **rows,
                              dowel_error *err);
@@ -48,6 +53,7 @@ DOWEL_API void dowel_rows_free(dowel_rows *rows);
 
 /* A write transaction: takes the write lock at once, so that it cannot deadlock with another. */
 DOWEL_API int dowel_db_begin(dowel_db *db, dowel_error *err);
+/* When it returns, what was committed survives a power cut; commits of several threads share a flush. */
 DOWEL_API int dowel_db_commit(dowel_db *db, dowel_error *err);
 DOWEL_API void dowel_db_rollback(dowel_db *db);
 

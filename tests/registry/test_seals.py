@@ -1,0 +1,176 @@
+"""What somebody who can write the database can do to blocks: nothing that is used. And how seals of the first format are read once and renewed.
+In SQLite and PostgreSQL."""
+import base64
+import hashlib
+import http.server
+import json
+import os
+import sys
+import threading
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "cli"))
+from cli_case import CommandTest, main
+from stores import Store
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+KEY, OTHER = bytes(range(32)), bytes([9]) * 32
+
+
+def key_id(key):
+    return hashlib.sha256(b"dowel key id\0" + key).hexdigest()[:16]
+
+
+def first_format(key, kind, name, revision, secrets):
+    """A seal as the first versions made it: the public fields are not in what it binds."""
+    bound = b"\0".join((b"dowel-sealed", b"1", kind.encode(), name.encode(), str(revision).encode(), key_id(key).encode()))
+    nonce = os.urandom(12)
+    return base64.b64encode(b"\1\x10" + key_id(key).encode() + nonce + AESGCM(key).encrypt(nonce, json.dumps(secrets).encode(), bound)).decode()
+
+
+class Seals(Store, CommandTest):
+    def setUp(self):
+        super().setUp()
+        self.store()
+        self.env["DOWEL_KEY"] = base64.b64encode(KEY).decode()
+
+    def put_old(self, reference, document, secrets, key=KEY, revision=1):
+        kind, name = reference.split("/")
+        sealed = f"'{first_format(key, kind, name, revision, secrets)}'" if secrets else "NULL"
+        owner = f"'{key_id(key)}'" if secrets else "NULL"
+        self.sql(f"INSERT INTO blocks (type, name, revision, version, document, sealed, key_id, created, updated) VALUES "
+                 f"('{kind}', '{name}', {revision}, 1, '{json.dumps(document)}', {sealed}, {owner}, 0, 0)")
+
+    def start_old(self):
+        """A database as the first versions left it, with two blocks that have secrets and one that has none."""
+        self.dowel("block", "list")
+        self.sql("DELETE FROM dowel_schema WHERE component LIKE 'seals %'")
+        self.sql("UPDATE dowel_schema SET version = 1 WHERE component = 'blocks'")
+        self.put_old("aws-credentials/prod", {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": {"$sealed": True}, "region": "eu-west-1"},
+                     {"/secret_access_key": "planted-one"}, revision=4)
+        self.put_old("secret/s", {"value": {"$sealed": True}}, {"/value": "planted-two"})
+        self.put_old("s3-bucket/b", {"bucket": "b", "credentials": {"$block": "aws-credentials/prod"}}, None)
+
+    def formats(self):
+        return {name: base64.b64decode(sealed)[0] if sealed else None for name, sealed in self.sql("SELECT name, sealed FROM blocks")}
+
+    def value(self, reference, field="value", **options):
+        return self.json("block", "show", reference, "--show-secrets", **options)["document"][field]
+
+    def refused(self, *words, **options):
+        said = self.fails(1, *words, says="changed outside of dowel", **options)
+        self.assertNotIn("planted", said)
+
+    def test_an_endpoint_that_was_changed_collects_no_token(self):
+        asked = []
+
+        class Collector(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                asked.append(self.headers.get("Authorization"))
+                self.send_error(404)
+            do_POST = do_GET
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Collector)
+        self.addCleanup(server.server_close)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.shutdown)
+        evil = f"http://127.0.0.1:{server.server_port}"
+        self.dowel("block", "save", "gcp-credentials/c", "--token", "-", "--project", "p", stdin="planted-token")
+        # With a secret of its own, with a reference to a block with one, with neither (credentials of the environment).
+        self.dowel("block", "save", "gcs-bucket/b", "--bucket", "b", "--credentials", "c", "--endpoint", "http://127.0.0.1:9")
+        self.dowel("block", "save", "s3-bucket/e", "--bucket", "b", "--endpoint", "http://127.0.0.1:9")
+        self.sql(f"UPDATE blocks SET document = REPLACE(document, 'http://127.0.0.1:9', '{evil}')")
+        for bucket, task in (("gcs-bucket/b", "gcs.list"), ("s3-bucket/e", "s3.list")):
+            self.refused("call", task, "--bucket", bucket, "--timeout", "5s", env={"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "x"})
+            self.refused("block", "show", bucket, "--show-secrets")
+            self.refused("block", "export", bucket, "--bundle", "-", "--passphrase", "env:P", env={"P": "x"})
+        self.assertEqual(asked, [])
+
+    def test_another_credentials_block_put_in_its_place(self):
+        self.dowel("block", "save", "aws-credentials/mine", "--access-key-id", "AKIAIOSFODNN7EXAMPLE", "--secret-access-key", "-", stdin="planted-mine")
+        self.dowel("block", "save", "aws-credentials/theirs", "--access-key-id", "AKIAI44QH8DHBEXAMPLE", "--secret-access-key", "-", stdin="planted-theirs")
+        self.dowel("block", "save", "s3-bucket/b", "--bucket", "b", "--credentials", "mine")
+        self.sql("UPDATE blocks SET document = REPLACE(document, 'aws-credentials/mine', 'aws-credentials/theirs') WHERE name = 'b'")
+        self.refused("call", "s3.list", "--bucket", "b")
+        self.sql("DELETE FROM blocks WHERE name = 'mine'")
+        self.sql("UPDATE blocks SET name = 'mine' WHERE name = 'theirs'")
+        self.refused("block", "show", "aws-credentials/mine", "--show-secrets")
+
+    def test_old_seals_are_read_once_and_renewed(self):
+        self.start_old()
+        self.assertEqual(self.formats(), {"prod": 1, "s": 1, "b": None})
+        self.assertEqual(self.value("aws-credentials/prod", "secret_access_key"), "planted-one")
+        self.assertEqual(self.formats(), {"prod": 2, "s": 2, "b": 2}, "the first that is read renews all of them")
+        self.assertEqual(self.json("block", "show", "aws-credentials/prod")["revision"], 4)
+        self.assertEqual((self.value("secret/s"), self.value("s3-bucket/b", "bucket")), ("planted-two", "b"))
+        self.sql("UPDATE blocks SET document = REPLACE(document, 'eu-west-1', 'eu-west-2') WHERE name = 'prod'")
+        self.refused("block", "show", "aws-credentials/prod", "--show-secrets")
+
+    def test_an_old_seal_that_is_put_back_is_refused(self):
+        self.start_old()
+        kept = {name: sealed for name, sealed in self.sql("SELECT name, sealed FROM blocks")}
+        self.value("secret/s")
+        document = json.dumps({"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": {"$sealed": True}, "region": "evil"})
+        self.sql(f"UPDATE blocks SET sealed = '{kept['prod']}', document = '{document}' WHERE name = 'prod'")
+        self.sql("UPDATE blocks SET sealed = NULL, key_id = NULL WHERE name = 'b'")
+        for step in ("at once", "after a rotation"):
+            said = self.fails(1, "block", "show", "aws-credentials/prod", "--show-secrets", says="not accepted any more")
+            self.assertNotIn("planted", said, step)
+            self.refused("block", "show", "s3-bucket/b", "--show-secrets")
+            keys = {"DOWEL_KEY": base64.b64encode(OTHER).decode() + "," + self.env["DOWEL_KEY"]}
+            said = self.fails(1, "key", "rotate", env=keys, says=["aws-credentials/prod", "1 could not be"])
+            self.assertNotIn("planted", said)
+            self.env.update(keys)
+        self.assertEqual(self.value("secret/s"), "planted-two")
+
+    def test_saving_renews_what_is_old(self):
+        self.start_old()
+        self.dowel("block", "save", "secret/new", "--value", "-", stdin="planted-new")
+        self.assertEqual(self.formats(), {"prod": 2, "s": 2, "b": 2, "new": 2})
+        self.assertEqual((self.value("secret/s"), self.value("secret/new")), ("planted-two", "planted-new"))
+
+    def test_rotation_renews_what_is_old(self):
+        self.start_old()
+        keys = {"DOWEL_KEY": base64.b64encode(OTHER).decode() + "," + self.env["DOWEL_KEY"]}
+        self.assertEqual(self.json("key", "rotate", env=keys)["blocks"], 2)
+        self.assertEqual(self.formats(), {"prod": 2, "s": 2, "b": 2})
+        self.assertEqual(self.value("secret/s", env={"DOWEL_KEY": base64.b64encode(OTHER).decode()}), "planted-two")
+
+    def test_a_key_that_comes_later(self):
+        self.start_old()
+        self.put_old("secret/theirs", {"value": {"$sealed": True}}, {"/value": "planted-theirs"}, key=OTHER)
+        self.value("secret/s")
+        self.assertEqual(self.formats()["theirs"], 1, "its key is not here")
+        both = {"DOWEL_KEY": self.env["DOWEL_KEY"] + "," + base64.b64encode(OTHER).decode()}
+        self.fails(4, "block", "show", "secret/theirs", "--show-secrets", says=key_id(OTHER))
+        self.assertEqual(self.value("secret/theirs", env=both), "planted-theirs")
+        self.assertEqual(self.formats()["theirs"], 2)
+
+    def test_without_a_key(self):
+        """A machine without any key uses blocks without secrets, and says that it could not check them; it adds none to a sealed registry."""
+        self.dowel("block", "save", "local-file-system/f", "--basepath", self.folder)
+        none = {"DOWEL_KEY": "", "HOME": "/proc/nowhere", "DOWEL_DATABASE_URL": self.env.get("DOWEL_DATABASE_URL", "sqlite:" + self.database)}
+        done = self.run_dowel("block", "show", "local-file-system/f", "--show-secrets", env=none)
+        self.assertEqual(done.returncode, 0, done.err)
+        self.assertIn("unchecked", done.err)
+        self.fails(4, "block", "save", "local-file-system/g", "--basepath", self.folder, env=none, says="seals every block")
+        # A registry that never had a key has no seals, and gets them with its first key.
+        none["DOWEL_DATABASE_URL"] = "sqlite:" + self.path("new.db")
+        done = self.run_dowel("block", "save", "local-file-system/f", "--basepath", self.folder, env=none)
+        self.assertEqual(done.returncode, 0, done.err)
+        self.assertIn("without a seal", done.err)
+        self.assertEqual(self.run_dowel("block", "show", "local-file-system/f", "--show-secrets", env=none).err, "")
+        some = {"DOWEL_DATABASE_URL": none["DOWEL_DATABASE_URL"]}
+        self.dowel("block", "save", "local-file-system/g", "--basepath", self.folder, env=some)
+        self.assertIn("unchecked", self.run_dowel("block", "show", "local-file-system/f", "--show-secrets", env=none).err)
+
+    def test_an_older_dowel_is_kept_out(self):
+        self.dowel("block", "list")
+        self.assertEqual(self.sql("SELECT version FROM dowel_schema WHERE component = 'blocks'"), [("2",)])
+
+
+if __name__ == "__main__":
+    main()
