@@ -23,7 +23,7 @@ import servers  # noqa: E402
 
 BUILD = os.path.join(HERE, "..", "build")
 PEERS = os.path.join(BUILD, "venv-bench", "bin")
-SMALL, SMALL_SIZE = 2000, 4096
+SMALL_SIZE = 4096
 
 
 def which(name):
@@ -48,7 +48,7 @@ class Bench:
             for i in range(self.options.size):
                 file.write(i.to_bytes(8, "big") + block[8:])
         os.mkdir(self.many)
-        for i in range(SMALL):
+        for i in range(self.options.small):
             with open(os.path.join(self.many, f"{i:05}.bin"), "wb") as file:
                 file.write(block[i:i + SMALL_SIZE])
 
@@ -126,9 +126,9 @@ class Bench:
 
         self.rounds("S3", words)
         folder = os.path.join(self.work, "versitygw", "bench", "keys")
-        for i in range(self.options.keys // 1000):
+        for i in range((self.options.keys + 999) // 1000):
             os.makedirs(os.path.join(folder, f"{i:04}"))
-            for j in range(1000):
+            for j in range(min(1000, self.options.keys - 1000 * i)):
                 open(os.path.join(folder, f"{i:04}", f"{j:04}"), "w").close()
         self.row(f"S3: list {self.options.keys} keys", words("list", "keys", None))
 
@@ -173,7 +173,8 @@ class Bench:
         return {name: path for name, path in found.items() if path}
 
     def rounds(self, title, words):
-        size, back, folder = f"{self.options.size} MiB", os.path.join(self.work, "back"), os.path.join(self.work, "many-{turn}")
+        small = self.options.small
+        size, back, folder = f"{self.options.size} MiB", os.path.join(self.work, "back"), os.path.join(self.work, title.replace(" ", "-") + "-many-{turn}")
 
         def same(_tool):
             subprocess.run(["cmp", self.big, back], check=True)
@@ -185,15 +186,15 @@ class Bench:
         # They stay: where many files were deleted a moment ago, file systems without a journal take longer to make new ones.
         def all_there(turn):
             found = sum(len(files) for _, _, files in os.walk(folder.format(turn=turn)))
-            if found != SMALL:
-                sys.exit(f"{turn}: {found} of {SMALL} objects were fetched")
+            if found != small:
+                sys.exit(f"{turn}: {found} of {small} objects were fetched")
 
         up = words("up", "big.bin", self.big)
         self.row(f"{title}: {size} up", up)
         self.measure(*(up.get("aws") or up["dowel"]))  # what can be verified of an object is up to who stored it
         self.row(f"{title}: {size} down", words("down", "big.bin", back), after=same)
-        self.row(f"{title}: {SMALL} x {SMALL_SIZE} B up", words("up-many", "many-{turn}", self.many))
-        self.row(f"{title}: {SMALL} x {SMALL_SIZE} B down", words("down-many", "many-0-dowel", folder), before=make, after=all_there)
+        self.row(f"{title}: {small} x {SMALL_SIZE} B up", words("up-many", "many-{turn}", self.many))
+        self.row(f"{title}: {small} x {SMALL_SIZE} B down", words("down-many", "many-0-dowel", folder), before=make, after=all_there)
 
 
 def main():
@@ -201,6 +202,7 @@ def main():
     parser.add_argument("measure", help="the program made from measure.c")
     parser.add_argument("dowel")
     parser.add_argument("--size", type=int, default=1024, help="MiB of the large object")
+    parser.add_argument("--small", type=int, default=2000, help="small objects")
     parser.add_argument("--keys", type=int, default=100000, help="keys to list")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--only", choices=["s3", "gcs"])
@@ -214,13 +216,17 @@ def main():
         for name, part in (("s3", bench.s3), ("gcs", bench.gcs)):
             if options.only in (None, name):
                 part()
+    except servers.Missing as missing:
+        print(f"SKIPPED: {missing}")
+        return 77
     finally:
         bench.fleet.stop()
         shutil.rmtree(work, ignore_errors=True)
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump(bench.rows, file, indent=2)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

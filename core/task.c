@@ -226,7 +226,7 @@ int dowel_submit(dowel *d, const char *name, const void *args, size_t size, cons
 
 /* ---- inside a body ---- */
 
-enum { CLEANUP_SECONDS = 15 };
+#define CLEANUP_SECONDS 15 /* for what a body must still undo */
 
 dowel *dowel_cleanup(dowel *d) {
     if (!d->run) return d;

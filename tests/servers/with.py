@@ -4,7 +4,7 @@
 Each server starts on a free loopback port and is told to the command by environment variables (see the table at the end
 of servers.py). The command also gets a fresh HOME and a temporary folder, DOWEL_TEST_TMP. When the command ends, is
 interrupted or killed, every server is stopped and the folder removed. The exit status is the command's; 77 when a
-server is not to be had here; 99 when a secret that the servers know, or that a test planted (it is called planted-...), stands in what
+server is not to be had here; 98 when one did not start; 99 when a secret that the servers know, or that a test planted (it is called planted-...), stands in what
 the command printed or in what it left in the folders for data, configuration, state and caches; when one of the servers' stood in the
 list of processes meanwhile; when a process left its memory behind (core files).
 """
@@ -154,6 +154,9 @@ def main(arguments):
         except servers.Missing as missing:
             print(f"SKIPPED: {missing}", flush=True)
             return 77
+        except servers.NotStarted as failure:
+            print(failure, file=sys.stderr, flush=True)
+            return 98
         # On a terminal the command gets the terminal itself: for people.
         terminal = sys.stdout.isatty()
         secrets = known_secrets(env)
