@@ -216,9 +216,11 @@ int dowel_local_list(dowel *d, dowel_block *block, const dowel_objects_query *qu
                 .visit = visit,
                 .context = context};
     int fd = open(fs->basepath, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int rc = fd < 0 ? dowel_fail(err, errno == ENOENT ? DOWEL_E_NOT_FOUND : DOWEL_E_IO, "cannot read the folder %s: %s",
-                                 fs->basepath, strerror(errno))
+    int why = errno;
+    int rc = fd < 0 ? dowel_fail(err, why == ENOENT ? DOWEL_E_NOT_FOUND : DOWEL_E_IO, "cannot read the folder %s: %s",
+                                 fs->basepath, strerror(why))
                     : enter(w, fd, NULL, err);
+    if (fd < 0) dowel_error_errno(err, why);
     free(w);
     return rc;
 }

@@ -1,6 +1,7 @@
 /* What went wrong, in one struct that needs no freeing. */
 #include <dowel/error.h>
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,6 +78,20 @@ const char *dowel_code_name(int code) {
     return "unknown";
 }
 
+int dowel_code_named(const char *name) {
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+        if (!strcmp(codes[i].name, name)) return codes[i].code;
+    return DOWEL_OK;
+}
+
+int dowel_error_errno(dowel_error *err, int why) {
+    static const int lasting[] = {EACCES, EPERM, ENOENT, ENOTDIR, EISDIR, EROFS, ELOOP, ENAMETOOLONG, ENXIO, EINVAL};
+    if (!err) return DOWEL_E_INTERNAL;
+    for (size_t i = 0; i < sizeof lasting / sizeof lasting[0]; i++)
+        if (why == lasting[i]) err->permanent = true;
+    return err->code;
+}
+
 int dowel_exit_status(int code) {
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
         if (codes[i].code == code) return codes[i].exit_status;
@@ -126,6 +141,7 @@ json_t *dowel_error_json(const dowel_error *err) {
     }
     if (err->http_status) rc |= json_object_set_new(object, "http_status", json_integer(err->http_status));
     rc |= json_object_set_new(object, "retryable", json_boolean(err->retryable));
+    if (err->permanent) rc |= json_object_set_new(object, "permanent", json_true());
     if (err->retry_after > 0) rc |= json_object_set_new(object, "retry_after", json_real(err->retry_after));
     if (rc) {
         json_decref(object);
@@ -139,13 +155,14 @@ void dowel_error_from_json(dowel_error *err, const json_t *document) {
     memset(err, 0, sizeof *err);
     err->code = DOWEL_E_INTERNAL;
     const char *name = json_string_value(json_object_get(document, "code"));
-    for (size_t i = 0; name && i < sizeof codes / sizeof codes[0]; i++)
-        if (!strcmp(codes[i].name, name)) err->code = codes[i].code;
+    int code = name ? dowel_code_named(name) : DOWEL_OK;
+    if (code) err->code = code;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         const char *text = json_string_value(json_object_get(document, texts[i].name));
         if (text) snprintf((char *)err + texts[i].offset, texts[i].size, "%s", text);
     }
     err->http_status = (int)json_integer_value(json_object_get(document, "http_status"));
     err->retryable = json_is_true(json_object_get(document, "retryable"));
+    err->permanent = json_is_true(json_object_get(document, "permanent"));
     err->retry_after = json_number_value(json_object_get(document, "retry_after"));
 }

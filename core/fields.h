@@ -41,6 +41,11 @@ int dowel_fields_decode_into(const dowel_table *table, const char *root, const c
 /* Copies a struct some of whose members (the names in `expected`) come later, with dowel_record_complete. */
 int dowel_record_copy_expecting(const dowel_table *table, const void *data, size_t size, const json_t *expected,
                                 dowel_record **record, dowel_error *err);
+int dowel_record_decode_expecting(const dowel_table *table, const json_t *document, const dowel_resolver *resolver,
+                                  const json_t *expected, dowel_record **record, dowel_error *err);
+/* Whether a caller's struct, or document, gives the field a value. */
+bool dowel_record_gives(const dowel_table *table, const dowel_field *field, const void *data, size_t size,
+                        const json_t *document);
 /* A new record from a partial one and the members that it lacked. */
 int dowel_record_complete(const dowel_record *partial, const json_t *members, const dowel_resolver *resolver,
                           dowel_record **record, dowel_error *err);

@@ -300,9 +300,9 @@ static int unknown_field(const decoding *at, const char *key) {
     return rc;
 }
 
-int dowel_fields_decode_into(const dowel_table *table, const char *root, const char *path, const json_t *document,
-                             const dowel_resolver *resolver, int depth, dowel_arena *arena, void *data,
-                             dowel_error *err) {
+/* Decodes what the document says, without filling in the rest. */
+static int decode_members(const dowel_table *table, const char *root, const char *path, const json_t *document,
+                          const dowel_resolver *resolver, int depth, dowel_arena *arena, void *data, dowel_error *err) {
     decoding at = {table, root, path, resolver, depth, arena, err};
     if (depth > MAX_DEPTH) return dowel_fail(err, DOWEL_E_INVALID, "%s: field \"%s\": nested too deeply", root, path);
     if (!json_is_object(document))
@@ -317,7 +317,13 @@ int dowel_fields_decode_into(const dowel_table *table, const char *root, const c
         int rc = decode_member(&at, field, value, (char *)data + field->offset);
         if (rc) return rc;
     }
-    int rc = dowel_given_collect(table, data, document, arena, err);
+    return dowel_given_collect(table, data, document, arena, err);
+}
+
+int dowel_fields_decode_into(const dowel_table *table, const char *root, const char *path, const json_t *document,
+                             const dowel_resolver *resolver, int depth, dowel_arena *arena, void *data,
+                             dowel_error *err) {
+    int rc = decode_members(table, root, path, document, resolver, depth, arena, data, err);
     return rc ? rc : dowel_fields_finish(table, root, path, data, arena, !resolver, document, err);
 }
 
@@ -533,13 +539,18 @@ static int copy_member(const decoding *at, const dowel_field *field, const void 
     }
 }
 
+/* What a caller's struct of that size names as given. */
+static const char *given_in(const dowel_table *table, const void *data, size_t size) {
+    const dowel_field *holder = dowel_given_field(table);
+    return holder && holder->offset + sizeof(const char *) <= size ? dowel_given_of(table, data) : NULL;
+}
+
 /* Copies what the struct has, without filling in the rest. */
 static int copy_members(const dowel_table *table, const char *root, const char *path, const void *from, size_t size,
                         int depth, dowel_arena *arena, void *to, dowel_error *err) {
     decoding at = {table, root, path, NULL, depth, arena, err};
     if (depth > MAX_DEPTH) return dowel_fail(err, DOWEL_E_INVALID, "%s: field \"%s\": nested too deeply", root, path);
-    const dowel_field *holder = dowel_given_field(table);
-    const char *named = from && holder && holder->offset + sizeof named <= size ? dowel_given_of(table, from) : NULL;
+    const char *named = from ? given_in(table, from, size) : NULL;
     for (const dowel_field *field = table->fields; from && field->name; field++) {
         const void *member = (const char *)from + field->offset;
         /* Members that an older caller's struct does not have keep their zero. */
@@ -584,6 +595,37 @@ int dowel_record_copy_expecting(const dowel_table *table, const void *data, size
     else
         *record = made;
     return rc;
+}
+
+int dowel_record_decode_expecting(const dowel_table *table, const json_t *document, const dowel_resolver *resolver,
+                                  const json_t *expected, dowel_record **record, dowel_error *err) {
+    if (!expected) return dowel_record_decode(table, document, resolver, record, err);
+    dowel_record *made;
+    json_t *said = json_is_object(document) ? json_copy((json_t *)document) : json_object();
+    if (!said || json_object_update_missing(said, (json_t *)expected)) {
+        json_decref(said);
+        return no_memory(err);
+    }
+    int rc = new_record(table, &made, err);
+    if (!rc) {
+        rc = decode_members(table, table->name, "", document, resolver, 0, &made->arena, made->data, err);
+        if (!rc) rc = dowel_fields_finish(table, table->name, "", made->data, &made->arena, true, said, err);
+        if (rc)
+            dowel_record_free(made);
+        else
+            *record = made;
+    }
+    json_decref(said);
+    return rc;
+}
+
+bool dowel_record_gives(const dowel_table *table, const dowel_field *field, const void *data, size_t size,
+                        const json_t *document) {
+    const json_t *value = json_object_get(document, field->name);
+    if (value) return !json_is_null(value);
+    if (!data || field->offset + dowel_kind_size(field->kind) > size) return false;
+    return !dowel_member_is_zero(field, (const char *)data + field->offset) ||
+           dowel_given(given_in(table, data, size), field->name);
 }
 
 int dowel_record_complete(const dowel_record *partial, const json_t *members, const dowel_resolver *resolver,

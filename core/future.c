@@ -10,6 +10,9 @@
 
 static void release(dowel_future *future);
 
+/* Seconds between looks at whether a call was cancelled that waits for others. */
+#define LOOK_EVERY 0.05
+
 static void destroy(dowel_future *future) {
     for (dowel_binding *b = future->bindings; b && b->field; b++) {
         free((void *)b->field);
@@ -25,6 +28,7 @@ static void destroy(dowel_future *future) {
     }
     json_decref(future->result);
     dowel_run_release(future->run);
+    dowel_pool_release(future->pool);
     free(future);
 }
 
@@ -68,27 +72,57 @@ static int make_room(const dowel_future *future) {
     return 0;
 }
 
-int dowel_future_start(dowel_run *run, const dowel_call_options *options, dowel_future **out, dowel_error *err) {
+/* With `references` holders. Takes the run. */
+static int new_future(dowel_run *run, const dowel_call_options *options, int references, dowel_future **out,
+                      dowel_error *err) {
     dowel_pool *pool = dowel_pool_of(run->scope.core);
     dowel_future *future = pool ? calloc(1, sizeof *future) : NULL;
     if (!future) {
         dowel_run_release(run);
         return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     }
-    atomic_init(&future->references, 2); /* the caller's and the work's */
+    atomic_init(&future->references, references);
+    atomic_fetch_add(&pool->references, 1);
     future->pool = pool;
     future->run = run;
     future->fd[0] = future->fd[1] = -1;
     if (link_upstream(future, options)) {
-        release(future);
-        release(future);
+        destroy(future);
         return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     }
+    *out = future;
+    return 0;
+}
+
+/* With the pool's lock held: the run does not end before its child. */
+static void add_child(dowel_run *parent, dowel_future *future) {
+    future->is_child = true;
+    future->next_child = parent->children;
+    if (parent->children) parent->children->previous_child = future;
+    parent->children = retain(future);
+}
+
+/* With the pool's lock held. True: the caller releases it. */
+static bool remove_child(dowel_future *future) {
+    if (!future->is_child) return false;
+    if (future->previous_child)
+        future->previous_child->next_child = future->next_child;
+    else
+        future->run->parent->children = future->next_child;
+    if (future->next_child) future->next_child->previous_child = future->previous_child;
+    future->is_child = false;
+    return true;
+}
+
+int dowel_future_start(dowel_run *run, const dowel_call_options *options, dowel_future **out, dowel_error *err) {
+    dowel_future *future;
+    int rc = new_future(run, options, 2 /* the caller and the work */, &future, err);
+    if (rc) return rc;
+    dowel_pool *pool = future->pool;
     pthread_mutex_lock(&pool->lock);
     if (make_room(future)) {
         pthread_mutex_unlock(&pool->lock);
-        release(future);
-        release(future);
+        destroy(future);
         return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     }
     for (dowel_future **up = future->upstream; *up; up++) {
@@ -97,10 +131,7 @@ int dowel_future_start(dowel_run *run, const dowel_call_options *options, dowel_
         (*up)->dependents[(*up)->dependent_count++] = future; /* its work is before it, and holds it */
         future->unfinished++;
     }
-    if (run->parent && run->parent->flow) {
-        future->next_child = run->parent->children;
-        run->parent->children = retain(future);
-    }
+    if (run->parent) add_child(run->parent, future);
     if (!future->unfinished) dowel_pool_push(pool, future);
     pthread_mutex_unlock(&pool->lock);
     *out = future;
@@ -159,6 +190,8 @@ void dowel_future_run(dowel_future *future) {
         if (--future->dependents[i]->unfinished == 0) dowel_pool_push(pool, future->dependents[i]);
     future->dependent_count = 0;
     pthread_cond_broadcast(&pool->changed);
+    /* What completed is no longer its parent's to look after. */
+    if (!rc && remove_child(future)) atomic_fetch_sub(&future->references, 1);
     /* Let go of before anyone can learn that it is done: whoever got the result is then the last to hold it, and frees it in their own thread. */
     bool unwanted = atomic_fetch_sub(&future->references, 1) == 1;
     pthread_mutex_unlock(&pool->lock);
@@ -180,29 +213,35 @@ static dowel_future *first_to_do(dowel_future *future) {
 }
 
 /* Called with the lock held; returns with it held. What nobody has begun is done here, so that any number of workers is enough. Other work is not:
- * it could wait in its turn for what this thread was called from. */
-static void wait_done(dowel_future *future) {
+ * it could wait in its turn for what this thread was called from. Otherwise waits for a change, at most `seconds` where that is not 0. */
+static void help(dowel_future *future, double seconds) {
     dowel_pool *pool = future->pool;
-    while (future->state != FUTURE_DONE) {
-        dowel_future *next = first_to_do(future), *work = next ? dowel_pool_take(pool, next) : NULL;
-        if (work) {
-            pthread_mutex_unlock(&pool->lock);
-            dowel_future_run(work);
-            pthread_mutex_lock(&pool->lock);
-        } else {
-            dowel_pool_wait(pool);
-        }
+    dowel_future *next = first_to_do(future), *work = next ? dowel_pool_take(pool, next) : NULL;
+    if (!work) {
+        dowel_pool_wait(pool, seconds);
+        return;
     }
+    pthread_mutex_unlock(&pool->lock);
+    dowel_future_run(work);
+    pthread_mutex_lock(&pool->lock);
+}
+
+static void wait_done(dowel_future *future) {
+    while (future->state != FUTURE_DONE) help(future, 0);
 }
 
 int dowel_wait(dowel_future *future, json_t **result, dowel_error *err) {
+    dowel_inside inside;
     pthread_mutex_lock(&future->pool->lock);
+    dowel_core *core = future->pool->core; /* NULL: the handle is closed, and so everything has ended */
+    if (core) dowel_enter_anyway(core, &inside);
     wait_done(future);
     future->observed = true;
     int rc = future->rc;
     if (rc && err) *err = future->error;
     if (!rc && result) *result = json_incref(future->result);
     pthread_mutex_unlock(&future->pool->lock);
+    if (core) dowel_leave(core, &inside);
     return rc;
 }
 
@@ -240,27 +279,59 @@ void dowel_future_free(dowel_future *future) {
     release(future);
 }
 
-int dowel_flow_settle(dowel_run *run, int rc, dowel_error *err) {
+int dowel_run_settle(dowel_run *run, int rc, dowel_error *err) {
     dowel_core *core = run->scope.core;
     pthread_mutex_lock(&core->lock);
     dowel_pool *pool = core->pool;
     pthread_mutex_unlock(&core->lock);
     if (!pool) return rc;
     pthread_mutex_lock(&pool->lock);
-    dowel_future *child = run->children;
-    run->children = NULL;
-    for (dowel_future *next; child; child = next) {
-        next = child->next_child;
+    while (run->children) {
+        dowel_future *child = retain(run->children);
         wait_done(child);
+        bool held = remove_child(child);
         if (child->rc && !child->observed && !rc) {
             rc = child->rc;
             if (err) *err = child->error;
             dowel_error_prefix(err, "task %s: ", child->run->name);
         }
         pthread_mutex_unlock(&pool->lock);
+        if (held) release(child);
         release(child);
         pthread_mutex_lock(&pool->lock);
     }
     pthread_mutex_unlock(&pool->lock);
+    return rc;
+}
+
+/* What is given up does not wait. Callbacks are asked without the lock. */
+static int wait_before(dowel_run *run, dowel_future *first, dowel_error *err) {
+    int rc = 0;
+    bool done = false;
+    while (!rc && !done) {
+        rc = dowel_check(&run->scope, err);
+        pthread_mutex_lock(&first->pool->lock);
+        first->observed = true; /* its failure becomes ours */
+        if (!rc && first->state != FUTURE_DONE) help(first, LOOK_EVERY);
+        done = first->state == FUTURE_DONE;
+        pthread_mutex_unlock(&first->pool->lock);
+    }
+    return rc;
+}
+
+int dowel_future_call(dowel_run *run, const dowel_call_options *options, json_t **result, dowel_error *err) {
+    dowel_future *future;
+    dowel_error local;
+    if (!err) err = &local;
+    int rc = new_future(run, options, 1, &future, err);
+    if (rc) return rc;
+    run->deadline = run->parent ? run->parent->deadline : 0;
+    for (dowel_future **up = future->upstream; *up && !rc; up++) rc = wait_before(run, *up, err);
+    if (!rc) rc = prepare(future, err);
+    if (rc)
+        dowel_run_failed_early(run, err);
+    else
+        rc = dowel_run_by_key(run, result, err);
+    release(future);
     return rc;
 }

@@ -22,15 +22,18 @@ struct dowel_future {
     size_t unfinished;         /* of upstream */
     dowel_future **dependents; /* what waits for this; held by its own work, which is yet to be done */
     size_t dependent_count;
-    dowel_future *next;       /* in the queue */
-    dowel_future *next_child; /* of the flow */
+    dowel_future *next;                        /* in the queue */
+    dowel_future *next_child, *previous_child; /* of the run that submitted it, until it has completed */
+    bool is_child;
 };
 
 /* Takes the run. */
 int dowel_future_start(dowel_run *run, const dowel_call_options *options, dowel_future **future, dowel_error *err);
 /* Runs a future that was taken off the queue. */
 void dowel_future_run(dowel_future *future);
-/* Ends what a flow's body submitted: waits for all, and fails the flow for failures that nobody looked at. */
-int dowel_flow_settle(dowel_run *run, int rc, dowel_error *err);
+/* Runs in this thread what waits for others, after those. Takes the run. */
+int dowel_future_call(dowel_run *run, const dowel_call_options *options, json_t **result, dowel_error *err);
+/* Ends what a body submitted: waits for all, and fails the run for failures that nobody looked at. */
+int dowel_run_settle(dowel_run *run, int rc, dowel_error *err);
 
 #endif

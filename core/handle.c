@@ -55,8 +55,10 @@ static int grow(void **list, size_t count, size_t size, dowel_error *err) {
 
 int dowel_register_task(dowel *d, const dowel_task *task, dowel_error *err) {
     dowel_core *core = d->core;
-    if (task->size < offsetof(dowel_task, run) + sizeof task->run || !task->name || !task->run)
+    if (!task->name || !task->run || !task->size)
         return dowel_fail(err, DOWEL_E_INVALID, "a task descriptor without size, name or body");
+    if (task->size < offsetof(dowel_task, flow))
+        return dowel_fail(err, DOWEL_E_INVALID, "task %s was built for another version of dowel", task->name);
     pthread_mutex_lock(&core->lock);
     int rc = 0;
     for (size_t i = 0; i < core->task_count && !rc; i++)
@@ -203,6 +205,7 @@ int dowel_open_with(dowel **d, const dowel_options *options, dowel_error *err) {
         memcpy(&core->options, options,
                options->size && options->size < sizeof *options ? options->size : sizeof *options);
     pthread_mutex_init(&core->lock, NULL);
+    pthread_cond_init(&core->left, NULL);
     pthread_mutex_init(&core->log_lock, NULL);
     set_log_level(core);
     pthread_mutex_init(&core->database_lock, NULL);
@@ -232,11 +235,65 @@ int dowel_open_with(dowel **d, const dowel_options *options, dowel_error *err) {
     return rc;
 }
 
+/* ---- closing ---- */
+
+/* With the lock held. */
+static void enter(dowel_core *core, dowel_inside *inside) {
+    inside->thread = pthread_self();
+    inside->next = core->inside;
+    core->inside = inside;
+}
+
+void dowel_enter_anyway(dowel_core *core, dowel_inside *inside) {
+    pthread_mutex_lock(&core->lock);
+    enter(core, inside);
+    pthread_mutex_unlock(&core->lock);
+}
+
+int dowel_enter(dowel *d, dowel_inside *inside, dowel_error *err) {
+    dowel_core *core = d->core;
+    pthread_mutex_lock(&core->lock);
+    bool closing = atomic_load(&core->closing);
+    if (!closing) enter(core, inside);
+    pthread_mutex_unlock(&core->lock);
+    return closing ? dowel_fail(err, DOWEL_E_CANCELLED, "cancelled: the handle is being closed") : 0;
+}
+
+void dowel_leave(dowel_core *core, dowel_inside *inside) {
+    pthread_mutex_lock(&core->lock);
+    dowel_inside **at = &core->inside;
+    while (*at != inside) at = &(*at)->next;
+    *at = inside->next;
+    pthread_cond_broadcast(&core->left);
+    pthread_mutex_unlock(&core->lock);
+}
+
+static bool is_inside(dowel_core *core) {
+    pthread_mutex_lock(&core->lock);
+    const dowel_inside *i = core->inside;
+    while (i && !pthread_equal(i->thread, pthread_self())) i = i->next;
+    pthread_mutex_unlock(&core->lock);
+    return i || dowel_pool_has_thread(core);
+}
+
+static void wait_until_all_left(dowel_core *core) {
+    pthread_mutex_lock(&core->lock);
+    atomic_store(&core->closing, true);
+    while (core->inside) pthread_cond_wait(&core->left, &core->lock);
+    pthread_mutex_unlock(&core->lock);
+}
+
 void dowel_close(dowel *d) {
     if (!d) return;
     dowel_core *core = d->core;
-    atomic_store(&core->closing, true);
+    if (d->run || is_inside(core)) {
+        dowel_log(d, DOWEL_LOG_ERROR, "dowel_close was called from inside a task or callback: the handle stays open");
+        return;
+    }
+    wait_until_all_left(core);
     dowel_pool_close(core);
+    wait_until_all_left(core); /* those who waited for what the workers did */
+    if (core->pool) dowel_pool_release(core->pool);
     while (core->connectors_open--)
         if (core->connectors[core->connectors_open]->close) core->connectors[core->connectors_open]->close(d);
     for (dowel_attachment *a = core->attachments, *next; a; a = next) {
@@ -245,6 +302,7 @@ void dowel_close(dowel *d) {
         free(a);
     }
     dowel_database_close(core);
+    pthread_cond_destroy(&core->left);
     pthread_mutex_destroy(&core->lock);
     pthread_mutex_destroy(&core->log_lock);
     pthread_mutex_destroy(&core->database_lock);

@@ -30,6 +30,12 @@ typedef struct dowel_attachment {
     void (*end)(void *);
 } dowel_attachment;
 
+/* A thread that is in a call which dowel_close waits for; on that thread's stack. */
+typedef struct dowel_inside {
+    struct dowel_inside *next;
+    pthread_t thread;
+} dowel_inside;
+
 struct dowel_core {
     dowel top;
     dowel_options options;
@@ -43,7 +49,9 @@ struct dowel_core {
     bool has_resolver;
     dowel_sealer sealer; /* empty: secret handles are not kept */
     int log_level;
-    atomic_bool closing;
+    atomic_bool closing; /* set once, with the lock held */
+    dowel_inside *inside;
+    pthread_cond_t left; /* `inside` became shorter */
 
     pthread_mutex_t lock;        /* guards the registration tables and attachments */
     pthread_mutex_t attach_lock; /* recursive: held while an attachment is made */
@@ -60,6 +68,12 @@ struct dowel_core {
 
     struct dowel_pool *pool; /* made by the first submit */
 };
+
+/* Begins a call that the handle must outlive; CANCELLED, and nothing to leave, once the handle is being closed. */
+int dowel_enter(dowel *d, dowel_inside *inside, dowel_error *err);
+/* The same for what may go on while the handle is being closed. */
+void dowel_enter_anyway(dowel_core *core, dowel_inside *inside);
+void dowel_leave(dowel_core *core, dowel_inside *inside);
 
 struct dowel_transport *dowel_option_transport(const dowel *d);
 void dowel_database_close(dowel_core *core);

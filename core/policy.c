@@ -3,6 +3,8 @@
 
 #include <math.h>
 #include <openssl/rand.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const backoffs[] = {"fixed", "exponential", NULL};
@@ -17,6 +19,13 @@ static const dowel_field fields[] = {
      .doc = "Whether the delay doubles each time."},
     {DOWEL_AT(dowel_policy, retry_jitter), .kind = DOWEL_FLOAT, .maximum = 1,
      .doc = "Stretches each delay by a random share up to this much."},
+    {DOWEL_AT(dowel_policy, retry_delay_max), .kind = DOWEL_DURATION,
+     .doc = "No wait is longer, the random share included; without: 5 minutes, or the longest wait given.",
+     .example = "1m"},
+    {DOWEL_AT(dowel_policy, retry_on), .kind = DOWEL_LIST,
+     .doc =
+         "Errors after which to retry, such as timeout, unavailable, not_found; without: those that may be different "
+         "next time."},
     {DOWEL_AT(dowel_policy, timeout), .kind = DOWEL_DURATION, .doc = "Limit of each attempt.", .example = "10m"},
     {DOWEL_AT(dowel_policy, persist_result), .kind = DOWEL_BOOL, .doc = "Keep the result in result_storage."},
     {DOWEL_GIVEN_AT(dowel_policy)},
@@ -40,11 +49,46 @@ dowel_policy dowel_policy_merge(const dowel_policy *own, const dowel_policy *ove
     if (over->retry_delays) p.retry_delays = over->retry_delays;
     if (DOWEL_WAS_GIVEN(over, retry_backoff)) p.retry_backoff = over->retry_backoff;
     if (DOWEL_WAS_GIVEN(over, retry_jitter)) p.retry_jitter = over->retry_jitter;
+    if (DOWEL_WAS_GIVEN(over, retry_delay_max)) p.retry_delay_max = over->retry_delay_max;
+    if (over->retry_on) p.retry_on = over->retry_on;
     if (DOWEL_WAS_GIVEN(over, timeout)) p.timeout = over->timeout;
     if (DOWEL_WAS_GIVEN(over, persist_result)) p.persist_result = over->persist_result;
     if (over->result_storage) p.result_storage = over->result_storage;
-    p.given = over->given; /* the history keeps its zeros, so that a resumed run has them too */
     return p;
+}
+
+/* Waits of what says no longest one. */
+enum { DELAY_MAX = 300 };
+
+static double delay_at(const dowel_policy *policy, size_t i) {
+    double seconds = 0;
+    (void)dowel_parse_duration(policy->retry_delays[i], &seconds); /* which was checked */
+    return seconds;
+}
+
+static double longest(const dowel_policy *policy) {
+    if (DOWEL_WAS_GIVEN(policy, retry_delay_max)) return policy->retry_delay_max;
+    double most = fmax(policy->retry_delay, DELAY_MAX);
+    for (size_t i = 0; policy->retry_delays && policy->retry_delays[i]; i++) most = fmax(most, delay_at(policy, i));
+    return most;
+}
+
+static bool never_retried(int code) {
+    return code == DOWEL_OK || code == DOWEL_E_CANCELLED || code == DOWEL_E_DEPENDENCY || code == DOWEL_E_NO_MEMORY;
+}
+
+static int check_retry_on(const char *name, dowel_error *err) {
+    static const char *const names[] = {"invalid", "not_found",   "exists",   "credentials", "permission", "network",
+                                        "timeout", "unavailable", "remote",   "refused",     "conflict",   "protocol",
+                                        "corrupt", "io",          "database", "key",         "internal",   NULL};
+    if (!never_retried(dowel_code_named(name))) return 0;
+    const char *near = dowel_nearest(name, names);
+    dowel_fail(err, DOWEL_E_INVALID, "policy: field \"retry_on\": \"%.40s\" is no error that can be retried%s%s%s",
+               name, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+    dowel_error_hint(err,
+                     "errors are network, timeout, unavailable, remote, io, database, protocol, internal, not_found, "
+                     "permission, refused, conflict, exists, credentials, corrupt, key, invalid");
+    return DOWEL_E_INVALID;
 }
 
 static int check(const dowel_policy *policy, dowel_error *err) {
@@ -53,6 +97,10 @@ static int check(const dowel_policy *policy, dowel_error *err) {
         if (dowel_parse_duration(*delay, &seconds))
             return dowel_fail(err, DOWEL_E_INVALID,
                               "policy: field \"retry_delays\": expected a duration such as 5s, got \"%.40s\"", *delay);
+    for (const char *const *name = policy->retry_on; name && *name; name++) {
+        int rc = check_retry_on(*name, err);
+        if (rc) return rc;
+    }
     if (policy->persist_result && !policy->result_storage) {
         dowel_fail(err, DOWEL_E_INVALID, "policy: field \"result_storage\" is required to persist a result");
         dowel_error_hint(err, "name a block that keeps bytes, such as local-file-system/results");
@@ -66,19 +114,49 @@ static int check(const dowel_policy *policy, dowel_error *err) {
 }
 
 int dowel_policy_settle(dowel_run *run, const dowel_policy *inherited, dowel_error *err) {
-    const dowel_policy merged = dowel_policy_merge(&run->task->policy, &run->options.policy, inherited);
+    const dowel_policy *own = &run->task->policy, *over = &run->options.policy;
+    dowel_policy merged = dowel_policy_merge(own, over, inherited);
+    /* The zeros of both: the history keeps them, so that a resumed run has them too. */
+    size_t size = (own->given ? strlen(own->given) : 0) + (over->given ? strlen(over->given) : 0) + 2;
+    char *given = malloc(size);
+    if (!given) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    snprintf(given, size, "%s %s", own->given ? own->given : "", over->given ? over->given : "");
+    merged.given = given;
     int rc = dowel_record_copy(&dowel_policy_table, &merged, sizeof merged, &run->policy_record, err);
+    free(given);
     if (rc) return rc;
     memcpy(&run->policy, dowel_record_data(run->policy_record), sizeof run->policy);
     return check(&run->policy, err);
 }
 
+bool dowel_policy_retries(const dowel_policy *policy, const dowel_error *err, bool done) {
+    if (never_retried(err->code)) return false;
+    if (policy->retry_on) {
+        for (const char *const *name = policy->retry_on; *name; name++)
+            if (!strcmp(*name, dowel_code_name(err->code))) return true;
+        return false;
+    }
+    if (done) return false;
+    if (err->retryable) return true;
+    switch (err->code) {
+    case DOWEL_E_NETWORK:
+    case DOWEL_E_TIMEOUT:
+    case DOWEL_E_UNAVAILABLE:
+    case DOWEL_E_PROTOCOL:
+    case DOWEL_E_IO:
+    case DOWEL_E_DATABASE:
+    case DOWEL_E_REMOTE:
+    case DOWEL_E_INTERNAL: return !err->permanent;
+    default: return false;
+    }
+}
+
 double dowel_policy_delay(const dowel_policy *policy, int retry) {
     double delay = policy->retry_delay;
     if (policy->retry_delays && policy->retry_delays[0]) {
-        int i = 0;
-        while (i + 1 < retry && policy->retry_delays[i + 1]) i++;
-        (void)dowel_parse_duration(policy->retry_delays[i], &delay);
+        size_t i = 0;
+        while (i + 1 < (size_t)retry && policy->retry_delays[i + 1]) i++;
+        delay = delay_at(policy, i);
     } else if (policy->retry_backoff == DOWEL_BACKOFF_EXPONENTIAL) {
         delay *= exp2(retry < 32 ? retry - 1 : 31);
     }
@@ -87,5 +165,5 @@ double dowel_policy_delay(const dowel_policy *policy, int retry) {
         RAND_bytes((unsigned char *)&noise, sizeof noise);
         delay *= 1 + policy->retry_jitter * (noise / 4294967296.0);
     }
-    return delay;
+    return fmin(delay, longest(policy));
 }

@@ -5,6 +5,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <time.h>
 
 enum { WORKERS = 8, MOST_WORKERS = 1024 };
 
@@ -13,6 +14,7 @@ static void *make_pool(dowel *d) {
     const char *wanted = getenv("DOWEL_WORKERS");
     if (!pool) return NULL;
     pool->core = d->core;
+    atomic_init(&pool->references, 1);
     pool->limit = d->core->options.workers > 0 ? d->core->options.workers : WORKERS;
     if (d->core->options.workers <= 0 && wanted && *wanted) {
         char *end;
@@ -29,7 +31,11 @@ static void *make_pool(dowel *d) {
         return NULL;
     }
     pthread_mutex_init(&pool->lock, NULL);
-    pthread_cond_init(&pool->changed, NULL);
+    pthread_condattr_t steady;
+    pthread_condattr_init(&steady);
+    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+    pthread_cond_init(&pool->changed, &steady);
+    pthread_condattr_destroy(&steady);
     return pool;
 }
 
@@ -44,6 +50,7 @@ dowel_pool *dowel_pool_of(dowel_core *core) {
 static void *work(void *context) {
     dowel_pool *pool = context;
     pthread_mutex_lock(&pool->lock);
+    pool->starting--;
     for (;;) {
         /* Those who waited go on: there may be more threads at work than wanted. */
         bool too_many = pool->count - pool->idle - pool->blocked > pool->limit;
@@ -64,17 +71,25 @@ static void *work(void *context) {
     return NULL;
 }
 
-/* Sees to it that what is queued is begun, as far as there is room. */
+/* False: no thread can be had now; those that are there do the work. */
+static bool start_worker(dowel_pool *pool) {
+    /* The program's signals belong to its own threads. */
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool made = !pthread_create(&pool->threads[pool->count], NULL, work, pool);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pool->count += made;
+    pool->starting += made;
+    return made;
+}
+
+/* Sees to it that what is queued is begun, as far as there is room: an idle thread takes one thing, however long the queue is. */
 static void get_going(dowel_pool *pool) {
-    if (!pool->first || pool->count - pool->idle - pool->blocked >= pool->limit) return;
-    if (!pool->idle && pool->count < pool->limit * 2) {
-        /* The program's signals belong to its own threads. */
-        sigset_t all, before;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        if (!pthread_create(&pool->threads[pool->count], NULL, work, pool)) pool->count++;
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
-    }
+    bool made = !pool->closing;
+    while (made && pool->queued > pool->idle + pool->starting && pool->count - pool->blocked < pool->limit &&
+           pool->count < pool->limit * 2)
+        made = start_worker(pool);
     pthread_cond_broadcast(&pool->changed);
 }
 
@@ -86,8 +101,8 @@ void dowel_pool_push(dowel_pool *pool, dowel_future *future) {
     else
         pool->first = future;
     pool->last = future;
+    pool->queued++;
     get_going(pool);
-    pthread_cond_broadcast(&pool->changed);
 }
 
 dowel_future *dowel_pool_take(dowel_pool *pool, dowel_future *wanted) {
@@ -102,6 +117,7 @@ dowel_future *dowel_pool_take(dowel_pool *pool, dowel_future *wanted) {
     else
         pool->first = future->next;
     if (pool->last == future) pool->last = before;
+    pool->queued--;
     future->state = FUTURE_RUNNING;
     return future;
 }
@@ -112,12 +128,40 @@ static bool is_worker(const dowel_pool *pool) {
     return false;
 }
 
-void dowel_pool_wait(dowel_pool *pool) {
+void dowel_pool_wait(dowel_pool *pool, double seconds) {
     bool worker = is_worker(pool);
     pool->blocked += worker;
     if (worker) get_going(pool);
-    pthread_cond_wait(&pool->changed, &pool->lock);
+    if (seconds > 0) {
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += (long)(seconds * 1e9);
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        pthread_cond_timedwait(&pool->changed, &pool->lock, &until);
+    } else {
+        pthread_cond_wait(&pool->changed, &pool->lock);
+    }
     pool->blocked -= worker;
+}
+
+bool dowel_pool_has_thread(dowel_core *core) {
+    pthread_mutex_lock(&core->lock);
+    dowel_pool *pool = core->pool;
+    pthread_mutex_unlock(&core->lock);
+    if (!pool) return false;
+    pthread_mutex_lock(&pool->lock);
+    bool has = is_worker(pool);
+    pthread_mutex_unlock(&pool->lock);
+    return has;
+}
+
+void dowel_pool_release(dowel_pool *pool) {
+    if (atomic_fetch_sub(&pool->references, 1) != 1) return;
+    pthread_cond_destroy(&pool->changed);
+    pthread_mutex_destroy(&pool->lock);
+    free(pool->threads);
+    free(pool);
 }
 
 void dowel_pool_close(dowel_core *core) {
@@ -128,9 +172,14 @@ void dowel_pool_close(dowel_core *core) {
     pthread_cond_broadcast(&pool->changed);
     pthread_mutex_unlock(&pool->lock);
     for (int i = 0; i < pool->count; i++) pthread_join(pool->threads[i], NULL);
-    pthread_cond_destroy(&pool->changed);
-    pthread_mutex_destroy(&pool->lock);
-    free(pool->threads);
-    free(pool);
-    core->pool = NULL;
+    pthread_mutex_lock(&pool->lock);
+    pool->count = 0;
+    /* Where no thread could be had. */
+    for (dowel_future *future; (future = dowel_pool_take(pool, NULL));) {
+        pthread_mutex_unlock(&pool->lock);
+        dowel_future_run(future);
+        pthread_mutex_lock(&pool->lock);
+    }
+    pool->core = NULL;
+    pthread_mutex_unlock(&pool->lock);
 }

@@ -197,8 +197,7 @@ static int decode(dowel *d, const record *r, const dowel_task *task, dowel_recor
     return rc;
 }
 
-int dowel_runs_resume(dowel *d, const char *part, const dowel_call_options *options, json_t **result,
-                      dowel_error *err) {
+static int resume(dowel *d, const char *part, const dowel_call_options *options, json_t **result, dowel_error *err) {
     dowel_db *db;
     record r = {.kind = NULL};
     char id[DOWEL_RUN_ID_SIZE];
@@ -232,5 +231,16 @@ int dowel_runs_resume(dowel *d, const char *part, const dowel_call_options *opti
     dowel_run_release(run);
     dowel_record_free(policy);
     clear(&r);
+    return rc;
+}
+
+int dowel_runs_resume(dowel *d, const char *part, const dowel_call_options *options, json_t **result,
+                      dowel_error *err) {
+    dowel_inside inside;
+    int rc = dowel_options_check(options, err);
+    if (!rc) rc = dowel_enter(d, &inside, err);
+    if (rc) return rc;
+    rc = resume(d, part, options, result, err);
+    dowel_leave(d->core, &inside);
     return rc;
 }

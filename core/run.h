@@ -25,9 +25,11 @@ struct dowel_run {
     double deadline;         /* of dowel_clock; 0 none */
     double cleanup_deadline; /* 0: no clean-up has begun */
     atomic_bool cancelled;
+    bool done_late;                /* its last attempt ended well after its deadline */
+    atomic_bool ended;             /* the caller's callbacks are the caller's again */
     bool persisting;               /* its result is being kept: runs that this takes keep none of their own */
     dowel_call_options options;    /* callbacks only */
-    struct dowel_future *children; /* of a flow: every future submitted in it; guarded by the pool's lock */
+    struct dowel_future *children; /* futures submitted in it that have not completed; guarded by the pool's lock */
     atomic_int events;             /* of the history written so far */
 };
 
@@ -44,11 +46,15 @@ int dowel_run_by_key(dowel_run *run, json_t **result, dowel_error *err);
 /* Records a run that never started. */
 void dowel_run_failed_early(dowel_run *run, const dowel_error *err);
 bool dowel_run_is_cancelled(const dowel_run *run);
+bool dowel_task_is_flow(const dowel_task *task);
+int dowel_options_check(const dowel_call_options *options, dowel_error *err);
 
 /* The table of a task without arguments. */
 extern const dowel_table dowel_no_args;
 
 /* Policy (policy.c) */
+/* Whether a failure is worth another attempt. `done`: what was to be done was done, too late. */
+bool dowel_policy_retries(const dowel_policy *policy, const dowel_error *err, bool done);
 double dowel_policy_delay(const dowel_policy *policy, int retry);
 dowel_policy dowel_policy_merge(const dowel_policy *own, const dowel_policy *over, const dowel_policy *inherited);
 /* Gives the run its policy: merged, checked, copied. */

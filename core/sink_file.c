@@ -108,7 +108,9 @@ static int open_temporary(dowel_file *f) {
 /* Takes f over. */
 static int sink_of(dowel_file *f, dowel_sink **sink, dowel_error *err) {
     if (f->fd < 0) {
-        dowel_fail(err, DOWEL_E_IO, "cannot write %s: %s", f->path, strerror(errno));
+        int why = errno;
+        dowel_fail(err, DOWEL_E_IO, "cannot write %s: %s", f->path, strerror(why));
+        dowel_error_errno(err, why);
         file_close(f);
         return DOWEL_E_IO;
     }

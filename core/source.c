@@ -122,8 +122,10 @@ int dowel_source_file(const char *path, dowel_source **source, dowel_error *err)
     if (!strcmp(path, "-")) return from_descriptor(STDIN_FILENO, false, "standard input", source, err);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd >= 0) return dowel_source_descriptor(fd, path, source, err);
-    return dowel_fail(err, errno == ENOENT || errno == ENOTDIR ? DOWEL_E_NOT_FOUND : DOWEL_E_IO, "cannot open %s: %s",
-                      path, strerror(errno));
+    int why = errno, rc = dowel_fail(err, why == ENOENT || why == ENOTDIR ? DOWEL_E_NOT_FOUND : DOWEL_E_IO,
+                                     "cannot open %s: %s", path, strerror(why));
+    dowel_error_errno(err, why);
+    return rc;
 }
 
 void dowel_source_close(dowel_source *source) {

@@ -13,10 +13,6 @@
 static const dowel_field no_fields[] = {{0}};
 const dowel_table dowel_no_args = {"task", 0, no_fields, NULL};
 
-static const dowel_table *args_of(const dowel_task *task) {
-    return task->args ? task->args : &dowel_no_args;
-}
-
 int dowel_run_new(dowel *d, const dowel_task *task, bool flow, dowel_record *args, const dowel_call_options *options,
                   dowel_run **run, dowel_error *err) {
     dowel_run *r = calloc(1, sizeof *r);
@@ -41,7 +37,11 @@ int dowel_run_new(dowel *d, const dowel_task *task, bool flow, dowel_record *arg
     r->name = strdup(r->options.run_name ? r->options.run_name : task->name);
     if (r->options.run_key && *r->options.run_key && !rc && !(r->key = strdup(r->options.run_key)))
         rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-    r->options.run_key = NULL; /* the caller's, who may be gone when the run begins */
+    /* The caller's, who may be gone when the run begins. */
+    r->options.run_key = r->options.run_name = NULL;
+    r->options.bindings = NULL;
+    r->options.wait_for = NULL;
+    memset(&r->options.policy, 0, sizeof r->options.policy);
     if (!rc && !r->name) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     if (rc) {
         if (err) snprintf(err->subject, sizeof err->subject, "%s", task->name);
@@ -69,9 +69,30 @@ void dowel_run_release(dowel_run *run) {
 
 bool dowel_run_is_cancelled(const dowel_run *run) {
     for (const dowel_run *r = run; r; r = r->parent)
-        if (atomic_load(&r->cancelled) || (r->options.cancelled && r->options.cancelled(r->options.cancelled_context)))
+        if (atomic_load(&r->cancelled) ||
+            (r->options.cancelled && !atomic_load(&r->ended) && r->options.cancelled(r->options.cancelled_context)))
             return true;
-    return run && atomic_load(&run->scope.core->closing);
+    return false;
+}
+
+bool dowel_task_is_flow(const dowel_task *task) {
+    return task->size >= offsetof(dowel_task, flow) + sizeof task->flow && task->flow;
+}
+
+int dowel_options_check(const dowel_call_options *options, dowel_error *err) {
+    if (!options || !options->size || options->size >= offsetof(dowel_call_options, take_over)) return 0;
+    return dowel_fail(err, DOWEL_E_INVALID, "call options of %zu bytes: the program was built for another version",
+                      options->size);
+}
+
+/* What ends well after its deadline has not completed: whoever set the limit counts on it. */
+static int check_late(dowel_run *run, dowel_error *err) {
+    double late = run->deadline > 0 ? dowel_clock() - run->deadline : 0;
+    if (late <= 0) return 0;
+    run->done_late = true;
+    dowel_fail(err, DOWEL_E_TIMEOUT, "%s ended well, but %.3g s after its deadline", run->task->name, late);
+    dowel_error_hint(err, "what it did is done, so it is not tried again by itself; give it a longer timeout");
+    return DOWEL_E_TIMEOUT;
 }
 
 /* One attempt with its own deadline. */
@@ -83,7 +104,8 @@ static int attempt(dowel_run *run, json_t **result, dowel_error *err) {
     *result = NULL;
     int rc = dowel_check(&run->scope, err);
     if (!rc) rc = run->task->run(&run->scope, dowel_record_data(run->args), result, err);
-    if (run->flow) rc = dowel_flow_settle(run, rc, err);
+    rc = dowel_run_settle(run, rc, err);
+    if (!rc) rc = check_late(run, err);
     if (rc && err && err->code != rc) {
         /* A body that returns a code without filling the error would leave an old message behind. */
         dowel_fail(err, rc, "task %s failed (%s) without saying why", run->task->name, dowel_code_name(rc));
@@ -97,10 +119,6 @@ static int attempt(dowel_run *run, json_t **result, dowel_error *err) {
     return rc;
 }
 
-static bool worth_retrying(int rc) {
-    return rc != DOWEL_E_INVALID && rc != DOWEL_E_CANCELLED && rc != DOWEL_E_DEPENDENCY && rc != DOWEL_E_NO_MEMORY;
-}
-
 int dowel_run_execute(dowel_run *run, json_t **result, dowel_error *err) {
     dowel_error local;
     if (!err) err = &local;
@@ -109,7 +127,7 @@ int dowel_run_execute(dowel_run *run, json_t **result, dowel_error *err) {
     run->attempt = 1;
     dowel_history_start(run, "running");
     int rc = attempt(run, &value, err);
-    while (rc && worth_retrying(rc) && run->attempt <= run->policy.retries) {
+    while (rc && run->attempt <= run->policy.retries && dowel_policy_retries(&run->policy, err, run->done_late)) {
         double delay = dowel_policy_delay(&run->policy, run->attempt);
         dowel_log(&run->scope, DOWEL_LOG_WARNING, "%s: attempt %d of %lld failed: %s; next in %.3g s", run->task->name,
                   run->attempt, (long long)run->policy.retries + 1, err->message, delay);
@@ -141,6 +159,7 @@ int dowel_run_execute(dowel_run *run, json_t **result, dowel_error *err) {
                       rc ? err : NULL, storage, key);
     free(storage);
     free(key);
+    atomic_store(&run->ended, true);
     if (rc || !result)
         json_decref(value);
     else
@@ -158,72 +177,6 @@ int dowel_run_by_key(dowel_run *run, json_t **result, dowel_error *err) {
     return rc == 1 ? 0 : rc < 0 ? rc : dowel_run_execute(run, result, err);
 }
 
-static int call(dowel *d, const dowel_task *task, bool flow, dowel_record *record, const dowel_call_options *options,
-                json_t **result, dowel_error *err) {
-    dowel_run *run;
-    int rc = dowel_run_new(d, task, flow, record, options, &run, err);
-    if (rc) return rc;
-    rc = dowel_run_by_key(run, result, err);
-    dowel_run_release(run);
-    return rc;
-}
-
-int dowel_call(dowel *d, const char *name, const void *args, size_t size, const dowel_call_options *options,
-               json_t **result, dowel_error *err) {
-    const dowel_task *task;
-    dowel_record *record;
-    int rc = dowel_find_task(d, name, &task, err);
-    if (!rc) rc = dowel_record_copy(args_of(task), args, size, &record, err);
-    return rc ? rc : call(d, task, false, record, options, result, err);
-}
-
-int dowel_call_json(dowel *d, const char *name, const json_t *args, const dowel_call_options *options, json_t **result,
-                    dowel_error *err) {
-    const dowel_task *task;
-    dowel_record *record;
-    int rc = dowel_find_task(d, name, &task, err);
-    json_t *empty = args ? NULL : json_object();
-    if (!rc) rc = dowel_record_decode(args_of(task), args ? args : empty, dowel_get_resolver(d), &record, err);
-    json_decref(empty);
-    return rc ? rc : call(d, task, false, record, options, result, err);
-}
-
-int dowel_flow_run(dowel *d, const dowel_flow *flow, const void *args, size_t size, const dowel_call_options *options,
-                   json_t **result, dowel_error *err) {
-    dowel_record *record;
-    int rc = dowel_record_copy(args_of(flow), args, size, &record, err);
-    return rc ? rc : call(d, flow, true, record, options, result, err);
-}
-
-int dowel_submit(dowel *d, const char *name, const void *args, size_t size, const dowel_call_options *options,
-                 dowel_future **future, dowel_error *err) {
-    const dowel_task *task;
-    dowel_record *record;
-    dowel_run *run;
-    int rc = dowel_find_task(d, name, &task, err);
-    if (rc) return rc;
-    json_t *expected = NULL;
-    for (const dowel_binding *b = options ? options->bindings : NULL; b && b->field; b++) {
-        const dowel_field *field = dowel_field_find(args_of(task), b->field);
-        if (!field) {
-            json_decref(expected);
-            return dowel_fail(err, DOWEL_E_INVALID, "%s: binding: unknown field \"%s\"", name, b->field);
-        }
-        if (!expected) expected = json_object();
-        if (!expected || json_object_set_new(expected, field->name, json_true())) {
-            json_decref(expected);
-            return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-        }
-    }
-    rc = expected ? dowel_record_copy_expecting(args_of(task), args, size, expected, &record, err)
-                  : dowel_record_copy(args_of(task), args, size, &record, err);
-    json_decref(expected);
-    if (!rc) rc = dowel_run_new(d, task, false, record, options, &run, err);
-    if (rc) return rc;
-    run->options.run_id = NULL; /* the caller's as well */
-    return dowel_future_start(run, options, future, err);
-}
-
 /* ---- inside a body ---- */
 
 #define CLEANUP_SECONDS 15 /* for what a body must still undo */
@@ -235,7 +188,8 @@ dowel *dowel_cleanup(dowel *d) {
 }
 
 int dowel_check(dowel *d, dowel_error *err) {
-    if (!d->cleanup && dowel_run_is_cancelled(d->run)) return dowel_fail(err, DOWEL_E_CANCELLED, "cancelled");
+    if (!d->cleanup && (dowel_run_is_cancelled(d->run) || atomic_load(&d->core->closing)))
+        return dowel_fail(err, DOWEL_E_CANCELLED, "cancelled");
     for (const dowel *at = d; at->gang; at = at->gang->d) /* parts may have parts of their own */
         if (atomic_load(&at->gang->stop)) return dowel_fail(err, DOWEL_E_CANCELLED, "another part failed");
     double left = dowel_time_left(d);
@@ -258,7 +212,7 @@ double dowel_time_left(const dowel *d) {
     return left > 0 ? left : 0;
 }
 
-int dowel_sleep(dowel *d, double seconds, dowel_error *err) {
+static int sleep_inside(dowel *d, double seconds, dowel_error *err) {
     double until = dowel_clock() + seconds;
     for (;;) {
         int rc = dowel_check(d, err);
@@ -271,13 +225,24 @@ int dowel_sleep(dowel *d, double seconds, dowel_error *err) {
     }
 }
 
+int dowel_sleep(dowel *d, double seconds, dowel_error *err) {
+    if (!isfinite(seconds)) return dowel_fail(err, DOWEL_E_INVALID, "dowel_sleep: %g seconds", seconds);
+    if (d->run) return sleep_inside(d, seconds, err); /* and so inside already */
+    dowel_inside inside;
+    int rc = dowel_enter(d, &inside, err);
+    if (rc) return rc;
+    rc = sleep_inside(d, seconds, err);
+    dowel_leave(d->core, &inside);
+    return rc;
+}
+
 void dowel_progress(dowel *d, int64_t done, int64_t total) {
     if (d->gang) {
         dowel_gang_progress(d->gang, d->slot, done);
         return;
     }
     for (dowel_run *run = d->run; run; run = run->parent) {
-        if (!run->options.progress) continue;
+        if (!run->options.progress || atomic_load(&run->ended)) continue;
         run->options.progress(run->options.progress_context, done, total);
         return;
     }

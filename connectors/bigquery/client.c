@@ -211,6 +211,16 @@ int dowel_bq_submitted(dowel_bq *bq, int rc, const char *id, const char *locatio
     return dowel_remember(bq->d, "bigquery.location", where, false, err);
 }
 
+/* Reasons that the same job meets again, however long it waits. */
+static bool is_permanent(const char *reason) {
+    static const char *const reasons[] = {
+        "invalid",   "invalidQuery",      "invalidUser",      "notImplemented",
+        "duplicate", "billingNotEnabled", "responseTooLarge", "billingTierLimitExceeded"};
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+        if (!strcmp(reasons[i], reason)) return true;
+    return false;
+}
+
 int dowel_bq_job_error(const json_t *job, dowel_error *err) {
     const json_t *status = json_object_get(job, "status"), *result = json_object_get(status, "errorResult");
     if (!result) return 0;
@@ -228,6 +238,7 @@ int dowel_bq_job_error(const json_t *job, dowel_error *err) {
     snprintf(err->reason, sizeof err->reason, "%s", reason ? reason : "");
     err->retryable = reason && (!strcmp(reason, "backendError") || !strcmp(reason, "internalError") ||
                                 !strcmp(reason, "rateLimitExceeded"));
+    err->permanent = reason && is_permanent(reason);
     advise(err);
     size_t i, used = 0;
     json_t *one;

@@ -124,8 +124,12 @@ static int open_path(dowel *d, const char *text, dowel_place_use use, bool follo
     struct stat st;
     bool there = !stat(text, &st), folder = use == DOWEL_PLACE_TREE;
     size_t length = strlen(text);
-    if (!there && errno != ENOENT && errno != ENOTDIR)
-        return dowel_fail(err, DOWEL_E_IO, "cannot look at %.200s: %s", text, strerror(errno));
+    int why = errno;
+    if (!there && why != ENOENT && why != ENOTDIR) {
+        dowel_fail(err, DOWEL_E_IO, "cannot look at %.200s: %s", text, strerror(why));
+        dowel_error_errno(err, why);
+        return DOWEL_E_IO;
+    }
     if (!strcmp(text, "-") || (there && !folder && !S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))) {
         place->stream = strdup(text);
         return place->stream ? 0 : no_memory(err);

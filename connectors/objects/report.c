@@ -156,6 +156,7 @@ int dowel_report_end(dowel_report *report, json_t **result, dowel_error *err) {
                report->failed, report->copied, report->unchanged, report->removed, report->error.message);
     if (err) {
         err->retryable = report->error.retryable;
+        err->permanent = report->error.permanent && !report->mixed;
         err->http_status = report->error.http_status;
         memcpy(err->hint, report->error.hint, sizeof err->hint);
         memcpy(err->reason, report->error.reason, sizeof err->reason);

@@ -12,7 +12,15 @@ extern "C" {
 
 enum { DOWEL_BACKOFF_FIXED, DOWEL_BACKOFF_EXPONENTIAL };
 
-/* How often and how a task is tried. Zero members mean "as the task's own policy says", and there: no retries, no delay, no
+/* How often and how a task is tried.
+ *
+ * Another attempt is made after a failure that may be different next time: network, timeout, unavailable, protocol, io,
+ * database, remote, internal, unless the error says that it is `permanent`; and after any that says that it is `retryable`. So
+ * a body that fails with one of those codes is tried again, and a syntax error, a missing file, a refused permission is not.
+ * `retry_on` says otherwise. Never repeated: cancelled, dependency, no_memory; and without timeout in `retry_on` an attempt
+ * that ended well after its deadline, because what it did is done: such a run fails with TIMEOUT.
+ *
+ Zero members mean "as the task's own policy says", and there: no retries, no delay, no
  * timeout. The same struct is a task's own policy and a call's override of it: {.given = "retries"} in a call is "no
  * retries, whatever the task's own policy says". */
 typedef struct dowel_policy {
@@ -25,7 +33,11 @@ typedef struct dowel_policy {
     double timeout;      /* seconds for each attempt */
     bool persist_result; /* keep the result in result_storage */
     dowel_block *result_storage; /* a block whose type has storage */
-    const char *given;           /* members that are zero on purpose, such as "retries" (dowel/fields.h) */
+    /* Names of error codes (dowel_code_name) after which another attempt is made, NULL-terminated; empty: after none. NULL:
+     * after what may be different next time (below). */
+    const char *const *retry_on;
+    double retry_delay_max; /* seconds; no delay is longer, jitter included. 0: 300, or the longest delay given */
+    const char *given;      /* members that are zero on purpose, such as "retries" (dowel/fields.h) */
 } dowel_policy;
 
 DOWEL_API extern const dowel_table dowel_policy_table; /* the command's and flow files' names for the members */
@@ -45,6 +57,7 @@ typedef struct dowel_task {
     void *context;       /* the program's own; dowel_task_context returns it */
     /* A task whose result should go to the screen in another way than as JSON: the column and row arrays of a table. */
     const char *table_rows; /* member of the result that holds an array of row objects; NULL: none */
+    bool flow; /* the body submits other tasks: the history calls its runs flows, however they are started */
 } dowel_task;
 
 typedef struct dowel_connector {

@@ -60,6 +60,7 @@ typedef struct dowel_error {
     char request_id[128]; /* the provider's request id */
     char subject[256];    /* the block, task or field it came from, such as "gcs.upload" */
     char detail[2048];    /* several lines where there are any: a remote trace; may be empty */
+    bool permanent; /* the same call fails again until somebody changes something: a syntax error, a missing image */
 } dowel_error;
 
 /* Fills `err` afresh (every other member zero) and returns `code`, so that `return dowel_fail(...)` is a whole
@@ -80,6 +81,13 @@ DOWEL_API void dowel_error_hint(dowel_error *err, const char *format, ...) DOWEL
 
 /* The code's name for machines, such as "not_found". Never NULL. */
 DOWEL_API const char *dowel_code_name(int code);
+
+/* The code of that name; 0 (DOWEL_OK) when there is none. */
+DOWEL_API int dowel_code_named(const char *name);
+
+/* For a failed system call on a file: `permanent` where its errno does not change by waiting (no permission, a folder in the
+ * file's place). Returns err->code. */
+DOWEL_API int dowel_error_errno(dowel_error *err, int why);
 
 /* The exit status that the `dowel` command uses for a code: 0 ok, 2 bad input, 3 not found, 4 credentials or permission,
  * 5 network, unavailable or timeout, 6 remote work failed, 7 conflict or exists, 130 cancelled, 1 everything else. */

@@ -39,7 +39,11 @@ typedef struct dowel_options {
  * Cheap: no file is opened, no thread started before it is needed. Any thread may use the handle. */
 DOWEL_API int dowel_open_with(dowel **d, const dowel_options *options, dowel_error *err);
 
-/* Cancels what still runs, waits for it, frees everything. Futures must have been freed. NULL is allowed. */
+/* Cancels what still runs, waits for it, frees everything. Other threads may be in dowel_call, dowel_call_json, dowel_flow_run,
+ * dowel_submit, dowel_runs_resume, dowel_wait or dowel_sleep: they come out (with CANCELLED, unless they were done) before it returns,
+ * and such calls that begin meanwhile are CANCELLED at once; no other function may be in use. A body that does not look
+ * (dowel_check, dowel_sleep, requests) is waited for. Futures may be asked and freed afterwards; they have all ended. From inside a
+ * task or a callback of one it does nothing but log an error: the handle would wait for itself. NULL is allowed. */
 DOWEL_API void dowel_close(dowel *d);
 
 DOWEL_API void dowel_log(dowel *d, dowel_log_level level, const char *format, ...) DOWEL_PRINTF(3, 4);
@@ -74,7 +78,8 @@ DOWEL_API const dowel_resolver *dowel_get_resolver(dowel *d);
 
 typedef struct dowel_future dowel_future;
 
-/* Fills the argument `field` from the result of `future` when that has completed. */
+/* Fills the argument `field` from the result of `future` when that has completed; what it gives counts as given, a zero too. A
+ * field that is bound twice, or bound and given as well, is INVALID. */
 typedef struct dowel_binding {
     const char *field;
     dowel_future *future;
@@ -84,13 +89,15 @@ typedef struct dowel_binding {
 typedef struct dowel_call_options {
     size_t size;         /* sizeof(dowel_call_options) */
     dowel_policy policy; /* members that were given (not zero, or named in its `given`) win over the task's own */
-    const dowel_binding *bindings; /* ended by {NULL}; for dowel_submit */
-    dowel_future *const *wait_for; /* NULL-terminated; for dowel_submit: start only after these completed */
-    const char *run_name;          /* what the history calls the run; NULL: the task's name */
+    const dowel_binding *bindings; /* ended by {NULL} */
+    dowel_future *const
+        *wait_for;        /* NULL-terminated: start only after these completed; one that failed is DEPENDENCY */
+    const char *run_name; /* what the history calls the run; NULL: the task's name */
     char *
         run_id; /* NULL, or room for DOWEL_RUN_ID_SIZE: receives the id, also when the run fails; with a run key that of the
                                     * run that was resumed or gave its result. dowel_submit: the id at the start; see dowel_future_run_id */
-    /* Called from the task's thread as work gets done; total -1: unknown. */
+    /* Called from the task's threads as work gets done; total -1: unknown. Neither callback is called after dowel_call has
+     * returned or the future has ended. */
     void (*progress)(void *context, int64_t done, int64_t total);
     void *progress_context;
     bool (*cancelled)(void *context); /* asked now and then; true cancels the run */
@@ -105,7 +112,14 @@ typedef struct dowel_call_options {
 
 #define DOWEL_RUN_ID_SIZE 37 /* a UUID (version 7: sorts by time) with its NUL */
 
-/* Runs a task in this thread and waits. `args` points to the struct of the task's table, `size` is its sizeof in the caller.
+/* Runs a task in this thread and waits: first for what `options` says that it depends on, at last for what its body submitted.
+ *
+ * A run completes when its body returned 0 before its deadline, everything that the body submitted has ended, and none of it
+ * failed without the body asking for the outcome (dowel_wait, or another future that depends on it). A body that returns 0 after its
+ * deadline, its own or that of a run above it, has failed with TIMEOUT: whoever set the limit counts on it. What it did is done,
+ * so it is not tried again, unless `retry_on` names timeout.
+ *
+ * `args` points to the struct of the task's table, `size` is its sizeof in the caller.
  * `options` and `result` may be NULL. *result is a new reference. */
 DOWEL_API int dowel_call(dowel *d, const char *task, const void *args, size_t size, const dowel_call_options *options,
                          json_t **result, dowel_error *err);
@@ -133,7 +147,8 @@ DOWEL_API void dowel_future_free(dowel_future *future);
 
 /* ---- inside a task or flow body ---- */
 
-/* Waits, but wakes at cancellation or when the deadline passes (and then fails with CANCELLED or TIMEOUT). */
+/* Waits, but wakes at cancellation or when the deadline passes (and then fails with CANCELLED or TIMEOUT). Less than 0 is 0; what
+ * is not finite is INVALID. */
 DOWEL_API int dowel_sleep(dowel *d, double seconds, dowel_error *err);
 /* 0, or CANCELLED or TIMEOUT filled into err: call it in long loops. */
 DOWEL_API int dowel_check(dowel *d, dowel_error *err);
@@ -173,11 +188,12 @@ DOWEL_API int dowel_remembered(dowel *d,
 
 /* ---- flows ---- */
 
-/* A flow is a task whose body submits other tasks; only its place in the history differs. */
+/* A flow is a task whose body submits other tasks; only its place in the history differs. One that is registered, and started by
+ * dowel_call or dowel_submit as well, says so with `.flow = true`. */
 typedef struct dowel_task dowel_flow;
 
-/* Runs a flow in this thread. Every future that the body submitted has ended when it returns. The flow fails when its body
- * fails, or when a submitted task failed and the body never asked for that future's outcome. */
+/* Runs a flow, which need not be registered, in this thread. Every future that the body submitted has ended when it returns. The
+ * flow fails when its body fails, or when a submitted task failed and the body never asked for that future's outcome. */
 DOWEL_API int dowel_flow_run(dowel *d, const dowel_flow *flow, const void *args, size_t size,
                              const dowel_call_options *options, json_t **result, dowel_error *err);
 
