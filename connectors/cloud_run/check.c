@@ -10,7 +10,10 @@ int dowel_run_check(dowel *d, dowel_block *block, json_t *report, dowel_error *e
     bool absent = rc == DOWEL_E_NOT_FOUND;
     json_object_set_new(report, "job", json_string(c.name));
     json_object_set_new(report, "exists", json_boolean(!rc));
-    if (absent) json_object_set_new(report, "fix", json_string("nothing to do: cloud_run.run makes the job"));
+    if (absent)
+        json_object_set_new(report, "fix",
+                            json_string(c.job->image ? "nothing to do: cloud_run.run makes the job"
+                                                     : "give the block an image, or check the job's name and region"));
     json_decref(job);
     dowel_run_client_close(&c);
     return absent ? 0 : rc;

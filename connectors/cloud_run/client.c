@@ -1,6 +1,7 @@
 /* Where Cloud Run is, what is retried, long-running operations. */
 #include "client.h"
 
+#include <dowel/json.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,14 +58,52 @@ dowel_http_request *dowel_run_request(dowel_run_client *c, const char *method, c
     return r;
 }
 
+/* Whether a question that failed so may be asked again: the service is away, not we. */
+static bool is_away(int rc, const dowel_error *err) {
+    return rc == DOWEL_E_UNAVAILABLE || rc == DOWEL_E_NETWORK || (rc == DOWEL_E_TIMEOUT && err->retryable);
+}
+
+int dowel_run_ask(dowel_run_client *c, const char *resource, json_t **answer, dowel_error *err) {
+    double wait = 1;
+    bool told = false;
+    for (;;) {
+        int rc = dowel_http_fetch_json(c->d, dowel_run_request(c, "GET", resource, NULL), answer, err);
+        if (!rc || !is_away(rc, err) || dowel_check(c->d, NULL)) return rc;
+        dowel_log(c->d, told ? DOWEL_LOG_INFO : DOWEL_LOG_WARNING, "%s; asked again until it answers", err->message);
+        told = true;
+        dowel_error stopped;
+        int slept = dowel_sleep(c->d, wait, &stopped);
+        if (slept == DOWEL_E_TIMEOUT) { /* why it took too long says more */
+            size_t used = strlen(err->message);
+            snprintf(err->message + used, sizeof err->message - used, "; %s", stopped.message);
+            return rc;
+        }
+        if (slept) {
+            *err = stopped;
+            return slept;
+        }
+        wait = fmin(wait * 2, 30);
+    }
+}
+
+json_t *dowel_run_duration(double seconds) {
+    char text[64];
+    dowel_format(text, sizeof text, "%.9f", seconds);
+    char *end = text + strlen(text);
+    while (end[-1] == '0') *--end = 0;
+    if (end[-1] == '.') *--end = 0;
+    return json_sprintf("%ss", text);
+}
+
 int dowel_run_operation(dowel_run_client *c, json_t **operation, dowel_error *err) {
     double wait = 0.1;
     while (!json_is_true(json_object_get(*operation, "done"))) {
         const char *name = json_string_value(json_object_get(*operation, "name"));
-        if (!name) return dowel_fail(err, DOWEL_E_PROTOCOL, "Cloud Run: an operation without a name");
+        if (!name || !strstr(name, "/operations/"))
+            return dowel_fail(err, DOWEL_E_PROTOCOL, "Cloud Run: the answer is not an operation");
         int rc = dowel_sleep(c->d, wait, err);
         json_t *fresh = NULL;
-        if (!rc) rc = dowel_http_fetch_json(c->d, dowel_run_request(c, "GET", name, NULL), &fresh, err);
+        if (!rc) rc = dowel_run_ask(c, name, &fresh, err);
         if (rc) return rc;
         json_decref(*operation);
         *operation = fresh;

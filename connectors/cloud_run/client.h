@@ -21,13 +21,24 @@ void dowel_run_client_close(dowel_run_client *client);
 /* A request to /v2/RESOURCE, where resource is a whole name. */
 dowel_http_request *dowel_run_request(dowel_run_client *client, const char *method, const char *resource,
                                       const char *verb);
+/* GETs a resource, as long as the run's time allows while the service is away. */
+int dowel_run_ask(dowel_run_client *client, const char *resource, json_t **answer, dowel_error *err);
 /* Follows a long-running operation to its end; takes *operation and replaces it. */
 int dowel_run_operation(dowel_run_client *client, json_t **operation, dowel_error *err);
+/* As the API writes it: "1.5s". New reference. */
+json_t *dowel_run_duration(double seconds);
 
-/* job.c: the job is there and as the block says. */
-int dowel_run_ensure_job(dowel_run_client *client, dowel_error *err);
-int dowel_run_delete_job(dowel_run_client *client, bool not_found_ok, bool *deleted, dowel_error *err);
+/* env.c: an array of the API's EnvVar. New reference. */
 json_t *dowel_run_env(const dowel_pair *env);
+
+/* job.c: the job exists and is as the block says. */
+int dowel_run_ensure_job(dowel_run_client *client, dowel_error *err);
+/* `wait`: for the end of the deletion. */
+int dowel_run_delete_job(dowel_run_client *client, bool not_found_ok, bool wait, bool *deleted, dowel_error *err);
+
+/* job_change.c: the job (NULL: none yet) as the block wants it, as a new reference in *wanted; *changed: it differs. */
+int dowel_run_change(const dowel_cloud_run_job *block, const json_t *job, json_t **wanted, bool *changed,
+                     dowel_error *err);
 
 /* check.c */
 int dowel_run_check(dowel *d, dowel_block *block, json_t *report, dowel_error *err);
@@ -36,8 +47,12 @@ int dowel_run_check(dowel *d, dowel_block *block, json_t *report, dowel_error *e
 /* *execution may be set with a failure: something began that the caller has to cancel. */
 int dowel_run_start(dowel_run_client *client, const dowel_cloud_run_run_args *args, const char *marker,
                     char **execution, dowel_error *err);
-/* The execution that carries a mark; *execution NULL when there is none. */
+/* The execution that carries a mark, among all that were created since the run began; *execution NULL when there is none. */
 int dowel_run_find(dowel_run_client *client, const char *marker, char **execution, dowel_error *err);
+/* The same for one that an earlier process asked for: it may take a moment to be listed. Without a job there is none. */
+int dowel_run_find_begun(dowel_run_client *client, const char *marker, char **execution, dowel_error *err);
+/* An execution that was deleted: *state where it had succeeded before and the service still tells, else NULL. */
+int dowel_run_recover_deleted(dowel_run_client *client, const char *execution, json_t **state, dowel_error *err);
 int dowel_run_follow(dowel_run_client *client, const char *execution, json_t **state, dowel_error *err);
 int dowel_run_get(dowel_run_client *client, const char *execution, json_t **state, dowel_error *err);
 int dowel_run_newest(dowel_run_client *client, char **execution, dowel_error *err);

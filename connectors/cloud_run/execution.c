@@ -24,27 +24,102 @@ static bool is_ours(const json_t *execution, const char *run_id) {
     return false;
 }
 
-static int list(dowel_run_client *c, json_t **executions, dowel_error *err) {
+/* When the run began, by this machine's clock: its id says so (UUID version 7). 0: not known. */
+static int64_t begin_of_run(const dowel *d) {
+    unsigned high, low;
+    if (sscanf(dowel_run_id(d), "%8x-%4x", &high, &low) != 2) return 0;
+    return ((int64_t)high << 16 | low) * 1000;
+}
+
+/* Clocks differ; an execution that is taken for an older one would be started twice. */
+#define CLOCKS_DIFFER ((int64_t)24 * 3600 * 1000000)
+
+static bool is_older(const json_t *execution, int64_t than) {
+    const char *created = json_string_value(json_object_get(execution, "createTime"));
+    int64_t at;
+    return created && !dowel_parse_time(created, &at) && at < than;
+}
+
+static bool is_it(const json_t *execution, const char *marker, const char *name) {
+    const char *called = json_string_value(json_object_get(execution, "name"));
+    return called && (name ? !strcmp(called, name) : is_ours(execution, marker));
+}
+
+/* One page, newest first; *next is the token of the following one, NULL at the end. */
+static int list(dowel_run_client *c, bool deleted, char **next, json_t **executions, dowel_error *err) {
     json_t *answer = NULL;
     dowel_http_request *r = dowel_run_request(c, "GET", c->name, "/executions");
     dowel_http_query_int(r, "pageSize", 100);
+    if (deleted) dowel_http_query(r, "showDeleted", "true");
+    dowel_http_query(r, "pageToken", *next);
     int rc = dowel_http_fetch_json(c->d, r, &answer, err);
+    const char *token = json_string_value(json_object_get(answer, "nextPageToken"));
+    free(*next);
+    *next = token && *token ? strdup(token) : NULL;
+    if (!rc && token && *token && !*next) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     if (!rc) *executions = json_incref(json_object_get(answer, "executions"));
     json_decref(answer);
     return rc;
 }
 
-int dowel_run_find(dowel_run_client *c, const char *marker, char **execution, dowel_error *err) {
-    json_t *executions = NULL, *one;
-    size_t i;
-    *execution = NULL;
-    int rc = list(c, &executions, err);
-    json_array_foreach(executions, i, one) {
-        const char *name = json_string_value(json_object_get(one, "name"));
-        if (!*execution && name && is_ours(one, marker)) *execution = strdup(name);
-    }
-    json_decref(executions);
+/* The execution of that name, or with that mark where `name` is NULL: searched back to the start of the run, however many came later. */
+static int search(dowel_run_client *c, const char *marker, const char *name, bool deleted, json_t **found,
+                  dowel_error *err) {
+    int64_t since = begin_of_run(c->d) - CLOCKS_DIFFER;
+    char *next = NULL;
+    int rc;
+    *found = NULL;
+    do {
+        json_t *executions = NULL, *one;
+        size_t i;
+        rc = list(c, deleted, &next, &executions, err);
+        json_array_foreach(executions, i, one) {
+            if (is_it(one, marker, name)) *found = json_incref(one);
+            if (*found || is_older(one, since)) {
+                free(next);
+                next = NULL;
+                break;
+            }
+        }
+        json_decref(executions);
+    } while (!rc && next);
+    free(next);
     return rc;
+}
+
+int dowel_run_find(dowel_run_client *c, const char *marker, char **execution, dowel_error *err) {
+    json_t *found = NULL;
+    *execution = NULL;
+    int rc = search(c, marker, NULL, false, &found, err);
+    if (!rc && found && !(*execution = strdup(json_string_value(json_object_get(found, "name")))))
+        rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    json_decref(found);
+    return rc;
+}
+
+/* What a start left behind may take a moment to be listed. */
+static int find_patiently(dowel_run_client *c, const char *marker, int looks, char **execution, dowel_error *err) {
+    int rc = 0;
+    for (int i = 0; !rc && !*execution && i < looks; i++) {
+        if (i) rc = dowel_sleep(c->d, 0.5, err);
+        if (!rc) rc = dowel_run_find(c, marker, execution, err);
+    }
+    return rc;
+}
+
+int dowel_run_find_begun(dowel_run_client *c, const char *marker, char **execution, dowel_error *err) {
+    *execution = NULL;
+    int rc = find_patiently(c, marker, 3, execution, err);
+    return rc == DOWEL_E_NOT_FOUND ? 0 : rc; /* not even the job is there */
+}
+
+int dowel_run_recover_deleted(dowel_run_client *c, const char *execution, json_t **state, dowel_error *err) {
+    json_t *found = NULL;
+    *state = NULL;
+    int rc = search(c, NULL, execution, true, &found, err);
+    if (!rc && found && dowel_run_ended(found) && !dowel_run_outcome(found, NULL)) *state = json_incref(found);
+    json_decref(found);
+    return rc == DOWEL_E_NOT_FOUND ? 0 : rc;
 }
 
 static json_t *overrides_of(const dowel_cloud_run_run_args *args, const char *marker) {
@@ -58,59 +133,89 @@ static json_t *overrides_of(const dowel_cloud_run_run_args *args, const char *ma
     }
     overrides = json_pack("{s:[o]}", "containerOverrides", container);
     if (args->task_count) json_object_set_new(overrides, "taskCount", json_integer(args->task_count));
-    if (args->task_timeout > 0) json_object_set_new(overrides, "timeout", json_sprintf("%.9gs", args->task_timeout));
+    if (args->task_timeout > 0) json_object_set_new(overrides, "timeout", dowel_run_duration(args->task_timeout));
     return overrides;
 }
+
+/* One request to run the job. *in_doubt: it may have arrived, whatever rc says. */
+static int request_run(dowel_run_client *c, const json_t *body, json_t **operation, bool *in_doubt, dowel_error *err) {
+    dowel_http_request *r = dowel_run_request(c, "POST", c->name, ":run");
+    dowel_http_response *response;
+    dowel_http_json(r, body);
+    int rc = dowel_http_send(c->d, r, &response, err);
+    *in_doubt = dowel_http_in_doubt(r);
+    if (!rc) {
+        *in_doubt = true;
+        rc = dowel_http_response_json(response, operation, err);
+        if (rc) dowel_error_prefix(err, "Cloud Run: ");
+        dowel_http_response_free(response);
+    }
+    dowel_http_free(r);
+    return rc;
+}
+
+/* The execution that the operation names, or our mark where it names none. */
+static int read_started(dowel_run_client *c, const json_t *operation, const char *marker, char **execution,
+                        dowel_error *err) {
+    const char *name = json_string_value(json_object_get(json_object_get(operation, "metadata"), "name"));
+    if (name && strstr(name, "/executions/")) {
+        *execution = strdup(name);
+        return *execution ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    }
+    int rc = find_patiently(c, marker, 10, execution, err);
+    if (!rc && !*execution)
+        rc = dowel_fail(err, DOWEL_E_PROTOCOL, "Cloud Run: job %s was run, but no execution appeared", c->job->job);
+    return rc;
+}
+
+/* Stopped while the answer was on its way: what may have begun is looked for, so that the caller can cancel it. */
+static void find_stopped(dowel_run_client *c, const char *marker, char **execution) {
+    dowel_run_client cleanup = *c;
+    dowel_error why;
+    cleanup.d = dowel_cleanup(c->d);
+    if (find_patiently(&cleanup, marker, 6, execution, &why))
+        dowel_log(c->d, DOWEL_LOG_WARNING, "job %s may be running: its executions could not be read: %s", c->job->job,
+                  why.message);
+}
+
+enum { STARTS = 5 };
 
 int dowel_run_start(dowel_run_client *c, const dowel_cloud_run_run_args *args, const char *marker, char **execution,
                     dowel_error *err) {
     json_t *body = json_pack("{s:o}", "overrides", overrides_of(args, marker)), *operation = NULL;
-    dowel_error local;
+    bool in_doubt = false;
     int rc = 0;
     for (int attempt = 1;; attempt++) {
-        dowel_http_request *r = dowel_run_request(c, "POST", c->name, ":run");
-        dowel_http_json(r, body);
-        rc = dowel_http_fetch_json(c->d, r, &operation, &local);
-        bool unsure = rc == DOWEL_E_NETWORK || rc == DOWEL_E_UNAVAILABLE || (rc == DOWEL_E_TIMEOUT && local.retryable);
-        if (!rc || !unsure || attempt == 5) break;
+        rc = request_run(c, body, &operation, &in_doubt, err);
+        if (!rc || !in_doubt || attempt == STARTS || dowel_check(c->d, NULL)) break;
         /* The answer is lost, the execution perhaps not: look before starting another. */
-        dowel_error first = local;
-        rc = dowel_sleep(c->d, 0.5 * exp2(attempt), &local);
-        if (!rc) rc = dowel_run_find(c, marker, execution, &local);
-        if (rc || *execution) break;
-        local = first;
-    }
-    if (!rc && operation) {
-        const char *name = json_string_value(json_object_get(json_object_get(operation, "metadata"), "name"));
-        if (name && strstr(name, "/executions/")) *execution = strdup(name);
-        /* An operation that does not name its execution: our mark does. */
-        for (int i = 0; !rc && !*execution && i < 20; i++) {
-            rc = dowel_run_find(c, marker, execution, &local);
-            if (!rc && !*execution) rc = dowel_sleep(c->d, 0.25, &local);
+        dowel_error looked;
+        int found = dowel_sleep(c->d, 0.5 * exp2(attempt), &looked);
+        if (!found) found = find_patiently(c, marker, 2, execution, &looked);
+        if (found) {
+            rc = found;
+            *err = looked;
         }
-        if (!rc && !*execution)
-            rc = dowel_fail(&local, DOWEL_E_PROTOCOL, "Cloud Run: job %s was run, but no execution appeared",
-                            c->job->job);
+        if (found || *execution) break;
     }
-    if (rc && !*execution && dowel_check(c->d, NULL)) {
-        /* Stopped while the answer was on its way: the caller cancels what may have begun. */
-        dowel_run_client cleanup = *c;
-        dowel_error ignored;
-        cleanup.d = dowel_cleanup(c->d);
-        dowel_run_find(&cleanup, marker, execution, &ignored);
-    }
-    if (rc && err) *err = local;
+    if (*execution) rc = 0;
+    if (!rc && !*execution) rc = read_started(c, operation, marker, execution, err);
+    if (rc && in_doubt && !*execution && dowel_check(c->d, NULL)) find_stopped(c, marker, execution);
     json_decref(operation);
     json_decref(body);
     return rc;
 }
 
+static void full_name(const dowel_run_client *c, const char *execution, char name[640]) {
+    if (strchr(execution, '/'))
+        snprintf(name, 640, "%s", execution);
+    else
+        snprintf(name, 640, "%s/executions/%s", c->name, execution);
+}
+
 int dowel_run_get(dowel_run_client *c, const char *execution, json_t **state, dowel_error *err) {
     char name[640];
-    if (strchr(execution, '/'))
-        snprintf(name, sizeof name, "%s", execution);
-    else
-        snprintf(name, sizeof name, "%s/executions/%s", c->name, execution);
+    full_name(c, execution, name);
     return dowel_http_fetch_json(c->d, dowel_run_request(c, "GET", name, NULL), state, err);
 }
 
@@ -126,15 +231,15 @@ int dowel_run_newest(dowel_run_client *c, char **execution, dowel_error *err) {
 
 int dowel_run_cancel(dowel_run_client *c, const char *execution, dowel_error *err) {
     char name[640];
-    if (strchr(execution, '/'))
-        snprintf(name, sizeof name, "%s", execution);
-    else
-        snprintf(name, sizeof name, "%s/executions/%s", c->name, execution);
-    json_t *operation = NULL, *body = json_object();
+    full_name(c, execution, name);
+    json_t *operation = NULL, *body = json_object(), *state = NULL;
     dowel_http_request *r = dowel_run_request(c, "POST", name, ":cancel");
     dowel_http_json(r, body);
     dowel_http_idempotent(r, true);
     int rc = dowel_http_fetch_json(c->d, r, &operation, err);
+    /* One that has ended need not be cancelled, whoever ended it. */
+    if (rc && rc != DOWEL_E_NOT_FOUND && !dowel_run_get(c, execution, &state, NULL) && dowel_run_ended(state)) rc = 0;
+    json_decref(state);
     json_decref(operation);
     json_decref(body);
     return rc;
@@ -201,10 +306,12 @@ int dowel_run_outcome(const json_t *execution, dowel_error *err) {
 }
 
 int dowel_run_follow(dowel_run_client *c, const char *execution, json_t **state, dowel_error *err) {
+    char name[640];
     double wait = 0.2;
+    full_name(c, execution, name);
     for (;;) {
         json_t *fresh = NULL;
-        int rc = dowel_run_get(c, execution, &fresh, err);
+        int rc = dowel_run_ask(c, name, &fresh, err);
         if (!rc && dowel_run_ended(fresh)) {
             *state = fresh;
             return 0;

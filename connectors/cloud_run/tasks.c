@@ -1,31 +1,35 @@
 /* What the cloud_run connector brings: a block type and its tasks. */
 #include "client.h"
 
+#include <dowel/json.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const dowel_field job_fields[] = {
     {DOWEL_AT(dowel_cloud_run_job, job), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED, .doc = "Name of the job.",
      .example = "nightly-report"},
-    {DOWEL_AT(dowel_cloud_run_job, image), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED, .doc = "Container image.",
+    {DOWEL_AT(dowel_cloud_run_job, image), .kind = DOWEL_STRING,
+     .doc = "Container image; without: the job must exist, and keeps its own.",
      .example = "europe-docker.pkg.dev/my-project/images/report:1"},
     {DOWEL_AT(dowel_cloud_run_job, region), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED, .doc = "Region.",
      .example = "europe-west1"},
     {DOWEL_AT(dowel_cloud_run_job, project), .kind = DOWEL_STRING, .doc = "Project; without: the credentials' own."},
     {DOWEL_AT(dowel_cloud_run_job, credentials), .kind = DOWEL_BLOCK, .blocks = "gcp-credentials",
      .doc = "Who calls; without: Application Default Credentials."},
-    {DOWEL_AT(dowel_cloud_run_job, command), .kind = DOWEL_LIST, .doc = "Command; without: the image's own."},
+    {DOWEL_AT(dowel_cloud_run_job, command), .kind = DOWEL_LIST, .doc = "Command."},
     {DOWEL_AT(dowel_cloud_run_job, args), .kind = DOWEL_LIST, .doc = "Arguments of the command."},
-    {DOWEL_AT(dowel_cloud_run_job, env), .kind = DOWEL_MAP, .doc = "Environment variables."},
+    {DOWEL_AT(dowel_cloud_run_job, env), .kind = DOWEL_MAP,
+     .doc = "Environment variables; {\"secret\": \"NAME\", \"version\": \"latest\"} is a value in Secret Manager."},
     {DOWEL_AT(dowel_cloud_run_job, cpu), .kind = DOWEL_STRING, .doc = "CPU limit.", .example = "1"},
     {DOWEL_AT(dowel_cloud_run_job, memory), .kind = DOWEL_STRING, .doc = "Memory limit.", .example = "512Mi"},
     {DOWEL_AT(dowel_cloud_run_job, timeout), .kind = DOWEL_DURATION, .doc = "Limit of each task.", .example = "10m"},
     {DOWEL_AT(dowel_cloud_run_job, task_count), .kind = DOWEL_INT, .maximum = 10000,
-     .doc = "Tasks of an execution; without: one."},
+     .doc = "Tasks of an execution; a new job has one."},
     {DOWEL_AT(dowel_cloud_run_job, parallelism), .kind = DOWEL_INT, .maximum = 10000,
-     .doc = "Most tasks at once; without: as the service sees fit."},
+     .doc = "Maximum number of tasks at once; 0: as many as the service sees fit."},
     {DOWEL_AT(dowel_cloud_run_job, max_retries), .kind = DOWEL_INT, .maximum = 10,
-     .doc = "Retries of a failed task; without: none."},
+     .doc = "Retries of a failed task; a new job has none."},
     {DOWEL_AT(dowel_cloud_run_job, service_account), .kind = DOWEL_STRING,
      .doc = "Service account that the job runs as."},
     {DOWEL_AT(dowel_cloud_run_job, labels), .kind = DOWEL_MAP, .doc = "Labels of the job."},
@@ -33,6 +37,7 @@ static const dowel_field job_fields[] = {
      .doc = "Delete the job when the execution has ended."},
     {DOWEL_AT(dowel_cloud_run_job, endpoint), .kind = DOWEL_STRING,
      .doc = "Address of a server that speaks Cloud Run."},
+    {DOWEL_GIVEN_AT(dowel_cloud_run_job)},
     {0}};
 
 /* What the service would refuse only after a request. */
@@ -83,69 +88,154 @@ static const dowel_field run_fields[] = {JOB(dowel_cloud_run_run_args),
                                          {DOWEL_AT(dowel_cloud_run_run_args, no_wait), .kind = DOWEL_BOOL,
                                           .doc = "Return when the execution exists, not when it has ended."},
                                          {DOWEL_GIVEN_AT(dowel_cloud_run_run_args)},
+                                         {DOWEL_AT(dowel_cloud_run_run_args, no_update), .kind = DOWEL_BOOL,
+                                          .doc = "Run the job as it is, whatever the block says of it."},
                                          {0}};
 static const dowel_table run_table = {"cloud_run.run", sizeof(dowel_cloud_run_run_args), run_fields, NULL};
 
-static void cancel_remote(const dowel_run_client *c, dowel_block *job, const char *execution) {
-    dowel_run_client cleanup = *c;
-    cleanup.d = dowel_cleanup(c->d);
+/* One call of cloud_run.run on its way. What the history keeps of it: a mark before an execution is asked for, so that not even one whose name
+ * was never read is started twice; its name; and how it ended: the result of one that succeeded, the mark of one that did not. */
+typedef struct job_run {
+    dowel_run_client c;
+    const dowel_cloud_run_run_args *args;
+    char marker[DOWEL_RUN_MARKER_SIZE];
+    char *execution;
+    json_t *state, *result;
+} job_run;
+
+/* Whether it was stopped. */
+static bool cancel_remote(const job_run *r) {
+    dowel_run_client cleanup = r->c;
+    cleanup.d = dowel_cleanup(r->c.d);
     dowel_error why;
-    if (dowel_run_cancel(&cleanup, execution, &why))
-        dowel_log(c->d, DOWEL_LOG_WARNING, "execution %s runs on: %s; `dowel call cloud_run.cancel --job %s` stops it",
-                  dowel_run_short(execution), why.message, dowel_block_name(job) ? dowel_block_name(job) : "...");
+    if (!dowel_run_cancel(&cleanup, r->execution, &why)) return true;
+    const char *block = dowel_block_name(r->args->job);
+    dowel_log(r->c.d, DOWEL_LOG_WARNING, "execution %s runs on: %s; `dowel call cloud_run.cancel --job %s` stops it",
+              dowel_run_short(r->execution), why.message, block ? block : "...");
+    return false;
 }
 
-/* An execution of this run that was begun and whose end nobody has seen: by an attempt whose process died, say. Its mark stands in
- * the history before it is started, so that not even an execution whose name was never read is started twice. */
-static int find_unended(dowel_run_client *c, char marker[DOWEL_RUN_MARKER_SIZE], char **execution, dowel_error *err) {
-    char *begun = dowel_recall(c->d, "cloud_run.marker"), *ended = dowel_recall(c->d, "cloud_run.ended");
-    int rc = 0;
-    if (begun && (!ended || strcmp(begun, ended) != 0)) {
-        snprintf(marker, DOWEL_RUN_MARKER_SIZE, "%s", begun);
-        *execution = dowel_recall(c->d, "cloud_run.execution");
-        if (!*execution) rc = dowel_run_find(c, marker, execution, err);
-        if (rc == DOWEL_E_NOT_FOUND) rc = 0; /* not even the job is there */
-    } else {
-        snprintf(marker, DOWEL_RUN_MARKER_SIZE, "%.36s-%d", dowel_run_id(c->d), dowel_attempt(c->d));
-        dowel_forget(c->d, "cloud_run.execution");
-        rc = dowel_remember(c->d, "cloud_run.marker", marker, false, err);
+static int recall_result(job_run *r, dowel_error *err) {
+    char *text = NULL;
+    int rc = dowel_recall_started(r->c.d, "cloud_run.succeeded", &text, err);
+    if (!rc && text) rc = dowel_json_parse(text, strlen(text), "the recorded result", &r->result, err);
+    free(text);
+    return rc;
+}
+
+/* What earlier attempts of this run left: a result, or an execution whose end nobody has seen. */
+static int find_begun(job_run *r, dowel_error *err) {
+    dowel *d = r->c.d;
+    char *begun = NULL, *ended = NULL;
+    int rc = recall_result(r, err);
+    if (!rc && !r->result) rc = dowel_recall_started(d, "cloud_run.marker", &begun, err);
+    if (!rc && begun) rc = dowel_recall_started(d, "cloud_run.ended", &ended, err);
+    if (!rc && begun && (!ended || strcmp(begun, ended) != 0)) {
+        snprintf(r->marker, sizeof r->marker, "%s", begun);
+        rc = dowel_recall_started(d, "cloud_run.execution", &r->execution, err);
+        if (!rc && !r->execution) rc = dowel_run_find_begun(&r->c, r->marker, &r->execution, err);
     }
     free(begun);
     free(ended);
     return rc;
 }
 
-static int run_run(dowel *d, const void *data, json_t **result, dowel_error *err) {
-    const dowel_cloud_run_run_args *args = data;
-    dowel_run_client c;
-    json_t *state = NULL;
-    int rc = dowel_run_client_open(d, args->job, &c, err);
+static int begin(job_run *r, dowel_error *err) {
+    dowel *d = r->c.d;
+    int rc = r->args->no_update ? 0 : dowel_run_ensure_job(&r->c, err);
     if (rc) return rc;
-    char *execution = NULL, marker[DOWEL_RUN_MARKER_SIZE];
-    rc = find_unended(&c, marker, &execution, err);
-    if (!rc && execution) {
-        dowel_log(d, DOWEL_LOG_INFO, "execution %s was begun before: followed to its end", dowel_run_short(execution));
-    } else if (!rc) {
-        rc = dowel_run_ensure_job(&c, err);
-        if (!rc) rc = dowel_run_start(&c, args, marker, &execution, err);
+    if (!*r->marker) {
+        snprintf(r->marker, sizeof r->marker, "%.36s-%d", dowel_run_id(d), dowel_attempt(d));
+        dowel_forget(d, "cloud_run.execution");
+        rc = dowel_remember(d, "cloud_run.marker", r->marker, false, err);
     }
-    if (!rc) rc = dowel_remember(d, "cloud_run.execution", execution, false, err);
-    if (!rc)
-        rc = args->no_wait ? dowel_run_get(&c, execution, &state, err) : dowel_run_follow(&c, execution, &state, err);
-    bool cancelled = rc && execution && dowel_check(d, NULL);
-    if (cancelled) cancel_remote(&c, args->job, execution);
-    if (cancelled || (state && dowel_run_ended(state))) (void)dowel_remember(d, "cloud_run.ended", marker, false, NULL);
-    if (!rc && !args->no_wait) rc = dowel_run_outcome(state, err);
-    if (!rc) *result = dowel_run_describe(state);
-    if (c.job->delete_after && state && dowel_run_ended(state)) {
-        bool deleted;
-        dowel_error left;
-        if (dowel_run_delete_job(&c, true, &deleted, &left))
-            dowel_log(d, DOWEL_LOG_WARNING, "job %s was not deleted: %s", c.job->job, left.message);
+    if (!rc) rc = dowel_run_start(&r->c, r->args, r->marker, &r->execution, err);
+    /* The mark finds it where the name cannot be kept. */
+    if (!rc) (void)dowel_remember(d, "cloud_run.execution", r->execution, false, NULL);
+    return rc;
+}
+
+/* NOT_FOUND: somebody deleted the execution, and nobody can tell that it succeeded. */
+static int watch(job_run *r, dowel_error *err) {
+    int rc = r->args->no_wait ? dowel_run_get(&r->c, r->execution, &r->state, err)
+                              : dowel_run_follow(&r->c, r->execution, &r->state, err);
+    if (rc != DOWEL_E_NOT_FOUND) return rc;
+    dowel_error looked;
+    int found = dowel_run_recover_deleted(&r->c, r->execution, &r->state, &looked);
+    if (found) {
+        *err = looked;
+        return found;
     }
-    json_decref(state);
-    free(execution);
-    dowel_run_client_close(&c);
+    if (r->state) return 0;
+    dowel_fail(err, DOWEL_E_NOT_FOUND, "Cloud Run: execution %s was deleted before its end was seen",
+               dowel_run_short(r->execution));
+    dowel_error_hint(err, "`dowel runs resume %.8s` starts another", dowel_run_id(r->c.d));
+    return DOWEL_E_NOT_FOUND;
+}
+
+/* An execution that a former process began is followed, another is started only where that one is gone. */
+static int run_once(job_run *r, dowel_error *err) {
+    bool begun = r->execution;
+    if (begun)
+        dowel_log(r->c.d, DOWEL_LOG_INFO, "execution %s was begun before: followed to its end",
+                  dowel_run_short(r->execution));
+    int rc = begun ? 0 : begin(r, err);
+    if (!rc) rc = watch(r, err);
+    if (!begun || rc != DOWEL_E_NOT_FOUND) return rc;
+    dowel_log(r->c.d, DOWEL_LOG_WARNING, "execution %s was deleted before its end was seen: another one is started",
+              dowel_run_short(r->execution));
+    free(r->execution);
+    r->execution = NULL;
+    *r->marker = 0;
+    rc = begin(r, err);
+    return rc ? rc : watch(r, err);
+}
+
+/* How the execution ended is kept before anything else is done. Returns the outcome. */
+static int settle(job_run *r, int rc, dowel_error *err) {
+    dowel *d = r->c.d;
+    bool seen = r->state && dowel_run_ended(r->state), gone = rc == DOWEL_E_NOT_FOUND && r->execution;
+    if (!rc && (seen || !r->args->no_wait)) rc = dowel_run_outcome(r->state, err);
+    if (!rc) r->result = dowel_run_describe(r->state);
+    char *text = !rc && seen ? dowel_json_dump(r->result, 0) : NULL;
+    if (text)
+        (void)dowel_remember(d, "cloud_run.succeeded", text, false, NULL);
+    else if (seen || gone)
+        (void)dowel_remember(d, "cloud_run.ended", r->marker, false, NULL);
+    free(text);
+    return rc;
+}
+
+/* The run is over, however it ended; a job that something may still run in stays. */
+static void delete_after(const job_run *r, bool stopped, bool runs_on) {
+    bool ended = r->result || (r->state && dowel_run_ended(r->state)), deleted;
+    if (!r->c.job->delete_after || runs_on || !(ended || stopped) || (r->args->no_wait && !ended)) return;
+    dowel_run_client own = r->c;
+    dowel_error why;
+    if (stopped) own.d = dowel_cleanup(r->c.d);
+    if (dowel_run_delete_job(&own, true, !stopped, &deleted, &why))
+        dowel_log(r->c.d, DOWEL_LOG_WARNING, "job %s was not deleted: %s", r->c.job->job, why.message);
+}
+
+static int run_run(dowel *d, const void *data, json_t **result, dowel_error *err) {
+    job_run r = {.args = data};
+    dowel_error local;
+    if (!err) err = &local;
+    int rc = dowel_run_client_open(d, r.args->job, &r.c, err);
+    if (rc) return rc;
+    rc = find_begun(&r, err);
+    if (!rc && !r.result) rc = settle(&r, run_once(&r, err), err);
+    bool stopped = rc && dowel_check(d, NULL), runs_on = false;
+    if (stopped && r.execution && !(r.state && dowel_run_ended(r.state))) {
+        runs_on = !cancel_remote(&r);
+        if (!runs_on) (void)dowel_remember(d, "cloud_run.ended", r.marker, false, NULL);
+    }
+    delete_after(&r, stopped, runs_on);
+    if (!rc) *result = json_incref(r.result);
+    json_decref(r.result);
+    json_decref(r.state);
+    free(r.execution);
+    dowel_run_client_close(&r.c);
     return rc;
 }
 
@@ -203,7 +293,7 @@ static int run_delete(dowel *d, const void *data, json_t **result, dowel_error *
     bool deleted;
     int rc = dowel_run_client_open(d, args->job, &c, err);
     if (rc) return rc;
-    rc = dowel_run_delete_job(&c, args->not_found_ok, &deleted, err);
+    rc = dowel_run_delete_job(&c, args->not_found_ok, true, &deleted, err);
     if (!rc) *result = json_pack("{s:s,s:b}", "job", c.job->job, "deleted", deleted);
     dowel_run_client_close(&c);
     return rc;

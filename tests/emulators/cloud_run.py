@@ -2,12 +2,16 @@
 """A stand-in for the Cloud Run Admin API v2, as far as jobs go, that really runs what it is asked to.
 
 Every request is checked against Google's own discovery document (run.v2.json of google-api-python-client): path, method,
-query parameters, and the body by its schema; unknown, read-only or mistyped members get 400 in Google's error shape. Answers
-are checked against the same schemas. A container's command runs as a local process for each task index.
+query parameters, and the body by its schema; unknown or mistyped members get 400 in Google's error shape, read-only ones are ignored. An
+update replaces the whole job, so what it leaves out is gone. Answers are checked against the same schemas, and listings come in pages of
+three. A container's command runs as a local process for each task index; an image whose name holds "missing" is not found until it is pushed.
 
   cloud_run.py [--port N] [--token T]
   POST /_faults   {"count": 2, "status": 503, "path": ":run", "after": true}: the next requests whose path holds `path` fail,
-                  with `after` once the work was done; status 0 breaks the connection
+                  with `after` once the work was done; status 0 breaks the connection; {"hold": 60, "after": true} holds the
+                  answer back until the client hangs up, at most so many seconds; `method` as well as `path` may be given
+  POST /_push     {"image": "local/missing:1"}: it is found from now on
+  POST /_finished {"job": "projects/.../jobs/J", "count": 5, "age": 0}: executions of somebody else, which ended so many seconds ago
   GET  /_log      every request seen: method, path
 """
 import argparse
@@ -15,6 +19,7 @@ import datetime
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -28,8 +33,9 @@ import googleapiclient
 DOCUMENT = json.load(open(os.path.join(os.path.dirname(googleapiclient.__file__), "discovery_cache/documents/run.v2.json")))
 SCHEMAS = DOCUMENT["schemas"]
 LOCK = threading.RLock()
-JOBS, EXECUTIONS, TASKS, OPERATIONS, PROCESSES, FAULTS, LOG = {}, {}, {}, {}, set(), [], []
+JOBS, EXECUTIONS, DELETED, TASKS, OPERATIONS, PROCESSES, FAULTS, LOG, PUSHED = {}, {}, {}, {}, {}, set(), [], [], set()
 POLLS_UNTIL_DONE = 2
+PAGE = 3
 
 
 class ApiError(Exception):
@@ -40,8 +46,12 @@ class ApiError(Exception):
                              412: "FAILED_PRECONDITION", 503: "UNAVAILABLE"}.get(status, "UNKNOWN")
 
 
-def now():
-    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+def now(age=0):
+    return (datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=age)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def is_missing(image):
+    return "missing" in image and image not in PUSHED
 
 
 # ---- the contract ----
@@ -82,6 +92,8 @@ def check(value, schema, where, is_request):
                 raise ApiError(400, f'Invalid JSON payload received. Unknown name "{name}" at "{where}": Cannot find field.')
     if "enum" in schema and value not in schema["enum"]:
         raise ApiError(400, f'Invalid value at "{where}": "{value}"')
+    if schema.get("format") == "int32" and not -2**31 <= value < 2**31:
+        raise ApiError(400, f'Invalid value at "{where}": {value}')
     if schema.get("format") == "google-duration" and not re.fullmatch(r"\d+(\.\d+)?s", value):
         raise ApiError(400, f'Invalid value at "{where}": not a duration')
 
@@ -130,6 +142,12 @@ def condition(kind, state, reason=None, message=None):
     return made
 
 
+def value_of(variable):
+    """What Secret Manager has of a secret's version is its name and the version's."""
+    secret = variable.get("valueSource", {}).get("secretKeyRef")
+    return f"{secret['secret']}@{secret.get('version', 'latest')}" if secret else variable.get("value", "")
+
+
 def run_task(execution, index, slots):
     """One task: attempts until it succeeds, is cancelled, or has no retries left."""
     name = execution["name"]
@@ -149,7 +167,7 @@ def run_task(execution, index, slots):
                 env = {**os.environ, "CLOUD_RUN_JOB": execution["job"], "CLOUD_RUN_EXECUTION": name.rsplit("/", 1)[1],
                        "CLOUD_RUN_TASK_INDEX": str(index), "CLOUD_RUN_TASK_ATTEMPT": str(attempt),
                        "CLOUD_RUN_TASK_COUNT": str(execution["taskCount"])}
-                env.update({e["name"]: e.get("value", "") for e in container.get("env", [])})
+                env.update({e["name"]: value_of(e) for e in container.get("env", [])})
                 try:
                     process = subprocess.Popen(command or ["true"], env=env, start_new_session=True, stdin=subprocess.DEVNULL,
                                                stdout=sys.stderr, stderr=sys.stderr)
@@ -196,7 +214,7 @@ def end(process):
 def run_execution(execution):
     slots = threading.Semaphore(execution.get("parallelism") or execution["taskCount"])
     image = execution["template"]["containers"][0]["image"]
-    if "missing" in image:
+    if is_missing(image):
         with LOCK:
             execution["failedCount"] = execution["taskCount"]
     else:
@@ -235,7 +253,7 @@ def finish_job(name):
     job = JOBS[name]
     image = job["template"]["template"]["containers"][0]["image"]
     job["reconciling"] = False
-    if "missing" in image:
+    if is_missing(image):
         job["terminalCondition"] = {"type": "Ready", "state": "CONDITION_FAILED", "reason": "CONTAINER_MISSING",
                                     "message": f"Image '{image}' not found.", "lastTransitionTime": now()}
     else:
@@ -252,6 +270,12 @@ def settle(body):
     for container in task["containers"]:
         if not container.get("image"):
             raise ApiError(400, "template.template.containers[0].image is required")
+        names = [variable.get("name") for variable in container.get("env", [])]
+        if len(set(names)) != len(names) or not all(names):
+            raise ApiError(400, "template.template.containers[0].env: names must be given and differ")
+        for variable in container.get("env", []):
+            if "valueSource" in variable and ("value" in variable or not variable["valueSource"].get("secretKeyRef", {}).get("secret")):
+                raise ApiError(400, f"template.template.containers[0].env: {variable['name']} must have a value or a secret")
         container.setdefault("resources", {}).setdefault("limits", {})
         for key, value in (("cpu", "1000m"), ("memory", "512Mi")):
             container["resources"]["limits"].setdefault(key, value)
@@ -263,6 +287,18 @@ def settle(body):
     return outer
 
 
+FOREIGN = ("run.googleapis.com", "cloud.googleapis.com", "serving.knative.dev", "autoscaling.knative.dev")
+
+
+def wanted(body):
+    """What a caller may set of a job; the rest is the service's own."""
+    for name in body.get("annotations", {}):
+        if name.split("/")[0].endswith(FOREIGN):
+            raise ApiError(400, f"annotations: {name} is reserved")
+    members = SCHEMAS["GoogleCloudRunV2Job"]["properties"]
+    return {name: value for name, value in body.items() if not members[name].get("readOnly") and name not in ("name", "etag", "template")}
+
+
 def create_job(parent, query, body):
     if not query.get("jobId"):
         raise ApiError(400, "jobId is required")
@@ -271,8 +307,8 @@ def create_job(parent, query, body):
         raise ApiError(400, "jobId must be lower case letters, digits and hyphens")
     if name in JOBS:
         raise ApiError(409, f"Resource '{query['jobId']}' already exists.")
-    JOBS[name] = {"name": name, "uid": str(uuid.uuid4()), "generation": "1", "labels": body.get("labels", {}), "createTime": now(),
-                  "updateTime": now(), "template": settle(body), "reconciling": True, "etag": f'"{uuid.uuid4()}"', "executionCount": 0}
+    JOBS[name] = {**wanted(body), "name": name, "uid": str(uuid.uuid4()), "generation": "1", "createTime": now(), "updateTime": now(),
+                  "template": settle(body), "reconciling": True, "etag": f'"{uuid.uuid4()}"', "executionCount": 0}
     return show_operation(operation(parent, lambda: True, lambda: finish_job(name)), public(JOBS[name]))
 
 
@@ -280,8 +316,11 @@ def patch_job(name, body):
     job = get_job(name)
     if body.get("etag") and body["etag"] != job["etag"]:
         raise ApiError(409, "The etag does not match.", "ABORTED")
-    job.update(template=settle(body), updateTime=now(), generation=str(int(job["generation"]) + 1), etag=f'"{uuid.uuid4()}"',
-               reconciling=True, labels=body.get("labels", {}))
+    template = settle(body)
+    for member in wanted(job):
+        del job[member]
+    job.update(wanted(body), template=template, updateTime=now(), generation=str(int(job["generation"]) + 1), etag=f'"{uuid.uuid4()}"',
+               reconciling=True)
     return show_operation(operation(name.split("/jobs/")[0], lambda: True, lambda: finish_job(name)), public(job))
 
 
@@ -346,9 +385,12 @@ def answer(method, path, query, body):
         raise ApiError(404, f"no such method: {method} {path}")
     spec, _ = route
     known = set(spec.get("parameters", {})) | set(DOCUMENT["parameters"])
-    for name in query:
+    for name, value in query.items():
         if name not in known:
             raise ApiError(400, f'Invalid query parameter "{name}"')
+        kind = {**DOCUMENT["parameters"], **spec.get("parameters", {})}[name]["type"]
+        if not re.fullmatch({"integer": r"-?\d+", "boolean": "true|false"}.get(kind, ".*"), value, re.S):
+            raise ApiError(400, f'Invalid value "{value}" of query parameter "{name}"')
     if "request" in spec:
         check(body if body is not None else {}, spec["request"], "body", True)
     elif body:
@@ -366,9 +408,39 @@ def get_execution(name):
     return EXECUTIONS[name]
 
 
-def list_executions(name):
+def page_of(items, query, what):
+    """Newest first; a token is only good for the listing that gave it."""
+    size = int(query.get("pageSize") or PAGE)
+    if size < 0:
+        raise ApiError(400, "pageSize must not be negative")
+    start, token = 0, query.get("pageToken")
+    if token:
+        after, _, other = token.partition("|")
+        if other != f"{what}|{query.get('showDeleted', '')}":
+            raise ApiError(400, "Invalid page token")
+        start = next((i for i, item in enumerate(items) if item["createTime"] < after), len(items))
+    page = items[start:start + min(size or PAGE, PAGE)]
+    answer = {what: page}
+    if page and items.index(page[-1]) + 1 < len(items):
+        answer["nextPageToken"] = f"{page[-1]['createTime']}|{what}|{query.get('showDeleted', '')}"
+    return answer
+
+
+def list_executions(name, query):
     get_job(name)
-    return {"executions": [public(e) for e in reversed(EXECUTIONS.values()) if e["_job"] == name]}
+    shown = [*EXECUTIONS.values(), *(DELETED.values() if query.get("showDeleted") == "true" else [])]
+    items = [public(e) for e in shown if e["_job"] == name]
+    return page_of(sorted(items, key=lambda e: e["createTime"], reverse=True), query, "executions")
+
+
+def finished(asked):
+    """Executions of somebody else."""
+    for _ in range(asked["count"]):
+        name = f"{asked['job']}/executions/{asked['job'].rsplit('/', 1)[1]}-{uuid.uuid4().hex[:5]}"
+        at = now(asked.get("age", 0))
+        EXECUTIONS[name] = {"name": name, "uid": str(uuid.uuid4()), "job": asked["job"].rsplit("/", 1)[1], "_job": asked["job"], "createTime": at,
+                            "startTime": at, "completionTime": at, "taskCount": 1, "succeededCount": 1, "_cancelled": False, "_processes": set(),
+                            "template": {"containers": [{"image": "local/other"}]}, "conditions": [condition("Completed", "CONDITION_SUCCEEDED")]}
 
 
 def cancel_execution(name):
@@ -385,6 +457,8 @@ def delete_execution(name):
     if not execution:
         raise ApiError(404, f"Resource '{name}' of kind 'EXECUTION' does not exist.")
     cancel(execution)
+    DELETED[name] = execution
+    execution["deleteTime"] = now()
     return show_operation(operation(name.split("/jobs/")[0], lambda: True, lambda: public(execution)), public(execution))
 
 
@@ -396,7 +470,7 @@ METHODS = {
     "run.projects.locations.jobs.delete": lambda r, q, b: delete_job(r),
     "run.projects.locations.jobs.run": lambda r, q, b: run_job(r, b),
     "run.projects.locations.jobs.executions.get": lambda r, q, b: public(get_execution(r)),
-    "run.projects.locations.jobs.executions.list": lambda r, q, b: list_executions(r.rsplit("/", 1)[0]),
+    "run.projects.locations.jobs.executions.list": lambda r, q, b: list_executions(r.rsplit("/", 1)[0], q),
     "run.projects.locations.jobs.executions.cancel": lambda r, q, b: cancel_execution(r),
     "run.projects.locations.jobs.executions.delete": lambda r, q, b: delete_execution(r),
     "run.projects.locations.jobs.executions.tasks.list": lambda r, q, b: {
@@ -421,17 +495,21 @@ class Handler(BaseHTTPRequestHandler):
     def fault(self, path, after):
         with LOCK:
             for fault in FAULTS:
-                if fault["count"] > 0 and fault.get("path", "") in path and bool(fault.get("after")) == after:
+                if (fault["count"] > 0 and fault.get("path", "") in path and bool(fault.get("after")) == after
+                        and fault.get("method", self.command) == self.command):
                     fault["count"] -= 1
                     return fault
         return None
 
     def fail(self, fault):
+        if "hold" in fault:
+            select.select([self.connection], [], [], fault["hold"])
         if not fault.get("status"):
             self.close_connection = True
             self.connection.close()
             return
-        self.send(fault["status"], {"error": {"code": fault["status"], "message": "injected fault", "status": "UNAVAILABLE"}})
+        self.send(fault["status"], {"error": {"code": fault["status"], "message": "injected fault",
+                                             "status": fault.get("name", "UNAVAILABLE")}})
 
     def handle_any(self):
         url = urllib.parse.urlsplit(self.path)
@@ -441,7 +519,14 @@ class Handler(BaseHTTPRequestHandler):
         if path == "/_log":
             return self.send(200, LOG)
         if path == "/_faults":
-            FAULTS.append(json.loads(raw))
+            FAULTS.append({"count": 1, **json.loads(raw)})
+            return self.send(200, {})
+        if path == "/_push":
+            PUSHED.add(json.loads(raw)["image"])
+            return self.send(200, {})
+        if path == "/_finished":
+            with LOCK:
+                finished(json.loads(raw))
             return self.send(200, {})
         LOG.append({"method": self.command, "path": path})
         fault = self.fault(path, False)

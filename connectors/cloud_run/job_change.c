@@ -1,0 +1,240 @@
+/* What the block asks of a job, applied to the job as it is: what the block does not name stays as it was. An annotation of the job records
+ * what the block named, so that what it no longer names can be taken back. */
+#include "client.h"
+
+#include <dowel/json.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* {"fields": ["args", "image"], "env": ["NAME"], "labels": ["team"]} */
+#define RECORD "dowel-managed"
+
+typedef struct change {
+    const dowel_cloud_run_job *block;
+    json_t *job, *task, *container; /* job is owned, the others are parts of it */
+    json_t *before, *now;           /* the record */
+    bool changed, is_new;
+} change;
+
+/* ---- the record ---- */
+
+static json_t *read_record(const json_t *job) {
+    const char *text = json_string_value(json_object_get(json_object_get(job, "annotations"), RECORD));
+    json_t *record = NULL;
+    if (text && dowel_json_parse(text, strlen(text), RECORD, &record, NULL)) record = NULL;
+    return record ? record : json_object();
+}
+
+static bool is_in(const json_t *record, const char *list, const char *name) {
+    size_t i;
+    json_t *one;
+    json_array_foreach(json_object_get(record, list), i, one) {
+        const char *text = json_string_value(one);
+        if (text && !strcmp(text, name)) return true;
+    }
+    return false;
+}
+
+static void note(json_t *record, const char *list, const char *name) {
+    json_t *names = json_object_get(record, list);
+    if (!names) {
+        json_object_set_new(record, list, json_array());
+        names = json_object_get(record, list);
+    }
+    json_array_append_new(names, json_string(name));
+}
+
+/* ---- comparing ---- */
+
+/* Quantities of Kubernetes and durations: "1" is "1000m", "1Gi" is "1024Mi", "90s" is "90.0s". NaN: not one. */
+static double amount_of(const char *text) {
+    static const struct {
+        const char *unit;
+        double factor;
+    } units[] = {{"", 1},    {"s", 1},    {"m", 1e-3},  {"k", 1e3},      {"K", 1e3},         {"M", 1e6},
+                 {"G", 1e9}, {"T", 1e12}, {"Ki", 1024}, {"Mi", 1048576}, {"Gi", 1073741824}, {"Ti", 1099511627776.0}};
+    char *end;
+    double number = dowel_read_real(text, &end);
+    for (size_t i = 0; end != text && i < sizeof units / sizeof units[0]; i++)
+        if (!strcmp(end, units[i].unit)) return number * units[i].factor;
+    return (double)NAN;
+}
+
+/* The API leaves out what is zero or empty. */
+static bool is_same(const json_t *held, const json_t *value, bool amounts) {
+    if (!held && (json_integer_value(value) == 0 && json_is_integer(value))) return true;
+    if (!held && json_is_array(value)) return !json_array_size(value);
+    const char *a = json_string_value(held), *b = json_string_value(value);
+    if (amounts && a && b) {
+        double x = amount_of(a), y = amount_of(b);
+        if (x == y) return true; /* not where one is NaN */
+    }
+    return json_equal(held, value);
+}
+
+/* ---- changing ---- */
+
+/* The object at that member, made where there is none. Borrowed. */
+static json_t *part(json_t *object, const char *member) {
+    json_t *held = json_object_get(object, member);
+    if (!json_is_object(held)) {
+        json_object_set_new(object, member, json_object());
+        held = json_object_get(object, member);
+    }
+    return held;
+}
+
+static void put(change *c, json_t *parent, const char *member, json_t *value, bool amounts) {
+    if (!is_same(json_object_get(parent, member), value, amounts)) {
+        c->changed = true;
+        json_object_set(parent, member, value);
+    }
+    json_decref(value);
+}
+
+/* One field of the block. `value` (taken) NULL: the block does not name it; `without` (taken) is what a job gets that dowel makes, or that no
+ * longer has the field named; NULL: the service's default. */
+static void settle(change *c, json_t *parent, const char *member, const char *field, json_t *value, json_t *without,
+                   bool amounts) {
+    if (value) note(c->now, "fields", field);
+    if (value) {
+        put(c, parent, member, value, amounts);
+    } else if (c->is_new || is_in(c->before, "fields", field)) {
+        if (without)
+            put(c, parent, member, json_incref(without), amounts);
+        else if (!json_object_del(parent, member))
+            c->changed = true;
+    }
+    json_decref(without);
+}
+
+static json_t *text_or_null(const char *text) {
+    return text ? json_string(text) : NULL;
+}
+
+static json_t *texts_or_null(const char *const *list) {
+    json_t *array = list ? json_array() : NULL;
+    for (; list && *list; list++) json_array_append_new(array, json_string(*list));
+    return array;
+}
+
+static void settle_fields(change *c) {
+    const dowel_cloud_run_job *b = c->block;
+    json_t *execution = part(c->job, "template"), *limits = part(part(c->container, "resources"), "limits");
+    if (b->image) put(c, c->container, "image", json_string(b->image), false); /* a job cannot be without one */
+    settle(c, c->container, "command", "command", texts_or_null(b->command), NULL, false);
+    settle(c, c->container, "args", "args", texts_or_null(b->args), NULL, false);
+    settle(c, limits, "cpu", "cpu", text_or_null(b->cpu), NULL, true);
+    settle(c, limits, "memory", "memory", text_or_null(b->memory), NULL, true);
+    settle(c, c->task, "timeout", "timeout", b->timeout > 0 ? dowel_run_duration(b->timeout) : NULL, NULL, true);
+    settle(c, c->task, "serviceAccount", "service_account", text_or_null(b->service_account), NULL, false);
+    settle(c, c->task, "maxRetries", "max_retries",
+           DOWEL_WAS_GIVEN(b, max_retries) ? json_integer(b->max_retries) : NULL, json_integer(0), false);
+    settle(c, execution, "taskCount", "task_count", b->task_count > 0 ? json_integer(b->task_count) : NULL,
+           json_integer(1), false);
+    settle(c, execution, "parallelism", "parallelism",
+           DOWEL_WAS_GIVEN(b, parallelism) ? json_integer(b->parallelism) : NULL, NULL, false);
+    if (!json_object_size(limits)) json_object_del(json_object_get(c->container, "resources"), "limits");
+    if (!json_object_size(json_object_get(c->container, "resources"))) json_object_del(c->container, "resources");
+}
+
+static bool block_names(const dowel_pair *pairs, const char *name) {
+    for (; pairs && pairs->name; pairs++)
+        if (!strcmp(pairs->name, name)) return true;
+    return false;
+}
+
+/* The place of a variable in the job's environment; its size where it is not there. */
+static size_t place_of(const json_t *env, const char *name) {
+    size_t i;
+    json_t *variable;
+    json_array_foreach(env, i, variable) {
+        const char *held = json_string_value(json_object_get(variable, "name"));
+        if (held && !strcmp(held, name)) break;
+    }
+    return i;
+}
+
+static bool is_same_variable(const json_t *held, const json_t *wanted) {
+    if (json_equal(held, wanted)) return true;
+    const char *value = json_string_value(json_object_get(wanted, "value"));
+    return value && !*value && !json_object_get(held, "value") && !json_object_get(held, "valueSource");
+}
+
+static void settle_env(change *c) {
+    json_t *held = json_object_get(c->container, "env"), *env = held ? json_incref(held) : json_array();
+    json_t *wanted = dowel_run_env(c->block->env), *variable, *name;
+    size_t i;
+    json_array_foreach(wanted, i, variable) {
+        const char *called = json_string_value(json_object_get(variable, "name"));
+        size_t at = place_of(env, called);
+        note(c->now, "env", called);
+        if (at < json_array_size(env) && is_same_variable(json_array_get(env, at), variable)) continue;
+        c->changed = true;
+        if (at < json_array_size(env))
+            json_array_set(env, at, variable);
+        else
+            json_array_append(env, variable);
+    }
+    json_array_foreach(json_object_get(c->before, "env"), i, name) {
+        const char *called = json_string_value(name);
+        if (!called || block_names(c->block->env, called)) continue;
+        if (!json_array_remove(env, place_of(env, called))) c->changed = true;
+    }
+    if (json_array_size(env))
+        json_object_set(c->container, "env", env);
+    else
+        json_object_del(c->container, "env");
+    json_decref(env);
+    json_decref(wanted);
+}
+
+static void settle_labels(change *c) {
+    json_t *labels = part(c->job, "labels"), *name;
+    size_t i;
+    for (const dowel_pair *label = c->block->labels; label && label->name; label++) {
+        note(c->now, "labels", label->name);
+        put(c, labels, label->name, json_string(label->value), false);
+    }
+    json_array_foreach(json_object_get(c->before, "labels"), i, name) {
+        const char *called = json_string_value(name);
+        if (called && !block_names(c->block->labels, called) && !json_object_del(labels, called)) c->changed = true;
+    }
+    if (!json_object_size(labels)) json_object_del(c->job, "labels");
+}
+
+int dowel_run_change(const dowel_cloud_run_job *block, const json_t *job, json_t **wanted, bool *changed,
+                     dowel_error *err) {
+    change c = {.block = block, .is_new = !job, .now = json_object(), .before = read_record(job)};
+    c.job = job ? json_deep_copy(job) : json_object();
+    if (!c.job || !c.now || !c.before) {
+        json_decref(c.job);
+        json_decref(c.now);
+        json_decref(c.before);
+        return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    }
+    c.task = part(part(c.job, "template"), "template");
+    if (!json_array_size(json_object_get(c.task, "containers")))
+        json_object_set_new(c.task, "containers", json_pack("[{}]"));
+    c.container = json_array_get(json_object_get(c.task, "containers"), 0);
+    settle_fields(&c);
+    settle_env(&c);
+    settle_labels(&c);
+    char *record = dowel_json_dump(c.now, JSON_SORT_KEYS);
+    if (record) json_object_set_new(part(c.job, "annotations"), RECORD, json_string(record));
+    /* One-time requests to start an execution, which must not be made again. */
+    json_object_del(c.job, "runExecutionToken");
+    json_object_del(c.job, "startExecutionToken");
+    *changed = c.changed || c.is_new;
+    json_decref(c.now);
+    json_decref(c.before);
+    bool enough = record != NULL;
+    free(record);
+    if (enough) {
+        *wanted = c.job;
+        return 0;
+    }
+    json_decref(c.job);
+    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+}
