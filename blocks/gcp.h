@@ -51,6 +51,7 @@ typedef struct dowel_gcp_identity {
     json_t *delegates;                   /* impersonated: array of accounts, or NULL */
     int64_t lifetime;                    /* impersonated: seconds; 0: an hour */
     struct dowel_gcp_identity *source;   /* impersonated: who acts */
+    bool once;                           /* it came from a pipe, which cannot be read again */
     bool asks;                           /* the block names the token endpoint: it is asked */
     unsigned char digest[32];            /* of everything that decides which token this identity gets */
 } dowel_gcp_identity;
@@ -76,6 +77,8 @@ const char *dowel_gcp_kind_name(dowel_gcp_kind kind);
 int dowel_gcp_parse(const json_t *document, const char *origin, dowel_gcp_identity **identity, dowel_error *err);
 /* Reads and parses a credentials file. */
 int dowel_gcp_read(const char *path, dowel_gcp_identity **identity, dowel_error *err);
+/* Before a block with this path is saved: refuses a file that could never be used. One that is not here, as on another machine, may be saved. */
+int dowel_gcp_check_file(dowel *d, const char *path, dowel_error *err);
 /* A member that is text. Absent, null and "" leave *out NULL, and are an error when it is `required`. */
 int dowel_gcp_take(const json_t *document, const char *member, bool required, const char *origin, char **out,
                    dowel_error *err);
@@ -145,8 +148,8 @@ int dowel_gcp_read_answer(const json_t *document, const char *member, dowel_gcp_
 int dowel_gcp_sign_jwt(const dowel_gcp_identity *identity, const json_t *claims, char **jwt, dowel_error *err);
 /* µs since the epoch at which a JWT ends; 0: it does not say. */
 int64_t dowel_gcp_jwt_expiry(const char *jwt);
-/* Whether the key can sign at all. */
-int dowel_gcp_check_key(const dowel_gcp_identity *identity, dowel_error *err);
+/* Whether the keys of the identity, and of those behind it, can sign at all. */
+int dowel_gcp_check_keys(const dowel_gcp_identity *identity, dowel_error *err);
 
 /* What an external account proves itself with at the token endpoint: gcp_subject*.c. */
 int dowel_gcp_subject_token(dowel *d, const dowel_gcp_identity *identity, char **token, dowel_error *err);

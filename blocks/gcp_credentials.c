@@ -57,13 +57,19 @@ static int check(const void *data, dowel_error *err) {
     int rc = dowel_gcp_info_object(c->service_account_info, &object, err);
     if (rc) return rc;
     rc = dowel_gcp_parse(object, "service_account_info", &identity, err);
-    if (!rc) dowel_gcp_identity_drop(identity);
+    if (!rc) rc = dowel_gcp_check_keys(identity, err);
+    dowel_gcp_identity_drop(identity);
     if (rc == DOWEL_E_CREDENTIALS) {
         rc = DOWEL_E_INVALID;
         if (err) err->code = rc;
     }
     dowel_json_cleanse(object);
     return rc;
+}
+
+static int check_save(dowel *d, dowel_block *block, dowel_error *err) {
+    const dowel_gcp_credentials *c = dowel_block_data(block);
+    return c->service_account_file ? dowel_gcp_check_file(d, c->service_account_file, err) : 0;
 }
 
 static const dowel_table table = {"gcp-credentials", sizeof(dowel_gcp_credentials), fields, check};
@@ -75,4 +81,5 @@ const dowel_block_type dowel_gcp_credentials_type = {
     .table = &table,
     .version = 1,
     .check = dowel_gcp_check,
+    .check_save = check_save,
 };

@@ -37,12 +37,24 @@ static int use_metadata(dowel *d, dowel_gcp_identity **out, dowel_error *err) {
     return 0;
 }
 
+/* A line break at its end comes from a file or an editor, unless such a file is there. */
+static int path_of_variable(const char *named, char **path, dowel_error *err) {
+    struct stat st;
+    size_t length = strlen(named);
+    if (stat(named, &st))
+        while (length && strchr("\r\n", named[length - 1])) length--;
+    *path = strndup(named, length);
+    return *path ? 0 : no_memory(err);
+}
+
 static int find_default(dowel *d, dowel_gcp_identity **id, dowel_error *err) {
     const char *named = getenv("GOOGLE_APPLICATION_CREDENTIALS");
-    char folder[PATH_MAX - 64], path[PATH_MAX] = "";
+    char folder[PATH_MAX - 64], path[PATH_MAX] = "", *given = NULL;
     struct stat st;
     if (named && *named) {
-        int rc = dowel_gcp_read(named, id, err);
+        int rc = path_of_variable(named, &given, err);
+        if (!rc) rc = dowel_gcp_read(given, id, err);
+        free(given);
         if (rc) dowel_error_prefix(err, "GOOGLE_APPLICATION_CREDENTIALS: ");
         return rc;
     }
@@ -138,10 +150,10 @@ int dowel_gcp_identify(dowel *d, dowel_block *credentials, dowel_gcp_identity **
     }
     if (!rc) rc = choose_subject(c, id, err);
     if (!rc) rc = choose_scopes(c, id, err);
+    if (!rc) rc = dowel_gcp_check_keys(id, err);
     for (const dowel_gcp_identity *who = id; who && !rc; who = who->source) {
-        if (who->kind != DOWEL_GCP_SERVICE_ACCOUNT) continue;
-        rc = dowel_gcp_check_key(who, err);
-        if (!rc && !who->token_uri) rc = dowel_gcp_bad_file(err, who->origin, "\"token_uri\" is missing");
+        if (who->kind == DOWEL_GCP_SERVICE_ACCOUNT && !who->token_uri)
+            rc = dowel_gcp_bad_file(err, who->origin, "\"token_uri\" is missing");
     }
     if (!rc) rc = dowel_gcp_seal_identity(id, err);
     if (!rc) return 0;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +13,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LARGEST ((off_t)1 << 20)
+enum {
+    LARGEST = 1 << 20,
+    PATIENCE = 10000, /* ms for the next bytes of a pipe */
+};
 
 static int no_memory(dowel_error *err) {
     return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
@@ -60,6 +64,22 @@ int dowel_gcp_take_scopes(const json_t *document, dowel_gcp_identity *id, dowel_
 
 /* ---- the types that hold a secret of their own ---- */
 
+/* Variables and templates often escape a key twice: "\\n" arrives as a backslash and an n, neither of which PEM has otherwise. */
+static void unescape_newlines(char *key) {
+    char *out = key;
+    for (const char *in = key; *in; in++) {
+        if (*in == '\\' && (in[1] == 'n' || in[1] == 'r')) {
+            *out++ = in[1] == 'n' ? '\n' : '\r';
+            in++;
+        } else {
+            *out++ = *in;
+        }
+    }
+    size_t left = strlen(out);
+    *out = 0;
+    OPENSSL_cleanse(out + (left > 0), left ? left - 1 : 0);
+}
+
 static int parse_service_account(const json_t *document, const char *origin, dowel_gcp_identity **out,
                                  dowel_error *err) {
     dowel_gcp_identity *id = *out = dowel_gcp_identity_new(DOWEL_GCP_SERVICE_ACCOUNT, origin);
@@ -69,8 +89,14 @@ static int parse_service_account(const json_t *document, const char *origin, dow
     if (!rc) rc = dowel_gcp_take(document, "private_key_id", false, origin, &id->private_key_id, err);
     if (!rc) rc = dowel_gcp_take(document, "token_uri", false, origin, &id->token_uri, err);
     if (!rc) rc = dowel_gcp_take(document, "project_id", false, origin, &id->project, err);
-    if (!rc && (!strstr(id->private_key, "-----BEGIN ") || strstr(id->private_key, "ENCRYPTED"))) {
-        rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "%s: \"private_key\" is not a PEM private key", origin);
+    if (!rc) unescape_newlines(id->private_key);
+    if (!rc && (!strstr(id->private_key, "-----BEGIN ") || strstr(id->private_key, "ENCRYPTED") ||
+                !strstr(id->private_key, "PRIVATE KEY"))) {
+        rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "%s: \"private_key\" is not a PEM private key%s", origin,
+                        strstr(id->private_key, "ENCRYPTED")           ? ": it is encrypted with a passphrase"
+                        : strstr(id->private_key, "BEGIN CERTIFICATE") ? ": it is a certificate"
+                        : strstr(id->private_key, "BEGIN PUBLIC KEY")  ? ": it is a public key"
+                                                                       : "");
         dowel_error_hint(err, "use the file as Google made it; line breaks in the key are written \\n");
     }
     return rc;
@@ -150,59 +176,145 @@ int dowel_gcp_parse(const json_t *document, const char *origin, dowel_gcp_identi
 
 /* ---- the file ---- */
 
-static int read_text(const char *path, char **text, size_t *size, dowel_error *err) {
+static int cannot_read(const char *path, int why, dowel_error *err) {
+    int rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "cannot read the credentials file %s: %s", path, strerror(why));
     struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe that nobody writes to is not waited for */
-    if (fd < 0 || fstat(fd, &st)) {
-        int why = errno;
-        if (fd >= 0) close(fd);
-        int rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "cannot read the credentials file %s: %s", path, strerror(why));
+    const char *home = getenv("HOME");
+    size_t length = strlen(path);
+    if (*path == '~' && path[1] == '/' && home)
+        dowel_error_hint(err, "only a shell expands ~, and not everywhere: write %.400s%.400s", home, path + 1);
+    else if (length && strchr("\r\n \t", path[length - 1]))
+        dowel_error_hint(err, "the path ends with a blank or a line break: remove it");
+    else if (*path == '"' || *path == '\'')
+        dowel_error_hint(err, "the path begins with a quote, which is part of it: remove it");
+    else if (why == ENOENT && *path != '/' && !stat(".", &st))
+        dowel_error_hint(err, "the path is relative to the folder that this runs in: write it from / on");
+    else
         dowel_error_hint(err, why == EACCES ? "check its owner and mode" : "check the path");
-        return rc;
-    }
-    if (!S_ISREG(st.st_mode) || st.st_size > LARGEST || !st.st_size) {
-        close(fd);
-        int rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "the credentials file %s is %s", path,
-                            !S_ISREG(st.st_mode) ? "not a regular file"
-                            : !st.st_size        ? "empty"
-                                                 : "far too large");
-        dowel_error_hint(err, "download the key again, or run `gcloud auth application-default login`");
-        return rc;
-    }
-    size_t wanted = (size_t)st.st_size, got = 0;
-    char *bytes = malloc(wanted);
+    return rc;
+}
+
+/* Waits until a pipe has bytes or its writer is gone. What a file has is there at once. 0, or errno. */
+static int wait_for_bytes(int fd) {
+    struct pollfd ready = {.fd = fd, .events = POLLIN};
+    int n;
+    do n = poll(&ready, 1, PATIENCE);
+    while (n < 0 && errno == EINTR);
+    return n < 0 ? errno : n ? 0 : ETIMEDOUT;
+}
+
+/* Up to LARGEST + 1 bytes; cleanse them. 0, or errno. */
+static int read_all(int fd, char *bytes, size_t *size) {
     ssize_t n = 1;
-    while (bytes && got < wanted && (n = read(fd, bytes + got, wanted - got)) > 0) got += (size_t)n;
-    int why = errno;
+    *size = 0;
+    while (n > 0 && *size <= LARGEST) {
+        int why = wait_for_bytes(fd);
+        if (why) return why;
+        n = read(fd, bytes + *size, LARGEST + 1 - *size);
+        if (n > 0) *size += (size_t)n;
+        if (n < 0 && (errno == EINTR || errno == EAGAIN)) n = 1;
+    }
+    return n < 0 ? errno : 0;
+}
+
+static int unusable_file(const char *path, const char *what, const char *hint, dowel_error *err) {
+    int rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "the credentials file %s is %s", path, what);
+    dowel_error_hint(err, "%s", hint);
+    return rc;
+}
+
+/* A regular file, or a pipe: a shell's <(...), or one that a secret manager writes to. *pipe: it can be read only once. */
+static int read_text(const char *path, char **text, size_t *size, bool *pipe, dowel_error *err) {
+    static const char again[] = "download the key again, or run `gcloud auth application-default login`";
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), why = errno;
+    if (fd >= 0 && fstat(fd, &st)) {
+        why = errno;
+        close(fd);
+        fd = -1;
+    }
+    if (fd < 0) return cannot_read(path, why, err);
+    *pipe = S_ISFIFO(st.st_mode);
+    if (!S_ISREG(st.st_mode) && !*pipe) {
+        close(fd);
+        return unusable_file(path, S_ISDIR(st.st_mode) ? "a folder" : "neither a file nor a pipe", "check the path",
+                             err);
+    }
+    char *bytes = malloc(LARGEST + 1);
+    why = bytes ? read_all(fd, bytes, size) : 0;
     close(fd);
     if (!bytes) return no_memory(err);
-    if (n < 0) {
-        OPENSSL_cleanse(bytes, wanted);
-        free(bytes);
-        return dowel_fail(err, DOWEL_E_CREDENTIALS, "cannot read the credentials file %s: %s", path, strerror(why));
+    if (!why && *size && *size <= LARGEST) {
+        *text = bytes;
+        return 0;
     }
-    *text = bytes;
-    *size = got;
-    return 0;
+    OPENSSL_cleanse(bytes, LARGEST + 1);
+    free(bytes);
+    if (why == ETIMEDOUT)
+        return unusable_file(path, "a pipe that nothing is written to", "check who writes to it", err);
+    if (why) return cannot_read(path, why, err);
+    return unusable_file(path,
+                         *size   ? "far too large"
+                         : *pipe ? "a pipe that is empty: it may have been read before"
+                                 : "empty",
+                         again, err);
+}
+
+/* A key file that was stored as text within JSON is opened too. */
+static int open_text(const char *text, size_t size, const char *path, json_t **document, dowel_error *err) {
+    json_t *outer = NULL;
+    int rc = dowel_json_read(text, size, DOWEL_JSON_EXACT, path, document, err);
+    if (!rc && json_is_string(*document)) {
+        outer = *document;
+        rc =
+            dowel_json_read(json_string_value(outer), json_string_length(outer), DOWEL_JSON_EXACT, path, document, err);
+        dowel_json_cleanse(outer);
+    }
+    if (rc && err) {
+        if (rc == DOWEL_E_INVALID) rc = DOWEL_E_CREDENTIALS;
+        err->code = rc;
+        if (!*err->hint) dowel_error_hint(err, "the credentials file is damaged or cut short; download it again");
+    }
+    return rc;
 }
 
 int dowel_gcp_read(const char *path, dowel_gcp_identity **id, dowel_error *err) {
     char *text = NULL;
     size_t size = 0;
     json_t *document = NULL;
+    bool pipe = false;
     *id = NULL;
-    int rc = read_text(path, &text, &size, err);
+    int rc = read_text(path, &text, &size, &pipe, err);
     if (rc) return rc;
-    rc = dowel_json_parse(text, size, path, &document, err);
-    OPENSSL_cleanse(text, size);
+    rc = open_text(text, size, path, &document, err);
+    OPENSSL_cleanse(text, LARGEST + 1);
     free(text);
-    if (rc) {
-        if (rc == DOWEL_E_INVALID) rc = DOWEL_E_CREDENTIALS;
-        if (err) err->code = rc;
-        dowel_error_hint(err, "the credentials file is damaged or cut short; download it again");
-        return rc;
-    }
+    if (rc) return rc;
     rc = json_is_object(document) ? dowel_gcp_parse(document, path, id, err) : wrong_type(document, path, err);
+    if (!rc) (*id)->once = pipe;
     dowel_json_cleanse(document);
     return rc;
+}
+
+int dowel_gcp_check_file(dowel *d, const char *path, dowel_error *err) {
+    struct stat st;
+    if (!strncmp(path, "/dev/fd/", 8) || !strncmp(path, "/proc/self/fd/", 14) || !strcmp(path, "/dev/stdin")) {
+        dowel_fail(err, DOWEL_E_INVALID, "field \"service_account_file\": %s will be gone when this command has ended",
+                   path);
+        dowel_error_hint(err, "save the content in place of the path: --service-account-info @%s", path);
+        return DOWEL_E_INVALID;
+    }
+    if (stat(path, &st) || (S_ISREG(st.st_mode) && access(path, R_OK))) {
+        dowel_log(d, DOWEL_LOG_WARNING, "service_account_file: %s cannot be read here (%s); the path is saved as it is",
+                  path, strerror(errno));
+        return 0;
+    }
+    if (S_ISFIFO(st.st_mode)) return 0; /* read once, when it is used */
+    dowel_gcp_identity *id = NULL;
+    int rc = dowel_gcp_read(path, &id, err);
+    if (!rc) rc = dowel_gcp_check_keys(id, err);
+    dowel_gcp_identity_drop(id);
+    if (!rc) return 0;
+    if (rc == DOWEL_E_CREDENTIALS && err) err->code = rc = DOWEL_E_INVALID;
+    return dowel_error_prefix(err, "field \"service_account_file\": ");
 }

@@ -22,7 +22,7 @@ int dowel_gcp_sign_jwt(const dowel_gcp_identity *id, const json_t *claims, char 
     if (*signed_jwt) return 0;
     int rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "%s: its private key cannot sign: it is damaged or not an RSA key",
                         id->origin);
-    dowel_error_hint(err, "create a new key for %s and use its file unchanged", id->email);
+    dowel_error_hint(err, "use the key file of %s as Google made it; without it, create a new key", id->email);
     return rc;
 }
 

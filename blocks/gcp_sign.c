@@ -14,7 +14,7 @@ static int no_memory(dowel_error *err) {
 static int unusable(const dowel_gcp_identity *id, dowel_error *err) {
     int rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "%s: its private key cannot sign: it is damaged or not an RSA key",
                         id->origin);
-    dowel_error_hint(err, "create a new key for %s and use its file unchanged", id->email);
+    dowel_error_hint(err, "use the key file of %s as Google made it; without it, create a new key", id->email);
     return rc;
 }
 
@@ -31,10 +31,13 @@ static EVP_PKEY *read_key(const dowel_gcp_identity *id) {
     return key;
 }
 
-int dowel_gcp_check_key(const dowel_gcp_identity *id, dowel_error *err) {
-    EVP_PKEY *key = read_key(id);
-    if (!key) return unusable(id, err);
-    EVP_PKEY_free(key);
+int dowel_gcp_check_keys(const dowel_gcp_identity *identity, dowel_error *err) {
+    for (const dowel_gcp_identity *id = identity; id; id = id->source) {
+        if (id->kind != DOWEL_GCP_SERVICE_ACCOUNT) continue;
+        EVP_PKEY *key = read_key(id);
+        if (!key) return unusable(id, err);
+        EVP_PKEY_free(key);
+    }
     return 0;
 }
 

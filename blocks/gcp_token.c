@@ -15,7 +15,13 @@ static int no_memory(dowel_error *err) {
 /* ---- identities ---- */
 
 static int find_identity(dowel *d, const dowel_renewal *renewal, void **value, int64_t *expires, dowel_error *err) {
-    dowel_gcp_identity *identity = NULL;
+    dowel_gcp_identity *identity = (dowel_gcp_identity *)renewal->old;
+    if (identity && identity->once) { /* there is nothing to read any more */
+        *value = dowel_gcp_identity_hold(identity);
+        *expires = 0;
+        return 0;
+    }
+    identity = NULL;
     int rc = dowel_gcp_identify(d, renewal->context, &identity, err);
     *value = identity;
     *expires = 0;

@@ -25,6 +25,21 @@ static int no_memory(dowel_error *err) {
 
 /* ---- reading ---- */
 
+static bool is_member(gid_t group) {
+    gid_t groups[256];
+    int count = getgroups(256, groups);
+    bool member = group == getegid();
+    for (int i = 0; i < count && !member; i++) member = groups[i] == group;
+    return member;
+}
+
+/* A secret that Kubernetes mounts belongs to root and is readable by the pod's group (0440): that is how the process gets it. The group of a file of the
+ * user's own holds others. */
+static bool others_can_read(const struct stat *st) {
+    bool mounted = st->st_uid == 0 && (st->st_mode & 077) == 040 && is_member(st->st_gid);
+    return st->st_mode & 077 && !mounted;
+}
+
 static int load(const char *path, char text[LARGEST + 1], size_t *size, dowel_error *err) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     struct stat st;
@@ -33,12 +48,12 @@ static int load(const char *path, char text[LARGEST + 1], size_t *size, dowel_er
         if (fd >= 0) close(fd);
         return dowel_fail(err, DOWEL_E_KEY, "cannot read the key file %s: %s", path, strerror(why));
     }
-    if (!S_ISREG(st.st_mode) || st.st_mode & 077) {
+    if (!S_ISREG(st.st_mode) || others_can_read(&st)) {
         close(fd);
         if (!S_ISREG(st.st_mode)) return dowel_fail(err, DOWEL_E_KEY, "the key file %s is no file", path);
         int rc = dowel_fail(err, DOWEL_E_KEY, "the key file %s can be read by others (mode %03o)", path,
                             (unsigned)st.st_mode & 0777);
-        dowel_error_hint(err, "chmod 600 %s", path);
+        dowel_error_hint(err, "chmod 600 %s (mounted by root: 0440 with a group of this process)", path);
         return rc;
     }
     ssize_t got = 1;

@@ -43,7 +43,11 @@ static int validate(const saving *s, dowel_error *err) {
     dowel_resolver resolver = dowel_resolver_below(&here);
     dowel_block *block;
     int rc = dowel_block_new(s->type, s->name, s->document, &resolver, &block, err);
-    if (!rc) dowel_block_free(block);
+    if (rc) return rc;
+    bool can = s->type->size >= offsetof(dowel_block_type, check_save) + sizeof s->type->check_save;
+    if (can && s->type->check_save) rc = s->type->check_save(s->d, block, err);
+    if (rc) dowel_error_prefix(err, "block %s was not saved: ", s->reference);
+    dowel_block_free(block);
     return rc;
 }
 

@@ -91,7 +91,33 @@ static int column_of(const json_error_t *problem, const char *text, const litera
     return problem->column - (int)(on_line * ADDED);
 }
 
-static int syntax_error(const char *origin, bool empty, const json_error_t *problem, int column, dowel_error *err) {
+/* Whether the text is base64 and what it stands for begins with a brace. */
+static bool is_base64(const char *text, size_t size) {
+    if (size < 16 || *text != 'e' || !text[1] || !strchr("wxyz0123456789+/", text[1])) return false;
+    for (size_t i = 0; i < size; i++)
+        if (!text[i] || !strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=\r\n", text[i]))
+            return false;
+    return true;
+}
+
+/* What people save in the place of JSON, and what to do about it; NULL: nothing that is known. */
+static const char *advice(const char *text, size_t size, const char *said) {
+    size_t at = 0;
+    while (at < size && text[at] && strchr(" \t\r\n", text[at])) at++;
+    if (is_base64(text, size)) return "this is base64 of JSON: decode it first (base64 -d)";
+    if (size - at > 1 && strchr("{[", text[at])) {
+        size_t next = at + 1;
+        while (next < size && text[next] && strchr(" \t\r\n", text[next])) next++;
+        if (next < size && text[next] == '\'')
+            return "single quotes are Python's form of it: in JSON names and text stand in double quotes";
+    }
+    if (strstr(said, "duplicate object key")) return "a member is given twice: remove one of them";
+    if (strstr(said, "unexpected newline")) return "a line break inside of text is written \\n in JSON";
+    return NULL;
+}
+
+static int syntax_error(const char *origin, const char *text, size_t size, const json_error_t *problem, int column,
+                        dowel_error *err) {
     /* jansson quotes the text beside the error and bad escapes; keep only what comes before that. */
     char said[sizeof problem->text];
     snprintf(said, sizeof said, "%s", problem->text);
@@ -99,8 +125,11 @@ static int syntax_error(const char *origin, bool empty, const json_error_t *prob
     if (near) *near = 0;
     char *escape = strncmp(said, "invalid Unicode", 15) ? NULL : strchr(said, '\'');
     if (escape && escape > said) escape[-1] = 0;
-    return dowel_fail(err, DOWEL_E_INVALID, "%s: not valid JSON at line %d, column %d: %s", origin,
-                      problem->line > 0 ? problem->line : 1, column > 0 ? column : 1, empty ? "it is empty" : said);
+    int rc = dowel_fail(err, DOWEL_E_INVALID, "%s: not valid JSON at line %d, column %d: %s", origin,
+                        problem->line > 0 ? problem->line : 1, column > 0 ? column : 1, size ? said : "it is empty");
+    const char *what_to_do = advice(text, size, said);
+    if (what_to_do) dowel_error_hint(err, "%s", what_to_do);
+    return rc;
 }
 
 static int read_exact(const char *text, size_t size, unsigned flags, size_t how, const char *origin, json_t **document,
@@ -116,7 +145,7 @@ static int read_exact(const char *text, size_t size, unsigned flags, size_t how,
     } else {
         if (found.count) how |= JSON_ALLOW_NUL;
         *document = json_loadb(marked ? marked : text, marked ? size + found.count * ADDED : size, how, &problem);
-        if (!*document) rc = syntax_error(origin, !size, &problem, column_of(&problem, text, &found), err);
+        if (!*document) rc = syntax_error(origin, text, size, &problem, column_of(&problem, text, &found), err);
     }
     if (marked) OPENSSL_cleanse(marked, size + found.count * ADDED);
     free(marked);
@@ -134,7 +163,7 @@ int dowel_json_read(const char *text, size_t size, unsigned flags, const char *o
     if (flags & DOWEL_JSON_EXACT) return read_exact(text, size, flags, how, origin, document, err);
     json_error_t problem;
     json_t *value = json_loadb(text, size, how, &problem);
-    if (!value) return syntax_error(origin, !size, &problem, problem.column, err);
+    if (!value) return syntax_error(origin, text, size, &problem, problem.column, err);
     *document = value;
     return 0;
 }

@@ -38,6 +38,11 @@ int dowel_text_check(const char *origin, const char **text, size_t *size, dowel_
             dowel_error_hint(err, "save it as UTF-8; Latin-1 and Windows-1252 are not");
             return DOWEL_E_INVALID;
         }
+        if (!character && at < 2) { /* as every other byte of ASCII is then */
+            (void)dowel_fail(err, DOWEL_E_INVALID, "%s: the text is UTF-16, not UTF-8", origin);
+            dowel_error_hint(err, "save it as UTF-8");
+            return DOWEL_E_INVALID;
+        }
         if (!character)
             return dowel_fail(err, DOWEL_E_INVALID, "%s: there is a NUL byte in the text at byte offset %zu", origin,
                               at);

@@ -142,10 +142,17 @@ class Secrets(CommandTest):
 
 
 class CredentialsFiles(CommandTest):
-    """What is wrong with a credentials file is said when it is used, with its path."""
+    """What is wrong with a credentials file is said when its path is saved, and when it is used, with its path."""
 
     def use(self, path, *says, status=4):
-        self.dowel("block", "save", "gcp-credentials/x", "--service-account-file", path, "--project", "p", "--overwrite")
+        save = ["block", "save", "gcp-credentials/x", "--service-account-file", path, "--project", "p", "--overwrite"]
+        if os.path.exists(path):
+            self.assertNotIn("BEGIN", self.fails(2, *save, says=["gcp-credentials/x was not saved", *says]))
+            os.rename(path, path + ".away")
+            self.dowel(*save)  # of another machine, for all that anybody knows
+            os.rename(path + ".away", path)
+        else:
+            self.dowel(*save)
         said = self.fails(status, "call", "bigquery.query", "--query", "SELECT 1", "--credentials", "x", "--endpoint", "http://127.0.0.1:1", says=says)
         self.assertNotIn("BEGIN", said)
         return said
@@ -163,7 +170,8 @@ class CredentialsFiles(CommandTest):
         bad = {"type": "service_account", "client_email": "a@example.com", "private_key": "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
                "private_key_id": "1", "token_uri": "http://127.0.0.1:1/token"}
         self.use(self.write("bad-key.json", json.dumps(bad)), "bad-key.json")
-        self.use(self.folder, "not a regular file")
+        os.mkdir(self.path("folder"))
+        self.use(self.path("folder"), "a folder")
 
     def test_unreadable_file(self):
         """Root may read everything: the command runs as somebody else then."""

@@ -204,7 +204,7 @@ def test_bad_files():
 
     rows = [
         ("", "empty"), ("[]", "not a Google credentials file"), ("null", "not a Google credentials file"),
-        (json.dumps(key)[:400], ["damaged or cut short", "line 1"]), (b"\xff\xfe{}", "damaged or cut short"),
+        (json.dumps(key)[:400], ["damaged or cut short", "line 1"]), (b"\xff\xfe{}", "UTF-16"),
         ({}, "no \"type\""), ({"type": "gdch_service_account"}, ["gdch_service_account", "supported types: service_account"]),
         (without(key, "client_email"), "\"client_email\" is missing"), (without(key, "private_key"), "\"private_key\" is missing"),
         ({**key, "private_key": "secret"}, "not a PEM private key"),
@@ -252,8 +252,8 @@ def test_bad_files():
         ask("open")
         ask.fails("token", {"service_account_file": path}, "No such file")
         os.mkfifo(os.path.join(TMP, "pipe"))
-        for other in (TMP, os.path.join(TMP, "pipe"), "/dev/zero"):
-            ask.fails("token", {"service_account_file": other}, "not a regular file")
+        for other, says in ((TMP, "a folder"), (os.path.join(TMP, "pipe"), "a pipe that nothing is written to"), ("/dev/zero", "neither a file nor a pipe")):
+            ask.fails("token", {"service_account_file": other}, says)
         if os.getuid():
             with open(path, "w") as file:
                 json.dump(key, file)

@@ -4,11 +4,13 @@ import os
 import urllib.parse
 
 import google.auth
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from import_case import ImportTest, main
 
-KEY = {"type": "service_account", "project_id": "demo", "private_key_id": "1", "client_email": "robot@demo.iam.gserviceaccount.com",
-       "private_key": "-----BEGIN PRIVATE KEY-----\nplanted-4Ev3r\n-----END PRIVATE KEY-----\n", "client_id": "7",
+KEY = {"type": "service_account", "project_id": "demo", "private_key_id": "planted-4Ev3r", "client_email": "robot@demo.iam.gserviceaccount.com",
+       "private_key": rsa.generate_private_key(65537, 2048).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(), "client_id": "7",
        "token_uri": "https://oauth2.googleapis.com/token"}
 USER = {"type": "authorized_user", "client_id": "32555940559.apps.googleusercontent.com", "client_secret": "planted-client",
         "refresh_token": "1//planted-refresh"}

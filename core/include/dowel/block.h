@@ -32,6 +32,9 @@ typedef struct dowel_block_type {
      * names as the provider says them, "permissions" as an object of booleans. Fails when the block cannot be used at all. NULL: nothing to ask. */
     int (*check)(dowel *d, dowel_block *block, json_t *report, dowel_error *err);
     const struct dowel_objects *objects; /* dowel/objects.h; NULL: holds no objects */
+    /* Refuses a block that could never work before it is saved, such as one whose key file holds no usable key. May read files, sends nothing. NULL:
+     * nothing to look at. */
+    int (*check_save)(dowel *d, dowel_block *block, dowel_error *err);
 } dowel_block_type;
 
 /* Makes a block from a document. `name` NULL: an anonymous (inline) block. The caller ends it with dowel_block_free. */
