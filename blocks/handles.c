@@ -6,6 +6,8 @@
 #include <dowel/stream.h>
 
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,7 +75,48 @@ static int open_sealed(dowel *d, const char *owner, const char *sealed, char **p
     return rc;
 }
 
-const dowel_sealer dowel_handle_sealer = {seal, open_sealed};
+/* ---- digests of arguments ---- */
+
+static int no_digest_key(const char *id, dowel_error *err) {
+    int rc = dowel_fail(err, DOWEL_E_KEY, "key %s, which was in use then, is not at hand", id);
+    dowel_error_hint(err, "give the key (`dowel key add`, DOWEL_KEY or DOWEL_KEY_FILE)");
+    return rc;
+}
+
+/* The key that an earlier digest names, or the first. */
+static int digest_key(dowel *d, const char *like, bool make, const dowel_key **key, dowel_error *err) {
+    const dowel_keys *keys;
+    char id[DOWEL_KEY_ID_SIZE] = "";
+    int rc = dowel_keys_get(d, make, &keys, err);
+    if (rc) return rc;
+    if (like) snprintf(id, sizeof id, "%.*s", (int)strcspn(like, ":"), like);
+    /* Another process may have put the key into the file since it was read. */
+    if (like && !dowel_keys_find(keys, id) && (rc = dowel_keys_get(d, true, &keys, err))) return rc;
+    *key = like ? dowel_keys_find(keys, id) : keys->count ? &keys->list[0] : NULL;
+    return *key ? 0 : no_digest_key(like ? id : "(none)", err);
+}
+
+/* "KEY-ID:HMAC". The key is derived, so that no key serves two purposes. */
+static int keyed_digest(dowel *d, const void *data, size_t size, const char *like, bool make, char **digest,
+                        dowel_error *err) {
+    static const unsigned char purpose[] = "dowel digest of arguments, version 1";
+    const dowel_key *key;
+    unsigned char derived[EVP_MAX_MD_SIZE], code[EVP_MAX_MD_SIZE];
+    unsigned int derived_size = 0, code_size = 0;
+    int rc = digest_key(d, like, make, &key, err);
+    if (rc) return rc;
+    bool ok = HMAC(EVP_sha256(), key->bytes, DOWEL_KEY_SIZE, purpose, sizeof purpose - 1, derived, &derived_size) &&
+              HMAC(EVP_sha256(), derived, (int)derived_size, data, size, code, &code_size);
+    OPENSSL_cleanse(derived, sizeof derived);
+    char *hex = ok ? dowel_hex(code, code_size) : NULL;
+    size_t room = DOWEL_KEY_ID_SIZE + 2 * (size_t)code_size + 1;
+    *digest = hex ? malloc(room) : NULL;
+    if (*digest) snprintf(*digest, room, "%s:%s", key->id, hex);
+    free(hex);
+    return *digest ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+}
+
+const dowel_sealer dowel_handle_sealer = {seal, open_sealed, keyed_digest};
 
 /* ---- all of them, when keys change ---- */
 

@@ -118,7 +118,8 @@ int cli_call(cli *c) {
     dowel_call_options options = {.size = sizeof options,
                                   .progress = cli_progress_show,
                                   .progress_context = &progress,
-                                  .cancelled = cli_interrupted};
+                                  .cancelled = cli_interrupted,
+                                  .unkept = &result};
     dowel_record *record = NULL;
     int status = read_flags(c, task, args, policy, &options);
     if (!status && json_object_size(policy)) {
@@ -134,15 +135,14 @@ int cli_call(cli *c) {
         cli_progress_end(&progress);
         const char *file = json_string_value(json_object_get(args, "file"));
         const char *destination = json_string_value(json_object_get(args, "destination"));
-        bool to_stdout = !rc && ((file && !strcmp(file, "-") && json_object_get(result, "file")) ||
-                                 (destination && !strcmp(destination, "-")));
-        if (rc)
-            status = cli_failed(c);
-        else if (to_stdout) { /* the bytes were the result */
+        bool to_stdout = result && ((file && !strcmp(file, "-") && json_object_get(result, "file")) ||
+                                    (destination && !strcmp(destination, "-")));
+        if (!result || to_stdout) { /* it failed, or the bytes were the result */
         } else if (c->json)
             cli_print_json(result);
         else if (!json_is_null(result))
             cli_print_value(c, result, task->table_rows);
+        if (rc) status = cli_failed(c); /* also of a result that could not be kept */
     }
     dowel_record_free(record);
     json_decref(result);

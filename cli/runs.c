@@ -61,6 +61,10 @@ static void shorten(json_t *run, bool narrow) {
                *name = json_string_value(json_object_get(run, "name")),
                *task = json_string_value(json_object_get(run, "task")),
                *started = json_string_value(json_object_get(run, "started"));
+    /* Whether it still runs cannot be told from here. */
+    if (json_is_true(json_object_get(run, "elsewhere")))
+        json_object_set_new(run, "state",
+                            json_sprintf("%s elsewhere", json_string_value(json_object_get(run, "state"))));
     if (error) json_object_set_new(run, "error", json_string(error));
     if (name && task && !strcmp(name, task)) json_object_del(run, "name");
     const char *id = json_string_value(json_object_get(run, "id")), *last = narrow && id ? strrchr(id, '-') : NULL;
@@ -235,23 +239,23 @@ static int read_query(cli *c, dowel_runs_query *query, const char **word) {
 
 static int resume_run(cli *c, const char *id, bool take_over) {
     cli_progress progress = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    json_t *result = NULL;
     const dowel_call_options options = {.size = sizeof options,
                                         .progress = cli_progress_show,
                                         .progress_context = &progress,
                                         .cancelled = cli_interrupted,
-                                        .take_over = take_over};
-    json_t *result = NULL;
+                                        .take_over = take_over,
+                                        .unkept = &result};
     cli_signals_begin();
     int rc = dowel_runs_resume(c->d, id, &options, &result, &c->err);
     cli_signals_end();
     cli_progress_end(&progress);
-    if (rc) return cli_failed(c);
-    if (c->json)
+    if (c->json && result)
         cli_print_json(result);
-    else if (!json_is_null(result))
+    else if (result && !json_is_null(result))
         cli_print_value(c, result, NULL);
     json_decref(result);
-    return 0;
+    return rc ? cli_failed(c) : 0;
 }
 
 static int prune(cli *c, const char *older_than, bool dry_run) {

@@ -120,6 +120,7 @@ static int submit(dowel *d, const char *name, const given *args, const dowel_cal
     if (!rc) rc = new_run(d, task, false, args, options, &run, err);
     if (rc) return rc;
     run->options.run_id = NULL; /* the caller's, who may be gone when the run begins */
+    run->options.unkept = NULL;
     return dowel_future_start(run, options, future, err);
 }
 

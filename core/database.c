@@ -150,6 +150,7 @@ static int open_one(dowel_core *core, dowel_db **db, dowel_error *err) {
 /* Connections stay open until the handle closes, so that a memory: database lives as long. */
 int dowel_database_acquire(dowel *d, dowel_db **db, dowel_error *err) {
     dowel_core *core = d->core;
+    if (dowel_check_process(d, err)) return DOWEL_E_INVALID;
     pthread_mutex_lock(&core->database_lock);
     int rc = core->address ? 0 : locate(d, err);
     dowel_db *found = core->idle;

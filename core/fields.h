@@ -17,6 +17,8 @@ struct dowel_record {
 /* Bytes of a member of that kind. */
 size_t dowel_kind_size(dowel_kind kind);
 bool dowel_member_is_zero(const dowel_field *field, const void *member);
+/* Whether a value must not be shown: a secret, or a block's document given as text, which may hold one. */
+bool dowel_field_is_secret(const dowel_field *field, const void *member);
 
 /* Zeros that were given (fields_given.c). Kinds whose zero is a value, as NULL is none: */
 bool dowel_kind_has_zero(dowel_kind kind);
@@ -46,6 +48,8 @@ int dowel_record_decode_expecting(const dowel_table *table, const json_t *docume
 /* Whether a caller's struct, or document, gives the field a value. */
 bool dowel_record_gives(const dowel_table *table, const dowel_field *field, const void *data, size_t size,
                         const json_t *document);
+/* Makes the relative paths (DOWEL_PATH) of a record that nobody else has yet absolute, nested tables included. */
+int dowel_record_anchor(dowel_record *record, const char *folder, dowel_error *err);
 /* A new record from a partial one and the members that it lacked. */
 int dowel_record_complete(const dowel_record *partial, const json_t *members, const dowel_resolver *resolver,
                           dowel_record **record, dowel_error *err);

@@ -68,6 +68,11 @@ static json_t *encode_member(const dowel_field *field, const void *member, dowel
     }
 }
 
+bool dowel_field_is_secret(const dowel_field *field, const void *member) {
+    return field->flags & DOWEL_SECRET ||
+           (field->flags & DOWEL_BLOCK_TEXT && field->kind == DOWEL_STRING && **(const char *const *)member == '{');
+}
+
 json_t *dowel_fields_encode(const dowel_table *table, const void *data, dowel_secrets secrets) {
     json_t *object = json_object();
     if (!object) return NULL;
@@ -78,7 +83,7 @@ json_t *dowel_fields_encode(const dowel_table *table, const void *data, dowel_se
         if (dowel_member_is_zero(field, member) &&
             !(dowel_kind_has_zero(field->kind) && dowel_given(given, field->name)))
             continue;
-        bool secret = field->flags & DOWEL_SECRET;
+        bool secret = dowel_field_is_secret(field, member);
         if (secret && secrets == DOWEL_SECRETS_OMITTED) continue;
         json_t *value =
             secret && secrets == DOWEL_SECRETS_MASKED ? json_string(DOWEL_MASK) : encode_member(field, member, secrets);

@@ -36,6 +36,11 @@ static void release(dowel_future *future) {
     if (future && atomic_fetch_sub(&future->references, 1) == 1) destroy(future);
 }
 
+/* What another process submitted is that process's to run, to ask and to free. */
+static bool is_forked(const dowel_future *future, dowel_error *err) {
+    return dowel_check_pid(future->pool->pid, err) != 0;
+}
+
 static dowel_future *retain(dowel_future *future) {
     atomic_fetch_add(&future->references, 1);
     return future;
@@ -232,6 +237,7 @@ static void wait_done(dowel_future *future) {
 
 int dowel_wait(dowel_future *future, json_t **result, dowel_error *err) {
     dowel_inside inside;
+    if (is_forked(future, err)) return DOWEL_E_INVALID;
     pthread_mutex_lock(&future->pool->lock);
     dowel_core *core = future->pool->core; /* NULL: the handle is closed, and so everything has ended */
     if (core) dowel_enter_anyway(core, &inside);
@@ -246,6 +252,7 @@ int dowel_wait(dowel_future *future, json_t **result, dowel_error *err) {
 }
 
 bool dowel_done(dowel_future *future) {
+    if (is_forked(future, NULL)) return false;
     pthread_mutex_lock(&future->pool->lock);
     bool done = future->state == FUTURE_DONE;
     pthread_mutex_unlock(&future->pool->lock);
@@ -253,6 +260,7 @@ bool dowel_done(dowel_future *future) {
 }
 
 int dowel_future_fd(dowel_future *future) {
+    if (is_forked(future, NULL)) return -1;
     pthread_mutex_lock(&future->pool->lock);
     if (future->fd[0] < 0 && !pipe2(future->fd, O_CLOEXEC | O_NONBLOCK)) {
         if (future->state == FUTURE_DONE && write(future->fd[1], "", 1) < 0) { /* an empty pipe has room */
@@ -268,7 +276,7 @@ void dowel_future_cancel(dowel_future *future) {
 }
 
 const char *dowel_future_run_id(const dowel_future *future) {
-    if (!future->run->key) return future->run->id;
+    if (!future->run->key || is_forked(future, NULL)) return future->run->id;
     pthread_mutex_lock(&future->pool->lock);
     bool known = future->state == FUTURE_DONE;
     pthread_mutex_unlock(&future->pool->lock);
@@ -276,11 +284,12 @@ const char *dowel_future_run_id(const dowel_future *future) {
 }
 
 void dowel_future_free(dowel_future *future) {
-    release(future);
+    if (future && !is_forked(future, NULL)) release(future);
 }
 
 int dowel_run_settle(dowel_run *run, int rc, dowel_error *err) {
     dowel_core *core = run->scope.core;
+    if (dowel_check_process(&core->top, err)) return DOWEL_E_INVALID;
     pthread_mutex_lock(&core->lock);
     dowel_pool *pool = core->pool;
     pthread_mutex_unlock(&core->lock);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 int64_t dowel_now(void) {
     struct timespec now;
@@ -37,6 +38,17 @@ void dowel_new_run_id(char id[DOWEL_RUN_ID_SIZE]) {
     id[DOWEL_RUN_ID_SIZE - 1] = 0;
 }
 
+int dowel_check_pid(pid_t pid, dowel_error *err) {
+    if (pid == getpid()) return 0;
+    dowel_fail(err, DOWEL_E_INVALID, "this process was forked after the dowel handle was opened");
+    dowel_error_hint(err, "open a handle of its own in the child with dowel_open");
+    return DOWEL_E_INVALID;
+}
+
+int dowel_check_process(const dowel *d, dowel_error *err) {
+    return dowel_check_pid(d->core->pid, err);
+}
+
 struct dowel_transport *dowel_option_transport(const dowel *d) {
     return d->core->options.transport;
 }
@@ -55,6 +67,7 @@ static int grow(void **list, size_t count, size_t size, dowel_error *err) {
 
 int dowel_register_task(dowel *d, const dowel_task *task, dowel_error *err) {
     dowel_core *core = d->core;
+    if (dowel_check_process(d, err)) return DOWEL_E_INVALID;
     if (!task->name || !task->run || !task->size)
         return dowel_fail(err, DOWEL_E_INVALID, "a task descriptor without size, name or body");
     if (task->size < offsetof(dowel_task, flow))
@@ -73,6 +86,7 @@ int dowel_register_task(dowel *d, const dowel_task *task, dowel_error *err) {
 
 int dowel_register_block_type(dowel *d, const dowel_block_type *type, dowel_error *err) {
     dowel_core *core = d->core;
+    if (dowel_check_process(d, err)) return DOWEL_E_INVALID;
     if (!type->name || !type->table) return dowel_fail(err, DOWEL_E_INVALID, "a block type without name or table");
     pthread_mutex_lock(&core->lock);
     int rc = 0;
@@ -114,6 +128,7 @@ static int not_found(dowel_error *err, const char *what, const char *name, const
 int dowel_find_task(dowel *d, const char *name, const dowel_task **task, dowel_error *err) {
     const dowel_task *t;
     size_t n = 0;
+    if (dowel_check_process(d, err)) return DOWEL_E_INVALID;
     for (; (t = dowel_task_at(d, n)); n++) {
         if (strcmp(t->name, name)) continue;
         *task = t;
@@ -127,6 +142,7 @@ int dowel_find_task(dowel *d, const char *name, const dowel_task **task, dowel_e
 int dowel_find_block_type(dowel *d, const char *name, const dowel_block_type **type, dowel_error *err) {
     const dowel_block_type *t;
     size_t n = 0;
+    if (dowel_check_process(d, err)) return DOWEL_E_INVALID;
     for (; (t = dowel_block_type_at(d, n)); n++) {
         if (strcmp(t->name, name)) continue;
         *type = t;
@@ -152,6 +168,7 @@ const dowel_resolver *dowel_get_resolver(dowel *d) {
 
 void *dowel_attach(dowel *d, const void *key, void *(*make)(dowel *d), void (*end)(void *value)) {
     dowel_core *core = d->core;
+    if (dowel_check_process(d, NULL)) return NULL;
     pthread_mutex_lock(&core->attach_lock);
     dowel_attachment *a = core->attachments;
     while (a && a->key != key) a = a->next;
@@ -201,6 +218,13 @@ int dowel_open_with(dowel **d, const dowel_options *options, dowel_error *err) {
     dowel_core *core = calloc(1, sizeof *core);
     if (!core) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     core->top.core = core;
+    core->pid = getpid();
+    unsigned char nonce[16];
+    if (RAND_bytes(nonce, sizeof nonce) != 1) {
+        free(core);
+        return dowel_fail(err, DOWEL_E_INTERNAL, "no random numbers");
+    }
+    for (size_t i = 0; i < sizeof nonce; i++) snprintf(core->nonce + 2 * i, 3, "%02x", nonce[i]);
     if (options)
         memcpy(&core->options, options,
                options->size && options->size < sizeof *options ? options->size : sizeof *options);
@@ -252,6 +276,7 @@ void dowel_enter_anyway(dowel_core *core, dowel_inside *inside) {
 
 int dowel_enter(dowel *d, dowel_inside *inside, dowel_error *err) {
     dowel_core *core = d->core;
+    if (dowel_check_process(d, err)) return DOWEL_E_INVALID;
     pthread_mutex_lock(&core->lock);
     bool closing = atomic_load(&core->closing);
     if (!closing) enter(core, inside);
@@ -284,7 +309,8 @@ static void wait_until_all_left(dowel_core *core) {
 }
 
 void dowel_close(dowel *d) {
-    if (!d) return;
+    /* In a forked child the threads are missing, and the connections are the parent's: nothing may be ended there. */
+    if (!d || dowel_check_process(d, NULL)) return;
     dowel_core *core = d->core;
     if (d->run || is_inside(core)) {
         dowel_log(d, DOWEL_LOG_ERROR, "dowel_close was called from inside a task or callback: the handle stays open");

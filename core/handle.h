@@ -6,8 +6,10 @@
 
 #include <dowel/database.h>
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/types.h>
 
 typedef struct dowel_core dowel_core;
 struct dowel_gang;
@@ -49,6 +51,8 @@ struct dowel_core {
     bool has_resolver;
     dowel_sealer sealer; /* empty: secret handles are not kept */
     int log_level;
+    pid_t pid;           /* the process that opened the handle: a forked child must not use it */
+    char nonce[33];      /* identifies the handle among all processes in the history */
     atomic_bool closing; /* set once, with the lock held */
     dowel_inside *inside;
     pthread_cond_t left; /* `inside` became shorter */
@@ -78,10 +82,18 @@ void dowel_leave(dowel_core *core, dowel_inside *inside);
 struct dowel_transport *dowel_option_transport(const dowel *d);
 void dowel_database_close(dowel_core *core);
 
+/* INVALID in a process that was forked after the handle was opened. */
+int dowel_check_process(const dowel *d, dowel_error *err);
+int dowel_check_pid(pid_t pid, dowel_error *err);
+
 /* Microseconds since the epoch, and seconds of a clock that never jumps. */
 int64_t dowel_now(void);
 double dowel_clock(void);
 
 void dowel_new_run_id(char id[DOWEL_RUN_ID_SIZE]);
+
+/* The working directory; false, and "", where it has no path that leads to it. */
+bool dowel_working_folder(char folder[PATH_MAX]);
+bool dowel_path_is_relative(const char *path);
 
 #endif

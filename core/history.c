@@ -2,12 +2,11 @@
 #include "history.h"
 
 #include "process.h"
+#include "run_args.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char *const migrations[] = {
     "CREATE TABLE runs (id TEXT PRIMARY KEY, parent TEXT, kind TEXT NOT NULL, task TEXT NOT NULL, name TEXT NOT NULL,"
@@ -29,7 +28,8 @@ static const char *const migrations[] = {
     "ALTER TABLE runs ADD COLUMN folder TEXT;"  /* that relative paths among the arguments start from */
     "ALTER TABLE runs ADD COLUMN whole BIGINT;" /* 1: the arguments are there as they were given */
     "CREATE INDEX runs_by_key ON runs (run_key);",
-    NULL};
+    /* Of the complete arguments of a run with a key; NULL: an earlier version's. */
+    "ALTER TABLE runs ADD COLUMN digest TEXT;", NULL};
 
 int dowel_history_acquire(dowel *d, dowel_db **db, dowel_error *err) {
     int rc = dowel_database_acquire(d, db, err);
@@ -60,57 +60,31 @@ static void write_row(dowel_run *run, const char *sql, const dowel_value *values
     if (rc) warn_once(core, &err);
 }
 
-/* Large inputs (data given inline) would make the history larger than the data. */
-#define ARGS_LARGEST 65536
-
-char *dowel_history_args(const dowel_run *run, bool *whole) {
-    const void *data = dowel_record_data(run->args);
-    *whole = true;
-    if (!run->task->args) return strdup("{}");
-    for (const dowel_field *field = run->task->args->fields; field->name; field++)
-        if (field->kind == DOWEL_POINTER && !(field->flags & DOWEL_WATCHING) &&
-            *(void *const *)((const char *)data + field->offset))
-            *whole = false;
-    json_t *masked = dowel_fields_encode(run->task->args, data, DOWEL_SECRETS_MASKED);
-    json_t *shown = dowel_fields_encode(run->task->args, data, DOWEL_SECRETS_OMITTED);
-    if (!json_equal(masked, shown)) *whole = false;
-    char *text = masked ? dowel_json_dump(masked, JSON_SORT_KEYS) : NULL;
-    json_decref(masked);
-    json_decref(shown);
-    if (!text || strlen(text) <= ARGS_LARGEST) return text;
-    *whole = false;
-    free(text);
-    return strdup("{\"...\": \"too large to keep\"}");
-}
-
 /* A run that goes on keeps its record; its process is this one since it was claimed. */
 static void start_again(dowel_run *run, const char *state) {
     write_row(run, "UPDATE runs SET state = $1, attempts = $2 WHERE id = $3",
               DOWEL_VALUES(DOWEL_TEXT(state), DOWEL_INTEGER(run->attempts_before + run->attempt), DOWEL_TEXT(run->id)));
 }
 
-int dowel_history_insert(dowel_db *db, const dowel_run *run, const char *state, dowel_error *err) {
-    bool whole;
-    char *text = dowel_history_args(run, &whole);
+int dowel_history_insert(dowel_db *db, const dowel_run *run, const dowel_run_args *args, const char *digest,
+                         const char *state, dowel_error *err) {
     json_t *policy = dowel_fields_encode(&dowel_policy_table, &run->policy, DOWEL_SECRETS_MASKED);
     char *policy_text = policy ? dowel_json_dump(policy, 0) : NULL;
     json_decref(policy);
-    char process[DOWEL_PROCESS_SIZE], folder[PATH_MAX];
-    if (!getcwd(folder, sizeof folder)) *folder = 0;
-    dowel_process_name(process);
+    char process[DOWEL_PROCESS_SIZE];
+    dowel_process_name(run->scope.core, process);
     int64_t now = dowel_now();
     int rc = dowel_db_exec(
         db,
         "INSERT INTO runs (id, parent, kind, task, name, state, attempts, created, started, args, process, run_key, "
-        "policy, whole, folder) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+        "policy, whole, folder, digest) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
         DOWEL_VALUES(DOWEL_TEXT(run->id), DOWEL_TEXT(run->parent ? run->parent->id : NULL),
                      DOWEL_TEXT(run->flow ? "flow" : "task"), DOWEL_TEXT(run->task->name), DOWEL_TEXT(run->name),
                      DOWEL_TEXT(state), DOWEL_INTEGER(run->attempt), DOWEL_INTEGER(now), DOWEL_INTEGER(now),
-                     DOWEL_TEXT(text), DOWEL_TEXT(process), DOWEL_TEXT(run->key), DOWEL_TEXT(policy_text),
-                     DOWEL_INTEGER(whole), DOWEL_TEXT(folder)),
+                     DOWEL_TEXT(args->text), DOWEL_TEXT(process), DOWEL_TEXT(digest ? run->key : NULL),
+                     DOWEL_TEXT(policy_text), DOWEL_INTEGER(args->whole), DOWEL_TEXT(run->folder), DOWEL_TEXT(digest)),
         NULL, err);
     free(policy_text);
-    free(text);
     return rc;
 }
 
@@ -123,10 +97,15 @@ void dowel_history_start(dowel_run *run, const char *state) {
         start_again(run, state);
         return;
     }
-    int rc = dowel_history_acquire(&core->top, &db, &err);
+    dowel_run_args args;
+    int rc = dowel_run_args_of(run, &args, &err);
     if (!rc) {
-        rc = dowel_history_insert(db, run, state, &err);
-        dowel_database_release(&core->top, db);
+        rc = dowel_history_acquire(&core->top, &db, &err);
+        if (!rc) {
+            rc = dowel_history_insert(db, run, &args, NULL, state, &err);
+            dowel_database_release(&core->top, db);
+        }
+        dowel_run_args_clear(&args);
     }
     run->unrecorded = rc != 0;
     if (rc) warn_once(core, &err);
@@ -171,7 +150,7 @@ static char *seal(dowel *d, const char *name, const char *value) {
     const dowel_sealer *sealer = &d->core->sealer;
     char *sealed = NULL, *owner = owner_of(d->run->id, name);
     dowel_error err;
-    if (owner && sealer->seal && sealer->seal(d, owner, value, &sealed, &err)) {
+    if (owner && sealer->seal && sealer->seal(d, owner, value, &sealed, &err)) { /* a result may be too large */
         dowel_log(d, DOWEL_LOG_INFO, "%s is not kept, so the run cannot go on from it later: %s", name, err.message);
         sealed = NULL;
     }
@@ -179,36 +158,46 @@ static char *seal(dowel *d, const char *name, const char *value) {
     return sealed;
 }
 
+static int keep(dowel *d, const char *name, const char *value, bool secret, dowel_error *err) {
+    dowel_db *db;
+    int rc = dowel_history_acquire(d, &db, err);
+    if (rc) return rc;
+    rc = dowel_db_exec_durable(
+        db,
+        "INSERT INTO run_handles (run, name, value, secret) VALUES ($1, $2, $3, $4) "
+        "ON CONFLICT (run, name) DO UPDATE SET value = excluded.value, secret = excluded.secret",
+        DOWEL_VALUES(DOWEL_TEXT(d->run->id), DOWEL_TEXT(name), DOWEL_TEXT(value), DOWEL_INTEGER(secret)), NULL, err);
+    dowel_database_release(d, db);
+    return rc;
+}
+
 int dowel_remember(dowel *d, const char *name, const char *value, bool secret, dowel_error *err) {
     if (!d->run || d->run->unrecorded || d->core->options.no_history) return 0; /* it cannot be resumed */
     char *sealed = secret ? seal(d, name, value) : NULL;
     if (secret && !sealed) return 0;
-    dowel_db *db;
-    int rc = dowel_history_acquire(d, &db, err);
-    if (!rc) {
-        rc = dowel_db_exec_durable(
-            db,
-            "INSERT INTO run_handles (run, name, value, secret) VALUES ($1, $2, $3, $4) "
-            "ON CONFLICT (run, name) DO UPDATE SET value = excluded.value, secret = excluded.secret",
-            DOWEL_VALUES(DOWEL_TEXT(d->run->id), DOWEL_TEXT(name), DOWEL_TEXT(sealed ? sealed : value),
-                         DOWEL_INTEGER(secret)),
-            NULL, err);
-        dowel_database_release(d, db);
-    }
+    int rc = keep(d, name, sealed ? sealed : value, secret, err);
     free(sealed);
     return rc;
 }
 
+bool dowel_history_hold(dowel_run *run, const char *name, const char *value) {
+    dowel *d = &run->scope;
+    char *sealed = run->unrecorded || d->core->options.no_history ? NULL : seal(d, name, value);
+    bool held = sealed && !keep(d, name, sealed, true, NULL);
+    free(sealed);
+    return held;
+}
+
 /* 0: *value is a handle as it is kept, newly allocated, or NULL where there is none. */
-static int read_handle(dowel *d, const char *name, char **value, bool *secret, dowel_error *err) {
+static int read_handle(dowel *d, const char *run_id, const char *name, char **value, bool *secret, dowel_error *err) {
     dowel_db *db;
     dowel_rows *rows;
     *value = NULL;
-    if (!d->run || d->run->unrecorded || d->core->options.no_history) return 0;
+    if (d->core->options.no_history) return 0;
     int rc = dowel_history_acquire(d, &db, err);
     if (rc) return rc;
     rc = dowel_db_query(db, "SELECT value, secret FROM run_handles WHERE run = $1 AND name = $2",
-                        DOWEL_VALUES(DOWEL_TEXT(d->run->id), DOWEL_TEXT(name)), &rows, err);
+                        DOWEL_VALUES(DOWEL_TEXT(run_id), DOWEL_TEXT(name)), &rows, err);
     if (!rc) {
         rc = dowel_rows_next(rows, err);
         const char *text = rc == 1 ? dowel_rows_text(rows, 0) : NULL;
@@ -221,21 +210,34 @@ static int read_handle(dowel *d, const char *name, char **value, bool *secret, d
     return rc;
 }
 
+int dowel_history_held(dowel *d, const char *run_id, const char *name, char **value, dowel_error *err) {
+    char *kept;
+    bool secret = false;
+    int rc = read_handle(d, run_id, name, &kept, &secret, err);
+    *value = rc || secret ? NULL : kept;
+    if (rc || !kept || !secret) return rc;
+    const dowel_sealer *sealer = &d->core->sealer;
+    char *owner = owner_of(run_id, name);
+    if (!owner)
+        rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    else
+        rc = sealer->open ? sealer->open(d, owner, kept, value, err)
+                          : dowel_fail(err, DOWEL_E_KEY, "there is no sealing key");
+    free(owner);
+    free(kept);
+    return rc;
+}
+
 int dowel_recall_started(dowel *d, const char *name, char **value, dowel_error *err) {
     bool secret = false;
-    return read_handle(d, name, value, &secret, err);
+    *value = NULL;
+    return d->run && !d->run->unrecorded ? read_handle(d, d->run->id, name, value, &secret, err) : 0;
 }
 
 char *dowel_recall(dowel *d, const char *name) {
     char *value = NULL;
-    bool secret = false;
-    if (read_handle(d, name, &value, &secret, NULL)) return NULL;
-    if (!value || !secret) return value;
-    char *plain = NULL, *owner = owner_of(d->run->id, name);
-    if (!owner || !d->core->sealer.open || d->core->sealer.open(d, owner, value, &plain, NULL)) plain = NULL;
-    free(owner);
-    free(value);
-    return plain;
+    if (!d->run || d->run->unrecorded || dowel_history_held(d, d->run->id, name, &value, NULL)) return NULL;
+    return value;
 }
 
 void dowel_forget(dowel *d, const char *name) {

@@ -6,71 +6,148 @@
 #include <stdlib.h>
 #include <string.h>
 
-int dowel_persist(dowel_run *run, const json_t *result, char **storage, char **key, dowel_error *err) {
+/* The handle that holds, sealed, a result that its storage refused. */
+static const char unstored[] = "dowel.result";
+
+static int no_memory(dowel_error *err) {
+    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+}
+
+static void discard(void *text, size_t size) {
+    if (text) OPENSSL_cleanse(text, size);
+    free(text);
+}
+
+/* A result is JSON with everything that JSON can hold, NULs in text among it. */
+static int parse_result(const char *text, size_t size, const char *origin, json_t **result, dowel_error *err) {
+    return dowel_json_read(text, size, DOWEL_JSON_EXACT | DOWEL_JSON_NUL, origin, result, err);
+}
+
+static int store(dowel_run *run, const char *text, char **storage, char **key, dowel_error *err) {
     dowel_block *block = run->policy.result_storage;
-    if (!dowel_block_name(block)) {
-        dowel_fail(err, DOWEL_E_INVALID,
-                   "%s: result_storage must be a saved block, or the result could not be found again", run->task->name);
-        dowel_error_hint(err, "save it with `dowel block save` and give its name");
-        return DOWEL_E_INVALID;
-    }
-    char *text = dowel_json_dump(result, JSON_INDENT(1));
     char name[DOWEL_RUN_ID_SIZE + 8];
     snprintf(name, sizeof name, "%s.json", run->id);
     *storage = strdup(dowel_block_reference(block));
     *key = strdup(name);
-    int rc = text && *storage && *key ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-    if (!rc) rc = dowel_block_type_of(block)->storage->put(&run->scope, block, name, text, strlen(text), err);
-    if (rc) dowel_error_prefix(err, "%s: keeping the result in %s: ", run->task->name, dowel_block_reference(block));
-    if (text) OPENSSL_cleanse(text, strlen(text));
-    free(text);
+    if (!*storage || !*key) return no_memory(err);
+    return dowel_block_type_of(block)->storage->put(&run->scope, block, name, text, strlen(text), err);
+}
+
+int dowel_persist(dowel_run *run, const json_t *result, char **storage, char **key, dowel_error *err) {
+    char *text = dowel_json_dump(result, JSON_INDENT(1));
+    int rc = text ? store(run, text, storage, key, err) : no_memory(err);
+    if (rc) {
+        /* The work must not be lost with its result, nor repeated for it. */
+        bool held = text && dowel_history_hold(run, unstored, text);
+        const char *reference = dowel_block_reference(run->policy.result_storage);
+        if (held)
+            dowel_error_prefix(
+                err,
+                "%s: the work is done and `dowel runs result %s` shows its result, but it could not be stored in %s: ",
+                run->task->name, run->id, reference);
+        else
+            dowel_error_prefix(err,
+                               "%s: the work is done, but its result could be kept neither in the history nor in %s: ",
+                               run->task->name, reference);
+        free(*storage);
+        free(*key);
+        *storage = *key = NULL;
+    }
+    discard(text, text ? strlen(text) : 0);
+    return rc;
+}
+
+int dowel_persist_recall(dowel_run *run, json_t **result, dowel_error *err) {
+    char *text = NULL;
+    int rc = run->attempts_before ? dowel_history_held(&run->scope, run->id, unstored, &text, err) : 0;
+    if (!rc && text) rc = parse_result(text, strlen(text), "the result that could not be stored", result, err);
+    discard(text, text ? strlen(text) : 0);
+    return rc;
+}
+
+void dowel_persist_forget(dowel_run *run) {
+    dowel_forget(&run->scope, unstored);
+}
+
+/* Where a run's result is. */
+typedef struct location {
+    char id[DOWEL_RUN_ID_SIZE];
+    char *storage, *key, *state;
+} location;
+
+static int locate(dowel *d, const char *part, location *at, dowel_error *err) {
+    dowel_db *db;
+    dowel_rows *rows;
+    int rc = dowel_history_acquire(d, &db, err);
+    if (rc) return rc;
+    rc = dowel_find_run_id(db, part, at->id, err);
+    if (!rc)
+        rc = dowel_db_query(db, "SELECT storage, storage_key, state FROM runs WHERE id = $1",
+                            DOWEL_VALUES(DOWEL_TEXT(at->id)), &rows, err);
+    if (!rc) {
+        rc = dowel_rows_next(rows, err);
+        char **const texts[] = {&at->storage, &at->key, &at->state};
+        for (int i = 0; rc == 1 && i < 3; i++) {
+            const char *text = dowel_rows_text(rows, i);
+            if (text && !(*texts[i] = strdup(text))) rc = no_memory(err);
+        }
+        if (!rc) rc = dowel_fail(err, DOWEL_E_NOT_FOUND, "no run \"%s\"", at->id);
+        if (rc == 1) rc = 0;
+        dowel_rows_free(rows);
+    }
+    dowel_database_release(d, db);
+    return rc;
+}
+
+/* From the storage; *lost: it is not there, or not what was put there. */
+static int fetch(dowel *d, const location *at, json_t **result, bool *lost, dowel_error *err) {
+    const dowel_resolver *resolver = dowel_get_resolver(d);
+    dowel_block *block = NULL;
+    void *data = NULL;
+    size_t size = 0;
+    int rc = resolver ? resolver->by_name(resolver->context, at->storage, NULL, &block, err)
+                      : dowel_fail(err, DOWEL_E_INTERNAL, "no registry to find %s in", at->storage);
+    if (!rc && !dowel_block_type_of(block)->storage)
+        rc = dowel_fail(err, DOWEL_E_INVALID, "block %s cannot keep results", at->storage);
+    if (!rc) rc = dowel_block_type_of(block)->storage->get(d, block, at->key, &data, &size, err);
+    *lost = rc == DOWEL_E_NOT_FOUND;
+    if (!rc) {
+        rc = parse_result(data, size, at->key, result, err);
+        *lost = rc == DOWEL_E_INVALID;
+        if (*lost) rc = dowel_fail(err, DOWEL_E_CORRUPT, "%s in %s is damaged: it is not JSON", at->key, at->storage);
+    }
+    discard(data, size);
+    dowel_block_free(block);
+    return rc;
+}
+
+/* From the history, where the storage refused it. */
+static int take_held(dowel *d, const location *at, json_t **result, dowel_error *err) {
+    char *text = NULL;
+    int rc = dowel_history_held(d, at->id, unstored, &text, err);
+    if (!rc && text) rc = parse_result(text, strlen(text), at->id, result, err);
+    if (!rc && !text) {
+        rc = dowel_fail(err, DOWEL_E_NOT_FOUND, "the run (%s) kept no result", at->state ? at->state : "");
+        dowel_error_hint(err, "ask for it when it runs: persist_result and result_storage");
+    }
+    discard(text, text ? strlen(text) : 0);
+    return rc;
+}
+
+int dowel_kept_result(dowel *d, const char *part, json_t **result, bool *lost, dowel_error *err) {
+    location at = {.storage = NULL};
+    int rc = locate(d, part, &at, err);
+    if (!rc) {
+        rc = at.storage && at.key ? fetch(d, &at, result, lost, err) : take_held(d, &at, result, err);
+        if (rc) dowel_error_prefix(err, "result of run %s: ", at.id);
+    }
+    free(at.storage);
+    free(at.key);
+    free(at.state);
     return rc;
 }
 
 int dowel_runs_result(dowel *d, const char *part, json_t **result, dowel_error *err) {
-    dowel_db *db;
-    char id[DOWEL_RUN_ID_SIZE], *storage = NULL, *key = NULL, *state = NULL;
-    int rc = dowel_history_acquire(d, &db, err);
-    if (rc) return rc;
-    rc = dowel_find_run_id(db, part, id, err);
-    if (rc) {
-        dowel_database_release(d, db);
-        return rc;
-    }
-    dowel_rows *rows;
-    rc = dowel_db_query(db, "SELECT storage, storage_key, state FROM runs WHERE id = $1", DOWEL_VALUES(DOWEL_TEXT(id)),
-                        &rows, err);
-    if (!rc) {
-        rc = dowel_rows_next(rows, err);
-        if (rc == 1) {
-            storage = dowel_rows_text(rows, 0) ? strdup(dowel_rows_text(rows, 0)) : NULL;
-            key = dowel_rows_text(rows, 1) ? strdup(dowel_rows_text(rows, 1)) : NULL;
-            state = strdup(dowel_rows_text(rows, 2));
-            rc = 0;
-        }
-        dowel_rows_free(rows);
-    }
-    dowel_database_release(d, db);
-    dowel_block *block = NULL;
-    if (!rc && (!storage || !key)) {
-        rc = dowel_fail(err, DOWEL_E_NOT_FOUND, "the run (%s) kept no result", state ? state : "");
-        dowel_error_hint(err, "ask for it when it runs: persist_result and result_storage");
-    }
-    const dowel_resolver *resolver = dowel_get_resolver(d);
-    if (!rc && !resolver) rc = dowel_fail(err, DOWEL_E_INTERNAL, "no registry to find %s in", storage);
-    if (!rc) rc = resolver->by_name(resolver->context, storage, NULL, &block, err);
-    void *data = NULL;
-    size_t size = 0;
-    if (!rc && !dowel_block_type_of(block)->storage)
-        rc = dowel_fail(err, DOWEL_E_INVALID, "block %s cannot keep results", storage);
-    if (!rc) rc = dowel_block_type_of(block)->storage->get(d, block, key, &data, &size, err);
-    if (!rc) rc = dowel_json_read(data, size, DOWEL_JSON_EXACT | DOWEL_JSON_NUL, key, result, err);
-    if (rc) dowel_error_prefix(err, "result of run %s: ", id);
-    if (data) OPENSSL_cleanse(data, size);
-    free(data);
-    dowel_block_free(block);
-    free(storage);
-    free(key);
-    free(state);
-    return rc;
+    bool lost = false;
+    return dowel_kept_result(d, part, result, &lost, err);
 }

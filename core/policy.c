@@ -110,6 +110,13 @@ static int check(const dowel_policy *policy, dowel_error *err) {
         return dowel_fail(err, DOWEL_E_INVALID,
                           "policy: field \"result_storage\": a block of type %s cannot keep results",
                           dowel_block_type_of(policy->result_storage)->name);
+    /* Before the work: its result could not be found again. */
+    if (policy->persist_result && !dowel_block_name(policy->result_storage)) {
+        dowel_fail(err, DOWEL_E_INVALID,
+                   "policy: field \"result_storage\" must be a saved block, to find results again");
+        dowel_error_hint(err, "save it with `dowel block save` and give its name");
+        return DOWEL_E_INVALID;
+    }
     return 0;
 }
 

@@ -14,6 +14,7 @@ static void *make_pool(dowel *d) {
     const char *wanted = getenv("DOWEL_WORKERS");
     if (!pool) return NULL;
     pool->core = d->core;
+    pool->pid = d->core->pid;
     atomic_init(&pool->references, 1);
     pool->limit = d->core->options.workers > 0 ? d->core->options.workers : WORKERS;
     if (d->core->options.workers <= 0 && wanted && *wanted) {

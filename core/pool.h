@@ -5,6 +5,7 @@
 #include "handle.h"
 
 typedef struct dowel_pool {
+    pid_t pid;              /* the process that its threads are in */
     dowel_core *core;       /* NULL once the handle is closed */
     atomic_int references;  /* the handle's and those of futures, which may outlive it */
     pthread_mutex_t lock;   /* guards the queue and every future's state */

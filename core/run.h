@@ -17,7 +17,8 @@ struct dowel_run {
     const char *const *delays;
     char id[DOWEL_RUN_ID_SIZE];
     char *name;
-    char *key; /* the run key; NULL: none */
+    char *key;    /* the run key; NULL: none */
+    char *folder; /* that relative paths start from; "": unknown */
     int attempt;
     int attempts_before;     /* of a resumed run */
     bool resumed;            /* its record is there already */
@@ -62,10 +63,10 @@ int dowel_policy_settle(dowel_run *run, const dowel_policy *inherited, dowel_err
 
 /* History (history.c): failures are warned of once and never fail the run. */
 void dowel_history_start(dowel_run *run, const char *state);
-/* The record of a run that is new, inside the caller's transaction. */
-int dowel_history_insert(dowel_db *db, const dowel_run *run, const char *state, dowel_error *err);
-/* The arguments as the history keeps them. Newly allocated; *whole: they can be run again from it. */
-char *dowel_history_args(const dowel_run *run, bool *whole);
+/* The record of a run that is new, inside the caller's transaction. `digest`: of its arguments, where it has a key. */
+struct dowel_run_args;
+int dowel_history_insert(dowel_db *db, const dowel_run *run, const struct dowel_run_args *args, const char *digest,
+                         const char *state, dowel_error *err);
 void dowel_history_state(dowel_run *run, const char *state);
 void dowel_history_end(dowel_run *run, const char *state, const dowel_error *err, const char *storage, const char *key);
 void dowel_history_log(dowel_run *run, const char *level, const char *line);
@@ -74,8 +75,18 @@ void dowel_history_log(dowel_run *run, const char *level, const char *line);
  * completed run's, whose id the run has now. 2: the run goes on with an earlier one, whose id it has now. */
 int dowel_resume_by_key(dowel_run *run, json_t **result, dowel_error *err);
 
-/* Persisted results (persist.c) */
+/* A secret handle that the run must be able to find again; whether it is kept. */
+bool dowel_history_hold(dowel_run *run, const char *name, const char *value);
+/* A handle of any run, opened. *value is newly allocated; NULL: there is none. */
+int dowel_history_held(dowel *d, const char *run_id, const char *name, char **value, dowel_error *err);
+
+/* Persisted results (persist.c). Where the storage fails, the result goes sealed into the history. */
 int dowel_persist(dowel_run *run, const json_t *result, char **storage, char **key, dowel_error *err);
+/* What an earlier attempt of a resumed run gave and could not store; *result stays NULL where there is nothing. */
+int dowel_persist_recall(dowel_run *run, json_t **result, dowel_error *err);
+void dowel_persist_forget(dowel_run *run);
+/* As dowel_runs_result; *lost: it was kept, and is gone or damaged. */
+int dowel_kept_result(dowel *d, const char *part, json_t **result, bool *lost, dowel_error *err);
 /* The whole id of which `part` is a part. */
 int dowel_find_run_id(dowel_db *db, const char *part, char id[DOWEL_RUN_ID_SIZE], dowel_error *err);
 

@@ -1,6 +1,8 @@
 /* Reading the history: which runs there are, and all of one. */
 #include "history.h"
 
+#include "process.h"
+
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,8 +64,8 @@ static json_t *run_object(dowel_rows *rows, bool whole) {
     const char *state = dowel_rows_text(rows, 5), *process = dowel_rows_text(rows, 11),
                *error = dowel_rows_text(rows, 10);
     int64_t started = dowel_rows_int(rows, 8), ended = dowel_rows_int(rows, 9);
-    bool open = !ended;
-    if (open && process && dowel_process_is_gone(process)) state = "crashed";
+    bool open = !ended && process, elsewhere = open && dowel_process_is_elsewhere(process);
+    if (open && dowel_process_is_gone(process)) state = "crashed";
     put_text(run, "id", dowel_rows_text(rows, 0));
     put_text(run, "kind", dowel_rows_text(rows, 2));
     put_text(run, "name", dowel_rows_text(rows, 4));
@@ -71,6 +73,7 @@ static json_t *run_object(dowel_rows *rows, bool whole) {
     put_text(run, "parent", dowel_rows_text(rows, 1));
     put_text(run, "run_key", dowel_rows_text(rows, 16));
     put_text(run, "state", state);
+    if (elsewhere) json_object_set_new(run, "elsewhere", json_true());
     json_object_set_new(run, "attempts", json_integer(dowel_rows_int(rows, 6)));
     put_time(run, "created", dowel_rows_int(rows, 7));
     put_time(run, "started", started);
@@ -164,6 +167,7 @@ int dowel_runs_show(dowel *d, const char *part, json_t **run, dowel_error *err) 
     if (!rc)
         rc = collect(db, "SELECT " COLUMNS " FROM runs WHERE id = $1", DOWEL_VALUES(DOWEL_TEXT(id)), run_object, true,
                      &found, err);
+    if (!rc && !json_array_size(found)) rc = dowel_fail(err, DOWEL_E_NOT_FOUND, "no run \"%s\"", id);
     json_t *shown = rc ? NULL : json_incref(json_array_get(found, 0));
     static const struct {
         const char *name, *sql;

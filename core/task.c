@@ -15,10 +15,11 @@ const dowel_table dowel_no_args = {"task", 0, no_fields, NULL};
 
 int dowel_run_new(dowel *d, const dowel_task *task, bool flow, dowel_record *args, const dowel_call_options *options,
                   dowel_run **run, dowel_error *err) {
-    dowel_run *r = calloc(1, sizeof *r);
+    int rc = dowel_check_process(d, err);
+    dowel_run *r = rc ? NULL : calloc(1, sizeof *r);
     if (!r) {
         dowel_record_free(args);
-        return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        return rc ? rc : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     }
     r->scope = (dowel){.core = d->core, .run = r};
     r->cleanup = (dowel){.core = d->core, .run = r, .cleanup = true};
@@ -31,11 +32,19 @@ int dowel_run_new(dowel *d, const dowel_task *task, bool flow, dowel_record *arg
         memcpy(&r->options, options,
                options->size && options->size < sizeof *options ? options->size : sizeof *options);
     const dowel_policy *inherited = r->parent && !r->parent->persisting ? &r->parent->policy : NULL;
-    int rc = dowel_policy_settle(r, inherited, err);
+    rc = dowel_policy_settle(r, inherited, err);
     dowel_new_run_id(r->id);
     if (r->options.run_id) memcpy(r->options.run_id, r->id, sizeof r->id);
     r->name = strdup(r->options.run_name ? r->options.run_name : task->name);
-    if (r->options.run_key && *r->options.run_key && !rc && !(r->key = strdup(r->options.run_key)))
+    char folder[PATH_MAX];
+    (void)dowel_working_folder(folder);
+    if (!rc && !(r->folder = strdup(folder))) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!rc) rc = dowel_record_anchor(args, folder, err);
+    if (!rc && r->options.run_key && !*r->options.run_key) {
+        rc = dowel_fail(err, DOWEL_E_INVALID, "the run key is empty");
+        dowel_error_hint(err, "give a key that names this piece of work, such as a date, or none");
+    }
+    if (r->options.run_key && !rc && !(r->key = strdup(r->options.run_key)))
         rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     /* The caller's, who may be gone when the run begins. */
     r->options.run_key = r->options.run_name = NULL;
@@ -64,6 +73,7 @@ void dowel_run_release(dowel_run *run) {
     dowel_run_release(run->parent);
     free(run->name);
     free(run->key);
+    free(run->folder);
     free(run);
 }
 
@@ -126,7 +136,9 @@ int dowel_run_execute(dowel_run *run, json_t **result, dowel_error *err) {
     json_t *value = NULL;
     run->attempt = 1;
     dowel_history_start(run, "running");
-    int rc = attempt(run, &value, err);
+    int rc = dowel_persist_recall(run, &value, err);
+    bool recalled = value != NULL;
+    if (!rc && !recalled) rc = attempt(run, &value, err);
     while (rc && run->attempt <= run->policy.retries && dowel_policy_retries(&run->policy, err, run->done_late)) {
         double delay = dowel_policy_delay(&run->policy, run->attempt);
         dowel_log(&run->scope, DOWEL_LOG_WARNING, "%s: attempt %d of %lld failed: %s; next in %.3g s", run->task->name,
@@ -150,7 +162,9 @@ int dowel_run_execute(dowel_run *run, json_t **result, dowel_error *err) {
         run->deadline = run->parent ? run->parent->deadline : 0;
         run->persisting = true;
         rc = dowel_persist(run, value, &storage, &key, err);
+        if (rc && run->options.unkept) *run->options.unkept = json_incref(value);
     }
+    if (!rc && recalled) dowel_persist_forget(run);
     if (rc && !*err->subject) snprintf(err->subject, sizeof err->subject, "%s", run->task->name);
     dowel_history_end(run,
                       !rc                       ? "completed"
@@ -188,6 +202,7 @@ dowel *dowel_cleanup(dowel *d) {
 }
 
 int dowel_check(dowel *d, dowel_error *err) {
+    if (dowel_check_process(d, err)) return DOWEL_E_INVALID;
     if (!d->cleanup && (dowel_run_is_cancelled(d->run) || atomic_load(&d->core->closing)))
         return dowel_fail(err, DOWEL_E_CANCELLED, "cancelled");
     for (const dowel *at = d; at->gang; at = at->gang->d) /* parts may have parts of their own */
@@ -250,6 +265,13 @@ void dowel_progress(dowel *d, int64_t done, int64_t total) {
 
 int dowel_attempt(const dowel *d) {
     return d->run ? d->run->attempts_before + d->run->attempt : 0;
+}
+
+char *dowel_run_path(const dowel *d, const char *path) {
+    char now[PATH_MAX];
+    const char *then = d->run ? d->run->folder : "";
+    bool moved = *then && (!dowel_working_folder(now) || strcmp(now, then) != 0);
+    return moved ? dowel_path_absolute(path, then) : strdup(path);
 }
 
 const char *dowel_run_id(const dowel *d) {

@@ -14,11 +14,11 @@ static const char *const links[] = {"skip", "follow", "fail", NULL};
 static const char *const comparisons[] = {"time", "size", "checksum", NULL};
 
 #define PLACES                                                                                                         \
-    {DOWEL_AT(args_t, source), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED, .doc = "Place to copy from.",            \
-     .example = "gs://landing/2026/"},                                                                                 \
+    {DOWEL_AT(args_t, source), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED | DOWEL_PLACE,                            \
+     .doc = "Place to copy from.", .example = "gs://landing/2026/"},                                                   \
     {                                                                                                                  \
-        DOWEL_AT(args_t, destination), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED, .doc = "Place to copy to.",      \
-                                       .example = "s3://reports/2026/"                                                 \
+        DOWEL_AT(args_t, destination), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED | DOWEL_PLACE,                    \
+                                       .doc = "Place to copy to.", .example = "s3://reports/2026/"                     \
     }
 #define HOW                                                                                                            \
     DOWEL_GLOB_FIELDS(args_t),                                                                                         \
@@ -33,10 +33,12 @@ static const char *const comparisons[] = {"time", "size", "checksum", NULL};
          .doc = "Parts of one object at a time; without: what suits the service, which to Cloud Storage is one. "      \
                 "More make it parts beside the object that are composed and deleted."},                                \
         DOWEL_CALLER_FIELDS(args_t),                                                                                   \
-        {DOWEL_AT(args_t, from_credentials), .kind = DOWEL_STRING, .doc = "Credentials for the source alone."},        \
+        {DOWEL_AT(args_t, from_credentials), .kind = DOWEL_STRING, .flags = DOWEL_BLOCK_TEXT,                          \
+         .doc = "Credentials for the source alone."},                                                                  \
         {DOWEL_AT(args_t, from_endpoint), .kind = DOWEL_STRING, .doc = "Endpoint of the source alone."},               \
         {DOWEL_AT(args_t, from_region), .kind = DOWEL_STRING, .doc = "Region of the source alone."},                   \
-        {DOWEL_AT(args_t, to_credentials), .kind = DOWEL_STRING, .doc = "Credentials for the destination alone."},     \
+        {DOWEL_AT(args_t, to_credentials), .kind = DOWEL_STRING, .flags = DOWEL_BLOCK_TEXT,                            \
+         .doc = "Credentials for the destination alone."},                                                             \
         {DOWEL_AT(args_t, to_endpoint), .kind = DOWEL_STRING, .doc = "Endpoint of the destination alone."},            \
         {DOWEL_AT(args_t, to_region), .kind = DOWEL_STRING, .doc = "Region of the destination alone."}, {              \
         DOWEL_AT(args_t, reporter), .kind = DOWEL_POINTER, .flags = DOWEL_WATCHING                                     \

@@ -8,7 +8,7 @@ extern const dowel_task dowel_objects_copy_task, dowel_objects_sync_task; /* cop
 
 /* Fields of `members` that many tables have. */
 #define DOWEL_CALLER_FIELDS(type)                                                                                      \
-    {DOWEL_AT(type, credentials), .kind = DOWEL_STRING,                                                                \
+    {DOWEL_AT(type, credentials), .kind = DOWEL_STRING, .flags = DOWEL_BLOCK_TEXT,                                     \
      .doc = "Saved block of credentials for places that are URLs; without: what the provider's own tools find."},      \
         {DOWEL_AT(type, endpoint), .kind = DOWEL_STRING, .doc = "Address of the service, for places that are URLs."},  \
     {                                                                                                                  \

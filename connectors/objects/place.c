@@ -118,37 +118,54 @@ static int open_saved(dowel *d, const char *text, const dowel_caller *caller, do
     return 0;
 }
 
-/* A path on this machine. */
-static int open_path(dowel *d, const char *text, dowel_place_use use, bool follow_links, dowel_place *place,
-                     dowel_error *err) {
-    struct stat st;
-    bool there = !stat(text, &st), folder = use == DOWEL_PLACE_TREE;
-    size_t length = strlen(text);
+/* A file or folder, or a pipe or device; `path` is the text from the root. */
+static int look_at(const char *text, const char *path, bool tree, struct stat *st, dowel_place *place, bool *there,
+                   dowel_error *err) {
+    *there = !stat(path, st);
     int why = errno;
-    if (!there && why != ENOENT && why != ENOTDIR) {
+    if (!*there && why != ENOENT && why != ENOTDIR) {
         dowel_fail(err, DOWEL_E_IO, "cannot look at %.200s: %s", text, strerror(why));
         dowel_error_errno(err, why);
         return DOWEL_E_IO;
     }
-    if (!strcmp(text, "-") || (there && !folder && !S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))) {
-        place->stream = strdup(text);
-        return place->stream ? 0 : no_memory(err);
-    }
+    bool named = *there && !tree && !S_ISDIR(st->st_mode) && !S_ISREG(st->st_mode);
+    if ((named || !strcmp(text, "-")) && !(place->stream = strdup(path))) return no_memory(err);
+    return 0;
+}
+
+/* The folder's block; shown as it was written, and found whatever the working directory is by now. */
+static int open_folder(dowel *d, const char *base, bool follow_links, dowel_place *place, dowel_error *err) {
+    const dowel_block_type *type = type_of_scheme(d, "file", err);
+    if (!type) return err ? err->code : DOWEL_E_INVALID;
+    char *root = dowel_run_path(d, base);
+    if (!root) return no_memory(err);
+    json_t *document = json_pack("{s:s,s:b}", objects_of(type)->place, root, "follow_links", follow_links);
+    int rc = document ? dowel_block_new(type, NULL, document, dowel_get_resolver(d), &place->block, err)
+                      : dowel_fail(err, DOWEL_E_INVALID, "the path is not UTF-8");
+    json_decref(document);
+    free(root);
+    return rc;
+}
+
+/* A path on this machine. */
+static int open_path(dowel *d, const char *text, dowel_place_use use, bool follow_links, dowel_place *place,
+                     dowel_error *err) {
+    struct stat st;
+    bool there, folder = use == DOWEL_PLACE_TREE;
+    size_t length = strlen(text);
+    char *path = dowel_run_path(d, text);
+    int rc = path ? look_at(text, path, folder, &st, place, &there, err) : no_memory(err);
+    free(path);
+    if (rc || place->stream) return rc;
     if (use == DOWEL_PLACE_ONE) folder = (there && S_ISDIR(st.st_mode)) || text[length - 1] == '/';
     const char *slash = strrchr(text, '/'), *name = folder ? "" : slash ? slash + 1 : text;
     char *base = folder  ? strdup(text)
                  : slash ? text_of("%.*s", slash == text ? 1 : (int)(slash - text), text)
                          : strdup(".");
-    const dowel_block_type *type = type_of_scheme(d, "file", err);
-    if (!type) return err ? err->code : DOWEL_E_INVALID;
     if (!base) return no_memory(err);
     for (size_t n = strlen(base); n > 1 && base[n - 1] == '/'; n--) base[n - 1] = 0;
     /* A file that was named by itself is the one that is meant, also through a link. */
-    json_t *document =
-        json_pack("{s:s,s:b}", objects_of(type)->place, base, "follow_links", follow_links || (!folder && there));
-    int rc = document ? dowel_block_new(type, NULL, document, dowel_get_resolver(d), &place->block, err)
-                      : dowel_fail(err, DOWEL_E_INVALID, "the path is not UTF-8");
-    json_decref(document);
+    rc = open_folder(d, base, follow_links || (!folder && there), place, err);
     if (!rc) {
         place->path = strdup(name);
         place->shown = !strcmp(base, ".") ? strdup("") : text_of("%s%s", base, strcmp(base, "/") ? "/" : "");

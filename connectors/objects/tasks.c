@@ -11,7 +11,7 @@ typedef dowel_objects_place_args args_t;
 
 #define PLACE(what)                                                                                                    \
     {                                                                                                                  \
-        DOWEL_AT(args_t, place), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED, .doc = what,                           \
+        DOWEL_AT(args_t, place), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED | DOWEL_PLACE, .doc = what,             \
                                  .example = "gs://landing/2026/a.csv"                                                  \
     }
 

@@ -430,7 +430,7 @@ class Local(ObjectsTest):
         self.dowel("sync", "in", "out")
         run = self.json("runs")[0]
         self.assertEqual((run["task"], run["state"]), ("objects.sync", "completed"))
-        self.assertEqual(json.loads(self.dowel("runs", "show", run["id"], "--json"))["args"]["source"], "in")
+        self.assertEqual(json.loads(self.dowel("runs", "show", run["id"], "--json"))["args"]["source"], self.path("in"))
 
 
 if __name__ == "__main__":

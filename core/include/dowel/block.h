@@ -60,6 +60,14 @@ DOWEL_API const void *dowel_block_data_as(const dowel_block *block, const dowel_
 /* The document; nested blocks as references. New reference. */
 DOWEL_API json_t *dowel_block_document(const dowel_block *block, dowel_secrets secrets);
 
+/* Makes every relative path in a document of the table absolute, in place: DOWEL_PATH fields, places (DOWEL_PLACE) that are paths, @file in
+ * DOWEL_BLOCK_TEXT, also in nested tables and inline blocks with a "$type". They start from `folder`; NULL: none is changed. *relative
+ * (may be NULL): whether there was one. `d` knows the types of blocks. */
+DOWEL_API int dowel_fields_anchor(dowel *d, const dowel_table *table, json_t *document, const char *folder,
+                                  bool *relative, dowel_error *err);
+/* Whether a place is a path on this machine, and not a URL, a saved block's or `-`. */
+DOWEL_API bool dowel_place_is_path(dowel *d, const char *place);
+
 /* Something computed from the block that should live as long as it (a token cache). Created at most once per block and key,
  * whichever thread asks first; `make` may fail by returning NULL. `key` is compared by address. */
 DOWEL_API void *dowel_block_attach(dowel_block *block, const void *key, void *(*make)(dowel_block *block),

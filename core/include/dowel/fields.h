@@ -67,7 +67,8 @@ typedef enum dowel_kind {
     DOWEL_SIZE,     /* int64_t, bytes        1048576, "64MiB", "5GB" */
     DOWEL_TIME,     /* int64_t, µs since the epoch, UTC    "2026-01-31T12:00:00Z" (RFC 3339) */
     DOWEL_ENUM,     /* int, index into .values              "standard" */
-    DOWEL_PATH,     /* const char *          "a/file"; `-` is standard input or output where the field's doc says so */
+    DOWEL_PATH,     /* const char *          "a/file"; `-` is standard input or output where the field's doc says so.
+                                             Absolute in the arguments that a task gets */
     DOWEL_BYTES,    /* dowel_bytes           base64 in JSON; as text `@file`, `-` (standard input) or the text itself */
     DOWEL_LIST,     /* const char *const *, NULL-terminated    ["a", "b"]; as text one flag each, or a JSON array */
     DOWEL_MAP,      /* const dowel_pair *, ended by {NULL, NULL}    {"k": "v"}; as text `k=v`, one flag each, or JSON */
@@ -85,6 +86,10 @@ typedef enum dowel_kind {
 #define DOWEL_MULTILINE                                                                                                \
     4u /* text that usually comes from a file; `@file` reads it on the command line (any text kind) */
 #define DOWEL_WATCHING 8u /* a pointer that only watches: a run can be resumed without it */
+#define DOWEL_PLACE                                                                                                    \
+    16u /* text (STRING, LIST) that names a place: a path, gs://bucket/path, TYPE/NAME:path or - (dowel/object_tasks.h) */
+#define DOWEL_BLOCK_TEXT                                                                                               \
+    32u /* a STRING that names a block as a flag does: NAME, TYPE/NAME, @file or the JSON document itself */
 
 struct dowel_table;
 
@@ -185,6 +190,10 @@ DOWEL_API int dowel_parse_size(const char *text, int64_t *bytes);
 DOWEL_API int dowel_parse_time(const char *text, int64_t *microseconds);
 #define DOWEL_TIME_TEXT_SIZE 32
 DOWEL_API void dowel_format_time(int64_t microseconds, char text[DOWEL_TIME_TEXT_SIZE]);
+
+/* The path as seen from the root: `folder` (NULL: the working directory) in front of a relative one. `-`, the empty path and a
+ * path in a folder that has no path itself stay as they are. Newly allocated (free()); NULL when out of memory. */
+DOWEL_API char *dowel_path_absolute(const char *path, const char *folder);
 
 /* The candidate nearest to a mistyped word, or NULL when none is near. `candidates` is NULL-terminated. */
 DOWEL_API const char *dowel_nearest(const char *word, const char *const *candidates);

@@ -43,7 +43,12 @@ DOWEL_API int dowel_open_with(dowel **d, const dowel_options *options, dowel_err
  * dowel_submit, dowel_runs_resume, dowel_wait or dowel_sleep: they come out (with CANCELLED, unless they were done) before it returns,
  * and such calls that begin meanwhile are CANCELLED at once; no other function may be in use. A body that does not look
  * (dowel_check, dowel_sleep, requests) is waited for. Futures may be asked and freed afterwards; they have all ended. From inside a
- * task or a callback of one it does nothing but log an error: the handle would wait for itself. NULL is allowed. */
+ * task or a callback of one it does nothing but log an error: the handle would wait for itself. NULL is allowed.
+ *
+ * fork: a child process must not use a handle, a future or a block that its parent opened, because it has none of the parent's
+ * threads and shares its connections. In the child every call that could do something fails with INVALID and does nothing; what the
+ * parent submitted runs in the parent alone; dowel_close and dowel_future_free do nothing. The child may exec, _exit, or open a
+ * handle of its own. The parent is not affected. */
 DOWEL_API void dowel_close(dowel *d);
 
 DOWEL_API void dowel_log(dowel *d, dowel_log_level level, const char *format, ...) DOWEL_PRINTF(3, 4);
@@ -108,6 +113,9 @@ typedef struct dowel_call_options {
      * flow's and their name, say) make a flow that was killed go on where it stood when it is run again. */
     const char *run_key;
     bool take_over; /* resume also a run whose process was on another machine and cannot be seen to have ended */
+    /* NULL, or receives a new reference to the result when the work was done but result_storage failed: the call fails then, and nothing else
+     * gives the result but dowel_runs_result. Not touched otherwise. Not for dowel_submit. */
+    json_t **unkept;
 } dowel_call_options;
 
 #define DOWEL_RUN_ID_SIZE 37 /* a UUID (version 7: sorts by time) with its NUL */
@@ -162,6 +170,9 @@ DOWEL_API void dowel_progress(dowel *d, int64_t done, int64_t total);
 DOWEL_API int dowel_attempt(const dowel *d);        /* 1 for the first; 0 outside a run */
 DOWEL_API const char *dowel_run_id(const dowel *d); /* "" outside a run */
 DOWEL_API void *dowel_task_context(const dowel *d);
+/* A path that was given to the run as text other than DOWEL_PATH, as it can be opened now: absolute when the working directory has changed
+ * since the run was made. Newly allocated; NULL when out of memory. */
+DOWEL_API char *dowel_run_path(const dowel *d, const char *path);
 /* Writes a remote handle (job id, execution, upload session) to the run's record before it returns. Later attempts and a resumed
  * run find it with dowel_recall (malloc'd text, or NULL). A run may have many: a name says what the handle is of
  * ("s3.upload_id my-bucket/a/key"). Handles that let their holder act (a session URL) are `secret`: they are kept sealed, and not kept at all
@@ -177,6 +188,10 @@ DOWEL_API int dowel_recall_started(dowel *d, const char *name, char **value, dow
 typedef struct dowel_sealer {
     int (*seal)(dowel *d, const char *owner, const char *plain, char **sealed, dowel_error *err);
     int (*open)(dowel *d, const char *owner, const char *sealed, char **plain, dowel_error *err);
+    /* A keyed digest of data: who reads it cannot tell the data by trying. `like`: an earlier one, whose key is used again; NULL: the first
+     * key, which is made where there is none if `make` says so. */
+    int (*digest)(dowel *d, const void *data, size_t size, const char *like, bool make, char **digest,
+                  dowel_error *err);
 } dowel_sealer;
 DOWEL_API void dowel_set_sealer(dowel *d, const dowel_sealer *sealer);
 /* For who changes the keys of the sealer: shows each secret handle of every run as it is kept, with what it is bound to. A text that it gives in

@@ -1,0 +1,210 @@
+"""A run goes on with the files that it began with, whatever folder it is resumed from, and touches nothing else."""
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from command import BIN, TMP, dowel, fails, main  # noqa: E402
+
+DATABASE = os.path.join(os.environ["XDG_DATA_HOME"], "dowel", "dowel.db")
+
+
+def folder(name, files):
+    """A folder with these files: {path: text}."""
+    top = os.path.join(TMP, name)
+    shutil.rmtree(top, ignore_errors=True)
+    os.makedirs(top)
+    for path, text in files.items():
+        path = os.path.join(top, path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w") as file:
+            file.write(text)
+    return top
+
+
+def holds(top):
+    found = {}
+    for where, _, names in os.walk(top):
+        for name in names:
+            path = os.path.join(where, name)
+            with open(path) as file:
+                found[os.path.relpath(path, top)] = file.read()
+    return found
+
+
+def at(where, *words, code=0, saying=(), stdin=b""):
+    done = subprocess.run([BIN, *words], cwd=where, input=stdin, capture_output=True, timeout=120)
+    said = done.stderr.decode()
+    assert code is None or done.returncode == code, f"{words} exited with {done.returncode}, not {code}:\n{said}"
+    for part in [saying] if isinstance(saying, str) else saying:
+        assert part in said, f"{words} does not say {part!r}:\n{said}"
+    return done.stdout.decode()
+
+
+def newest():
+    return json.loads(dowel("runs", "--json", "--limit", "1"))[0]["id"]
+
+
+def arguments(run_id):
+    return json.loads(dowel("runs", "show", run_id, "--json"))["args"]
+
+
+def change(run_id, **columns):
+    with sqlite3.connect(DATABASE) as database:
+        for name, value in columns.items():
+            assert database.execute(f"UPDATE runs SET {name} = ? WHERE id = ?", [value, run_id]).rowcount == 1
+    database.close()
+
+
+OTHER = {"in/b": "other", "out/precious": "keep me"}
+
+
+def failed_sync(*words):
+    """A sync that failed because a file was where its folder should be, and a folder in which the same names are other files."""
+    mine = folder("mine", {"in/a": "1", "out": "no folder"})
+    other = folder("other", OTHER)
+    at(mine, "sync", *words, "--delete", code=None)
+    run_id = newest()
+    assert json.loads(dowel("runs", "show", run_id, "--json"))["state"] == "failed"
+    os.unlink(os.path.join(mine, "out"))
+    folder("mine/out", {"a": "0", "extra": "remove me"})
+    return mine, other, run_id
+
+
+def test_sync_that_is_resumed_elsewhere_changes_the_folders_it_began_with():
+    for words in (["in", "out"], ["./in/", "./out/"], ["../mine/in", "out/."]):
+        mine, other, run_id = failed_sync(*words)
+        assert all(arguments(run_id)[place].startswith(mine) for place in ("source", "destination")), arguments(run_id)
+        at(other, "runs", "resume", run_id)
+        assert holds(other) == OTHER, words
+        assert holds(os.path.join(mine, "out")) == {"a": "1"}, words
+
+
+def test_remove_that_is_resumed_elsewhere():
+    mine = folder("mine", {})
+    other = folder("other", {"old/precious": "keep me"})
+    at(mine, "rm", "-r", "old/", code=3)
+    run_id = newest()
+    folder("mine", {"old/a": "1"})
+    at(other, "runs", "resume", run_id)
+    assert holds(other) == {"old/precious": "keep me"}
+    assert holds(mine) == {}
+
+
+def test_what_a_name_alone_means():
+    """A file without a folder, the folder itself, and names that only look like a scheme or a block."""
+    for name in ("plain", "a:b", "./s3:x", "x/y:z", "sub/-"):
+        mine = folder("mine", {})
+        at(mine, "rm", name, code=3)
+        assert arguments(newest())["place"] == os.path.join(mine, name.removeprefix("./")), name
+    at(mine, "ls", ".")
+    assert arguments(newest())["place"].rstrip("/") == mine
+
+
+def test_places_that_are_no_paths_stay_as_they_are():
+    dowel("block", "save", "local-file-system/kept", "--basepath", folder("kept", {"a": "1"}))
+    at(TMP, "ls", "local-file-system/kept:nothing/")
+    assert arguments(newest())["place"] == "local-file-system/kept:nothing/"
+    at(TMP, "call", "objects.stat", "--place", "gs://bucket/name", "--endpoint", "http://127.0.0.1:9", "--timeout", "0.2", code=None)
+    assert arguments(newest())["place"] == "gs://bucket/name"
+    at(TMP, "cp", "-", os.path.join(TMP, "from-pipe"), stdin=b"x")
+    assert arguments(newest())["source"] == "-"
+
+
+def test_records_of_earlier_versions_are_resumed_only_where_they_began():
+    mine, other, run_id = failed_sync("in", "out")
+    old = {**arguments(run_id), "source": "in", "destination": "./out"}
+    change(run_id, args=json.dumps(old), digest=None)
+    at(other, "runs", "resume", run_id, code=2, saying=["relative paths", mine])
+    assert holds(other) == OTHER and holds(os.path.join(mine, "out"))["extra"] == "remove me"
+    change(run_id, folder="")
+    at(mine, "runs", "resume", run_id, code=2, saying="relative paths")
+    change(run_id, folder=mine)
+    at(mine, "runs", "resume", run_id)
+    assert holds(os.path.join(mine, "out")) == {"a": "1"} and holds(other) == OTHER
+
+
+def test_a_file_of_credentials_is_that_of_the_first_folder():
+    mine = folder("mine", {"creds.json": json.dumps({"$type": "gcp-credentials", "anonymous": True, "project": "p"})})
+    at(mine, "call", "objects.stat", "--place", "gs://bucket/name", "--credentials", "@creds.json", "--endpoint", "http://127.0.0.1:9",
+       "--timeout", "0.2", code=5)
+    run_id = newest()
+    assert arguments(run_id)["credentials"] == "@" + os.path.join(mine, "creds.json")
+    at(folder("other", {}), "runs", "resume", run_id, code=5)
+
+
+def test_paths_in_blocks_given_inline():
+    mine = folder("mine", {"token.json": "{}"})
+    bucket = {"bucket": "b", "endpoint": "http://127.0.0.1:9", "credentials": {"service_account_file": "token.json", "$type": "gcp-credentials"}}
+    subprocess.run([BIN, "call", "gcs.upload", "--bucket", json.dumps(bucket), "--name", "n", "--file", "token.json", "--timeout", "0.2"],
+                   cwd=mine, capture_output=True)
+    kept = arguments(newest())
+    assert kept["file"] == os.path.join(mine, "token.json")
+    assert kept["bucket"]["credentials"]["service_account_file"] == os.path.join(mine, "token.json"), kept
+
+
+def test_data_from_a_pipe_is_not_taken_from_another_pipe():
+    target = os.path.join(TMP, "no-such-folder")
+    folder("taken", {})
+    with open(target, "w") as file:
+        file.write("a file where a folder should be")
+    at(TMP, "cp", "-", os.path.join(target, "x"), stdin=b"first", code=7)
+    run_id = newest()
+    os.unlink(target)
+    os.makedirs(target)
+    at(TMP, "runs", "resume", run_id, code=2, stdin=b"second", saying=["pipe"])
+    assert os.listdir(target) == []
+
+
+def test_files_of_another_machine():
+    mine, other, run_id = failed_sync("in", "out")
+    with sqlite3.connect(DATABASE) as database:
+        process = database.execute("SELECT process FROM runs WHERE id = ?", [run_id]).fetchone()[0].split(":")
+    database.close()
+    if not process[2]:
+        return  # no machine id here: nothing to compare
+    process[2] = "0" * 32
+    change(run_id, process=":".join(process))
+    at(mine, "runs", "resume", run_id, code=7, saying=["another machine", "--take-over"])
+    at(mine, "runs", "resume", run_id, "--take-over")
+    assert holds(os.path.join(mine, "out")) == {"a": "1"}
+
+
+def test_a_block_that_was_deleted():
+    """The run says which block is missing."""
+    top = folder("gone", {})
+    dowel("block", "save", "local-file-system/gone", "--basepath", top)
+    dowel("block", "save", "gcs-bucket/gone", "--bucket", "b", "--endpoint", "http://127.0.0.1:9")
+    fails(3, "call", "gcs.upload", "--bucket", "gone", "--name", "n", "--file", os.path.join(TMP, "missing"))
+    run_id = newest()
+    fails(3, "call", "gcs.upload", "--bucket", "gone", "--name", "n", "--file", os.path.join(TMP, "missing"), "--persist-result",
+          "--result-storage", "local-file-system/gone")
+    keeping = newest()
+    dowel("block", "delete", "gcs-bucket/gone")
+    fails(3, "runs", "resume", run_id, saying="gcs-bucket/gone")
+    fails(3, "runs", "resume", keeping, saying="gcs-bucket/gone")
+    dowel("block", "delete", "local-file-system/gone")
+    fails(3, "runs", "resume", keeping, saying="local-file-system/gone")
+
+
+def test_records_that_do_not_decode():
+    """Of a version that had other fields, or damaged."""
+    _, _, run_id = failed_sync("in", "out")
+    good = arguments(run_id)
+    for args in ("{", "[]", "null", '"x"', json.dumps({**good, "no_such_field": 1}), json.dumps({**good, "concurrency": "many"}),
+                 json.dumps({**good, "concurrency": 1000}), "{}", '{"source": {"$block": "x/y"}}', '{"source": "\\u0000"}'):
+        change(run_id, args=args)
+        fails(2, "runs", "resume", run_id, saying=run_id)
+    change(run_id, args=json.dumps(good))
+    for policy in ("{", "[]", '{"retries": -1}', '{"no_such_field": 1}', '{"retry_delays": ["x"]}', '{"persist_result": true}'):
+        change(run_id, policy=policy)
+        fails(2, "runs", "resume", run_id)
+    change(run_id, policy=None, task="no.such_task")
+    fails(3, "runs", "resume", run_id, saying="no.such_task")
+
+
+if __name__ == "__main__":
+    main(globals())
