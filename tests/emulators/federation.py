@@ -91,10 +91,13 @@ def exchange(handler, path, text):
     if form.get("grant_type") == "refresh_token":
         if not client or form.get("refresh_token") != state.external_refresh_token:
             raise Refused("invalid_grant", "The refresh token is not the newest one.")
-        state.external_refresh_token = f"external-refresh-token-{int(state.external_refresh_token.rsplit('-', 1)[1]) + 1}"
+        rotates = fault.get("rotates", True)  # as the standard has it, a server may go on with the one that it gave before
+        if rotates:
+            state.external_refresh_token = f"external-refresh-token-{int(state.external_refresh_token.rsplit('-', 1)[1]) + 1}"
         state.saw("sts", {"form": {k: v for k, v in form.items() if k != "refresh_token"}, "client": client})
         return handler.answer(200, {"access_token": state.issue("principal://user"), "token_type": "Bearer",
-                                    "expires_in": fault.get("expires_in", 3600), "refresh_token": state.external_refresh_token})
+                                    "expires_in": fault.get("expires_in", 3600),
+                                    **({"refresh_token": state.external_refresh_token} if rotates else {})})
     kind, audience, details = form.get("subject_token_type"), form.get("audience"), {}
     if form.get("grant_type") != EXCHANGE or audience not in (POOL, WORKFORCE) or not form.get("scope") or \
             form.get("requested_token_type") != "urn:ietf:params:oauth:token-type:access_token":

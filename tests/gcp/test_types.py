@@ -217,6 +217,10 @@ def test_external_user():
             assert answer["principal"] == "principal://user" and answer["headers"]["x-goog-user-project"] == "quota-project"
             assert last() == {"endpoint": "sts", "form": {"grant_type": "refresh_token"}, "client": federation.CLIENT_ID}
             admin("revoke")  # the next token is got with the refresh token that came with this one
+        for rotates in (False, False, True, False, False):  # an answer without one leaves the newest in force
+            admin("fault", rotates=rotates, count=1)
+            assert who(ask, "external-user.json")["principal"] == "principal://user", rotates
+            admin("revoke")
         config = document("external-user.json")
         for member in ("refresh_token", "token_url"):
             del config[member]
