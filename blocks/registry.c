@@ -77,6 +77,9 @@ static int current_revision(const saving *s, int64_t *revision, dowel_error *err
     rc = dowel_rows_next(rows, err);
     if (rc == 1) *revision = dowel_rows_int(rows, 0);
     dowel_rows_free(rows);
+    if (rc == 1 && (*revision < 1 || *revision == INT64_MAX))
+        return dowel_fail(err, DOWEL_E_CORRUPT, "block %s: its record is damaged (revision %lld)", s->reference,
+                          (long long)*revision);
     return rc < 0 ? rc : 0;
 }
 
@@ -244,6 +247,10 @@ int dowel_block_save_struct(dowel *d, const char *reference, const void *data, s
 
 int dowel_block_load(dowel *d, const char *reference, dowel_block **block, dowel_error *err) {
     dowel_loading top = {.d = d};
+    const dowel_block_type *type;
+    char name[DOWEL_NAME_SIZE];
+    int rc = dowel_reference_parse(d, reference, &type, name, err);
+    if (rc) return rc;
     return dowel_load_below(&top, reference, NULL, block, err);
 }
 

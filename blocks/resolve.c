@@ -21,6 +21,96 @@ static int check_type(const char *types, const char *type, const char *what, dow
     return dowel_fail(err, DOWEL_E_INVALID, "expected a block of type %s, got %s", types, what);
 }
 
+/* ---- names without a type ---- */
+
+static int add_once(json_t *types, const char *type, dowel_error *err) {
+    size_t i;
+    json_t *known;
+    json_array_foreach(types, i, known) if (!strcmp(json_string_value(known), type)) return 0;
+    return json_array_append_new(types, json_string(type)) ? dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory") : 0;
+}
+
+static int add_saved(dowel_db *db, const char *name, const char *types, json_t *found, dowel_error *err) {
+    dowel_rows *rows;
+    int rc = dowel_db_query(db, "SELECT type FROM blocks WHERE name = $1 ORDER BY type", DOWEL_VALUES(DOWEL_TEXT(name)),
+                            &rows, err);
+    if (rc) return rc;
+    while ((rc = dowel_rows_next(rows, err)) == 1) {
+        const char *type = dowel_rows_text(rows, 0);
+        rc = !types || accepts(types, type) ? add_once(found, type, err) : 0;
+        if (rc) break;
+    }
+    dowel_rows_free(rows);
+    return rc;
+}
+
+/* The types of the blocks of that name. The sources in front of the database do without it. */
+static int find_types(dowel *d, dowel_db *db, const char *name, const char *types, json_t *found, dowel_error *err) {
+    const dowel_block_type *type;
+    char origin[DOWEL_ORIGIN_SIZE];
+    int rc = 0;
+    for (size_t i = 0; !rc && (type = dowel_block_type_at(d, i)); i++)
+        if ((!types || accepts(types, type->name)) && dowel_readonly_find(type, name, origin))
+            rc = add_once(found, type->name, err);
+    if (rc) return rc;
+    size_t in_front = json_array_size(found);
+    dowel_db *borrowed = NULL;
+    rc = db ? 0 : dowel_registry_database(d, &borrowed, err);
+    if (!rc) rc = add_saved(db ? db : borrowed, name, types, found, err);
+    dowel_database_release(d, borrowed);
+    return rc && in_front == 1 ? 0 : rc;
+}
+
+static int not_one(const char *name, const char *types, const json_t *found, dowel_error *err) {
+    char list[512] = "";
+    size_t i, used = 0;
+    json_t *type;
+    if (!json_array_size(found)) {
+        int rc = dowel_fail(err, DOWEL_E_NOT_FOUND, "no block \"%.100s\"%s%s", name, types ? " of type " : "",
+                            types ? types : "");
+        dowel_error_hint(err, "`dowel block list` shows the saved blocks");
+        return rc;
+    }
+    json_array_foreach(found, i, type) {
+        int size = snprintf(list + used, sizeof list - used, "%s%s/%s", i ? ", " : "", json_string_value(type), name);
+        if (size > 0 && used + (size_t)size < sizeof list) used += (size_t)size;
+    }
+    int rc = dowel_fail(err, DOWEL_E_INVALID, "several blocks are called \"%.100s\": %s", name, list);
+    dowel_error_hint(err, "say which: type/name");
+    return rc;
+}
+
+static int check_name(const char *name, dowel_error *err) {
+    size_t size = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
+    if (size && size < DOWEL_NAME_SIZE && !name[size]) return 0;
+    return dowel_fail(err, DOWEL_E_INVALID, "block name \"%.100s\": 1 to 63 of a-z, 0-9 and -", name);
+}
+
+int dowel_reference_complete(dowel *d, dowel_db *db, const char *reference, const char *types,
+                             char full[DOWEL_REFERENCE_SIZE], dowel_error *err) {
+    if (strchr(reference, '/')) {
+        if (strlen(reference) >= DOWEL_REFERENCE_SIZE)
+            return dowel_fail(err, DOWEL_E_INVALID, "block reference \"%.100s...\" is too long", reference);
+        snprintf(full, DOWEL_REFERENCE_SIZE, "%s", reference);
+        return 0;
+    }
+    int rc = check_name(reference, err);
+    if (rc) return rc;
+    /* Where only one type fits, it need not be looked for. */
+    if (types && !strchr(types, '|')) {
+        snprintf(full, DOWEL_REFERENCE_SIZE, "%s/%s", types, reference);
+        return 0;
+    }
+    json_t *found = json_array();
+    rc = found ? find_types(d, db, reference, types, found, err) : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!rc && json_array_size(found) != 1) rc = not_one(reference, types, found, err);
+    if (!rc) snprintf(full, DOWEL_REFERENCE_SIZE, "%s/%s", json_string_value(json_array_get(found, 0)), reference);
+    json_decref(found);
+    return rc;
+}
+
+/* ---- loading ---- */
+
 /* "a refers to b refers to a" */
 static int cycle(const dowel_loading *at, const char *reference, dowel_error *err) {
     char chain[512];
@@ -35,12 +125,13 @@ static int cycle(const dowel_loading *at, const char *reference, dowel_error *er
     return dowel_fail(err, DOWEL_E_INVALID, "blocks refer to each other in a circle: %s", chain);
 }
 
-int dowel_load_below(const dowel_loading *at, const char *reference, const char *types, dowel_block **block,
+int dowel_load_below(const dowel_loading *at, const char *given, const char *types, dowel_block **block,
                      dowel_error *err) {
     const dowel_block_type *type;
     dowel_stored stored;
-    char name[DOWEL_NAME_SIZE];
-    int rc = dowel_reference_parse(at->d, reference, &type, name, err);
+    char name[DOWEL_NAME_SIZE], reference[DOWEL_REFERENCE_SIZE];
+    int rc = dowel_reference_complete(at->d, at->db, given, types, reference, err);
+    if (!rc) rc = dowel_reference_parse(at->d, reference, &type, name, err);
     if (!rc) rc = check_type(types, type->name, reference, err);
     if (rc) return rc;
     if (at->depth >= DEEPEST)

@@ -163,12 +163,12 @@ static int split(dowel *d, const dowel_stored *stored, json_t **shown, dowel_err
 
 int dowel_stored_mask(dowel *d, dowel_stored *stored, bool omit, dowel_error *err) {
     json_t *shown = NULL;
-    int rc = stored->readonly ? split(d, stored, &shown, err) : 0;
-    if (rc) return rc;
-    if (shown) {
-        dowel_json_cleanse(stored->document);
-        stored->document = shown;
-    }
+    int rc = stored->readonly ? split(d, stored, &shown, err)
+                              : dowel_secrets_hide(d, stored->type, &stored->document, omit, err);
+    if (rc && !stored->readonly) return dowel_error_prefix(err, "block %s/%s: ", stored->type->name, stored->name);
+    if (rc || !stored->readonly) return rc;
+    dowel_json_cleanse(stored->document);
+    stored->document = shown;
     dowel_secrets_mask(stored->document, omit);
     return 0;
 }

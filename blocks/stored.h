@@ -32,6 +32,12 @@ int dowel_registry_database(dowel *d, dowel_db **db, dowel_error *err);
 int dowel_reference_parse(dowel *d, const char *reference, const dowel_block_type **type, char name[DOWEL_NAME_SIZE],
                           dowel_error *err);
 
+/* What a field's reference names: as it is with a type; a name alone is that of the one block among `types` (as in a field's .blocks) that has
+ * it. `db` as in dowel_stored_read. */
+#define DOWEL_REFERENCE_SIZE (2 * DOWEL_NAME_SIZE)
+int dowel_reference_complete(dowel *d, dowel_db *db, const char *reference, const char *types,
+                             char full[DOWEL_REFERENCE_SIZE], dowel_error *err);
+
 /* From the first source that has it. `db` NULL: borrowed, where it is needed. 0, or NOT_FOUND with a suggestion. dowel_stored_clear ends
  * what succeeded. */
 int dowel_stored_read(dowel *d, dowel_db *db, const dowel_block_type *type, const char *name, dowel_stored *stored,

@@ -194,18 +194,23 @@ static int complete_reference(cli *c, const char *given, char reference[160]) {
     json_t *blocks;
     int rc = dowel_block_list(c->d, NULL, &blocks, &c->err), found = 0;
     if (rc) return rc;
-    size_t i;
+    char candidates[512] = "";
+    size_t i, used = 0;
     json_t *block;
     json_array_foreach(blocks, i, block) {
         const char *name = json_string_value(json_object_get(block, "name")),
                    *type = json_string_value(json_object_get(block, "type"));
         if (!name || !type || strcmp(name, given)) continue;
         if (!found++) snprintf(reference, 160, "%s/%s", type, name);
+        int size = snprintf(candidates + used, sizeof candidates - used, "%s%s/%s", used ? ", " : "", type, name);
+        if (size > 0 && used + (size_t)size < sizeof candidates) used += (size_t)size;
     }
     if (!found) rc = unknown_name(c, given, blocks);
     json_decref(blocks);
-    if (found > 1)
-        rc = dowel_fail(&c->err, DOWEL_E_INVALID, "several blocks are called \"%.100s\": give TYPE/NAME", given);
+    if (found > 1) {
+        rc = dowel_fail(&c->err, DOWEL_E_INVALID, "several blocks are called \"%.100s\": %s", given, candidates);
+        dowel_error_hint(&c->err, "say which: TYPE/NAME");
+    }
     return rc;
 }
 

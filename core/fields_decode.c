@@ -226,7 +226,7 @@ static int decode_block(const decoding *at, const dowel_field *field, const json
     }
     if (!reference && !json_is_object(value))
         return wrong_value(at, field, "a block (\"type/name\" or an object)", value);
-    if (reference && !strchr(reference, '/')) return wrong_value(at, field, "a block as \"type/name\"", value);
+    if (reference && !*reference) return wrong_value(at, field, "a block as \"type/name\"", value);
     if (!at->resolver) return 0;
     dowel_block *block = NULL;
     int rc = reference ? at->resolver->by_name(at->resolver->context, reference, field->blocks, &block, at->err)
