@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -56,9 +57,29 @@ static const char *error_of_system(int number, const char **hint) {
     }
 }
 
-/* SQLite has one code for many failures of the system: errno tells them apart, where it still says so. */
+static int errno_of_file(sqlite3_file *file) {
+    int number = 0;
+    if (!file || !file->pMethods || file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &number) != SQLITE_OK)
+        return 0;
+    return number;
+}
+
+/* SQLite has one code for many failures of the system; errno tells them apart, wherever SQLite has kept it. */
+static int system_error(const connection *c) {
+    sqlite3_file *log = NULL, *file = NULL;
+    struct statvfs space;
+    if (!c->handle) return 0;
+    int number = sqlite3_system_errno(c->handle);
+    if (!number && !sqlite3_file_control(c->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log))
+        number = errno_of_file(log);
+    if (!number && !sqlite3_file_control(c->handle, "main", SQLITE_FCNTL_FILE_POINTER, &file))
+        number = errno_of_file(file);
+    if (!number && !statvfs(c->path, &space) && !space.f_bavail) number = ENOSPC;
+    return number;
+}
+
 static const char *explain(const connection *c, int code, const char **hint) {
-    int number = c->handle ? sqlite3_system_errno(c->handle) : 0;
+    int number = system_error(c);
     struct stat st;
     switch (code & 0xff) {
     case SQLITE_FULL: return error_of_system(number == EDQUOT || number == EFBIG ? number : ENOSPC, hint);
@@ -300,17 +321,14 @@ static bool can_write_folder(const connection *c) {
     return !access(slash ? folder : ".", W_OK | X_OK);
 }
 
-/* A database that this user can only read. SQLite reads its log with the help of the -shm file beside it; where that is not there and cannot
- * be made, the file alone is read: whole as long as there is no log. */
 static bool is_unwritable(const connection *c) {
     int kind = sqlite3_extended_errcode(c->handle) & 0xff;
     return (kind == SQLITE_CANTOPEN || kind == SQLITE_READONLY || kind == SQLITE_IOERR) && !can_write_folder(c);
 }
 
-static int open_readonly(connection *c, dowel_error *err) {
-    c->base.readonly = true;
-    if (!script(&c->base, "SELECT COUNT(*) FROM sqlite_master;", NULL)) return 0;
-    if (!is_unwritable(c)) return failed(c, err);
+/* SQLite reads a database's log with the help of the -shm file beside it; where that is not there and cannot be made, the file alone is read:
+ * it is whole as long as there is no log. */
+static int open_snapshot(connection *c, dowel_error *err) {
     if (has_log(c)) {
         int rc = dowel_fail(err, DOWEL_E_DATABASE,
                             "database %s can only be read, and not as it is now: changes in %s-wal are not in it yet",
@@ -320,18 +338,32 @@ static int open_readonly(connection *c, dowel_error *err) {
     }
     sqlite3_close(c->handle);
     c->handle = NULL;
-    c->snapshot = true;
+    c->snapshot = c->base.readonly = true;
     return open_handle(c, true, err);
 }
 
+/* SQLite would take a file that is too short to be a database for an empty one, and write over it. */
+static int check_file(const connection *c, dowel_error *err) {
+    enum { SMALLEST = 512 };
+    struct stat st;
+    if (stat(c->path, &st) || !S_ISREG(st.st_mode) || !st.st_size || st.st_size >= SMALLEST) return 0;
+    int rc = dowel_fail(err, DOWEL_E_DATABASE, "database %s: the file is not a database, or it is damaged (%lld bytes)",
+                        c->path, (long long)st.st_size);
+    dowel_error_hint(err, "it was left as it is. Restore it, or name another with DOWEL_DATABASE_URL");
+    return rc;
+}
+
 static int open_connection(connection *c, dowel_error *err) {
+    int rc = c->memory ? 0 : check_file(c, err);
+    if (rc) return rc;
     if (!c->memory) make_file(c->path);
-    int rc = open_handle(c, false, err);
-    if (rc || c->memory) return rc;
-    if (sqlite3_db_readonly(c->handle, "main") == 1) return open_readonly(c, err);
-    rc = use_wal(c, err);
-    /* The file could be written, the files beside it not. */
-    return rc && is_unwritable(c) ? open_readonly(c, err) : rc;
+    rc = open_handle(c, false, err);
+    if (c->memory) return rc;
+    c->base.readonly = sqlite3_db_readonly(c->handle, "main") == 1;
+    if (!rc && !c->base.readonly) rc = use_wal(c, err);
+    /* The files beside it are opened with the first statement. */
+    if (!rc) rc = script(&c->base, "SELECT COUNT(*) FROM sqlite_master;", err);
+    return rc && c->handle && is_unwritable(c) ? open_snapshot(c, err) : rc;
 }
 
 /* Without locks nobody tells this connection of changes: it looks at the file anew each time. */
