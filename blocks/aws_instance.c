@@ -43,7 +43,7 @@ static int find_endpoint(const dowel_aws_settings *settings, char **endpoint, do
 static double number_in(const char *variable, double missing) {
     const char *text = dowel_aws_variable(variable);
     char *end = NULL;
-    double value = text ? strtod(text, &end) : missing;
+    double value = text ? dowel_read_real(text, &end) : missing;
     if (end && (*end || !(value > 0))) return missing;
     return value < LONGEST ? value : LONGEST;
 }

@@ -77,7 +77,7 @@ static int add_text(EVP_MD_CTX *sha, const char *text) {
 }
 
 static int add_json(EVP_MD_CTX *sha, const json_t *document) {
-    char *text = document ? json_dumps(document, JSON_SORT_KEYS | JSON_COMPACT) : NULL;
+    char *text = document ? dowel_json_dump(document, JSON_SORT_KEYS) : NULL;
     int ok = (!document || text) && add_text(sha, text);
     free(text);
     return ok;

@@ -7,7 +7,7 @@
 
 int dowel_gcp_sign_jwt(const dowel_gcp_identity *id, const json_t *claims, char **signed_jwt, dowel_error *err) {
     jwt_t *jwt = NULL;
-    char *text = json_dumps(claims, JSON_COMPACT);
+    char *text = dowel_json_dump(claims, 0);
     const unsigned char *key = (const unsigned char *)id->private_key;
     if (!text || jwt_new(&jwt)) {
         free(text);

@@ -118,7 +118,7 @@ int dowel_gcp_read_answer(const json_t *document, const char *member, dowel_gcp_
     if (!text || !*text || strpbrk(text, "\r\n"))
         return dowel_fail(err, DOWEL_E_PROTOCOL, "the token endpoint answered without \"%s\"", member);
     /* Some write the number as text. */
-    double lifetime = json_is_string(life) ? strtod(json_string_value(life), NULL) : json_number_value(life);
+    double lifetime = json_is_string(life) ? dowel_read_real(json_string_value(life), NULL) : json_number_value(life);
     if (!(lifetime > 0 && lifetime < 1e7)) lifetime = LIFETIME;
     answer->expires = ((int64_t)time(NULL) + (int64_t)lifetime) * 1000000;
     answer->token = strdup(text);
@@ -220,7 +220,7 @@ static int exchange_subject(dowel *d, const dowel_gcp_asking *asking, dowel_gcp_
     if (rc) return rc;
     if (id->user_project && !id->client_id) {
         json_t *object = json_pack("{s:s}", "userProject", id->user_project);
-        char *text = object ? json_dumps(object, 0) : NULL;
+        char *text = object ? dowel_json_dump(object, 0) : NULL;
         options = text ? dowel_percent_encode(text, "/") : NULL;
         free(text);
         json_decref(object);
@@ -276,7 +276,7 @@ static int act_for_subject(dowel *d, const dowel_gcp_asking *asking, dowel_gcp_a
     json_t *document = NULL,
            *claims = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I}", "iss", id->email, "scope", id->scopes, "sub",
                                id->subject, "aud", DOWEL_GCP_TOKEN_URI, "iat", now, "exp", now + LIFETIME);
-    char *payload = claims ? json_dumps(claims, JSON_COMPACT) : NULL;
+    char *payload = claims ? dowel_json_dump(claims, 0) : NULL;
     json_decref(claims);
     if (!payload) return no_memory(err);
     int rc = dowel_gcp_iam(d, id->source, id, "signJwt", json_pack("{s:s}", "payload", payload), asking->hurried,

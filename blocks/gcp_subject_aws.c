@@ -156,7 +156,7 @@ static int write_down(const char *url, const address *a, const keys *k, const do
                  add(headers, "x-amz-security-token", k->session_token) &&
                  add(headers, "x-goog-cloud-target-resource", audience);
     request = json_pack("{s:s, s:s, s:o}", "url", url, "method", "POST", "headers", headers);
-    char *text = whole && request ? json_dumps(request, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII) : NULL;
+    char *text = whole && request ? dowel_json_dump(request, JSON_SORT_KEYS | JSON_ENSURE_ASCII) : NULL;
     *token = text ? dowel_percent_encode(text, "/") : NULL;
     dowel_gcp_wipe(text);
     json_decref(request);

@@ -192,7 +192,7 @@ static int file_text(const dowel_keys *keys, char **text, dowel_error *err) {
     int rc = dowel_wrap(FORMAT, keys->passphrase, *text, strlen(*text), &envelope, err);
     OPENSSL_cleanse(*text, strlen(*text));
     free(*text);
-    *text = rc ? NULL : json_dumps(envelope, JSON_INDENT(1));
+    *text = rc ? NULL : dowel_json_dump(envelope, JSON_INDENT(1));
     json_decref(envelope);
     return rc ? rc : *text ? 0 : no_memory(err);
 }

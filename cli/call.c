@@ -141,7 +141,7 @@ int cli_call(cli *c) {
         } else if (c->json)
             cli_print_json(result);
         else if (!json_is_null(result))
-            cli_print_value(c, result, task->table_rows);
+            cli_print_result(c, result, task);
         if (rc) status = cli_failed(c); /* also of a result that could not be kept */
     }
     dowel_record_free(record);

@@ -177,6 +177,8 @@ void cli_say_written(const cli *c, const char *what, const char *path);
 void cli_references(json_t *document);
 /* Objects as "key: value" lines, arrays of objects as a table; `rows` names the member that is one. */
 void cli_print_value(const cli *c, const json_t *value, const char *rows);
+/* A task's result, with its table and the notes below it. */
+void cli_print_result(const cli *c, const json_t *result, const dowel_task *task);
 /* A table of chosen columns (NULL-terminated names; NULL: all). */
 void cli_print_table(const cli *c, const json_t *rows, const char *const *columns);
 

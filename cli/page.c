@@ -40,7 +40,7 @@ static void put_format(page *p, const char *format, ...) {
     char text[512];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    dowel_vformat(text, sizeof text, format, args);
     va_end(args);
     put(p, text);
 }

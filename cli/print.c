@@ -8,7 +8,8 @@
 
 /* Text for the screen. Newly allocated. */
 static char *cell(const json_t *value) {
-    if (json_is_string(value)) return dowel_printable(json_string_value(value), false);
+    if (dowel_json_is_exact(value)) return dowel_json_number_text(value);
+    if (json_is_string(value)) return dowel_printable_bytes(json_string_value(value), json_string_length(value), false);
     if (!value || json_is_null(value)) return strdup("NULL");
     char *raw = dowel_json_dump(value, 0);
     char *shown = raw ? dowel_printable(raw, false) : NULL;
@@ -133,7 +134,7 @@ static void measure(const json_t *rows, column *columns, size_t n, size_t limit)
             size_t w = text ? width(text) : 0;
             if (w > WIDEST && !limit) w = WIDEST;
             if (w > col->room) col->room = w;
-            if (value && !json_is_number(value) && !json_is_null(value)) col->numeric = false;
+            if (value && !dowel_json_is_number(value) && !json_is_null(value)) col->numeric = false;
             free(text);
         }
         total += col->room + 2;
@@ -193,6 +194,33 @@ static void print_lines(const char *text) {
     free(lines);
 }
 
+/* Name and value, one a line. */
+static void print_members(const cli *c, const json_t *value) {
+    size_t longest = 0;
+    const char *key;
+    json_t *member;
+    json_object_foreach((json_t *)value, key, member) if (!is_table(member) && width(key) > longest) longest =
+        width(key);
+    json_object_foreach((json_t *)value, key, member) {
+        char *name = dowel_printable(key, false);
+        bool lines = json_is_string(member) && memchr(json_string_value(member), '\n', json_string_length(member)) &&
+                     !memchr(json_string_value(member), 0, json_string_length(member));
+        if (is_table(member) || lines) {
+            printf("%s:\n", name ? name : "");
+            if (lines)
+                print_lines(json_string_value(member));
+            else
+                cli_print_table(c, member, NULL);
+        } else {
+            size_t used = name ? width(name) : 0;
+            char *text = cell(member);
+            printf("%s:%*s %s\n", name ? name : "", (int)(longest > used ? longest - used : 0), "", text ? text : "");
+            free(text);
+        }
+        free(name);
+    }
+}
+
 void cli_print_value(const cli *c, const json_t *value, const char *rows) {
     if (is_table(value)) {
         cli_print_table(c, value, NULL);
@@ -212,28 +240,19 @@ void cli_print_value(const cli *c, const json_t *value, const char *rows) {
             puts("(no rows)");
         return;
     }
-    size_t longest = 0;
-    const char *key;
-    json_t *member;
-    json_object_foreach((json_t *)value, key, member) if (!is_table(member) && width(key) > longest) longest =
-        width(key);
-    json_object_foreach((json_t *)value, key, member) {
-        char *name = dowel_printable(key, false);
-        bool lines = json_is_string(member) && strchr(json_string_value(member), '\n');
-        if (is_table(member) || lines) {
-            printf("%s:\n", name ? name : "");
-            if (lines)
-                print_lines(json_string_value(member));
-            else
-                cli_print_table(c, member, NULL);
-        } else {
-            size_t used = name ? width(name) : 0;
-            char *text = cell(member);
-            printf("%s:%*s %s\n", name ? name : "", (int)(longest > used ? longest - used : 0), "", text ? text : "");
-            free(text);
-        }
-        free(name);
-    }
+    print_members(c, value);
+}
+
+void cli_print_result(const cli *c, const json_t *result, const dowel_task *task) {
+    json_t *notes = json_object(), *note;
+    const json_t *rows = task->table_rows ? json_object_get(result, task->table_rows) : NULL;
+    for (const char *const *name = json_is_array(rows) ? task->table_notes : NULL; name && *name; name++)
+        if ((note = json_object_get(result, *name)) && !json_is_null(note)) json_object_set(notes, *name, note);
+    bool noted = json_object_size(notes);
+    /* The notes tell why there are no rows. */
+    if (!noted || json_array_size(rows)) cli_print_value(c, result, task->table_rows);
+    if (noted) print_members(c, notes);
+    json_decref(notes);
 }
 
 void cli_references(json_t *document) {

@@ -21,7 +21,7 @@ void cli_size_text(double bytes, char text[32]) {
         bytes /= 1024;
         unit++;
     }
-    snprintf(text, 32, unit ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
+    dowel_format(text, 32, unit ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
 }
 
 /* What can take a line back. */
@@ -39,7 +39,7 @@ static void add(line *l, const char *format, ...) DOWEL_PRINTF(2, 3);
 static void add(line *l, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    int n = vsnprintf(l->text + l->used, sizeof l->text - l->used, format, args);
+    int n = dowel_vformat(l->text + l->used, sizeof l->text - l->used, format, args);
     va_end(args);
     if (n > 0) l->used += (size_t)n < sizeof l->text - l->used ? (size_t)n : sizeof l->text - l->used - 1;
 }

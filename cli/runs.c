@@ -54,7 +54,7 @@ static void shorten(json_t *run, bool narrow) {
     json_t *duration = json_object_get(run, "duration");
     char text[32];
     if (duration) {
-        snprintf(text, sizeof text, "%.3f s", json_real_value(duration));
+        dowel_format(text, sizeof text, "%.3f s", json_real_value(duration));
         json_object_set_new(run, "duration", json_string(text));
     }
     const char *error = json_string_value(json_object_get(json_object_get(run, "error"), "message")),
@@ -158,7 +158,7 @@ static void print_run(cli *c, json_t *run) {
     json_t *duration = json_object_get(run, "duration");
     char text[32];
     if (duration) {
-        snprintf(text, sizeof text, "%.3f s", json_real_value(duration));
+        dowel_format(text, sizeof text, "%.3f s", json_real_value(duration));
         json_object_set_new(run, "duration", json_string(text));
     }
     cli_print_value(c, run, NULL);

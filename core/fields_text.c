@@ -57,6 +57,14 @@ int dowel_parse_duration(const char *text, double *seconds) {
     return 0;
 }
 
+void dowel_format_duration(double seconds, char text[DOWEL_DURATION_TEXT_SIZE]) {
+    int used = dowel_format(text, DOWEL_DURATION_TEXT_SIZE - 1, "%.9f", seconds);
+    if (used < 0 || used >= DOWEL_DURATION_TEXT_SIZE - 1) used = DOWEL_DURATION_TEXT_SIZE - 2;
+    while (used && text[used - 1] == '0') used--;
+    if (used && text[used - 1] == '.') used--;
+    memcpy(text + used, "s", 2);
+}
+
 int dowel_parse_size(const char *text, int64_t *bytes) {
     double number, unit = 1;
     const char *p = read_number(text, &number);

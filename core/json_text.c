@@ -44,7 +44,15 @@ static size_t skip_text(const char *text, size_t size, size_t at, literals *foun
     return at < size ? at + 1 : size;
 }
 
-static int find_literals(const char *text, size_t size, literals *found) {
+/* Whether it is a number that jansson would change. */
+static bool is_changed(const char *text, size_t length) {
+    json_t *number = dowel_json_number(text, length);
+    bool exact = dowel_json_is_exact(number);
+    json_decref(number);
+    return exact;
+}
+
+static int find_literals(const char *text, size_t size, bool exact, literals *found) {
     for (size_t at = 0; at < size;) {
         if (text[at] == '"') {
             at = skip_text(text, size, at, found);
@@ -53,10 +61,7 @@ static int find_literals(const char *text, size_t size, literals *found) {
         size_t length = 0;
         if (text[at] == '-' || (text[at] >= '0' && text[at] <= '9'))
             while (at + length < size && strchr("+-.0123456789eE", text[at + length]) && text[at + length]) length++;
-        json_t *number = length ? dowel_json_number(text + at, length) : NULL;
-        bool exact = dowel_json_is_exact(number);
-        json_decref(number);
-        if (exact && keep(found, at, length)) return -1;
+        if (length && exact && is_changed(text + at, length) && keep(found, at, length)) return -1;
         at += length ? length : 1;
     }
     return 0;
@@ -138,7 +143,8 @@ static int read_exact(const char *text, size_t size, unsigned flags, size_t how,
     json_error_t problem;
     char *marked = NULL;
     int rc = 0;
-    if (find_literals(text, size, &found) || (found.count && !(marked = mark_literals(text, size, &found)))) {
+    if (find_literals(text, size, flags & DOWEL_JSON_EXACT, &found) ||
+        (found.count && !(marked = mark_literals(text, size, &found)))) {
         rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     } else if (found.marked || (found.nul && !(flags & DOWEL_JSON_NUL))) {
         rc = dowel_fail(err, DOWEL_E_INVALID, "%s: \\u0000 is not allowed in text here", origin);
@@ -160,7 +166,8 @@ int dowel_json_read(const char *text, size_t size, unsigned flags, const char *o
     if (!text) text = "";
     int rc = dowel_text_check(origin, &text, &size, err);
     if (rc) return rc;
-    if (flags & DOWEL_JSON_EXACT) return read_exact(text, size, flags, how, origin, document, err);
+    /* Where NUL is allowed, text that looks like an exact number has to be found. */
+    if (flags & (DOWEL_JSON_EXACT | DOWEL_JSON_NUL)) return read_exact(text, size, flags, how, origin, document, err);
     json_error_t problem;
     json_t *value = json_loadb(text, size, how, &problem);
     if (!value) return syntax_error(origin, text, size, &problem, problem.column, err);

@@ -76,41 +76,6 @@ int64_t dowel_bq_int(const json_t *object, const char *member) {
     return text ? strtoll(text, NULL, 10) : json_integer_value(value);
 }
 
-int dowel_bq_table(const dowel_bq *bq, const char *text, json_t **reference, dowel_error *err) {
-    char *copy = strdup(text), *parts[3] = {NULL};
-    size_t n = 0;
-    /* Old projects have a domain in front, "example.com:project": dots before the last colon belong to it. */
-    char *colon = copy ? strrchr(copy, ':') : NULL, *from = colon ? colon : copy, *start = copy;
-    while (start && n < 3) {
-        parts[n++] = start;
-        char *dot = strchr(from, '.');
-        if (dot && n < 3) *dot++ = 0;
-        from = start = n < 3 ? dot : NULL;
-    }
-    bool good = n >= 2 && !strchr(parts[n - 1], '.');
-    for (size_t i = 0; i < n; i++) good = good && *parts[i];
-    int rc = 0;
-    if (!copy)
-        rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-    else if (!good)
-        rc = dowel_fail(err, DOWEL_E_INVALID, "\"%.100s\" is no table: dataset.table or project.dataset.table", text);
-    else
-        *reference = json_pack("{s:s,s:s,s:s}", "projectId", n == 3 ? parts[0] : bq->project, "datasetId", parts[n - 2],
-                               "tableId", parts[n - 1]);
-    free(copy);
-    return rc;
-}
-
-int dowel_bq_dataset(const dowel_bq *bq, const char *text, json_t **reference, dowel_error *err) {
-    const char *colon = strrchr(text, ':'), *dot = strrchr(colon ? colon : text, '.');
-    const char *name = dot ? dot + 1 : text;
-    if (!*name || dot == text || (colon && !dot))
-        return dowel_fail(err, DOWEL_E_INVALID, "\"%.100s\" is no dataset: dataset or project.dataset", text);
-    *reference = dot ? json_pack("{s:s%,s:s}", "projectId", text, (size_t)(dot - text), "datasetId", name)
-                     : json_pack("{s:s,s:s}", "projectId", bq->project, "datasetId", name);
-    return *reference ? 0 : dowel_fail(err, DOWEL_E_INVALID, "the name of the dataset is not UTF-8");
-}
-
 /* ---- jobs ---- */
 
 static int get_job(dowel_bq *bq, const char *id, const char *location, json_t **job, dowel_error *err) {
@@ -121,26 +86,32 @@ static int get_job(dowel_bq *bq, const char *id, const char *location, json_t **
 }
 
 int dowel_bq_job_id(dowel_bq *bq, const char *location, char id[80], dowel_error *err) {
-    int number = 1;
+    int number = 1, rc;
+    if (location && strlen(location) >= sizeof bq->location)
+        return dowel_fail(err, DOWEL_E_INVALID, "field \"location\": \"%.100s\" is not a location", location);
     /* A job that failed or was cancelled keeps its id: an attempt after that needs a new one, but only then. One that ended well
      * before it could be cancelled has done its work. */
-    char *held = dowel_recall(bq->d, "bigquery.job_id");
+    char *held = dowel_recall(bq->d, "bigquery.job_id"),
+         *where = held && !location ? dowel_recall(bq->d, "bigquery.location") : NULL;
+    snprintf(bq->location, sizeof bq->location, "%s", location ? location : where ? where : "");
+    free(where);
     if (held) {
         json_t *job = NULL;
-        char *where = location ? NULL : dowel_recall(bq->d, "bigquery.location"),
-             *cancelled = dowel_recall(bq->d, "bigquery.cancelled");
-        (void)get_job(bq, held, location ? location : where, &job, NULL); /* not there: no status */
+        char *cancelled = dowel_recall(bq->d, "bigquery.cancelled");
+        rc = get_job(bq, held, *bq->location ? bq->location : NULL, &job, err); /* not there: no status */
         const json_t *status = json_object_get(job, "status");
         const char *state = json_string_value(json_object_get(status, "state"));
         bool ended = state && !strcmp(state, "DONE");
         bool failed = ended ? json_object_get(status, "errorResult") != NULL : cancelled && !strcmp(cancelled, held);
+        /* Whether it still ran when it was cancelled must be known: another job could do its work once more. */
+        bool unknown = rc && rc != DOWEL_E_NOT_FOUND && failed;
         free(cancelled);
         json_decref(job);
-        free(where);
         const char *last = strrchr(held, '_');
         if (last) number = (int)strtol(last + 1, NULL, 10) + 1;
         if (!failed) snprintf(id, 80, "%s", held);
         free(held);
+        if (unknown) return rc;
         if (!failed) return 0;
     }
     snprintf(id, 80, "dowel_%s_%d", dowel_run_id(bq->d), number);
@@ -221,6 +192,15 @@ static bool is_permanent(const char *reason) {
     return false;
 }
 
+/* Reasons of failed jobs that another job may not meet. */
+static bool may_help_again(const char *reason) {
+    static const char *const reasons[] = {"backendError",    "internalError",    "rateLimitExceeded",
+                                          "jobBackendError", "jobInternalError", "jobRateLimitExceeded"};
+    for (size_t i = 0; reason && i < sizeof reasons / sizeof reasons[0]; i++)
+        if (!strcmp(reason, reasons[i])) return true;
+    return false;
+}
+
 int dowel_bq_job_error(const json_t *job, dowel_error *err) {
     const json_t *status = json_object_get(job, "status"), *result = json_object_get(status, "errorResult");
     if (!result) return 0;
@@ -236,8 +216,7 @@ int dowel_bq_job_error(const json_t *job, dowel_error *err) {
     dowel_fail(err, code, "BigQuery: %s%s%.*s%s%s", reason ? reason : "the job failed", message ? ": " : "", first_line,
                message ? message : "", where ? " at " : "", where ? where : "");
     snprintf(err->reason, sizeof err->reason, "%s", reason ? reason : "");
-    err->retryable = reason && (!strcmp(reason, "backendError") || !strcmp(reason, "internalError") ||
-                                !strcmp(reason, "rateLimitExceeded"));
+    err->retryable = may_help_again(reason);
     err->permanent = reason && is_permanent(reason);
     advise(err);
     size_t i, used = 0;
@@ -272,6 +251,29 @@ int dowel_bq_wait(dowel_bq *bq, const char *id, json_t **job, dowel_error *err) 
         json_decref(*job);
         *job = fresh;
         wait = fmin(wait * 1.5, 5);
+    }
+}
+
+void dowel_bq_warn(dowel *d, const char *what, const json_t *errors, int64_t bad_records) {
+    enum { SHOWN = 5 };
+    json_t *one;
+    size_t i;
+    if (bad_records > 0)
+        dowel_log(d, DOWEL_LOG_WARNING, "%s: %lld bad record%s left out", what, (long long)bad_records,
+                  bad_records == 1 ? " was" : "s were");
+    json_array_foreach((json_t *)errors, i, one) {
+        const char *message = json_string_value(json_object_get(one, "message")),
+                   *reason = json_string_value(json_object_get(one, "reason")),
+                   *where = json_string_value(json_object_get(one, "location"));
+        if (i == SHOWN) {
+            dowel_log(d, DOWEL_LOG_WARNING, "%s: and %zu more", what, json_array_size(errors) - SHOWN);
+            return;
+        }
+        dowel_log(d, DOWEL_LOG_WARNING, "%s: %s%s%s%s%s", what, where ? where : "", where ? ": " : "",
+                  message  ? message
+                  : reason ? reason
+                           : "a warning without a message",
+                  message && reason ? " " : "", message && reason ? reason : "");
     }
 }
 

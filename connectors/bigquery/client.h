@@ -10,6 +10,7 @@ typedef struct dowel_bq {
     const dowel_http_service *service;
     char *project;
     char base[512];
+    char location[64]; /* where this run's job is, as far as it is known (dowel_bq_job_id); may be empty */
 } dowel_bq;
 
 int dowel_bq_open(dowel *d, dowel_block *credentials, const char *project, const char *endpoint, dowel_bq *bq,
@@ -23,7 +24,8 @@ int dowel_bq_table(const dowel_bq *bq, const char *text, json_t **reference, dow
 /* "dataset" or "project.dataset" as a datasetReference. New reference. */
 int dowel_bq_dataset(const dowel_bq *bq, const char *text, json_t **reference, dowel_error *err);
 
-/* An id of dowel's own for this run's job, remembered before it is used; the same in every attempt. */
+/* An id of dowel's own for this run's job, remembered before it is used; the same in every attempt. Where an earlier attempt has
+ * learnt the job's location, it becomes bq->location: the job must not be submitted anywhere else. */
 int dowel_bq_job_id(dowel_bq *bq, const char *location, char id[80], dowel_error *err);
 /* What jobs.insert takes. New reference. */
 json_t *dowel_bq_job_resource(const dowel_bq *bq, const char *id, const char *location, const json_t *configuration);
@@ -37,13 +39,27 @@ int dowel_bq_submitted(dowel_bq *bq, int rc, const char *id, const char *locatio
 int dowel_bq_wait(dowel_bq *bq, const char *id, json_t **job, dowel_error *err);
 /* Fills err from a finished job's status; 0 when it succeeded. */
 int dowel_bq_job_error(const json_t *job, dowel_error *err);
+/* Logs what a job that succeeded had to say. `bad_records` -1: it is not about records. */
+void dowel_bq_warn(dowel *d, const char *what, const json_t *errors, int64_t bad_records);
 json_t *dowel_bq_describe_job(const json_t *job);
+
+/* schema.c: the columns as the API's TableSchema, from an array, {"fields": [...]} or {"schema": {"fields": [...]}}. New reference. */
+int dowel_bq_schema(const json_t *given, json_t **schema, dowel_error *err);
+
+/* load_options.c: the arguments of a load, and what the API calls its configuration. New reference. */
+extern const dowel_table dowel_bq_load_table;
+int dowel_bq_load_configuration(const dowel_bq *bq, const dowel_bigquery_load_args *args, json_t **configuration,
+                                dowel_error *err);
 
 int dowel_bq_run_query(dowel *d, const void *args, json_t **result, dowel_error *err);
 int dowel_bq_run_load(dowel *d, const void *args, json_t **result, dowel_error *err);
 
-/* values.c: a row of the wire as an object, by its schema. New reference. */
-json_t *dowel_bq_row(const json_t *fields, const json_t *row);
+/* values.c: the columns of a schema, with the keys that they have in rows: names, of which none is twice. New reference. */
+json_t *dowel_bq_columns(const json_t *schema);
+/* A row of the wire as an object. New reference; NULL when it does not fit the columns, or out of memory. */
+json_t *dowel_bq_row(const json_t *columns, const json_t *row);
+/* Whether some column has times that are finer than a microsecond. */
+bool dowel_bq_has_picoseconds(const json_t *schema);
 /* parameters.c: parameters as the API wants them. New reference. */
 int dowel_bq_parameters(const json_t *parameters, json_t **list, dowel_error *err);
 

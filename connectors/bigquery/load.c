@@ -4,45 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-
-static const char *const formats[] = {NULL, "CSV", "NEWLINE_DELIMITED_JSON", "PARQUET", "AVRO", "ORC"};
-static const char *const write_modes[] = {NULL, "WRITE_EMPTY", "WRITE_TRUNCATE", "WRITE_APPEND"};
-
-static const char *format_of(const dowel_bigquery_load_args *args) {
-    static const struct {
-        const char *ending;
-        int format;
-    } endings[] = {{".csv", 1},     {".json", 2}, {".jsonl", 2}, {".ndjson", 2},
-                   {".parquet", 3}, {".avro", 4}, {".orc", 5}};
-    if (args->format) return formats[args->format];
-    const char *name = args->file ? args->file : args->uris[0], *dot = strrchr(name, '.');
-    for (size_t i = 0; dot && i < sizeof endings / sizeof endings[0]; i++)
-        if (!strcasecmp(dot, endings[i].ending)) return formats[endings[i].format];
-    return "CSV";
-}
-
-static int configuration_of(dowel_bq *bq, const dowel_bigquery_load_args *args, json_t **configuration,
-                            dowel_error *err) {
-    json_t *table;
-    const char *format = format_of(args);
-    int rc = dowel_bq_table(bq, args->table, &table, err);
-    if (rc) return rc;
-    json_t *load = json_pack("{s:o,s:s,s:s*}", "destinationTable", table, "sourceFormat", format, "writeDisposition",
-                             write_modes[args->write_disposition]);
-    if (args->autodetect) json_object_set_new(load, "autodetect", json_true());
-    if (args->schema) json_object_set_new(load, "schema", json_pack("{s:O}", "fields", args->schema));
-    if (args->skip_leading_rows) json_object_set_new(load, "skipLeadingRows", json_integer(args->skip_leading_rows));
-    if (args->field_delimiter) json_object_set_new(load, "fieldDelimiter", json_string(args->field_delimiter));
-    if (args->max_bad_records) json_object_set_new(load, "maxBadRecords", json_integer(args->max_bad_records));
-    if (args->uris) {
-        json_t *uris = json_array();
-        for (const char *const *uri = args->uris; *uri; uri++) json_array_append_new(uris, json_string(*uri));
-        json_object_set_new(load, "sourceUris", uris);
-    }
-    *configuration = json_pack("{s:o}", "load", load);
-    return *configuration ? 0 : dowel_fail(err, DOWEL_E_INVALID, "bigquery.load: a field is not UTF-8");
-}
 
 /* The file travels in one multipart/related body, streamed: its size does not matter to memory. */
 typedef struct framed {
@@ -88,14 +49,15 @@ static const dowel_source_ops framed_ops = {framed_read, framed_seek, NULL};
 static int insert_with_file(dowel_bq *bq, const char *id, const dowel_bigquery_load_args *args,
                             const json_t *configuration, json_t **job, dowel_error *err) {
     framed f = {0};
+    const char *location = *bq->location ? bq->location : NULL;
     int rc = dowel_source_file(args->file, &f.file, err);
     if (rc) return rc;
     if (dowel_source_size(f.file) < 0) {
         dowel_source_close(f.file);
         return dowel_fail(err, DOWEL_E_INVALID, "bigquery.load: field \"file\": %s is not a regular file", args->file);
     }
-    json_t *body = dowel_bq_job_resource(bq, id, args->location, configuration);
-    char *metadata = json_dumps(body, JSON_COMPACT), boundary[96], type[160], tail[112];
+    json_t *body = dowel_bq_job_resource(bq, id, location, configuration);
+    char *metadata = dowel_json_dump(body, 0), boundary[96], type[160], tail[112];
     snprintf(boundary, sizeof boundary, "%s", id);
     FILE *out = metadata ? open_memstream(&f.head, &f.head_size) : NULL;
     if (out) {
@@ -123,7 +85,7 @@ static int insert_with_file(dowel_bq *bq, const char *id, const dowel_bigquery_l
         dowel_http_idempotent(r, true); /* by its job id */
         rc = dowel_http_fetch_json(bq->d, r, job, &local);
     }
-    rc = dowel_bq_submitted(bq, rc, id, args->location, job, &local, err);
+    rc = dowel_bq_submitted(bq, rc, id, location, job, &local, err);
     dowel_source_close(source);
     dowel_source_close(f.file);
     free(f.head);
@@ -135,14 +97,14 @@ static int insert_with_file(dowel_bq *bq, const char *id, const dowel_bigquery_l
 int dowel_bq_run_load(dowel *d, const void *data, json_t **result, dowel_error *err) {
     const dowel_bigquery_load_args *args = data;
     dowel_bq bq;
-    char id[80];
+    char id[80], what[200];
     json_t *configuration = NULL, *job = NULL;
     int rc = dowel_bq_open(d, args->credentials, args->project, args->endpoint, &bq, err);
-    if (!rc) rc = configuration_of(&bq, args, &configuration, err);
+    if (!rc) rc = dowel_bq_load_configuration(&bq, args, &configuration, err);
     if (!rc) rc = dowel_bq_job_id(&bq, args->location, id, err);
     if (!rc)
         rc = args->file ? insert_with_file(&bq, id, args, configuration, &job, err)
-                        : dowel_bq_insert(&bq, id, args->location, configuration, &job, err);
+                        : dowel_bq_insert(&bq, id, *bq.location ? bq.location : NULL, configuration, &job, err);
     if (!rc) {
         /* The server may have given the job another id; it is that one's end we wait for. */
         const char *named = json_string_value(json_object_get(json_object_get(job, "jobReference"), "jobId"));
@@ -151,9 +113,15 @@ int dowel_bq_run_load(dowel *d, const void *data, json_t **result, dowel_error *
     }
     if (!rc) {
         const json_t *statistics = json_object_get(json_object_get(job, "statistics"), "load");
-        *result = json_pack("{s:s,s:I,s:I,s:s}", "table", args->table, "rows",
+        int64_t bad = dowel_bq_int(statistics, "badRecords");
+        const json_t *errors = json_object_get(json_object_get(job, "status"), "errors");
+        *result = json_pack("{s:s,s:I,s:I,s:s,s:I}", "table", args->table, "rows",
                             (json_int_t)dowel_bq_int(statistics, "outputRows"), "bytes",
-                            (json_int_t)dowel_bq_int(statistics, "inputFileBytes"), "job_id", id);
+                            (json_int_t)dowel_bq_int(statistics, "inputFileBytes"), "job_id", id, "bad_records",
+                            (json_int_t)bad);
+        if (json_array_size(errors)) json_object_set(*result, "errors", (json_t *)errors);
+        snprintf(what, sizeof what, "load into %.180s", args->table);
+        dowel_bq_warn(d, what, errors, bad);
     } else {
         dowel_error_prefix(err, "load into %s: ", args->table);
     }

@@ -100,6 +100,7 @@ static int read_type(const place *at, const char **text, int depth, json_t **typ
 
 /* What a plain value is; NULL: not plain. */
 static const char *plain_type(const json_t *value) {
+    if (dowel_json_is_exact(value)) return strpbrk(json_string_value(value), ".eE") ? "FLOAT64" : "INT64";
     switch (json_typeof(value)) {
     case JSON_INTEGER: return "INT64";
     case JSON_REAL: return "FLOAT64";
@@ -120,9 +121,9 @@ static int guess_array(const place *at, const json_t *array, json_t **type) {
         const char *found = plain_type(item);
         if (!found) return wrong(&inner, "arrays of objects need {\"type\", \"value\"}; arrays of arrays do not exist");
         if (json_is_null(item)) continue;
-        if (!all || (json_is_number(item) && !strcmp(all, "INT64")))
+        if (!all || (dowel_json_is_number(item) && !strcmp(all, "INT64")))
             all = found;
-        else if (strcmp(all, found) != 0 && !(json_is_integer(item) && !strcmp(all, "FLOAT64")))
+        else if (strcmp(all, found) != 0 && !(!strcmp(found, "INT64") && !strcmp(all, "FLOAT64")))
             return wrong(&inner, "the items of an array are of one type; {\"type\", \"value\"} says which");
     }
     *type = json_pack("{s:s,s:{s:s}}", "type", "ARRAY", "arrayType", "type", all ? all : "STRING");
@@ -194,13 +195,13 @@ static int encode_value(const place *at, const json_t *type, const json_t *value
     if (!strcmp(name, "ARRAY")) return encode_array(at, type, value, out);
     if (!strcmp(name, "STRUCT")) return encode_struct(at, type, value, out);
     if (!strcmp(name, "RANGE")) return encode_range(at, type, value, out);
-    if (json_is_string(value)) {
+    if (json_is_string(value) && !dowel_json_is_exact(value)) {
         *out = json_pack("{s:O}", "value", (json_t *)value);
         return 0;
     }
     if (strcmp(name, "JSON") != 0 && (json_is_object(value) || json_is_array(value)))
         return wrong(at, "expected a single value");
-    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    char *text = dowel_json_dump(value, 0);
     *out = json_pack("{s:s}", "value", text ? text : "");
     free(text);
     return 0;

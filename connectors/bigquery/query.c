@@ -1,11 +1,9 @@
 /* Queries: a job, followed to its end, and all pages of its rows. */
-#include "client.h"
+#include "fields.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char *const write_modes[] = {NULL, "WRITE_EMPTY", "WRITE_TRUNCATE", "WRITE_APPEND"};
 
 static int configuration_of(dowel_bq *bq, const dowel_bigquery_query_args *args, json_t **configuration,
                             dowel_error *err) {
@@ -19,14 +17,14 @@ static int configuration_of(dowel_bq *bq, const dowel_bigquery_query_args *args,
         json_object_set_new(query, "parameterMode",
                             json_string(json_is_object(args->parameters) ? "NAMED" : "POSITIONAL"));
     }
-    if (!rc && args->maximum_bytes_billed)
+    if (!rc && DOWEL_WAS_GIVEN(args, maximum_bytes_billed))
         json_object_set_new(query, "maximumBytesBilled", json_sprintf("%lld", (long long)args->maximum_bytes_billed));
     if (!rc && args->default_dataset) rc = dowel_bq_dataset(bq, args->default_dataset, &dataset, err);
     if (dataset) json_object_set_new(query, "defaultDataset", dataset);
     if (!rc && args->destination) rc = dowel_bq_table(bq, args->destination, &table, err);
     if (table) json_object_set_new(query, "destinationTable", table);
-    if (!rc && write_modes[args->write_disposition])
-        json_object_set_new(query, "writeDisposition", json_string(write_modes[args->write_disposition]));
+    const char *write_mode = dowel_bq_write_mode(args->write_disposition);
+    if (!rc && write_mode) json_object_set_new(query, "writeDisposition", json_string(write_mode));
     if (rc) {
         json_decref(query);
         return rc;
@@ -35,72 +33,146 @@ static int configuration_of(dowel_bq *bq, const dowel_bigquery_query_args *args,
     return 0;
 }
 
-/* Appends one page; *token is the next page's, newly allocated, or NULL. */
-static int add_page(dowel_bq *bq, const char *id, const char *location, char **token,
-                    const dowel_bigquery_query_args *args, json_t *rows, json_t **schema, int64_t *total,
-                    dowel_error *err) {
-    dowel_http_request *r = dowel_bq_request(bq, "GET");
-    json_t *page = NULL, *row;
+/* What is fetched of a finished query. */
+typedef struct fetching {
+    dowel_bq *bq;
+    const char *id, *location;
+    int64_t most; /* rows to fetch; -1: all */
+    json_t *rows, *schema, *columns, *errors;
+    int64_t total;
+    char *token; /* of the next page */
+    bool picoseconds, done;
+} fetching;
+
+static void end_fetching(fetching *f) {
+    json_decref(f->rows);
+    json_decref(f->schema);
+    json_decref(f->columns);
+    json_decref(f->errors);
+    free(f->token);
+}
+
+static int fetch_page(fetching *f, json_t **page, dowel_error *err) {
+    dowel_http_request *r = dowel_bq_request(f->bq, "GET");
+    dowel_http_path(r, "queries", f->id, NULL);
+    dowel_http_query(r, "location", f->location);
+    dowel_http_query(r, "pageToken", f->token);
+    if (f->picoseconds)
+        dowel_http_query(r, "formatOptions.timestampOutputFormat", "ISO8601_STRING");
+    else
+        dowel_http_query(r, "formatOptions.useInt64Timestamp", "true");
+    if (f->most >= 0) dowel_http_query_int(r, "maxResults", f->most - (int64_t)json_array_size(f->rows));
+    int rc = dowel_http_fetch_document(f->bq->d, r, DOWEL_JSON_NUL, page, err);
+    if (rc || json_is_object(*page)) return rc;
+    json_decref(*page);
+    return dowel_fail(err, DOWEL_E_PROTOCOL, "BigQuery: the answer with the rows is not an object");
+}
+
+static int take_schema(fetching *f, const json_t *page, dowel_error *err) {
+    f->schema = json_incref(json_object_get(json_object_get(page, "schema"), "fields"));
+    if (f->schema) f->columns = dowel_bq_columns(f->schema);
+    return f->schema && !f->columns ? dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory") : 0;
+}
+
+static int add_rows(fetching *f, const json_t *page, dowel_error *err) {
+    json_t *row;
     size_t i;
-    dowel_http_path(r, "queries", id, NULL);
-    dowel_http_query(r, "location", location);
-    dowel_http_query(r, "pageToken", *token);
-    dowel_http_query(r, "formatOptions.useInt64Timestamp", "true");
-    if (args->max_rows > 0) dowel_http_query_int(r, "maxResults", args->max_rows - (int64_t)json_array_size(rows));
-    int rc = dowel_http_fetch_json(bq->d, r, &page, err);
-    if (rc) return rc;
-    if (!*schema) *schema = json_incref(json_object_get(json_object_get(page, "schema"), "fields"));
-    *total = dowel_bq_int(page, "totalRows");
-    json_array_foreach(json_object_get(page, "rows"), i, row) json_array_append_new(rows, dowel_bq_row(*schema, row));
-    const char *next = json_string_value(json_object_get(page, "pageToken"));
-    free(*token);
-    *token = next && *next ? strdup(next) : NULL;
-    json_decref(page);
-    dowel_progress(bq->d, (int64_t)json_array_size(rows), *total);
+    json_array_foreach(json_object_get(page, "rows"), i, row) {
+        if (f->most >= 0 && (int64_t)json_array_size(f->rows) >= f->most) return 0;
+        if (json_array_append_new(f->rows, dowel_bq_row(f->columns, row)))
+            return dowel_fail(err, DOWEL_E_PROTOCOL, "BigQuery: row %zu of the result does not fit its schema",
+                              json_array_size(f->rows) + 1);
+    }
     return 0;
+}
+
+/* Appends one page. */
+static int add_page(fetching *f, dowel_error *err) {
+    json_t *page = NULL;
+    int rc = fetch_page(f, &page, err);
+    if (rc) return rc;
+    if (json_is_false(json_object_get(page, "jobComplete"))) {
+        json_decref(page); /* the job ended, but its result cannot be read yet */
+        return dowel_sleep(f->bq->d, 0.5, err);
+    }
+    if (!f->schema) rc = take_schema(f, page, err);
+    if (!rc && !f->picoseconds && dowel_bq_has_picoseconds(f->schema)) {
+        f->picoseconds = true; /* microseconds were asked for, which cut these: the same page again */
+        json_decref(page);
+        return 0;
+    }
+    if (!f->errors) f->errors = json_incref(json_object_get(page, "errors"));
+    if (!rc) rc = add_rows(f, page, err);
+    f->total = dowel_bq_int(page, "totalRows");
+    const char *next = json_string_value(json_object_get(page, "pageToken"));
+    free(f->token);
+    f->token = next && *next ? strdup(next) : NULL;
+    json_decref(page);
+    int64_t have = (int64_t)json_array_size(f->rows);
+    f->done = !f->token || (f->most >= 0 && have >= f->most);
+    dowel_progress(f->bq->d, have, f->total);
+    if (!rc && f->done && have < f->total && f->most < 0)
+        rc = dowel_fail(err, DOWEL_E_PROTOCOL, "BigQuery: %lld rows came of a result that has %lld", (long long)have,
+                        (long long)f->total);
+    return rc;
+}
+
+/* How many rows are wanted; -1: all. Those of a destination are in its table. */
+static int64_t most_rows(const dowel_bigquery_query_args *args) {
+    if (DOWEL_WAS_GIVEN(args, max_rows)) return args->max_rows;
+    return args->destination ? 0 : -1;
+}
+
+static json_t *describe(const dowel_bigquery_query_args *args, const json_t *job, const fetching *f, const char *id) {
+    const json_t *general = json_object_get(job, "statistics"), *statistics = json_object_get(general, "query"),
+                 *schema = args->dry_run ? json_object_get(json_object_get(statistics, "schema"), "fields") : f->schema,
+                 *changed = json_object_get(statistics, "numDmlAffectedRows"),
+                 *errors = json_object_get(json_object_get(job, "status"), "errors");
+    int64_t bytes = dowel_bq_int(statistics, "totalBytesProcessed");
+    if (!bytes) bytes = dowel_bq_int(general, "totalBytesProcessed");
+    json_t *result =
+        json_pack("{s:O,s:o,s:I,s:s,s:s,s:I,s:b,s:b}", "rows", f->rows, "schema",
+                  schema ? json_incref((json_t *)schema) : json_array(), "total_rows", (json_int_t)f->total, "job_id",
+                  id, "location", f->location ? f->location : "", "bytes_processed", (json_int_t)bytes, "cache_hit",
+                  json_is_true(json_object_get(statistics, "cacheHit")), "dry_run", args->dry_run);
+    if (changed)
+        json_object_set_new(result, "affected_rows",
+                            json_integer((json_int_t)dowel_bq_int(statistics, "numDmlAffectedRows")));
+    if (args->destination && !args->dry_run) {
+        json_object_set_new(result, "destination", json_string(args->destination));
+        json_object_set_new(result, "destination_rows", json_integer((json_int_t)f->total));
+    }
+    if (!json_array_size(errors)) errors = f->errors;
+    if (json_array_size(errors)) json_object_set(result, "warnings", (json_t *)errors);
+    return result;
 }
 
 int dowel_bq_run_query(dowel *d, const void *data, json_t **result, dowel_error *err) {
     const dowel_bigquery_query_args *args = data;
     dowel_bq bq;
-    char id[80], location[64] = "", *token = NULL;
-    json_t *configuration = NULL, *job = NULL, *rows = json_array(), *schema = NULL;
-    int64_t total = 0;
+    char id[80], location[64] = "";
+    json_t *configuration = NULL, *job = NULL;
+    fetching f = {.bq = &bq, .id = id, .most = most_rows(args), .rows = json_array()};
     int rc = dowel_bq_open(d, args->credentials, args->project, args->endpoint, &bq, err);
     if (!rc) rc = configuration_of(&bq, args, &configuration, err);
     if (!rc && !args->dry_run) rc = dowel_bq_job_id(&bq, args->location, id, err);
     if (!rc && args->dry_run) snprintf(id, sizeof id, "dowel_dry_%s", dowel_run_id(d));
-    if (!rc) rc = dowel_bq_insert(&bq, id, args->location, configuration, &job, err);
+    if (!rc) rc = dowel_bq_insert(&bq, id, *bq.location ? bq.location : args->location, configuration, &job, err);
     if (!rc && !args->dry_run) rc = dowel_bq_wait(&bq, id, &job, err);
     if (!rc && args->dry_run) rc = dowel_bq_job_error(job, err);
-    const json_t *reference = json_object_get(job, "jobReference"),
-                 *statistics = json_object_get(json_object_get(job, "statistics"), "query");
-    const char *where = json_string_value(json_object_get(reference, "location"));
+    const char *where = json_string_value(json_object_get(json_object_get(job, "jobReference"), "location"));
     snprintf(location, sizeof location, "%s", where ? where : "");
-    bool more = !rc && !args->dry_run;
-    while (more) {
-        rc = add_page(&bq, id, *location ? location : NULL, &token, args, rows, &schema, &total, err);
-        more = !rc && token && (args->max_rows <= 0 || (int64_t)json_array_size(rows) < args->max_rows);
-    }
+    if (*location) f.location = location;
+    while (!rc && !args->dry_run && !f.done) rc = add_page(&f, err);
     if (!rc) {
-        if (args->dry_run) schema = json_incref(json_object_get(json_object_get(statistics, "schema"), "fields"));
-        int64_t bytes = dowel_bq_int(statistics, "totalBytesProcessed");
-        if (!bytes) bytes = dowel_bq_int(json_object_get(job, "statistics"), "totalBytesProcessed");
-        *result = json_pack("{s:O,s:o,s:I,s:s,s:s,s:I,s:b,s:b}", "rows", rows, "schema",
-                            schema ? json_incref(schema) : json_array(), "total_rows", (json_int_t)total, "job_id", id,
-                            "location", location, "bytes_processed", (json_int_t)bytes, "cache_hit",
-                            json_is_true(json_object_get(statistics, "cacheHit")), "dry_run", args->dry_run);
-        if (json_object_get(statistics, "numDmlAffectedRows"))
-            json_object_set_new(*result, "affected_rows",
-                                json_integer((json_int_t)dowel_bq_int(statistics, "numDmlAffectedRows")));
+        *result = describe(args, job, &f, id);
+        dowel_bq_warn(d, "query", json_object_get(*result, "warnings"), -1);
     } else {
         dowel_error_prefix(err, "query: ");
     }
-    json_decref(schema);
-    json_decref(rows);
+    end_fetching(&f);
     json_decref(job);
     json_decref(configuration);
-    free(token);
     dowel_bq_close(&bq);
     return rc;
 }

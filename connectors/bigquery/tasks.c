@@ -1,38 +1,16 @@
 /* What the bigquery connector brings: its tasks. */
-#include "client.h"
+#include "fields.h"
 
 #include <string.h>
 
 static const char *const dialects[] = {"standard", "legacy", NULL};
-static const char *const dispositions[] = {"default", "empty", "truncate", "append", NULL};
-static const char *const formats[] = {"auto", "csv", "json", "parquet", "avro", "orc", NULL};
-
-#define CREDENTIALS(type)                                                                                              \
-    {                                                                                                                  \
-        DOWEL_AT(type, credentials), .kind = DOWEL_BLOCK, .blocks = "gcp-credentials",                                 \
-                                     .doc = "Who calls; without: Application Default Credentials.",                    \
-                                     .example = "gcp-credentials/prod"                                                 \
-    }
-#define PROJECT(type)                                                                                                  \
-    {                                                                                                                  \
-        DOWEL_AT(type, project), .kind = DOWEL_STRING,                                                                 \
-                                 .doc = "Project to work in, which pays; without: the credentials' own."               \
-    }
-#define LOCATION(type)                                                                                                 \
-    { DOWEL_AT(type, location), .kind = DOWEL_STRING, .doc = "Location of the data.", .example = "EU" }
-#define ENDPOINT(type)                                                                                                 \
-    {                                                                                                                  \
-        DOWEL_AT(type, endpoint),                                                                                      \
-            .kind = DOWEL_STRING,                                                                                      \
-            .doc = "Address of a server that speaks BigQuery; without: BIGQUERY_EMULATOR_HOST, else Google's."         \
-    }
 
 static const dowel_field query_fields[] = {
     {DOWEL_AT(dowel_bigquery_query_args, query), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED | DOWEL_MULTILINE,
      .doc = "SQL; @FILE reads it.", .example = "SELECT 1 AS x"},
-    CREDENTIALS(dowel_bigquery_query_args),
-    PROJECT(dowel_bigquery_query_args),
-    LOCATION(dowel_bigquery_query_args),
+    DOWEL_BQ_CREDENTIALS(dowel_bigquery_query_args),
+    DOWEL_BQ_PROJECT(dowel_bigquery_query_args),
+    DOWEL_BQ_LOCATION(dowel_bigquery_query_args),
     {DOWEL_AT(dowel_bigquery_query_args, parameters), .kind = DOWEL_JSON,
      .doc = "An array for ?, an object for @name; values or {\"type\", \"value\"}.", .example = "{\"state\": \"CA\"}"},
     {DOWEL_AT(dowel_bigquery_query_args, dialect), .kind = DOWEL_ENUM, .values = dialects, .doc = "SQL dialect."},
@@ -42,60 +20,27 @@ static const dowel_field query_fields[] = {
      .doc = "Fail rather than bill more than this.", .example = "10GB"},
     {DOWEL_AT(dowel_bigquery_query_args, default_dataset), .kind = DOWEL_STRING,
      .doc = "Dataset of tables that are named without one."},
-    {DOWEL_AT(dowel_bigquery_query_args, max_rows), .kind = DOWEL_INT, .doc = "Most rows to fetch; without: all."},
+    {DOWEL_AT(dowel_bigquery_query_args, max_rows), .kind = DOWEL_INT, .maximum = 1e15,
+     .doc = "Maximum number of rows to fetch; without: all, or none with a destination."},
     {DOWEL_AT(dowel_bigquery_query_args, destination), .kind = DOWEL_STRING,
-     .doc = "Table to write the rows to, dataset.table."},
-    {DOWEL_AT(dowel_bigquery_query_args, write_disposition), .kind = DOWEL_ENUM, .values = dispositions,
+     .doc = "Table to write the rows to, dataset.table; they are not fetched unless max_rows is given."},
+    {DOWEL_AT(dowel_bigquery_query_args, write_disposition), .kind = DOWEL_ENUM, .values = dowel_bq_dispositions,
      .doc = "What happens to rows that the destination has."},
-    ENDPOINT(dowel_bigquery_query_args),
+    DOWEL_BQ_ENDPOINT(dowel_bigquery_query_args),
     {DOWEL_GIVEN_AT(dowel_bigquery_query_args)},
     {0}};
 static const dowel_table query_table = {"bigquery.query", sizeof(dowel_bigquery_query_args), query_fields, NULL};
-
-static const dowel_field load_fields[] = {
-    {DOWEL_AT(dowel_bigquery_load_args, table), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED,
-     .doc = "Table to load, dataset.table.", .example = "travel.airports"},
-    {DOWEL_AT(dowel_bigquery_load_args, file), .kind = DOWEL_PATH, .doc = "File to load.", .example = "airports.csv"},
-    {DOWEL_AT(dowel_bigquery_load_args, uris), .kind = DOWEL_LIST, .doc = "Objects to load, in place of a file.",
-     .example = "gs://landing/airports.csv"},
-    CREDENTIALS(dowel_bigquery_load_args),
-    PROJECT(dowel_bigquery_load_args),
-    LOCATION(dowel_bigquery_load_args),
-    {DOWEL_AT(dowel_bigquery_load_args, format), .kind = DOWEL_ENUM, .values = formats,
-     .doc = "Format of the data; auto: from the name."},
-    {DOWEL_AT(dowel_bigquery_load_args, autodetect), .kind = DOWEL_BOOL, .doc = "Find out columns and types."},
-    {DOWEL_AT(dowel_bigquery_load_args, schema), .kind = DOWEL_JSON, .doc = "Columns.",
-     .example = "[{\"name\": \"iata\", \"type\": \"STRING\"}]"},
-    {DOWEL_AT(dowel_bigquery_load_args, skip_leading_rows), .kind = DOWEL_INT,
-     .doc = "Rows of a CSV that are no data."},
-    {DOWEL_AT(dowel_bigquery_load_args, field_delimiter), .kind = DOWEL_STRING,
-     .doc = "Character between a CSV's fields."},
-    {DOWEL_AT(dowel_bigquery_load_args, max_bad_records), .kind = DOWEL_INT, .doc = "Bad rows to put up with."},
-    {DOWEL_AT(dowel_bigquery_load_args, write_disposition), .kind = DOWEL_ENUM, .values = dispositions,
-     .doc = "What happens to rows that the table has."},
-    ENDPOINT(dowel_bigquery_load_args),
-    {DOWEL_GIVEN_AT(dowel_bigquery_load_args)},
-    {0}};
-
-static int check_load(const void *data, dowel_error *err) {
-    const dowel_bigquery_load_args *args = data;
-    if (!args->file == !args->uris)
-        return dowel_fail(err, DOWEL_E_INVALID, "exactly one of \"file\" and \"uris\" is required");
-    return 0;
-}
-
-static const dowel_table load_table = {"bigquery.load", sizeof(dowel_bigquery_load_args), load_fields, check_load};
 
 /* ---- create_dataset ---- */
 
 static const dowel_field dataset_fields[] = {
     {DOWEL_AT(dowel_bigquery_dataset_args, dataset), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED,
      .doc = "Dataset to create, dataset or project.dataset.", .example = "travel"},
-    CREDENTIALS(dowel_bigquery_dataset_args),
-    PROJECT(dowel_bigquery_dataset_args),
-    LOCATION(dowel_bigquery_dataset_args),
+    DOWEL_BQ_CREDENTIALS(dowel_bigquery_dataset_args),
+    DOWEL_BQ_PROJECT(dowel_bigquery_dataset_args),
+    DOWEL_BQ_LOCATION(dowel_bigquery_dataset_args),
     {DOWEL_AT(dowel_bigquery_dataset_args, exists_ok), .kind = DOWEL_BOOL, .doc = "It is no error when it exists."},
-    ENDPOINT(dowel_bigquery_dataset_args),
+    DOWEL_BQ_ENDPOINT(dowel_bigquery_dataset_args),
     {DOWEL_GIVEN_AT(dowel_bigquery_dataset_args)},
     {0}};
 static const dowel_table dataset_table = {"bigquery.create_dataset", sizeof(dowel_bigquery_dataset_args),
@@ -152,12 +97,13 @@ static int run_dataset(dowel *d, const void *data, json_t **result, dowel_error 
 static const dowel_field table_fields[] = {
     {DOWEL_AT(dowel_bigquery_table_args, table), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED,
      .doc = "Table to create, dataset.table.", .example = "travel.airports"},
-    {DOWEL_AT(dowel_bigquery_table_args, schema), .kind = DOWEL_JSON, .doc = "Columns.",
+    {DOWEL_AT(dowel_bigquery_table_args, schema), .kind = DOWEL_JSON,
+     .doc = "Columns: an array, or an object with \"fields\" or \"schema\".",
      .example = "[{\"name\": \"iata\", \"type\": \"STRING\"}]"},
-    CREDENTIALS(dowel_bigquery_table_args),
-    PROJECT(dowel_bigquery_table_args),
+    DOWEL_BQ_CREDENTIALS(dowel_bigquery_table_args),
+    DOWEL_BQ_PROJECT(dowel_bigquery_table_args),
     {DOWEL_AT(dowel_bigquery_table_args, exists_ok), .kind = DOWEL_BOOL, .doc = "It is no error when it exists."},
-    ENDPOINT(dowel_bigquery_table_args),
+    DOWEL_BQ_ENDPOINT(dowel_bigquery_table_args),
     {DOWEL_GIVEN_AT(dowel_bigquery_table_args)},
     {0}};
 static const dowel_table table_table = {"bigquery.create_table", sizeof(dowel_bigquery_table_args), table_fields, NULL};
@@ -172,16 +118,18 @@ static dowel_http_request *at_dataset(dowel_bq *bq, const char *method, const js
 static int run_table(dowel *d, const void *data, json_t **result, dowel_error *err) {
     const dowel_bigquery_table_args *args = data;
     dowel_bq bq;
-    json_t *reference = NULL;
+    json_t *reference = NULL, *schema = NULL;
     bool created;
     int rc = dowel_bq_open(d, args->credentials, args->project, args->endpoint, &bq, err);
     if (!rc) rc = dowel_bq_table(&bq, args->table, &reference, err);
+    if (!rc && args->schema) rc = dowel_bq_schema(args->schema, &schema, err);
     if (!rc) {
         json_t *body = json_pack("{s:O}", "tableReference", reference);
-        if (args->schema) json_object_set_new(body, "schema", json_pack("{s:O}", "fields", args->schema));
+        if (schema) json_object_set(body, "schema", schema);
         rc = create(&bq, at_dataset(&bq, "POST", reference), body, args->exists_ok, &created, err);
     }
     if (!rc) *result = json_pack("{s:s,s:b}", "table", args->table, "created", created);
+    json_decref(schema);
     json_decref(reference);
     dowel_bq_close(&bq);
     return rc;
@@ -197,9 +145,9 @@ static const dowel_field delete_fields[] = {{DOWEL_AT(dowel_bigquery_delete_args
                                              .doc = "Delete the dataset's tables too."},
                                             {DOWEL_AT(dowel_bigquery_delete_args, not_found_ok), .kind = DOWEL_BOOL,
                                              .doc = "It is no error when there is none."},
-                                            CREDENTIALS(dowel_bigquery_delete_args),
-                                            PROJECT(dowel_bigquery_delete_args),
-                                            ENDPOINT(dowel_bigquery_delete_args),
+                                            DOWEL_BQ_CREDENTIALS(dowel_bigquery_delete_args),
+                                            DOWEL_BQ_PROJECT(dowel_bigquery_delete_args),
+                                            DOWEL_BQ_ENDPOINT(dowel_bigquery_delete_args),
                                             {DOWEL_GIVEN_AT(dowel_bigquery_delete_args)},
                                             {0}};
 
@@ -252,10 +200,10 @@ static int run_delete(dowel *d, const void *data, json_t **result, dowel_error *
 
 static const dowel_field job_fields[] = {
     {DOWEL_AT(dowel_bigquery_job_args, job), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED, .doc = "Job id."},
-    CREDENTIALS(dowel_bigquery_job_args),
-    PROJECT(dowel_bigquery_job_args),
-    LOCATION(dowel_bigquery_job_args),
-    ENDPOINT(dowel_bigquery_job_args),
+    DOWEL_BQ_CREDENTIALS(dowel_bigquery_job_args),
+    DOWEL_BQ_PROJECT(dowel_bigquery_job_args),
+    DOWEL_BQ_LOCATION(dowel_bigquery_job_args),
+    DOWEL_BQ_ENDPOINT(dowel_bigquery_job_args),
     {DOWEL_GIVEN_AT(dowel_bigquery_job_args)},
     {0}};
 static const dowel_table job_table = {"bigquery.get_job", sizeof(dowel_bigquery_job_args), job_fields, NULL};
@@ -284,14 +232,18 @@ static int run_job(dowel *d, const void *data, json_t **result, dowel_error *err
                                          .run = body,                                                                  \
                                          .example = shown}
 
+/* What has no rows tells what it did. */
+static const char *const notes[] = {"affected_rows", "destination", "destination_rows", NULL};
+
 static const dowel_task task_query = {.size = sizeof(dowel_task),
                                       .name = "bigquery.query",
                                       .doc = "Runs a query and fetches its rows.",
                                       .args = &query_table,
                                       .run = dowel_bq_run_query,
                                       .example = "--query 'SELECT 1 AS x' --credentials prod",
-                                      .table_rows = "rows"};
-TASK(load, "Loads a file or objects into a table.", load_table, dowel_bq_run_load,
+                                      .table_rows = "rows",
+                                      .table_notes = notes};
+TASK(load, "Loads a file or objects into a table.", dowel_bq_load_table, dowel_bq_run_load,
      "--table travel.airports --file airports.csv --autodetect --credentials prod");
 TASK(create_dataset, "Creates a dataset.", dataset_table, run_dataset, "--dataset travel --credentials prod");
 TASK(create_table, "Creates a table.", table_table, run_table,

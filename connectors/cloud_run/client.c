@@ -87,12 +87,9 @@ int dowel_run_ask(dowel_run_client *c, const char *resource, json_t **answer, do
 }
 
 json_t *dowel_run_duration(double seconds) {
-    char text[64];
-    dowel_format(text, sizeof text, "%.9f", seconds);
-    char *end = text + strlen(text);
-    while (end[-1] == '0') *--end = 0;
-    if (end[-1] == '.') *--end = 0;
-    return json_sprintf("%ss", text);
+    char text[DOWEL_DURATION_TEXT_SIZE];
+    dowel_format_duration(seconds, text);
+    return json_string(text);
 }
 
 int dowel_run_operation(dowel_run_client *c, json_t **operation, dowel_error *err) {

@@ -22,7 +22,7 @@ static unsigned decode(const unsigned char **at) {
 
 /* JSON in ASCII with escapes in small letters: the bytes are what is signed, and all implementations write them so. */
 static char *ascii(const json_t *document) {
-    char *utf8 = json_dumps(document, JSON_COMPACT), *text = NULL;
+    char *utf8 = dowel_json_dump(document, 0), *text = NULL;
     size_t size;
     FILE *out = utf8 ? open_memstream(&text, &size) : NULL;
     for (const unsigned char *p = (const unsigned char *)utf8; out && *p;) {

@@ -65,7 +65,7 @@ static int send_enclosed(dowel_gcs_client *c, const dowel_gcs_upload_args *args,
                          dowel_source *content, int64_t size, json_t **result, dowel_error *err) {
     static const char template[] =
         "--%s\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n%s\r\n--%s\r\nContent-Type: %s\r\n\r\n";
-    char boundary[48], content_type[96], tail[64], *metadata = json_dumps(resource, JSON_COMPACT), *head = NULL,
+    char boundary[48], content_type[96], tail[64], *metadata = dowel_json_dump(resource, 0), *head = NULL,
                                                    *id = boundary_of(boundary);
     const char *type = json_string_value(json_object_get(resource, "contentType"));
     size_t room = metadata ? sizeof template + strlen(metadata) + strlen(type) + 2 * sizeof boundary : 0;

@@ -14,7 +14,7 @@ static dowel_http_request *make_request(const dowel_lambda_invoke_args *args, co
     dowel_http_header(r, "X-Amz-Invocation-Type", types[args->mode]);
     if (args->tail && args->mode == DOWEL_LAMBDA_REQUEST_RESPONSE) dowel_http_header(r, "X-Amz-Log-Type", "Tail");
     if (args->client_context) {
-        char *text = json_dumps(args->client_context, JSON_COMPACT),
+        char *text = dowel_json_dump(args->client_context, 0),
              *context = text ? dowel_base64(text, strlen(text)) : NULL;
         dowel_http_header(r, "X-Amz-Client-Context", context);
         free(context);

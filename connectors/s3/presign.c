@@ -80,8 +80,7 @@ int dowel_s3_presign_form(dowel_s3_client *c, const dowel_s3_presign_post_args *
     if (rc) return rc;
     char *key = dowel_s3_full_key(c, args->key);
     json_t *fields = json_object(), *policy = key ? policy_of(c, args, key, &form, seconds, fields) : NULL;
-    char *text = policy ? json_dumps(policy, JSON_COMPACT) : NULL,
-         *base64 = text ? dowel_base64(text, strlen(text)) : NULL;
+    char *text = policy ? dowel_json_dump(policy, 0) : NULL, *base64 = text ? dowel_base64(text, strlen(text)) : NULL;
     dowel_http_request *r = dowel_s3_request(c, "POST", NULL);
     char signature[65];
     rc = base64 && r ? dowel_aws_form_sign(&form, base64, signature, err) : no_memory(err);

@@ -45,7 +45,7 @@ def test_create_dataset():
     refused(7, "create_dataset", "--dataset", "travel", saying=["Already Exists", "--exists-ok"])
     assert bq("create_dataset", "--dataset", "travel", "--exists-ok")["created"] is False
     refused(2, "create_dataset", saying='"dataset"')
-    refused(2, "create_dataset", "--dataset", "demo.", saying='"demo." is no dataset')
+    refused(2, "create_dataset", "--dataset", "demo.", saying='"demo." is not a dataset')
     assert bq("create_dataset", "--dataset", "demo.travel", "--exists-ok") == {"project": "demo", "dataset": "travel", "created": False}
     bq("create_dataset", "--dataset", "other.away")
     assert PROXY.seen("POST", "/projects/other/datasets") and submitted() == []
@@ -61,8 +61,8 @@ def test_create_table():
     assert [f.name for f in found[2].fields] == ["lat", "tags"] and found[2].fields[1].mode == "REPEATED"
     refused(7, "create_table", "--table", "demo.travel.airports", saying="--exists-ok")
     assert bq("create_table", "--table", "demo.travel.airports", "--exists-ok")["created"] is False
-    refused(2, "create_table", "--table", "airports", saying=['"airports" is no table', "dataset.table"])
-    refused(2, "create_table", "--table", "a.b.c.d", saying="is no table")
+    refused(2, "create_table", "--table", "airports", saying=['"airports" is not a table', "dataset.table"])
+    refused(2, "create_table", "--table", "a.b.c.d", saying="is not a table")
     refused(2, "create_table", "--table", "travel.bad", "--schema", "[{]", saying=["schema", "column"])
 
 
@@ -156,7 +156,7 @@ def test_bad_loads_say_why():
     refused(2, "load", "--table", "travel.bad", "--file", TMP, saying="is a folder")
     refused(2, "load", "--table", "travel.bad", saying='exactly one of "file" and "uris"')
     refused(2, "load", "--table", "travel.bad", "--file", "a.csv", "--uris", "gs://a/b", saying='exactly one of "file" and "uris"')
-    refused(2, "load", "--table", "bad", "--file", write("a.csv", CSV), saying='"bad" is no table')
+    refused(2, "load", "--table", "bad", "--file", write("a.csv", CSV), saying='"bad" is not a table')
     refused(6, "load", "--table", "nowhere.t", "--file", write("a.csv", CSV), "--autodetect", saying=["nowhere", "Not found"])
 
 

@@ -120,6 +120,7 @@ static void text_with_nul_and_duplicates(void **state) {
     refused(nul, strlen(nul), DOWEL_JSON_EXACT, "\\u0000");
     refused(twice, strlen(twice), DOWEL_JSON_EXACT, "duplicate");
     refused(like, strlen(like), DOWEL_JSON_EXACT | DOWEL_JSON_NUL, "\\u0000"); /* never taken for a number */
+    refused(like, strlen(like), DOWEL_JSON_NUL, "\\u0000");
     json_t *document = read_all(nul, DOWEL_JSON_EXACT | DOWEL_JSON_NUL);
     assert_int_equal(json_string_length(json_array_get(document, 1)), 3);
     char *written = dowel_json_dump(document, 0);

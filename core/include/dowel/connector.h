@@ -58,6 +58,8 @@ typedef struct dowel_task {
     /* A task whose result should go to the screen in another way than as JSON: the column and row arrays of a table. */
     const char *table_rows; /* member of the result that holds an array of row objects; NULL: none */
     bool flow; /* the body submits other tasks: the history calls its runs flows, however they are started */
+    /* Members of the result that are shown below that table where the result has them, ended by NULL; NULL: none. */
+    const char *const *table_notes;
 } dowel_task;
 
 typedef struct dowel_connector {

@@ -104,6 +104,8 @@ DOWEL_API int dowel_vformat(char *text, size_t size, const char *format, va_list
  * that reorder text, and bytes that are not UTF-8 become \n, \x1b, \u202e. `lines` keeps newlines and tabs. Newly allocated; NULL when
  * out of memory. */
 DOWEL_API char *dowel_printable(const char *text, bool lines);
+/* The same for text that may hold NULs, which become \x00. */
+DOWEL_API char *dowel_printable_bytes(const char *text, size_t size, bool lines);
 /* Whether a character (a code point) would stay as it is there. */
 DOWEL_API bool dowel_is_printable(unsigned long character);
 

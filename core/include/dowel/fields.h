@@ -186,6 +186,9 @@ DOWEL_API char *dowel_field_kind_name(const dowel_field *field);
 
 /* Text forms, for code that reads them elsewhere. All accept exactly what the kinds above say. */
 DOWEL_API int dowel_parse_duration(const char *text, double *seconds);
+#define DOWEL_DURATION_TEXT_SIZE 32
+/* "90s", "1.5s": at most nine decimals, no exponent, as Google's APIs want it. */
+DOWEL_API void dowel_format_duration(double seconds, char text[DOWEL_DURATION_TEXT_SIZE]);
 DOWEL_API int dowel_parse_size(const char *text, int64_t *bytes);
 DOWEL_API int dowel_parse_time(const char *text, int64_t *microseconds);
 #define DOWEL_TIME_TEXT_SIZE 32

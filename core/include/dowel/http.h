@@ -158,6 +158,9 @@ DOWEL_API int dowel_http_response_json(const dowel_http_response *response, json
 DOWEL_API void dowel_http_response_free(dowel_http_response *response);
 /* Sends, expects JSON, frees both request and response: most calls of a REST API. An empty 2xx body gives NULL. */
 DOWEL_API int dowel_http_fetch_json(dowel *d, dowel_http_request *request, json_t **document, dowel_error *err);
+/* The same, read with flags of dowel_json_read(). */
+DOWEL_API int dowel_http_fetch_document(dowel *d, dowel_http_request *request, unsigned flags, json_t **document,
+                                        dowel_error *err);
 
 /* ---- the transport under it ---- */
 

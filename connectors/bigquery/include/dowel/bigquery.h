@@ -22,8 +22,14 @@ enum {
     DOWEL_BIGQUERY_WRITE_EMPTY,
     DOWEL_BIGQUERY_WRITE_TRUNCATE,
     DOWEL_BIGQUERY_WRITE_APPEND,
+    DOWEL_BIGQUERY_WRITE_TRUNCATE_DATA, /* keeps the table's schema and constraints */
 };
-/* format: AUTO goes by the file's name, JSON is a value on each line */
+enum {
+    DOWEL_BIGQUERY_CREATE_DEFAULT,
+    DOWEL_BIGQUERY_CREATE_IF_NEEDED,
+    DOWEL_BIGQUERY_CREATE_NEVER
+}; /* create_disposition */
+/* format: AUTO goes by the file's name (".jsonl.gz" is JSON), JSON is a value on each line, TSV is CSV with a tab */
 enum {
     DOWEL_BIGQUERY_AUTO,
     DOWEL_BIGQUERY_CSV,
@@ -31,6 +37,8 @@ enum {
     DOWEL_BIGQUERY_PARQUET,
     DOWEL_BIGQUERY_AVRO,
     DOWEL_BIGQUERY_ORC,
+    DOWEL_BIGQUERY_DATASTORE_BACKUP,
+    DOWEL_BIGQUERY_TSV,
 };
 
 typedef struct dowel_bigquery_query_args {
@@ -45,27 +53,62 @@ typedef struct dowel_bigquery_query_args {
     bool dry_run; /* check and tell the bytes, run nothing */
     int64_t maximum_bytes_billed;
     const char *default_dataset;
-    int64_t max_rows;        /* 0: all */
-    const char *destination; /* dataset.table to write the rows to */
+    int64_t max_rows;        /* not given: all, or with a destination none */
+    const char *destination; /* table to write the rows to; they are fetched only when max_rows is given */
     int write_disposition;   /* DOWEL_BIGQUERY_WRITE_* */
     const char *endpoint;
     const char *given; /* members that are zero on purpose (dowel/fields.h) */
 } dowel_bigquery_query_args;
 
 typedef struct dowel_bigquery_load_args {
-    const char *table;       /* dataset.table or project.dataset.table */
+    const char *table;       /* dataset.table, project.dataset.table or project:dataset.table; $partition behind it */
     const char *file;        /* exactly one of file and uris */
     const char *const *uris; /* gs://bucket/name, `*` allowed */
     dowel_block *credentials;
     const char *project;
     const char *location;
-    int format; /* DOWEL_BIGQUERY_AUTO ... DOWEL_BIGQUERY_ORC */
+    int format; /* DOWEL_BIGQUERY_AUTO ... DOWEL_BIGQUERY_TSV */
     bool autodetect;
-    json_t *schema; /* [{"name", "type", "mode"}] */
-    int64_t skip_leading_rows;
-    const char *field_delimiter;
+    json_t *schema;              /* [{"name", "type", "mode"}], {"fields": [...]} or {"schema": {"fields": [...]}} */
+    int64_t skip_leading_rows;   /* with autodetect, 0 that is given says that there is no header row */
+    const char *field_delimiter; /* one character; "tab" and "\\t" are the tab */
     int64_t max_bad_records;
     int write_disposition; /* DOWEL_BIGQUERY_WRITE_* */
+    /* The other options of the API's JobConfigurationLoad, under its names. */
+    int create_disposition; /* DOWEL_BIGQUERY_CREATE_* */
+    bool allow_jagged_rows;
+    bool allow_quoted_newlines;
+    bool ignore_unknown_values;
+    bool preserve_ascii_control_characters;
+    bool use_avro_logical_types;
+    bool create_session;
+    bool copy_files_only;
+    const char *quote; /* "": nothing is quoted */
+    const char *null_marker;
+    const char *const *null_markers;
+    const char *encoding;
+    const char *date_format;
+    const char *datetime_format;
+    const char *time_format;
+    const char *timestamp_format;
+    const char *time_zone;
+    const char *const *clustering; /* columns */
+    const char *const *decimal_target_types;
+    const char *const *projection_fields;
+    const char *const *schema_update_options;
+    const dowel_pair *connection_properties;
+    const char *kms_key;
+    const char *column_name_character_map;
+    const char *file_set_spec_type;
+    const char *json_extension;
+    const char *source_column_match;
+    const char *reference_file_schema_uri;
+    json_t *destination_table_properties; /* objects as in the API */
+    json_t *hive_partitioning_options;
+    json_t *parquet_options;
+    json_t *range_partitioning;
+    json_t *time_partitioning;
+    json_t *timestamp_target_precision; /* an array of numbers */
     const char *endpoint;
     const char *given; /* members that are zero on purpose (dowel/fields.h) */
 } dowel_bigquery_load_args;
@@ -112,12 +155,14 @@ typedef struct dowel_bigquery_job_args {
 
 /* {rows: [{column: value}], schema, total_rows, job_id, location, bytes_processed, cache_hit, dry_run}, and affected_rows of a
  * statement that changes rows. INT64 are JSON integers, NUMERIC and BIGNUMERIC text, FLOAT64 numbers ("NaN", "Infinity" and
- * "-Infinity" text), BYTES base64, times RFC 3339 text, STRUCT objects, ARRAY arrays, JSON text, NULL null. */
+ * "-Infinity" text), BYTES base64, times RFC 3339 text, STRUCT objects, ARRAY arrays, JSON text, NULL null. Of columns that have one name,
+ * those behind the first get a number: name_1. `warnings` is there when the job had any. With a destination, `destination` and
+ * `destination_rows`. */
 static inline int dowel_bigquery_query(dowel *d, const dowel_bigquery_query_args *args, json_t **result,
                                        dowel_error *err) {
     return dowel_call(d, "bigquery.query", args, sizeof *args, NULL, result, err);
 }
-/* {table, rows, bytes, job_id}. */
+/* {table, rows, bytes, job_id, bad_records}, and errors: [{reason, location, message}], what the job had to say of bad records. */
 static inline int dowel_bigquery_load(dowel *d, const dowel_bigquery_load_args *args, json_t **result,
                                       dowel_error *err) {
     return dowel_call(d, "bigquery.load", args, sizeof *args, NULL, result, err);
