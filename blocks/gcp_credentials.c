@@ -67,9 +67,29 @@ static int check(const void *data, dowel_error *err) {
     return rc;
 }
 
+/* The files that an external account's content names. */
+static int check_paths(const json_t *info, dowel_error *err) {
+    const json_t *source = json_object_get(info, "credential_source"),
+                 *paths[] = {json_object_get(source, "file"),
+                             json_object_get(json_object_get(source, "executable"), "output_file")};
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        const char *path = json_string_value(paths[i]);
+        if (!path || *path == '/') continue;
+        return dowel_fail(
+            err, DOWEL_E_INVALID,
+            "field \"service_account_info\": its credential_source names a file by a relative path: %.200s", path);
+    }
+    return 0;
+}
+
 static int check_save(dowel *d, dowel_block *block, dowel_error *err) {
     const dowel_gcp_credentials *c = dowel_block_data(block);
-    return c->service_account_file ? dowel_gcp_check_file(d, c->service_account_file, err) : 0;
+    json_t *info = NULL;
+    if (c->service_account_file) return dowel_gcp_check_file(d, c->service_account_file, err);
+    int rc = c->service_account_info ? dowel_gcp_info_object(c->service_account_info, &info, err) : 0;
+    if (!rc) rc = check_paths(info, err);
+    dowel_json_cleanse(info);
+    return rc;
 }
 
 static const dowel_table table = {"gcp-credentials", sizeof(dowel_gcp_credentials), fields, check};

@@ -31,6 +31,7 @@ typedef struct saving {
     const dowel_block_type *type;
     char name[DOWEL_NAME_SIZE];
     const json_t *document;
+    json_t *anchored; /* the document with absolute paths, where it had others */
     json_t *shown;
     json_t *secrets;
     const dowel_keys *keys; /* NULL: no secrets, and no key to be had */
@@ -126,12 +127,31 @@ static int refuse_readonly(const dowel_block_type *type, const char *name, dowel
     return rc;
 }
 
+/* A relative path would mean another file wherever the block is used from another folder. */
+static int anchor(saving *s, dowel_error *err) {
+    bool relative = false;
+    int rc = dowel_fields_anchor(s->d, s->type->table, (json_t *)s->document, NULL, &relative, err);
+    if (rc || !relative) return rc;
+    char *folder = dowel_path_absolute(".", NULL);
+    if (!folder || !(s->anchored = json_deep_copy(s->document)))
+        rc = no_memory(err);
+    else if (*folder != '/')
+        rc = dowel_fail(err, DOWEL_E_INVALID, "a relative path cannot be saved: this folder has no path itself");
+    else
+        rc = dowel_fields_anchor(s->d, s->type->table, s->anchored, folder, NULL, err);
+    free(folder);
+    if (rc) return dowel_error_prefix(err, "block %s was not saved: ", s->reference);
+    s->document = s->anchored;
+    return 0;
+}
+
 /* All that can be refused without the database. */
 static int prepare(saving *s, dowel_error *err) {
     int rc = dowel_reference_parse(s->d, s->reference, &s->type, s->name, err);
     if (!rc) rc = refuse_readonly(s->type, s->name, err);
     if (!rc && !json_is_object(s->document))
         rc = dowel_fail(err, DOWEL_E_INVALID, "block %s: its document must be an object", s->reference);
+    if (!rc) rc = anchor(s, err);
     if (rc) return rc;
     return dowel_secrets_split(s->d, s->type, s->document, &s->shown, &s->secrets, err);
 }
@@ -192,6 +212,7 @@ static int save_all(dowel *d, saving *list, size_t count, dowel_save_mode mode, 
     for (size_t i = 0; i < count; i++) {
         dowel_json_cleanse(list[i].shown);
         dowel_json_cleanse(list[i].secrets);
+        dowel_json_cleanse(list[i].anchored);
     }
     return rc;
 }

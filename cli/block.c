@@ -164,6 +164,7 @@ static int save(cli *c) {
             if (c->err.code == DOWEL_E_EXISTS) dowel_error_hint(&c->err, "--overwrite replaces it");
             status = cli_failed(c);
         } else {
+            cli_note_paths(c, reference, fields);
             say_saved(c, reference, revision);
         }
     }
@@ -331,6 +332,7 @@ static int edit(cli *c, const char *reference) {
         dowel_error_hint(&c->err, "nothing was changed; your text is in %s", path);
     else if (file)
         unlink(path);
+    if (!rc && !same) cli_note_paths(c, reference, edited);
     if (!rc && same)
         printf("%s: unchanged\n", reference);
     else if (!rc)

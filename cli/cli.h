@@ -175,6 +175,8 @@ size_t cli_terminal_width(void);
 void cli_say_written(const cli *c, const char *what, const char *path);
 /* Block references of a document as plain text. */
 void cli_references(json_t *document);
+/* saved_paths.c: after a save, tells on standard error which relative paths of the document became absolute. */
+void cli_note_paths(cli *c, const char *reference, const json_t *given);
 /* Objects as "key: value" lines, arrays of objects as a table; `rows` names the member that is one. */
 void cli_print_value(const cli *c, const json_t *value, const char *rows);
 /* A task's result, with its table and the notes below it. */

@@ -186,6 +186,10 @@ int cli_block_import(cli *c) {
     if (rc == DOWEL_E_EXISTS)
         dowel_error_hint(&c->err, "--overwrite replaces it, NAME calls it otherwise; nothing was saved");
     if (!rc && !c->json) print_warnings(warnings);
+    size_t i;
+    json_t *entry;
+    json_array_foreach(saved, i, entry) cli_note_paths(c, json_string_value(json_object_get(entry, "block")),
+                                                       json_object_get(json_array_get(blocks, i), "document"));
     if (!rc && in.dry_run) print_masked(c, masked, warnings);
     if (!rc && saved) print_saved(c, saved, warnings);
     json_decref(saved);

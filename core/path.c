@@ -73,12 +73,27 @@ static const char *path_in(dowel *d, const dowel_field *field, const char *text)
     return field->flags & DOWEL_BLOCK_TEXT && *text == '@' ? text + 1 : NULL;
 }
 
+/* "~" or "~/...", which only a shell expands, and which is no folder here. */
+static bool is_home(const char *path) {
+    struct stat st;
+    return *path == '~' && (!path[1] || path[1] == '/') && lstat("~", &st);
+}
+
+static int unexpanded(const anchoring *at, const dowel_field *field, const char *path) {
+    const char *home = getenv("HOME");
+    int rc = dowel_fail(at->err, DOWEL_E_INVALID, "field \"%s\": \"%.200s\" begins with ~, which only a shell expands",
+                        field->name, path);
+    dowel_error_hint(at->err, "write %.400s%.200s", home && *home ? home : "the home folder in its place: ", path + 1);
+    return rc;
+}
+
 /* The value of a text with its path made absolute; NULL: it stays. */
 static int anchor_text(const anchoring *at, const dowel_field *field, const json_t *value, json_t **anchored) {
     const char *text = json_string_value(value), *path = text ? path_in(at->d, field, text) : NULL;
     *anchored = NULL;
     if (!path || !dowel_path_is_relative(path)) return 0;
     *at->relative = true;
+    if (at->folder && is_home(path)) return unexpanded(at, field, path);
     char *absolute = at->folder ? dowel_path_absolute(path, at->folder) : NULL;
     if (!at->folder) return 0;
     if (absolute) *anchored = json_sprintf("%.*s%s", (int)(path - text), text, absolute);
@@ -101,8 +116,10 @@ static int anchor_list(const anchoring *at, const dowel_field *field, json_t *li
     return rc;
 }
 
-static int anchor_block(const anchoring *at, json_t *document) {
+/* An inline block says its type, or the field takes one type only. */
+static int anchor_block(const anchoring *at, const dowel_field *field, json_t *document) {
     const char *name = json_string_value(json_object_get(document, "$type"));
+    if (!name && json_is_object(document) && field->blocks && !strchr(field->blocks, '|')) name = field->blocks;
     const dowel_block_type *type = name ? type_called(at->d, name, strlen(name)) : NULL;
     return type ? anchor_table(at, type->table, document) : 0;
 }
@@ -114,7 +131,7 @@ static int anchor_table(const anchoring *at, const dowel_table *table, json_t *d
         if (!value) continue;
         switch (field->kind) {
         case DOWEL_TABLE: rc = anchor_table(at, field->table, value); break;
-        case DOWEL_BLOCK: rc = anchor_block(at, value); break;
+        case DOWEL_BLOCK: rc = anchor_block(at, field, value); break;
         case DOWEL_TABLES:
         case DOWEL_LIST: rc = anchor_list(at, field, value); break;
         default: rc = anchor_text(at, field, value, &anchored); break;

@@ -22,8 +22,8 @@ typedef enum dowel_save_mode {
     DOWEL_SAVE_OVERWRITE, /* replaces, or creates */
 } dowel_save_mode;
 
-/* Validates the document against the type, checks that blocks it refers to exist and make no cycle, seals, stores. `document`
- * is borrowed. Nothing is changed on failure. *revision (may be NULL): 1 for a new block, one more with each overwrite. */
+/* Validates the document against the type, checks that blocks it refers to exist and make no cycle, seals, stores. Relative
+ * paths become absolute, from the working directory: the block means the same wherever it is used. `document` is borrowed. Nothing is changed on failure. *revision (may be NULL): 1 for a new block, one more with each overwrite. */
 DOWEL_API int dowel_block_save(dowel *d, const char *reference, const json_t *document, dowel_save_mode mode,
                                int64_t *revision, dowel_error *err);
 /* Several at once, all of them or none: `blocks` is an array of {"block": "type/name", "document": {...}}, what is referred to before what

@@ -61,7 +61,7 @@ DOWEL_API const void *dowel_block_data_as(const dowel_block *block, const dowel_
 DOWEL_API json_t *dowel_block_document(const dowel_block *block, dowel_secrets secrets);
 
 /* Makes every relative path in a document of the table absolute, in place: DOWEL_PATH fields, places (DOWEL_PLACE) that are paths, @file in
- * DOWEL_BLOCK_TEXT, also in nested tables and inline blocks with a "$type". They start from `folder`; NULL: none is changed. *relative
+ * DOWEL_BLOCK_TEXT, also in nested tables and inline blocks. They start from `folder`; NULL: none is changed. *relative
  * (may be NULL): whether there was one. `d` knows the types of blocks. */
 DOWEL_API int dowel_fields_anchor(dowel *d, const dowel_table *table, json_t *document, const char *folder,
                                   bool *relative, dowel_error *err);
