@@ -23,7 +23,7 @@ typedef struct copying {
 } copying;
 
 static int failed(const copying *c, const char *what, dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_IO, "cannot %s %s: %s", what, c->name, strerror(errno));
+    return dowel_fail_system(err, DOWEL_E_IO, errno, "cannot %s %s", what, c->name);
 }
 
 /* Up to `want` bytes at `at`; 0: the kernel cannot, between these two. */

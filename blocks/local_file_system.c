@@ -19,10 +19,8 @@ static const dowel_field fields[] = {
 static const dowel_table table = {"local-file-system", sizeof(dowel_local_folder), fields, NULL};
 
 int dowel_local_failed(dowel_block *block, const char *what, const char *name, int why, dowel_error *err) {
-    int rc = dowel_fail(err, why == ENOENT ? DOWEL_E_NOT_FOUND : DOWEL_E_IO, "%s: cannot %s %s: %s",
-                        dowel_block_reference(block), what, name, strerror(why));
-    dowel_error_errno(err, why);
-    return rc;
+    return dowel_fail_system(err, why == ENOENT ? DOWEL_E_NOT_FOUND : DOWEL_E_IO, why, "%s: cannot %s %s",
+                             dowel_block_reference(block), what, name);
 }
 
 int dowel_local_check(dowel_block *block, const char *name, dowel_error *err) {

@@ -16,6 +16,7 @@ typedef struct walk {
     dowel_block *block;
     const dowel_objects_query *query;
     const char *prefix;
+    const dowel_folder_id *apart;
     bool follow;
     dowel_object_visitor visit;
     void *context;
@@ -90,7 +91,18 @@ static int tell(const walk *w, const dowel_object *object, dowel_error *err) {
     return w->visit(w->context, object, err);
 }
 
+/* Whether everything that was asked for lies below this name, or would if it were a folder. */
+static bool leads_to_prefix(const walk *w, const char *name) {
+    size_t length = strlen(name);
+    if (length && name[length - 1] == '/') length--;
+    return !length || (!strncmp(w->prefix, name, length) && w->prefix[length] == '/');
+}
+
+/* What stands in the way of everything that was asked for is a failure: it must not pass for an empty folder. */
 static int tell_odd(const walk *w, const char *name, const char *odd, int code, dowel_error *err) {
+    const dowel_local_folder *fs = dowel_block_data(w->block);
+    if (leads_to_prefix(w, name))
+        return dowel_fail(err, code ? code : DOWEL_E_REFUSED, "cannot list %s/%s: it is %s", fs->basepath, name, odd);
     return tell(w, &(dowel_object){.name = name, .odd = odd, .odd_code = code}, err);
 }
 
@@ -177,6 +189,10 @@ static int enter(walk *w, int fd, const level *above, dowel_error *err) {
         return tell_unreadable(w, w->path, why, err);
     }
     const level here = {above, st.st_dev, st.st_ino};
+    if (w->apart && w->apart->device == st.st_dev && w->apart->number == st.st_ino) {
+        closedir(stream);
+        return tell_odd(w, w->path, "the folder of the other place", DOWEL_E_CONFLICT, err);
+    }
     for (const level *at = above; at; at = at->above)
         if (at->device == st.st_dev && at->number == st.st_ino) {
             closedir(stream);
@@ -212,6 +228,7 @@ int dowel_local_list(dowel *d, dowel_block *block, const dowel_objects_query *qu
                 .block = block,
                 .query = query,
                 .prefix = query->prefix ? query->prefix : "",
+                .apart = query->size >= sizeof *query ? query->apart : NULL,
                 .follow = fs->follow_links,
                 .visit = visit,
                 .context = context};

@@ -49,6 +49,27 @@ int(dowel_fail)(dowel_error *err, int code, const char *format, ...) {
     return code;
 }
 
+int(dowel_fail_system)(dowel_error *err, int code, int why, const char *format, ...) {
+    static const struct {
+        int why;
+        const char *name;
+    } lasting[] = {{ENOSPC, "ENOSPC"}, {EDQUOT, "EDQUOT"}, {EROFS, "EROFS"}};
+    char message[sizeof err->message];
+    va_list args;
+    va_start(args, format);
+    dowel_vformat(message, sizeof message, format, args);
+    va_end(args);
+    dowel_fail(err, code, "%s: %s", message, strerror(why));
+    dowel_error_errno(err, why);
+    for (size_t i = 0; err && i < sizeof lasting / sizeof lasting[0]; i++)
+        if (lasting[i].why == why) {
+            snprintf(err->reason, sizeof err->reason, "%s", lasting[i].name);
+            dowel_error_hint(err, why == EROFS ? "the file system can only be read"
+                                               : "make room there; the same command goes on");
+        }
+    return code;
+}
+
 int dowel_error_prefix(dowel_error *err, const char *format, ...) {
     if (!err) return DOWEL_E_INTERNAL;
     char message[sizeof err->message];

@@ -137,10 +137,10 @@ static void commit(dowel_file *const *files, int *why, size_t count) {
 
 static int failed(const dowel_file *f, int why, dowel_error *err) {
     if (f->unflushed)
-        return dowel_fail(err, DOWEL_E_IO, "%s is written, but its folder cannot be flushed to the disk: %s", f->path,
-                          strerror(why));
-    return dowel_fail(err, why == EISDIR || why == EEXIST || why == ENOTEMPTY ? DOWEL_E_EXISTS : DOWEL_E_IO,
-                      "cannot finish %s: %s", f->path, strerror(why));
+        return dowel_fail_system(err, DOWEL_E_IO, why, "%s is written, but its folder cannot be flushed to the disk",
+                                 f->path);
+    return dowel_fail_system(err, why == EISDIR || why == EEXIST || why == ENOTEMPTY ? DOWEL_E_EXISTS : DOWEL_E_IO, why,
+                             "cannot finish %s", f->path);
 }
 
 int dowel_file_commit(dowel_file *f, dowel_error *err) {

@@ -14,7 +14,7 @@
 
 int dowel_file_begin_empty(dowel_file *f, dowel_error *err) {
     if (!f->left) return 0;
-    if (ftruncate(f->fd, 0)) return dowel_fail(err, DOWEL_E_IO, "cannot write %s: %s", f->path, strerror(errno));
+    if (ftruncate(f->fd, 0)) return dowel_fail_system(err, DOWEL_E_IO, errno, "cannot write %s", f->path);
     f->left = false;
     return 0;
 }
@@ -26,7 +26,7 @@ static int file_write(void *context, const void *data, size_t size, dowel_error 
     while (size) {
         ssize_t n = write(f->fd, p, size);
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return dowel_fail(err, DOWEL_E_IO, "cannot write %s: %s", f->path, strerror(errno));
+        if (n < 0) return dowel_fail_system(err, DOWEL_E_IO, errno, "cannot write %s", f->path);
         p += n;
         size -= (size_t)n;
     }
@@ -36,7 +36,7 @@ static int file_write(void *context, const void *data, size_t size, dowel_error 
 static int file_restart(void *context, dowel_error *err) {
     dowel_file *f = context;
     if (ftruncate(f->fd, 0) || lseek(f->fd, 0, SEEK_SET) < 0)
-        return dowel_fail(err, DOWEL_E_IO, "cannot start %s again: %s", f->path, strerror(errno));
+        return dowel_fail_system(err, DOWEL_E_IO, errno, "cannot start %s again", f->path);
     return 0;
 }
 
@@ -108,9 +108,7 @@ static int open_temporary(dowel_file *f) {
 /* Takes f over. */
 static int sink_of(dowel_file *f, dowel_sink **sink, dowel_error *err) {
     if (f->fd < 0) {
-        int why = errno;
-        dowel_fail(err, DOWEL_E_IO, "cannot write %s: %s", f->path, strerror(why));
-        dowel_error_errno(err, why);
+        dowel_fail_system(err, DOWEL_E_IO, errno, "cannot write %s", f->path);
         file_close(f);
         return DOWEL_E_IO;
     }
@@ -206,6 +204,11 @@ void dowel_sink_set_time(dowel_sink *sink, int64_t modified) {
 
 dowel_file *dowel_sink_file_of(const dowel_sink *sink) {
     return sink->ops == &file_ops ? sink->context : NULL;
+}
+
+void dowel_sink_set_time(dowel_sink *sink, int64_t modified) {
+    dowel_file *f = dowel_sink_file_of(sink);
+    if (f) f->modified = modified;
 }
 
 bool dowel_sink_has_parts(const dowel_sink *sink) {

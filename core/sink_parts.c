@@ -28,7 +28,7 @@ static int write_at(const dowel_file *f, const char *from, size_t size, int64_t 
         ssize_t n = direct ? pwrite(f->direct, from, size - size % step, (off_t)to) : -1;
         if (!direct || (n < 0 && errno == EINVAL)) n = pwrite(f->fd, from, size, (off_t)to);
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return dowel_fail(err, DOWEL_E_IO, "cannot write %s: %s", f->path, strerror(errno));
+        if (n < 0) return dowel_fail_system(err, DOWEL_E_IO, errno, "cannot write %s", f->path);
         from += n;
         to += n;
         size -= (size_t)n;
@@ -105,8 +105,7 @@ int dowel_sink_reserve(dowel_sink *sink, int64_t size, dowel_error *err) {
     int why = posix_fallocate(f->fd, 0, (off_t)size);
     if (why == EOPNOTSUPP || why == EINVAL || why == ENOSYS) why = ftruncate(f->fd, (off_t)size) ? errno : 0;
     if (why)
-        return dowel_fail(err, DOWEL_E_IO, "no room for the %lld bytes of %s: %s", (long long)size, f->path,
-                          strerror(why));
+        return dowel_fail_system(err, DOWEL_E_IO, why, "no room for the %lld bytes of %s", (long long)size, f->path);
     return 0;
 }
 
@@ -152,8 +151,7 @@ int64_t dowel_sink_keep(dowel_sink *sink) {
 int dowel_sink_cut(dowel_sink *sink, int64_t size, dowel_error *err) {
     const dowel_file *f = dowel_sink_file_of(sink);
     if (!f) return dowel_fail(err, DOWEL_E_INTERNAL, "this sink cannot be cut");
-    return ftruncate(f->fd, (off_t)size) ? dowel_fail(err, DOWEL_E_IO, "cannot write %s: %s", f->path, strerror(errno))
-                                         : 0;
+    return ftruncate(f->fd, (off_t)size) ? dowel_fail_system(err, DOWEL_E_IO, errno, "cannot write %s", f->path) : 0;
 }
 
 int dowel_sink_digest(dowel_sink *sink, dowel_digest *digest, dowel_error *err) {

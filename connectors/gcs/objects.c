@@ -155,6 +155,20 @@ static int presign(dowel *d, dowel_block *block, const char *name, const dowel_p
     return dowel_gcs_presigned(&c, name, NULL, options->seconds > 0 ? options->seconds : 3600, &signing, url, err);
 }
 
+/* Google's own addresses (also of mutual TLS, and restricted ones) all lead to the same buckets. */
+static int service(dowel *d, dowel_block *block, char **url, dowel_error *err) {
+    static const char google[] = ".googleapis.com";
+    dowel_gcs_client c;
+    *url = NULL;
+    int rc = open_bucket(d, block, &c, err);
+    char *origin = rc ? NULL : dowel_url_origin(c.base);
+    size_t length = origin ? strlen(origin) : 0;
+    bool own = length >= sizeof google && !strcmp(origin + length - (sizeof google - 1), google);
+    *url = own ? strdup("https://storage.googleapis.com") : origin ? strdup(origin) : NULL;
+    free(origin);
+    return rc || *url ? rc : dowel_gcs_no_memory(err);
+}
+
 const dowel_objects dowel_gcs_objects = {.size = sizeof(dowel_objects),
                                          .scheme = "gs",
                                          .place = "bucket",
@@ -164,4 +178,5 @@ const dowel_objects dowel_gcs_objects = {.size = sizeof(dowel_objects),
                                          .put = put,
                                          .copy = copy,
                                          .remove = remove_all,
-                                         .presign = presign};
+                                         .presign = presign,
+                                         .service = service};

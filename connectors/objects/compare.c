@@ -24,21 +24,40 @@ static bool times_differ(const dowel_object *from, const dowel_object *to) {
 static int keep_times(void *context, const dowel_object *object, dowel_error *err) {
     (void)err;
     dowel_object *times = context;
-    times->modified = object->modified;
-    times->own_time = object->own_time;
+    if (object->own_time) {
+        times->modified = object->modified;
+        times->own_time = true;
+    }
     return 0;
 }
 
-/* Where the listing tells only when it was stored, the object itself may tell the time that was recorded. */
-static int really_differ(dowel *d, const dowel_place *place, const dowel_object *from, const dowel_object *to,
+/* Asks for the recorded time where the listing could not tell it. An object that may be listed and not looked at (by a caller who may only write)
+ * counts with the time when it was stored. */
+static int ask_time(dowel *d, const dowel_tree *tree, const dowel_place *place, const dowel_object *object,
+                    dowel_object *times, dowel_error *err) {
+    dowel_error why;
+    *times = (dowel_object){.modified = object->modified, .own_time = object->own_time};
+    if (object->own_time || !object->time_untold) return 0;
+    int rc = place->objects->stat(d, place->block, object->name, object->version, keep_times, times, &why);
+    bool blind = (rc == DOWEL_E_PERMISSION && why.http_status != 401) || rc == DOWEL_E_REFUSED;
+    if (blind && dowel_report_first(tree->report, DOWEL_REPORT_BLIND))
+        dowel_log(d, DOWEL_LOG_WARNING,
+                  "recorded times cannot be read, and the time when an object was stored counts: %s", why.message);
+    if (rc && !blind && err) *err = why;
+    return blind ? 0 : rc;
+}
+
+/* One rule for all places: the recorded time of either side counts, also where a listing does not tell it. */
+static int really_differ(dowel *d, const dowel_tree *tree, const dowel_object *from, const dowel_object *to,
                          bool *differs, dowel_error *err) {
-    dowel_object times = {.modified = to->modified, .own_time = to->own_time};
-    *differs = times_differ(from, &times);
-    if (!*differs || to->own_time) return 0;
-    int rc = place->objects->stat(d, place->block, to->name, to->version, keep_times, &times, err);
-    if (rc == DOWEL_E_NOT_FOUND) return 0;
-    *differs = times_differ(from, &times);
-    return rc;
+    dowel_object source, target;
+    /* A copy that bears the listed time was made from what is listed. */
+    *differs = !to->own_time || times_differ(from, to);
+    if (!*differs) return 0;
+    int rc = ask_time(d, tree, tree->way.to, to, &target, err);
+    if (!rc) rc = ask_time(d, tree, tree->way.from, from, &source, err);
+    if (!rc) *differs = times_differ(&source, &target);
+    return rc == DOWEL_E_NOT_FOUND ? 0 : rc; /* gone since it was listed */
 }
 
 typedef struct check {
@@ -107,7 +126,7 @@ int dowel_differs(dowel *d, const dowel_tree *tree, const dowel_object *from, co
     *differs = true;
     if (to->odd || from->size != to->size) return 0;
     if (tree->compare == DOWEL_COMPARE_CHECKSUM) return checks_differ(d, tree, from, to, differs, err);
-    if (tree->compare == DOWEL_COMPARE_TIME) return really_differ(d, tree->way.to, from, to, differs, err);
+    if (tree->compare == DOWEL_COMPARE_TIME) return really_differ(d, tree, from, to, differs, err);
     *differs = false;
     return 0;
 }

@@ -64,6 +64,8 @@ static const dowel_field sync_fields[] = {
      .offset = offsetof(args_t, delete_extraneous),
      .kind = DOWEL_BOOL,
      .doc = "Remove at the destination what the source does not have."},
+    {DOWEL_AT(args_t, allow_empty), .kind = DOWEL_BOOL,
+     .doc = "With delete: a source with nothing in it empties the destination, which else is an error."},
     HOW,
     {DOWEL_GIVEN_AT(args_t)},
     {0}};
@@ -158,10 +160,9 @@ static int check_one(const args_t *args, const dowel_place *from, const dowel_pl
 
 /* Whether the object would be copied onto itself. */
 static bool is_itself(const dowel_place *from, const dowel_place *to, const char *name) {
-    if (from->stream || to->stream) return false;
     dowel_place target = *to;
     target.path = (char *)name;
-    return dowel_place_holds(from, &target) && dowel_place_holds(&target, from);
+    return dowel_place_is_same(from, &target);
 }
 
 static int copy_one(dowel *d, const args_t *args, const dowel_tree *tree, dowel_error *err) {
@@ -202,17 +203,37 @@ static int copy_one(dowel *d, const args_t *args, const dowel_tree *tree, dowel_
 
 /* ---- a tree ---- */
 
-static int check_tree(const args_t *args, const dowel_place *from, const dowel_place *to, bool sync, dowel_error *err) {
+static int lies_in_source(const args_t *args, const char *why, dowel_error *err) {
+    return dowel_fail(err, DOWEL_E_INVALID, "the destination %.200s lies in the source %.200s%s", args->destination,
+                      args->source, why);
+}
+
+static int lies_in_destination(const args_t *args, const char *why, dowel_error *err) {
+    return dowel_fail(err, DOWEL_E_INVALID,
+                      "the source %.200s lies in the destination %.200s and would be removed with the rest%s",
+                      args->source, args->destination, why);
+}
+
+static int check_tree(dowel *d, const args_t *args, const dowel_place *from, const dowel_place *to, bool sync,
+                      dowel_error *err) {
+    bool removes = sync && args->delete_extraneous, overlap;
     if (from->stream || to->stream)
         return dowel_fail(err, DOWEL_E_INVALID, "%.200s is no folder", from->stream ? args->source : args->destination);
-    if (dowel_place_holds(from, to))
-        return dowel_fail(err, DOWEL_E_INVALID, "the destination %.200s lies in the source %.200s", args->destination,
-                          args->source);
-    if (sync && args->delete_extraneous && dowel_place_holds(to, from))
-        return dowel_fail(err, DOWEL_E_INVALID,
-                          "the source %.200s lies in the destination %.200s and would be removed with the rest",
-                          args->source, args->destination);
-    return 0;
+    if (dowel_place_holds(from, to)) return lies_in_source(args, "", err);
+    if (removes && dowel_place_holds(to, from)) return lies_in_destination(args, "", err);
+    bool inside;
+    int rc = dowel_place_probe(d, from, to, &overlap, &inside, err);
+    static const char why[] = ": both addresses lead to the same bucket";
+    if (!rc && overlap && inside) rc = lies_in_source(args, why, err);
+    if (!rc && overlap && !inside && removes) rc = lies_in_destination(args, why, err);
+    return rc;
+}
+
+static int counts(const dowel_report *report, json_t **result, dowel_error *err) {
+    *result = json_pack("{s:I,s:I,s:I,s:I,s:I}", "copied", (json_int_t)report->copied, "bytes",
+                        (json_int_t)report->bytes, "unchanged", (json_int_t)report->unchanged, "skipped",
+                        (json_int_t)report->skipped, "removed", (json_int_t)report->removed);
+    return *result ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
 }
 
 static int run(dowel *d, const args_t *args, bool sync, json_t **result, dowel_error *err) {
@@ -237,12 +258,14 @@ static int run(dowel *d, const args_t *args, bool sync, json_t **result, dowel_e
                              .links = args->symlinks,
                              .skip_existing = args->skip_existing,
                              .delete_extraneous = sync && args->delete_extraneous,
+                             .allow_empty = args->allow_empty,
                              .dry_run = args->dry_run,
                              .width = (int)args->concurrency,
                              .report = &report};
-    rc = whole ? check_tree(args, &from, &to, sync, err) : 0;
+    rc = whole ? check_tree(d, args, &from, &to, sync, err) : 0;
     if (!rc) rc = whole ? dowel_tree_copy(d, &tree, err) : copy_one(d, args, &tree, err);
-    if (!rc) rc = dowel_report_end(&report, result, err);
+    rc = dowel_report_end(&report, rc, err);
+    if (!rc) rc = counts(&report, result, err);
     dowel_report_close(&report);
     dowel_place_close(&from);
     dowel_place_close(&to);

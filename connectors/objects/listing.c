@@ -17,6 +17,7 @@ struct dowel_listing {
     const dowel_place *place;
     const char *const *include, *const *exclude;
     bool ordered, may_be_absent;
+    const dowel_folder_id *apart;
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -91,8 +92,8 @@ static int visit(void *context, const dowel_object *object, dowel_error *err) {
     l->any = true;
     pthread_mutex_unlock(&l->lock);
     /* The folder itself, as an empty object that some tools make, and what the caller does not want. */
-    if (!object->name[prefix] ||
-        (!object->odd_code && !dowel_glob_wanted(l->include, l->exclude, object->name + prefix)))
+    if (!object->odd_code &&
+        (!object->name[prefix] || !dowel_glob_wanted(l->include, l->exclude, object->name + prefix)))
         return 0;
     dowel_item *item = dowel_item_of(object, prefix);
     if (!item) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
@@ -112,7 +113,8 @@ static void *run(void *context) {
     dowel_listing *l = context;
     dowel_error error;
     memset(&error, 0, sizeof error);
-    const dowel_objects_query query = {.size = sizeof query, .prefix = *l->place->path ? l->place->path : NULL};
+    const dowel_objects_query query = {
+        .size = sizeof query, .prefix = *l->place->path ? l->place->path : NULL, .apart = l->apart};
     int rc = l->place->objects->list(l->d, l->place->block, &query, visit, l, &error);
     pthread_mutex_lock(&l->lock);
     l->ended = true;
@@ -123,16 +125,17 @@ static void *run(void *context) {
     return NULL;
 }
 
-int dowel_listing_start(dowel *d, const dowel_place *place, const char *const *include, const char *const *exclude,
-                        bool ordered, bool may_be_absent, dowel_listing **listing, dowel_error *err) {
+int dowel_listing_start(dowel *d, const dowel_place *place, const dowel_listing_options *options,
+                        dowel_listing **listing, dowel_error *err) {
     dowel_listing *l = calloc(1, sizeof *l);
     if (!l) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     *l = (dowel_listing){.d = d,
                          .place = place,
-                         .include = include,
-                         .exclude = exclude,
-                         .ordered = ordered,
-                         .may_be_absent = may_be_absent};
+                         .include = options->include,
+                         .exclude = options->exclude,
+                         .ordered = options->ordered,
+                         .may_be_absent = options->may_be_absent,
+                         .apart = options->apart};
     pthread_mutex_init(&l->lock, NULL);
     pthread_cond_init(&l->changed, NULL);
     sigset_t all, before; /* signals are for the threads that the program made */

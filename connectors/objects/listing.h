@@ -13,10 +13,16 @@ typedef struct dowel_item {
 
 typedef struct dowel_listing dowel_listing;
 
-/* Everything below the place's folder that `include` and `exclude` want. `ordered`: out of byte order is an error. `may_be_absent`: a
- * folder that is not there is an empty one. */
-int dowel_listing_start(dowel *d, const dowel_place *place, const char *const *include, const char *const *exclude,
-                        bool ordered, bool may_be_absent, dowel_listing **listing, dowel_error *err);
+typedef struct dowel_listing_options {
+    const char *const *include, *const *exclude;
+    bool ordered;                 /* out of byte order is an error */
+    bool may_be_absent;           /* a folder that is not there is an empty one */
+    const dowel_folder_id *apart; /* not entered, but told as odd with the code CONFLICT; NULL: none */
+} dowel_listing_options;
+
+/* Everything below the place's folder that `include` and `exclude` want. */
+int dowel_listing_start(dowel *d, const dowel_place *place, const dowel_listing_options *options,
+                        dowel_listing **listing, dowel_error *err);
 /* The next one; the caller frees it. NULL at the end. One thread at a time. */
 int dowel_listing_next(dowel_listing *listing, dowel_item **item, dowel_error *err);
 /* Whether the place holds anything at all, wanted or not. After the end. */

@@ -51,8 +51,22 @@ static const dowel_block_type *type_of_scheme(dowel *d, const char *scheme, dowe
     return NULL;
 }
 
-static int finish(dowel_place *place, dowel_place_use use, dowel_error *err) {
+/* What can be told of the service without asking anyone. */
+static char *service_of(dowel *d, const dowel_place *place) {
+    const dowel_objects *objects = place->objects;
+    char *url = NULL;
+    if (objects->size >= offsetof(dowel_objects, service) + sizeof objects->service && objects->service)
+        return objects->service(d, place->block, &url, NULL) ? NULL : url;
+    json_t *document = dowel_block_document(place->block, DOWEL_SECRETS_OMITTED);
+    const char *endpoint = json_string_value(json_object_get(document, "endpoint"));
+    url = text_of("%s:%s", objects->scheme, endpoint ? endpoint : "");
+    json_decref(document);
+    return url;
+}
+
+static int finish(dowel *d, dowel_place *place, dowel_place_use use, dowel_error *err) {
     place->objects = objects_of(dowel_block_type_of(place->block));
+    place->service = service_of(d, place);
     size_t length = place->path ? strlen(place->path) : 0;
     if (!place->path || !place->shown) return no_memory(err);
     place->folder = use == DOWEL_PLACE_TREE || !length || place->path[length - 1] == '/';
@@ -192,7 +206,7 @@ int dowel_place_open(dowel *d, const char *text, dowel_place_use use, const dowe
         rc = open_saved(d, text, caller, place, err);
     }
     if (rc > 0) rc = open_path(d, text, use, follow_links, place, err);
-    if (!rc && !place->stream) rc = finish(place, use, err);
+    if (!rc && !place->stream) rc = finish(d, place, use, err);
     if (rc) dowel_place_close(place);
     return rc;
 }
@@ -202,6 +216,7 @@ void dowel_place_close(dowel_place *place) {
     free(place->path);
     free(place->shown);
     free(place->stream);
+    free(place->service);
     *place = (dowel_place){0};
 }
 
@@ -223,20 +238,9 @@ int dowel_place_check_name(const dowel_place *place, const char *name, dowel_err
 
 /* ---- two places ---- */
 
-static bool same_member(const json_t *a, const json_t *b, const char *member) {
-    const char *first = json_string_value(json_object_get(a, member)),
-               *second = json_string_value(json_object_get(b, member));
-    return !strcmp(first ? first : "", second ? second : "");
-}
-
 bool dowel_place_same_service(const dowel_place *a, const dowel_place *b) {
-    if (!a->block || !b->block || dowel_block_type_of(a->block) != dowel_block_type_of(b->block)) return false;
-    json_t *first = dowel_block_document(a->block, DOWEL_SECRETS_OMITTED),
-           *second = dowel_block_document(b->block, DOWEL_SECRETS_OMITTED);
-    bool same = same_member(first, second, "endpoint");
-    json_decref(first);
-    json_decref(second);
-    return same;
+    return a->block && b->block && dowel_block_type_of(a->block) == dowel_block_type_of(b->block) && a->service &&
+           b->service && !strcmp(a->service, b->service);
 }
 
 bool dowel_place_same_caller(const dowel_place *a, const dowel_place *b) {
@@ -247,39 +251,4 @@ bool dowel_place_same_caller(const dowel_place *a, const dowel_place *b) {
     json_decref(first);
     json_decref(second);
     return same;
-}
-
-/* The path without links and dots; what does not exist yet stays as it is. Newly allocated. */
-static char *real_path(const char *path) {
-    char *found = realpath(path, NULL);
-    if (found || !strcmp(path, ".") || !strcmp(path, "/")) return found;
-    const char *slash = strrchr(path, '/');
-    char *above = !slash ? strdup(".") : slash == path ? strdup("/") : text_of("%.*s", (int)(slash - path), path);
-    char *real = above ? real_path(above) : NULL;
-    if (real) found = text_of("%s/%s", strcmp(real, "/") ? real : "", slash ? slash + 1 : path);
-    free(real);
-    free(above);
-    return found;
-}
-
-/* The whole name of the folder: "bucket/folder/path/", and for files the real path. */
-static char *whole(const dowel_place *place) {
-    json_t *document = dowel_block_document(place->block, DOWEL_SECRETS_OMITTED);
-    const char *holder = json_string_value(json_object_get(document, place->objects->place)),
-               *folder = json_string_value(json_object_get(document, "folder"));
-    bool slash = folder && *folder && folder[strlen(folder) - 1] != '/';
-    char *base = place->objects->sink ? real_path(holder ? holder : ".") : strdup(holder ? holder : "");
-    char *name = base ? text_of("%s/%s%s%s", base, folder ? folder : "", slash ? "/" : "", place->path) : NULL;
-    free(base);
-    json_decref(document);
-    return name;
-}
-
-bool dowel_place_holds(const dowel_place *a, const dowel_place *b) {
-    if (!dowel_place_same_service(a, b)) return false;
-    char *outer = whole(a), *inner = whole(b);
-    bool holds = outer && inner && !strncmp(inner, outer, strlen(outer));
-    free(outer);
-    free(inner);
-    return holds;
 }

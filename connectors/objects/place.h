@@ -12,9 +12,10 @@ typedef struct dowel_caller {
 typedef struct dowel_place {
     dowel_block *block; /* NULL: `stream` */
     const dowel_objects *objects;
-    char *path;   /* the object's name, or the folder's, which ends with a slash unless it is empty */
-    char *shown;  /* what makes a place of a name in the block, in front of it: "gs://bucket/" */
-    char *stream; /* "-", a device or a pipe: bytes without a name */
+    char *path;    /* the object's name, or the folder's, which ends with a slash unless it is empty */
+    char *shown;   /* what makes a place of a name in the block, in front of it: "gs://bucket/" */
+    char *stream;  /* "-", a device or a pipe: bytes without a name */
+    char *service; /* that holds the objects, in one spelling (dowel_objects.service) */
     bool folder;
     bool files; /* on this machine */
 } dowel_place;
@@ -37,7 +38,19 @@ int dowel_place_check_name(const dowel_place *place, const char *name, dowel_err
 bool dowel_place_same_service(const dowel_place *a, const dowel_place *b);
 /* Whether the same caller is named for both. */
 bool dowel_place_same_caller(const dowel_place *a, const dowel_place *b);
-/* Whether folder `b` is `a` or lies below it. */
+/* ---- overlap.c ---- */
+
+/* Whether folder `b` is `a` or lies below it, as far as that can be told from what both are called: by the service, bucket and path that are meant,
+ * however they are spelled; for files by the folders themselves, whatever path leads to them. */
 bool dowel_place_holds(const dowel_place *a, const dowel_place *b);
+/* Whether both are one object, or one file. */
+bool dowel_place_is_same(const dowel_place *a, const dowel_place *b);
+/* Of a folder of this machine. False: it is none, or not there yet. */
+bool dowel_place_folder_id(const dowel_place *place, dowel_folder_id *id);
+/* Asks both services, where the addresses alone do not tell whether one folder lies in the other: one bucket may be served at several addresses.
+ * *overlap: an object of the source was found at the destination under its own whole name, with all that is known of it the same; *inside: the
+ * destination's name lies in the source's. */
+int dowel_place_probe(dowel *d, const dowel_place *from, const dowel_place *to, bool *overlap, bool *inside,
+                      dowel_error *err);
 
 #endif

@@ -100,35 +100,41 @@ void dowel_report_failed(dowel_report *report, const char *name, const dowel_err
         count_failure(report, name, why);
         report->troubles = is_trouble(why->code) ? report->troubles + 1 : 0;
         report->hopeless = report->troubles >= DOWEL_REPORT_TROUBLES;
+    } else if (report->last.code) {
+        report->unnamed++;
     }
     if (report->hopeless && !report->last.code) report->last = *why;
     pthread_mutex_unlock(&report->lock);
 }
 
-static int stopped(dowel_report *report, const char *why, dowel_error *err) {
-    return dowel_error_prefix(err, "stopped after %" PRId64 " copied, %" PRId64 " removed, %" PRId64 " failed: %s: ",
-                              report->copied, report->removed, report->failed, why);
+static void stop(dowel_report *report, const char *why) {
+    if (!*report->stopped) snprintf(report->stopped, sizeof report->stopped, "%s", why);
 }
 
 int dowel_report_hopeless(dowel_report *report, dowel_error *err) {
     pthread_mutex_lock(&report->lock);
     int rc = report->hopeless ? report->last.code : 0;
-    if (rc && err) {
-        *err = report->holding ? report->held[0].error : report->last;
-        stopped(report, report->holding ? "everything is refused" : "nothing succeeds any more", err);
-    }
+    if (rc) stop(report, report->holding ? "everything is refused" : "nothing succeeds any more");
+    if (rc && err) *err = report->holding ? report->held[0].error : report->last;
     pthread_mutex_unlock(&report->lock);
     return rc;
 }
 
-int dowel_report_stopped(dowel_report *report, const char *name, dowel_error *err) {
-    char why[256], *shown = dowel_printable(name, false);
+void dowel_report_stopped(dowel_report *report, const char *name) {
+    char why[sizeof report->stopped], *shown = dowel_printable(name, false);
     snprintf(why, sizeof why, "all others would fail like %.200s", shown ? shown : "the first");
     free(shown);
     pthread_mutex_lock(&report->lock);
-    int rc = stopped(report, why, err);
+    stop(report, why);
     pthread_mutex_unlock(&report->lock);
-    return rc;
+}
+
+bool dowel_report_first(dowel_report *report, unsigned what) {
+    pthread_mutex_lock(&report->lock);
+    bool first = !(report->said & what);
+    report->said |= what;
+    pthread_mutex_unlock(&report->lock);
+    return first;
 }
 
 void dowel_report_close(dowel_report *report) {
@@ -139,16 +145,22 @@ void dowel_report_close(dowel_report *report) {
     pthread_mutex_destroy(&report->lock);
 }
 
-int dowel_report_end(dowel_report *report, json_t **result, dowel_error *err) {
+/* What ended everything; the counts are those of what had ended by then. */
+static int end_early(const dowel_report *report, int rc, dowel_error *err) {
+    int64_t failed = report->failed + report->unnamed + (report->hopeless ? report->holding : 0);
+    bool any = report->copied || report->removed || failed;
+    if (rc == DOWEL_E_CANCELLED || (!any && !*report->stopped)) return rc;
+    dowel_error_prefix(err, "stopped after %" PRId64 " copied, %" PRId64 " removed, %" PRId64 " failed: %s%s",
+                       report->copied, report->removed, failed, report->stopped, *report->stopped ? ": " : "");
+    return rc;
+}
+
+int dowel_report_end(dowel_report *report, int rc, dowel_error *err) {
     pthread_mutex_lock(&report->lock);
-    let_go(report);
+    if (!rc || !report->hopeless) let_go(report);
     pthread_mutex_unlock(&report->lock);
-    if (!report->failed) {
-        *result = json_pack("{s:I,s:I,s:I,s:I,s:I}", "copied", (json_int_t)report->copied, "bytes",
-                            (json_int_t)report->bytes, "unchanged", (json_int_t)report->unchanged, "skipped",
-                            (json_int_t)report->skipped, "removed", (json_int_t)report->removed);
-        return *result ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-    }
+    if (rc) return end_early(report, rc, err);
+    if (!report->failed) return 0;
     /* "Bad input" would say that nothing was changed. */
     int code = report->mixed ? DOWEL_E_REMOTE : report->first == DOWEL_E_INVALID ? DOWEL_E_REFUSED : report->first;
     dowel_fail(err, code,

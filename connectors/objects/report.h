@@ -30,8 +30,13 @@ typedef struct dowel_report {
     dowel_refusal *held;
     int holding, troubles;
     bool hopeless;
-    dowel_error last; /* that made it so */
+    dowel_error last;  /* that made it so */
+    int64_t unnamed;   /* failures after that */
+    char stopped[320]; /* why the work ended before its time; "": it did not */
+    unsigned said;     /* DOWEL_REPORT_BLIND ... that were told */
 } dowel_report;
+
+enum { DOWEL_REPORT_BLIND = 1 }; /* what is told once, however many objects it is about */
 
 void dowel_report_open(dowel_report *report, const dowel_object_reporter *reporter);
 void dowel_report_close(dowel_report *report);
@@ -42,9 +47,12 @@ void dowel_report_unchanged(dowel_report *report, const char *name);
 void dowel_report_failed(dowel_report *report, const char *name, const dowel_error *why);
 /* Whether to stop, because what is still to be done would fail like what was tried; then with the error that says so. */
 int dowel_report_hopeless(dowel_report *report, dowel_error *err);
-/* Makes a failure of one object that of all. Returns its code. */
-int dowel_report_stopped(dowel_report *report, const char *name, dowel_error *err);
-/* {copied, bytes ...}, or the error that counts and names the failures. */
-int dowel_report_end(dowel_report *report, json_t **result, dowel_error *err);
+/* The failure of this object is that of all. */
+void dowel_report_stopped(dowel_report *report, const char *name);
+/* Whether it is told for the first time. */
+bool dowel_report_first(dowel_report *report, unsigned what);
+/* After everything has ended, with `rc` (and `err`, if that is a failure). A failure says how much was done before; where single objects failed, the
+ * error counts and names them. */
+int dowel_report_end(dowel_report *report, int rc, dowel_error *err);
 
 #endif

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 static int failed(dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_IO, "cannot keep names in a temporary file: %s", strerror(errno));
+    return dowel_fail_system(err, DOWEL_E_IO, errno, "cannot keep names in a temporary file");
 }
 
 /* In TMPDIR, and without a name from the start. */

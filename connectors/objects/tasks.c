@@ -225,10 +225,8 @@ static int run_remove(dowel *d, const void *data, json_t **result, dowel_error *
     dowel_report_open(&report, args->reporter);
     rc = args->recursive ? dowel_tree_remove(d, &place, args->include, args->exclude, args->dry_run, &report, err)
                          : remove_one(d, args, &place, &report, err);
-    if (!rc && (report.failed || report.holding))
-        rc = dowel_report_end(&report, result, err);
-    else if (!rc)
-        *result = json_pack("{s:I}", "removed", (json_int_t)report.removed);
+    rc = dowel_report_end(&report, rc, err);
+    if (!rc) *result = json_pack("{s:I}", "removed", (json_int_t)report.removed);
     dowel_report_close(&report);
     dowel_place_close(&place);
     return rc;

@@ -2,6 +2,7 @@
 #include "tree.h"
 
 #include "commits.h"
+#include "extraneous.h"
 #include "listing.h"
 #include "spool.h"
 
@@ -17,6 +18,9 @@ typedef struct merge {
     dowel_item *from_next, *to_next; /* drawn and not used yet */
     bool from_ended, to_ended, begun;
     bool incomplete; /* something of the source could not be listed */
+    bool any;        /* the source has something to copy, be it copied or there already */
+    dowel_shadow shadow;
+    dowel_folder_id from_id, to_id;
     dowel_spool extraneous, blocked;
     dowel_commits commits;
 } merge;
@@ -26,6 +30,22 @@ static int draw(dowel_listing *listing, dowel_item **next, bool *ended, dowel_er
     int rc = dowel_listing_next(listing, next, err);
     if (!rc && !*next) *ended = true;
     return rc;
+}
+
+/* Empty objects that stand for folders are no content: a bucket's console leaves one where everything was deleted. */
+static bool is_content(const dowel_item *item) {
+    size_t length = strlen(item->name);
+    return !item->object.odd && (item->object.size || item->name[length - 1] != '/');
+}
+
+/* What only the destination has. */
+static int keep_extraneous(merge *m, const dowel_item *item, dowel_error *err) {
+    if (item->object.odd_code == DOWEL_E_CONFLICT)
+        return dowel_fail(err, DOWEL_E_INVALID,
+                          "the source lies in the destination, at %s%s, and would be removed with the rest",
+                          m->tree->way.to->shown, item->object.name);
+    if (item->object.odd_code || dowel_shadow_covers(&m->shadow, item->name)) return 0;
+    return dowel_extraneous_add(&m->extraneous, m->tree->way.to, &item->object, err);
 }
 
 /* The next object of the source, with what the destination has under its name. Both NULL at the end. The lock is held. */
@@ -38,6 +58,8 @@ static int next_pair(merge *m, dowel_item **from, dowel_item **to, dowel_error *
         int order = !m->from_next ? 1 : !m->to_next ? -1 : strcmp(m->from_next->name, m->to_next->name);
         if (!m->from_next && !m->to_next) return 0;
         if (order <= 0) {
+            m->any |= is_content(m->from_next);
+            if (m->from_next->object.odd && (rc = dowel_shadow_add(&m->shadow, m->from_next->name, err))) return rc;
             *from = m->from_next;
             m->from_next = NULL;
             if (order == 0) {
@@ -48,8 +70,7 @@ static int next_pair(merge *m, dowel_item **from, dowel_item **to, dowel_error *
         }
         dowel_item *extra = m->to_next;
         m->to_next = NULL;
-        if (m->tree->delete_extraneous && !extra->object.odd_code)
-            rc = dowel_spool_add(&m->extraneous, extra->object.name, err);
+        if (m->tree->delete_extraneous) rc = keep_extraneous(m, extra, err);
         free(extra);
         if (rc) return rc;
     }
@@ -96,14 +117,23 @@ static int ignore(void *context, const dowel_object *object, dowel_error *err) {
     return 0;
 }
 
-/* Whether every other object would fail in the same way: nobody is let in, or the destination is not there. */
+/* Whether there is nothing to copy to: the answer to one object does not tell that from an object that is not taken, or has gone. */
+static bool destination_is_missing(dowel *d, const merge *m, const dowel_object *object) {
+    const dowel_place *to = m->tree->way.to;
+    char *name = dowel_place_join(to, object->name + strlen(m->tree->way.from->path));
+    const dowel_objects_query query = {.size = sizeof query, .prefix = name};
+    int rc = name ? to->objects->list(d, to->block, &query, ignore, NULL, NULL) : 0;
+    free(name);
+    return rc == DOWEL_E_NOT_FOUND || rc == DOWEL_E_CANCELLED; /* by another one of which the same was found */
+}
+
+/* Whether every other object would fail in the same way: nobody is let in, the disk is full, or the destination is not there. */
 static bool of_all(dowel *d, const merge *m, const dowel_object *object, const dowel_error *why) {
+    static const char *const lasting[] = {"NoSuchBucket", "ENOSPC", "EDQUOT", "EROFS"};
     if (why->code == DOWEL_E_CREDENTIALS || why->http_status == 401) return true;
-    const dowel_place *from = m->tree->way.from;
-    if (why->code != DOWEL_E_NOT_FOUND || m->tree->way.to->objects->sink) return false;
-    /* Either the source's object has gone since it was listed, or there is nothing to copy it to. */
-    int rc = from->objects->stat(d, from->block, object->name, object->version, ignore, NULL, NULL);
-    return !rc || rc == DOWEL_E_CANCELLED; /* by another one of which the same was found */
+    for (size_t i = 0; i < sizeof lasting / sizeof lasting[0]; i++)
+        if (!strcmp(why->reason, lasting[i])) return true;
+    return why->code == DOWEL_E_NOT_FOUND && !m->tree->way.to->objects->sink && destination_is_missing(d, m, object);
 }
 
 /* An object on its way; `from` and `to` are what reports call it. */
@@ -137,9 +167,8 @@ static int settle(dowel *d, merge *m, const copying *one, const dowel_error *why
     } else if (fatal(rc)) {
         if (err) *err = *why;
     } else if (of_all(d, m, object, why)) {
-        dowel_error stopped = *why;
-        rc = dowel_report_stopped(tree->report, one->from, &stopped);
-        if (err) *err = stopped;
+        dowel_report_stopped(tree->report, one->from);
+        if (err) *err = *why;
     } else {
         report_failed(m, object->name, why);
         rc = dowel_report_hopeless(tree->report, err);
@@ -246,10 +275,6 @@ static int64_t known_bytes(void *context) {
 
 /* ---- afterwards ---- */
 
-static int next_extraneous(void *context, char **name, dowel_error *err) {
-    return dowel_spool_next(context, name, err);
-}
-
 static int keep(void *context, const dowel_object *object, dowel_error *err) {
     dowel_item **item = context;
     *item = dowel_item_of(object, 0);
@@ -278,23 +303,48 @@ static int copy_blocked(dowel *d, merge *m, dowel_error *err) {
     return rc;
 }
 
-static int finish(dowel *d, merge *m, dowel_error *err) {
+/* An empty source is mostly one that is not there (a disk that is not mounted, a name mistyped), and the destination the last copy. */
+static int check_source(const merge *m, dowel_error *err) {
     const dowel_tree *tree = m->tree;
-    if (!dowel_listing_found_any(m->from) && !tree->way.from->objects->source) {
-        dowel_fail(err, DOWEL_E_NOT_FOUND, "there is nothing below %s%s", tree->way.from->shown, tree->way.from->path);
-        dowel_error_hint(err, "`dowel ls` shows what is there; nothing was copied or removed");
+    const dowel_place *from = tree->way.from;
+    bool found = dowel_listing_found_any(m->from);
+    if (tree->delete_extraneous && tree->allow_empty) return 0;
+    if (!found && (tree->delete_extraneous || !from->objects->source)) {
+        dowel_fail(err, DOWEL_E_NOT_FOUND, "there is nothing below %s%s", from->shown, from->path);
+        dowel_error_hint(err, "`dowel ls` shows what is there; nothing was copied or removed%s",
+                         tree->delete_extraneous ? "; allow_empty empties the destination" : "");
         return DOWEL_E_NOT_FOUND;
     }
-    int rc = 0;
-    if (tree->delete_extraneous && m->incomplete) {
+    if (!tree->delete_extraneous || m->any || m->incomplete || !m->extraneous.file) return 0;
+    dowel_fail(err, DOWEL_E_NOT_FOUND, "there is nothing to copy below %s%s, and %s%s would be emptied", from->shown,
+               from->path, tree->way.to->shown, tree->way.to->path);
+    dowel_error_hint(err, "all that is there is left out (links, include, exclude); nothing was removed; allow_empty "
+                          "empties the destination");
+    return DOWEL_E_NOT_FOUND;
+}
+
+static int finish(dowel *d, merge *m, dowel_error *err) {
+    const dowel_tree *tree = m->tree;
+    int rc = check_source(m, err);
+    if (rc) return rc;
+    if (tree->delete_extraneous && m->incomplete)
         dowel_log(d, DOWEL_LOG_WARNING, "nothing is removed, because not everything of the source could be listed");
-    } else if (tree->delete_extraneous) {
-        rc = dowel_spool_rewind(&m->extraneous, err);
-        if (!rc)
-            rc = dowel_remove_batches(d, tree->way.to, next_extraneous, &m->extraneous, tree->dry_run, tree->report,
-                                      err);
-    }
+    else if (tree->delete_extraneous)
+        rc = dowel_extraneous_remove(d, tree, &m->extraneous, err);
     return rc ? rc : copy_blocked(d, m, err);
+}
+
+/* Both listings; that of files never enters the other place's folder, whatever leads there (a link, a mount). */
+static int start(dowel *d, merge *m, bool looks, dowel_error *err) {
+    const dowel_tree *tree = m->tree;
+    const dowel_place *from = tree->way.from, *to = tree->way.to;
+    dowel_listing_options options = {.include = tree->include, .exclude = tree->exclude, .ordered = looks};
+    if (dowel_place_folder_id(to, &m->to_id)) options.apart = &m->to_id;
+    int rc = dowel_listing_start(d, from, &options, &m->from, err);
+    if (rc || !looks) return rc;
+    options.may_be_absent = to->objects->sink != NULL;
+    options.apart = tree->delete_extraneous && dowel_place_folder_id(from, &m->from_id) ? &m->from_id : NULL;
+    return dowel_listing_start(d, to, &options, &m->to, err);
 }
 
 int dowel_tree_copy(dowel *d, const dowel_tree *tree, dowel_error *err) {
@@ -302,14 +352,10 @@ int dowel_tree_copy(dowel *d, const dowel_tree *tree, dowel_error *err) {
     dowel_tree own = *tree;
     own.way.gate = &gate;
     merge m = {.tree = &own, .commits = {.done = has_its_name, .context = &m}};
-    bool looks = tree->merge || tree->skip_existing;
-    const dowel_place *to = tree->way.to;
     dowel_gate_open(&gate);
     pthread_mutex_init(&m.lock, NULL);
     dowel_commits_open(&m.commits);
-    int rc = dowel_listing_start(d, tree->way.from, tree->include, tree->exclude, looks, false, &m.from, err);
-    if (!rc && looks)
-        rc = dowel_listing_start(d, to, tree->include, tree->exclude, true, to->objects->sink != NULL, &m.to, err);
+    int rc = start(d, &m, tree->merge || tree->skip_existing, err);
     const dowel_parts parts = {
         .count = -1, .width = tree->width, .part = next_object, .context = &m, .total_now = known_bytes};
     if (!rc) rc = dowel_parts_run(d, &parts, err);
@@ -318,6 +364,7 @@ int dowel_tree_copy(dowel *d, const dowel_tree *tree, dowel_error *err) {
     dowel_listing_close(m.to);
     free(m.from_next);
     free(m.to_next);
+    dowel_shadow_close(&m.shadow);
     dowel_spool_close(&m.extraneous);
     dowel_spool_close(&m.blocked);
     dowel_commits_close(&m.commits);
@@ -355,7 +402,8 @@ static int next_listed(void *context, char **name, dowel_error *err) {
 int dowel_tree_remove(dowel *d, const dowel_place *place, const char *const *include, const char *const *exclude,
                       bool dry_run, dowel_report *report, dowel_error *err) {
     removal r = {.place = place, .report = report};
-    int rc = dowel_listing_start(d, place, include, exclude, false, false, &r.listing, err);
+    const dowel_listing_options options = {.include = include, .exclude = exclude};
+    int rc = dowel_listing_start(d, place, &options, &r.listing, err);
     if (rc) return rc;
     rc = dowel_remove_batches(d, place, next_listed, &r, dry_run, report, err);
     if (!rc && !dowel_listing_found_any(r.listing) && !place->objects->source)

@@ -10,7 +10,7 @@ typedef struct dowel_tree {
     const char *const *include, *const *exclude;
     bool merge; /* look at what the destination has, and copy what differs */
     int compare, links;
-    bool skip_existing, delete_extraneous, dry_run;
+    bool skip_existing, delete_extraneous, allow_empty, dry_run;
     int width;
     dowel_report *report;
 } dowel_tree;

@@ -55,6 +55,30 @@ static dowel_object_put_options options_of(const dowel_way *way, const dowel_obj
 
 enum { SMALL = 1 << 20 }; /* a file of which the flush takes longer than the writing */
 
+static int keep_time(void *context, const dowel_object *object, dowel_error *err) {
+    (void)err;
+    if (object->own_time) *(int64_t *)context = object->modified;
+    return 0;
+}
+
+static bool has_fetch(const dowel_objects *objects) {
+    return objects->size >= offsetof(dowel_objects, fetch) + sizeof objects->fetch && objects->fetch;
+}
+
+/* The content, and the file's time where the listing did not tell the one that is recorded. */
+static int fetch(dowel *d, const dowel_way *way, const dowel_object *object, dowel_sink *sink, dowel_error *err) {
+    const dowel_objects *from = way->from->objects;
+    dowel_block *block = way->from->block;
+    int64_t modified = 0;
+    if (!object->time_untold) return from->get(d, block, object->name, object->version, &way->parts, sink, err);
+    int rc = has_fetch(from)
+                 ? from->fetch(d, block, object->name, object->version, &way->parts, sink, keep_time, &modified, err)
+                 : from->stat(d, block, object->name, object->version, keep_time, &modified, err);
+    if (!rc && !has_fetch(from)) rc = from->get(d, block, object->name, object->version, &way->parts, sink, err);
+    if (!rc && modified) dowel_sink_set_time(sink, modified);
+    return rc;
+}
+
 /* Into a file: the bytes are verified before it gets its name. */
 static int into_file(dowel *d, const dowel_way *way, const dowel_object *object, const char *to_name, state *before,
                      dowel_sink **open, dowel_error *err) {
@@ -67,7 +91,7 @@ static int into_file(dowel *d, const dowel_way *way, const dowel_object *object,
     if (file) options.modified = before->modified;
     rc = way->to->objects->sink(d, way->to->block, to_name, &options, &sink, err);
     if (rc) return rc;
-    rc = from->get(d, way->from->block, object->name, object->version, &way->parts, sink, err);
+    rc = fetch(d, way, object, sink, err);
     if (!file) before->size = dowel_sink_written(sink);
     if (!rc && file) rc = unchanged(d, way->from, object->name, before, err);
     if (!rc && open && before->size <= SMALL && object->size <= SMALL) {

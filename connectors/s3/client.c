@@ -55,11 +55,15 @@ static void explain(const dowel_http_response *response, dowel_error *err) {
             {"EntityTooLarge",
              "more than the service takes at once: leave multipart_threshold and part_size as they are"},
             {"InvalidObjectState", "the object is archived: restore it first"},
+            {"ObjectNotInActiveTierError", "the object is archived: restore it first"},
         };
         for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++)
             if (!strcmp(hints[i].code, code)) dowel_error_hint(err, "%s", hints[i].hint);
         /* S3 answers 400 here: it is who we are all the same. */
         if (!strcmp(code, "ExpiredToken") || !strcmp(code, "InvalidToken")) err->code = DOWEL_E_PERMISSION;
+        /* 403, too, but it is the object's state and not what we may do. */
+        if (!strcmp(code, "InvalidObjectState") || !strcmp(code, "ObjectNotInActiveTierError"))
+            err->code = DOWEL_E_REFUSED;
         const char *region = dowel_http_response_header(response, "x-amz-bucket-region");
         if (!region) region = dowel_xml_child_text(root, "Region");
         if (region && (!strcmp(code, "PermanentRedirect") || !strcmp(code, "AuthorizationHeaderMalformed")))

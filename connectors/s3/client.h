@@ -177,6 +177,9 @@ int dowel_s3_presign_url(dowel_s3_client *client, const char *method, const dowe
 int dowel_s3_presign_form(dowel_s3_client *client, const dowel_s3_presign_post_args *args, json_t **result,
                           dowel_error *err);
 
+/* service.c */
+int dowel_s3_service(dowel *d, dowel_block *block, char **url, dowel_error *err);
+
 /* objects.c */
 extern const dowel_objects dowel_s3_objects;
 
@@ -187,5 +190,8 @@ char *dowel_s3_handle_name(const dowel_s3_client *client, const char *what, cons
 /* Does not commit. */
 int dowel_s3_get_sink(dowel_s3_client *client, const dowel_s3_get_args *args, dowel_sink *sink, json_t **result,
                       dowel_error *err);
+/* The same; `visit` (may be NULL) is told what the answer says of the object. Its size is that of what came. */
+int dowel_s3_get_told(dowel_s3_client *client, const dowel_s3_get_args *args, dowel_sink *sink, json_t **result,
+                      dowel_object_visitor visit, void *context, dowel_error *err);
 
 #endif

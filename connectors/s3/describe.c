@@ -154,9 +154,11 @@ int dowel_s3_describe(dowel_http_request *r, const dowel_s3_upload *u, dowel_err
         snprintf(name, sizeof name, "x-amz-meta-%s", pair->name);
         dowel_http_header(r, name, pair->value);
     }
-    if (args->modified > 0) { /* seconds with a fraction, as rclone writes them */
+    if (args->modified) { /* seconds with a fraction, as rclone writes them */
         char time[48];
-        snprintf(time, sizeof time, "%" PRId64 ".%06" PRId64, args->modified / 1000000, args->modified % 1000000);
+        int64_t size = args->modified < 0 ? -args->modified : args->modified;
+        snprintf(time, sizeof time, "%s%" PRId64 ".%06" PRId64, args->modified < 0 ? "-" : "", size / 1000000,
+                 size % 1000000);
         dowel_http_header(r, "x-amz-meta-mtime", time);
     }
     if (*u->mark) dowel_http_header(r, DOWEL_S3_MARK, u->mark);

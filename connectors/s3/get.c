@@ -21,8 +21,22 @@ static dowel_http_request *request(void *context, const dowel_http_response *pin
     return r;
 }
 
+static int tell(const char *name, const dowel_downloaded *got, dowel_object_visitor visit, void *context,
+                dowel_error *err) {
+    char etag[DOWEL_S3_ETAG_SIZE];
+    dowel_object object = dowel_s3_object_of(name, got->response, etag);
+    object.size = got->size; /* the first answer may be of a part */
+    int rc = visit(context, &object, err);
+    return rc < 0 ? rc : 0;
+}
+
 int dowel_s3_get_sink(dowel_s3_client *c, const dowel_s3_get_args *args, dowel_sink *sink, json_t **result,
                       dowel_error *err) {
+    return dowel_s3_get_told(c, args, sink, result, NULL, NULL, err);
+}
+
+int dowel_s3_get_told(dowel_s3_client *c, const dowel_s3_get_args *args, dowel_sink *sink, json_t **result,
+                      dowel_object_visitor visit, void *context, dowel_error *err) {
     dowel_s3_object o = {.client = c, .args = args};
     char *name = dowel_s3_handle_name(c, "s3.download", args->key);
     const dowel_download plan = {.sink = sink,
@@ -43,6 +57,7 @@ int dowel_s3_get_sink(dowel_s3_client *c, const dowel_s3_get_args *args, dowel_s
         dowel_error_prefix(err, "S3: %s/%s: ", c->bucket->bucket, args->key);
     if (rc == DOWEL_E_CONFLICT)
         dowel_error_hint(err, "the object was replaced while it was read; get it again, or give a version_id");
+    if (!rc && visit) rc = tell(args->key, &got, visit, context, err);
     if (!rc && result) {
         const char *type = dowel_http_response_header(got.response, "Content-Type");
         *result =

@@ -10,6 +10,8 @@
 static int64_t recorded_time(const char *text) {
     int64_t seconds = 0, fraction = 0;
     int digits = 0;
+    bool before = text && *text == '-';
+    if (before) text++;
     if (!text || *text < '0' || *text > '9') return 0;
     for (; *text >= '0' && *text <= '9' && digits < 12; text++, digits++) seconds = seconds * 10 + (*text - '0');
     digits = 0;
@@ -18,7 +20,7 @@ static int64_t recorded_time(const char *text) {
             if (digits++ < 6) fraction = fraction * 10 + (*text - '0');
     if (*text) return 0;
     for (; digits < 6; digits++) fraction *= 10;
-    return seconds * 1000000 + fraction;
+    return (seconds * 1000000 + fraction) * (before ? -1 : 1);
 }
 
 bool dowel_s3_etag_is_md5(const dowel_http_response *response) {

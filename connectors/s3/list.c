@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static int no_memory(dowel_error *err) {
     return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
@@ -115,7 +116,8 @@ static int visit_object(listing *l, const dowel_xml *entry, dowel_error *err) {
                            .size = size && *size != '-' ? strtoll(size, NULL, 10) : 0,
                            .version = dowel_xml_child_text(entry, "VersionId"),
                            .etag = dowel_s3_unquoted(dowel_xml_child_text(entry, "ETag"), etag),
-                           .storage_class = dowel_xml_child_text(entry, "StorageClass")};
+                           .storage_class = dowel_xml_child_text(entry, "StorageClass"),
+                           .time_untold = true};
     if (when) dowel_parse_time(when, &object.modified);
     dowel_s3_md5_of_etag(&object);
     int rc = l->visit(l->context, &object, err);
@@ -172,7 +174,7 @@ static bool is_listing(const dowel_xml *root) {
 /* What the next page begins after; *more false: there is none. */
 static int go_on(listing *l, const dowel_xml *root, bool *more, dowel_error *err) {
     const char *truncated = dowel_xml_child_text(root, "IsTruncated");
-    *more = truncated && !strcmp(truncated, "true");
+    *more = truncated && (!strcasecmp(truncated, "true") || !strcmp(truncated, "1"));
     if (!*more) return 0;
     char *before = l->token;
     bool other_version = false;

@@ -35,8 +35,8 @@ static int stat_object(dowel *d, dowel_block *block, const char *name, const cha
     return rc;
 }
 
-static int get(dowel *d, dowel_block *block, const char *name, const char *version, const dowel_object_parts *parts,
-               dowel_sink *sink, dowel_error *err) {
+static int fetch(dowel *d, dowel_block *block, const char *name, const char *version, const dowel_object_parts *parts,
+                 dowel_sink *sink, dowel_object_visitor visit, void *context, dowel_error *err) {
     dowel_s3_client c;
     int rc = dowel_s3_client_open(d, block, &c, err);
     if (rc) return rc;
@@ -45,9 +45,14 @@ static int get(dowel *d, dowel_block *block, const char *name, const char *versi
                                     .version_id = version,
                                     .part_size = parts ? parts->size : 0,
                                     .concurrency = parts ? parts->concurrency : 0};
-    rc = dowel_s3_get_sink(&c, &args, sink, NULL, err);
+    rc = dowel_s3_get_told(&c, &args, sink, NULL, visit, context, err);
     dowel_s3_client_close(&c);
     return rc;
+}
+
+static int get(dowel *d, dowel_block *block, const char *name, const char *version, const dowel_object_parts *parts,
+               dowel_sink *sink, dowel_error *err) {
+    return fetch(d, block, name, version, parts, sink, NULL, NULL, err);
 }
 
 static int put(dowel *d, dowel_block *block, const char *name, dowel_source *source,
@@ -152,4 +157,6 @@ const dowel_objects dowel_s3_objects = {.size = sizeof(dowel_objects),
                                         .put = put,
                                         .copy = copy,
                                         .remove = remove_objects,
-                                        .presign = presign};
+                                        .presign = presign,
+                                        .service = dowel_s3_service,
+                                        .fetch = fetch};

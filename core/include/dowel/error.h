@@ -67,9 +67,15 @@ typedef struct dowel_error {
  * error path. A message that does not fit is cut. Thread-safe; `err` may be NULL. */
 DOWEL_API int dowel_fail(dowel_error *err, int code, const char *format, ...) DOWEL_PRINTF(3, 4);
 
+/* As dowel_fail for a system call that failed with `why` (errno), whose text comes behind the message; dowel_error_errno included. `reason` becomes
+ * "ENOSPC", "EDQUOT" or "EROFS" where no other write would succeed either. */
+DOWEL_API int dowel_fail_system(dowel_error *err, int code, int why, const char *format, ...) DOWEL_PRINTF(4, 5);
+
 #if defined(__clang_analyzer__) && !defined(__cplusplus)
 /* The analyser does not see that the code is what comes back. */
 #define dowel_fail(err, code, ...) ((void)(dowel_fail)((err), (code), __VA_ARGS__), (int)(code))
+#define dowel_fail_system(err, code, why, ...)                                                                         \
+    ((void)(dowel_fail_system)((err), (code), (why), __VA_ARGS__), (int)(code))
 #endif
 
 /* Puts text in front of the message ("block gcs-bucket/results: ..."); keeps everything else. Returns err->code

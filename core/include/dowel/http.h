@@ -214,6 +214,9 @@ DOWEL_API void dowel_transport_close(dowel_transport *transport);
 DOWEL_API char *dowel_percent_encode(const char *text, const char *keep);
 /* An http or https address of this machine: localhost or a loopback address. Nobody is on the way to it. */
 DOWEL_API bool dowel_url_is_local(const char *url);
+/* An http or https URL up to its path, in one spelling: scheme and host in lower case, addresses as numbers, without user, default port, query and
+ * slashes at the end. Any other text comes back as it is. Newly allocated; NULL when out of memory. */
+DOWEL_API char *dowel_url_origin(const char *url);
 
 #ifdef __cplusplus
 }

@@ -9,6 +9,8 @@
 #include <dowel/block.h>
 #include <dowel/stream.h>
 
+#include <stdint.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -39,11 +41,18 @@ typedef struct dowel_object {
     /* Something that is no object stands under this name: "a symbolic link", or a folder that could not be read. NULL for objects. */
     const char *odd;
     int odd_code; /* 0: left out by its nature; else the code of what went wrong there, and more names may be missing */
+    /* `modified` is when the object was stored, and only `stat` tells whether a file's own time is recorded (listings of S3). */
+    bool time_untold;
 } dowel_object;
 
 /* Receives objects one by one. Anything but 0 ends the listing, which then returns it: a code with `err` filled, or a number above 0
  * that means "enough". */
 typedef int (*dowel_object_visitor)(void *context, const dowel_object *object, dowel_error *err);
+
+/* A folder of this machine, whatever path leads to it. */
+typedef struct dowel_folder_id {
+    uint64_t device, number;
+} dowel_folder_id;
 
 typedef struct dowel_objects_query {
     size_t size;
@@ -51,6 +60,8 @@ typedef struct dowel_objects_query {
     const char *delimiter;   /* NULL: no prefixes */
     const char *start_after; /* names after this one, in the byte order of UTF-8 */
     bool versions;           /* every version, and markers of deletion */
+    /* Of files: a folder that is not entered, but told as odd with the code CONFLICT. NULL: none. */
+    const dowel_folder_id *apart;
 } dowel_objects_query;
 
 /* How a large object is cut up. Zeros: as the provider does by itself. */
@@ -120,6 +131,15 @@ typedef struct dowel_objects {
     /* What is committed there becomes the object. EXISTS where something that is no object is in the way. */
     int (*sink)(dowel *d, dowel_block *block, const char *name, const dowel_object_put_options *options,
                 dowel_sink **sink, dowel_error *err);
+
+    /* ---- since version 2 of this interface; NULL: what is said beside it ---- */
+
+    /* The service that holds the objects, as a URL without bucket and path, in one spelling, however the block, its credentials or the
+     * environment spell it: "https://s3.amazonaws.com". Newly allocated. Sends nothing. NULL: the block's field "endpoint". */
+    int (*service)(dowel *d, dowel_block *block, char **url, dowel_error *err);
+    /* As `get`, and tells what the answer says of the object: its recorded time. `visit` is called after the last byte. NULL: `stat` and `get`. */
+    int (*fetch)(dowel *d, dowel_block *block, const char *name, const char *version, const dowel_object_parts *parts,
+                 dowel_sink *sink, dowel_object_visitor visit, void *context, dowel_error *err);
 } dowel_objects;
 
 /* What the ending of a name suggests; "application/octet-stream" where it suggests nothing. */

@@ -72,6 +72,9 @@ typedef struct dowel_objects_copy_args {
     int64_t part_size;        /* bytes of a part */
     int64_t part_concurrency; /* parts of one object at a time */
     const char *given;        /* members that are zero on purpose (dowel/fields.h) */
+    /* sync */
+    bool
+        allow_empty; /* with delete_extraneous: a source with nothing in it empties the destination, which else is an error */
 } dowel_objects_copy_args;
 
 typedef struct dowel_objects_place_args { /* list, remove, stat, presign */
