@@ -12,25 +12,32 @@ typedef struct removal {
     const dowel_place *place;
     int (*next)(void *context, char **name, dowel_error *err);
     void *context;
+    size_t most; /* names of a batch */
     bool dry_run, ended;
     dowel_report *report;
     pthread_mutex_t lock;
 } removal;
 
+typedef struct entry {
+    char *name;
+    dowel_error *failed; /* NULL: it is gone */
+} entry;
+
 typedef struct batch {
     removal *all;
-    char *names[BATCH];
-    bool failed[BATCH];
     size_t count;
+    int told; /* code of the first failure of a single object */
+    bool no_memory;
+    entry entries[];
 } batch;
 
 static int fill(batch *b, dowel_error *err) {
     removal *all = b->all;
     int rc = 0;
     pthread_mutex_lock(&all->lock);
-    while (!rc && !all->ended && b->count < BATCH) {
-        rc = all->next(all->context, &b->names[b->count], err);
-        if (!rc && !b->names[b->count]) all->ended = true;
+    while (!rc && !all->ended && b->count < all->most) {
+        rc = all->next(all->context, &b->entries[b->count].name, err);
+        if (!rc && !b->entries[b->count].name) all->ended = true;
         if (!rc && !all->ended) b->count++;
     }
     pthread_mutex_unlock(&all->lock);
@@ -39,35 +46,59 @@ static int fill(batch *b, dowel_error *err) {
 
 static void on_failed(void *context, const char *name, const dowel_error *why) {
     batch *b = context;
-    char *shown = dowel_place_name(b->all->place, name);
-    for (size_t i = 0; i < b->count; i++) b->failed[i] |= !strcmp(b->names[i], name);
-    dowel_report_failed(b->all->report, shown ? shown : name, why);
-    free(shown);
+    if (!b->told) b->told = why->code;
+    for (size_t i = 0; i < b->count; i++) {
+        entry *e = &b->entries[i];
+        if (e->failed || strcmp(e->name, name)) continue;
+        e->failed = malloc(sizeof *e->failed);
+        if (e->failed) *e->failed = *why;
+        b->no_memory |= !e->failed;
+        return;
+    }
+}
+
+static int send(dowel *d, batch *b, dowel_error *err) {
+    const dowel_place *place = b->all->place;
+    const char **names = malloc((b->count + 1) * sizeof *names);
+    if (!names) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    for (size_t i = 0; i < b->count; i++) names[i] = b->entries[i].name;
+    int rc = place->objects->remove(d, place->block, names, b->count, on_failed, b, err);
+    free(names);
+    if (b->no_memory) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    return rc && rc == b->told ? 0 : rc; /* those are counted one by one */
+}
+
+/* What was removed is told first: a refusal of a few must not look like one of everything. */
+static void report(const batch *b) {
+    removal *all = b->all;
+    for (int failed = 0; failed < 2; failed++)
+        for (size_t i = 0; i < b->count; i++) {
+            const entry *e = &b->entries[i];
+            if ((e->failed != NULL) != failed) continue;
+            char *shown = dowel_place_name(all->place, e->name);
+            if (failed)
+                dowel_report_failed(all->report, shown ? shown : e->name, e->failed);
+            else
+                dowel_report_removed(all->report, shown ? shown : e->name);
+            free(shown);
+        }
 }
 
 static int remove_batch(dowel *d, void *context, int64_t index, dowel_error *err) {
     (void)index;
     removal *all = context;
-    batch *b = calloc(1, sizeof *b);
+    batch *b = calloc(1, sizeof *b + all->most * sizeof *b->entries);
     if (!b) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     b->all = all;
     int rc = fill(b, err);
-    bool any = b->count > 0, told = false;
-    if (!rc && any && !all->dry_run) {
-        dowel_error why;
-        rc = all->place->objects->remove(d, all->place->block, (const char *const *)b->names, b->count, on_failed, b,
-                                         &why);
-        for (size_t i = 0; i < b->count; i++) told |= b->failed[i];
-        if (rc && told)
-            rc = dowel_report_hopeless(all->report, err); /* else they are counted one by one */
-        else if (rc && err)
-            *err = why;
-    }
+    bool any = b->count > 0;
+    if (!rc && any && !all->dry_run) rc = send(d, b, err);
+    if (!rc) report(b);
+    if (!rc && b->told) dowel_report_refused(all->report); /* unless something was removed */
+    if (!rc) rc = dowel_report_hopeless(all->report, err);
     for (size_t i = 0; i < b->count; i++) {
-        char *shown = rc || b->failed[i] ? NULL : dowel_place_name(all->place, b->names[i]);
-        if (shown) dowel_report_removed(all->report, shown);
-        free(shown);
-        free(b->names[i]);
+        free(b->entries[i].name);
+        free(b->entries[i].failed);
     }
     free(b);
     return rc ? rc : !any;
@@ -75,7 +106,13 @@ static int remove_batch(dowel *d, void *context, int64_t index, dowel_error *err
 
 int dowel_remove_batches(dowel *d, const dowel_place *place, int (*next)(void *context, char **name, dowel_error *err),
                          void *context, bool dry_run, dowel_report *report, dowel_error *err) {
-    removal all = {.place = place, .next = next, .context = context, .dry_run = dry_run, .report = report};
+    /* Of files each is counted as it goes: an interrupt may come between any two. */
+    removal all = {.place = place,
+                   .next = next,
+                   .context = context,
+                   .most = place->objects->sink ? 1 : BATCH,
+                   .dry_run = dry_run,
+                   .report = report};
     pthread_mutex_init(&all.lock, NULL);
     int rc = dowel_parts_run(
         d, &(dowel_parts){.count = -1, .width = WIDTH, .total = -1, .part = remove_batch, .context = &all}, err);

@@ -82,12 +82,33 @@ void dowel_report_unchanged(dowel_report *report, const char *name) {
 
 static bool hold(dowel_report *report, const char *name, const dowel_error *why) {
     if (why->code != DOWEL_E_PERMISSION || report->copied || report->removed) return false;
-    if (!report->held && !(report->held = calloc(DOWEL_REPORT_REFUSALS, sizeof *report->held))) return false;
+    if (report->holding == report->room) {
+        int room = report->room + 2 * DOWEL_REPORT_REFUSALS;
+        dowel_refusal *more = realloc(report->held, (size_t)room * sizeof *more);
+        if (!more) return false;
+        report->held = more;
+        report->room = room;
+    }
     char *kept = strdup(name);
     if (!kept) return false;
     report->held[report->holding++] = (dowel_refusal){kept, *why};
-    report->hopeless = report->holding == DOWEL_REPORT_REFUSALS;
     return true;
+}
+
+bool dowel_report_doubts(dowel_report *report) {
+    pthread_mutex_lock(&report->lock);
+    bool doubts = report->holding >= DOWEL_REPORT_REFUSALS;
+    pthread_mutex_unlock(&report->lock);
+    return doubts;
+}
+
+void dowel_report_refused(dowel_report *report) {
+    pthread_mutex_lock(&report->lock);
+    if (report->holding >= DOWEL_REPORT_REFUSALS && !report->hopeless) {
+        report->hopeless = true;
+        report->last = report->held[report->holding - 1].error;
+    }
+    pthread_mutex_unlock(&report->lock);
 }
 
 static bool is_trouble(int code) {

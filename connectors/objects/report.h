@@ -9,7 +9,7 @@
 #include <pthread.h>
 
 enum { DOWEL_REPORT_NAMED = 10 };    /* failures that the error names */
-enum { DOWEL_REPORT_REFUSALS = 4 };  /* from the start, and nothing else: nobody is let in */
+enum { DOWEL_REPORT_REFUSALS = 4 };  /* from the start, and nothing else: perhaps nobody is let in */
 enum { DOWEL_REPORT_TROUBLES = 20 }; /* in a row: the service or the way to it is down */
 
 typedef struct dowel_refusal {
@@ -28,7 +28,7 @@ typedef struct dowel_report {
     char named[1024];    /* the first failures, a line each */
     /* Refusals (401, 403) before anything was done are told only when something is, or at the end: they may be all that there is to say. */
     dowel_refusal *held;
-    int holding, troubles;
+    int holding, room, troubles;
     bool hopeless;
     dowel_error last;  /* that made it so */
     int64_t unnamed;   /* failures after that */
@@ -45,6 +45,10 @@ void dowel_report_removed(dowel_report *report, const char *name);
 void dowel_report_skipped(dowel_report *report, const char *name, const char *why);
 void dowel_report_unchanged(dowel_report *report, const char *name);
 void dowel_report_failed(dowel_report *report, const char *name, const dowel_error *why);
+/* Whether everything was refused so far, so that it is time to try what comes much later before all is. */
+bool dowel_report_doubts(dowel_report *report);
+/* What came much later was refused, too. */
+void dowel_report_refused(dowel_report *report);
 /* Whether to stop, because what is still to be done would fail like what was tried; then with the error that says so. */
 int dowel_report_hopeless(dowel_report *report, dowel_error *err);
 /* The failure of this object is that of all. */

@@ -21,7 +21,10 @@ typedef struct merge {
     bool any;        /* the source has something to copy, be it copied or there already */
     dowel_shadow shadow;
     dowel_folder_id from_id, to_id;
-    dowel_spool extraneous, blocked;
+    dowel_spool extraneous, blocked, postponed;
+    char *last; /* that was postponed */
+    int64_t postponed_count, next_sample;
+    int samples, judged; /* begun, ended */
     dowel_commits commits;
 } merge;
 
@@ -129,7 +132,7 @@ static bool destination_is_missing(dowel *d, const merge *m, const dowel_object 
 
 /* Whether every other object would fail in the same way: nobody is let in, the disk is full, or the destination is not there. */
 static bool of_all(dowel *d, const merge *m, const dowel_object *object, const dowel_error *why) {
-    static const char *const lasting[] = {"NoSuchBucket", "ENOSPC", "EDQUOT", "EROFS"};
+    static const char *const lasting[] = {"ENOSPC", "EDQUOT", "EROFS"};
     if (why->code == DOWEL_E_CREDENTIALS || why->http_status == 401) return true;
     for (size_t i = 0; i < sizeof lasting / sizeof lasting[0]; i++)
         if (!strcmp(why->reason, lasting[i])) return true;
@@ -214,6 +217,40 @@ static int copy(dowel *d, merge *m, dowel_item *item, bool again, dowel_error *e
     return rc;
 }
 
+/* The first objects may be refused one by one (by a policy for a part of the names): before that counts as a refusal of everything, objects further
+ * on are tried, and those between wait. */
+enum { FIRST_SAMPLE = 8, SAMPLES = 4 }; /* each is eight times as far as the one before */
+
+static int postpone(merge *m, const char *name, bool *wait, bool *sample, dowel_error *err) {
+    int rc = 0;
+    *wait = *sample = false;
+    if (!dowel_report_doubts(m->tree->report)) return 0;
+    pthread_mutex_lock(&m->lock);
+    if (!m->next_sample) m->next_sample = FIRST_SAMPLE;
+    *sample = ++m->postponed_count == m->next_sample && m->samples < SAMPLES;
+    *wait = !*sample;
+    if (*sample) {
+        m->next_sample *= FIRST_SAMPLE;
+        m->samples++;
+    } else {
+        free(m->last);
+        m->last = strdup(name);
+        rc = m->last ? dowel_spool_add(&m->postponed, name, err) : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    }
+    pthread_mutex_unlock(&m->lock);
+    return rc;
+}
+
+static int compare(dowel *d, const merge *m, const dowel_item *from, const dowel_item *to, bool *differs,
+                   dowel_error *err) {
+    *differs = true;
+    if (to && m->tree->skip_existing && !to->object.odd)
+        *differs = false;
+    else if (to)
+        return dowel_differs(d, m->tree, &from->object, &to->object, differs, err);
+    return 0;
+}
+
 /* *drawn is NULL afterwards where it is not the caller's any more. */
 static int one_pair(dowel *d, merge *m, dowel_item **drawn, const dowel_item *to, dowel_error *err) {
     dowel_item *from = *drawn;
@@ -221,13 +258,9 @@ static int one_pair(dowel *d, merge *m, dowel_item **drawn, const dowel_item *to
         odd(m, from);
         return 0;
     }
-    bool differs = true;
+    bool differs, wait, sample;
     dowel_error why;
-    int rc = 0;
-    if (to && m->tree->skip_existing && !to->object.odd)
-        differs = false;
-    else if (to)
-        rc = dowel_differs(d, m->tree, &from->object, &to->object, &differs, &why);
+    int rc = compare(d, m, from, to, &differs, &why);
     if (rc && fatal(rc)) {
         if (err) *err = why;
         return rc;
@@ -243,11 +276,19 @@ static int one_pair(dowel *d, merge *m, dowel_item **drawn, const dowel_item *to
         free(shown);
         return 0;
     }
+    rc = postpone(m, from->object.name, &wait, &sample, err);
+    if (rc || wait) return rc;
     pthread_mutex_lock(&m->tree->report->lock);
     m->tree->report->known_bytes += from->object.size;
     pthread_mutex_unlock(&m->tree->report->lock);
     *drawn = NULL;
-    return copy(d, m, from, false, err);
+    rc = copy(d, m, from, false, err);
+    if (rc || !sample) return rc;
+    pthread_mutex_lock(&m->lock);
+    bool all = ++m->judged == SAMPLES;
+    pthread_mutex_unlock(&m->lock);
+    if (all) dowel_report_refused(m->tree->report);
+    return dowel_report_hopeless(m->tree->report, err);
 }
 
 static int next_object(dowel *d, void *context, int64_t index, dowel_error *err) {
@@ -281,26 +322,56 @@ static int keep(void *context, const dowel_object *object, dowel_error *err) {
     return *item ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
 }
 
-static int copy_blocked(dowel *d, merge *m, dowel_error *err) {
+static int copy_named(dowel *d, merge *m, const char *name, bool again, dowel_error *err) {
     const dowel_place *place = m->tree->way.from;
+    dowel_item *item = NULL;
+    dowel_error why;
+    int rc = place->objects->stat(d, place->block, name, NULL, keep, &item, &why);
+    if (!rc) {
+        item->name += strlen(place->path);
+        return copy(d, m, item, again, err);
+    }
+    if (fatal(rc)) {
+        if (err) *err = why;
+        return rc;
+    }
+    report_failed(m, name, &why);
+    return dowel_report_hopeless(m->tree->report, err);
+}
+
+static int copy_blocked(dowel *d, merge *m, dowel_error *err) {
     int rc = dowel_spool_rewind(&m->blocked, err);
     char *name = NULL;
     while (!rc && !(rc = dowel_spool_next(&m->blocked, &name, err)) && name) {
-        dowel_item *item = NULL;
-        dowel_error why;
-        int found = place->objects->stat(d, place->block, name, NULL, keep, &item, &why);
-        if (found && !fatal(found)) {
-            report_failed(m, name, &why);
-        } else if (found) {
-            rc = found;
-            if (err) *err = why;
-        } else {
-            item->name += strlen(place->path);
-            rc = copy(d, m, item, true, err);
-        }
+        rc = copy_named(d, m, name, true, err);
         free(name);
     }
     return rc;
+}
+
+static int next_postponed(dowel *d, void *context, int64_t index, dowel_error *err) {
+    (void)index;
+    merge *m = context;
+    char *name;
+    pthread_mutex_lock(&m->lock);
+    int rc = dowel_spool_next(&m->postponed, &name, err);
+    pthread_mutex_unlock(&m->lock);
+    if (rc || !name) return rc ? rc : 1;
+    if (strcmp(name, m->last) != 0) rc = copy_named(d, m, name, false, err);
+    free(name);
+    return rc;
+}
+
+/* The last one is tried first. */
+static int copy_postponed(dowel *d, merge *m, dowel_error *err) {
+    if (!m->postponed.file) return 0;
+    int rc = copy_named(d, m, m->last, false, err);
+    if (!rc) dowel_report_refused(m->tree->report);
+    if (!rc) rc = dowel_report_hopeless(m->tree->report, err);
+    if (!rc) rc = dowel_spool_rewind(&m->postponed, err);
+    const dowel_parts parts = {
+        .count = -1, .width = m->tree->width, .part = next_postponed, .context = m, .total_now = known_bytes};
+    return rc ? rc : dowel_parts_run(d, &parts, err);
 }
 
 /* An empty source is mostly one that is not there (a disk that is not mounted, a name mistyped), and the destination the last copy. */
@@ -326,6 +397,7 @@ static int check_source(const merge *m, dowel_error *err) {
 static int finish(dowel *d, merge *m, dowel_error *err) {
     const dowel_tree *tree = m->tree;
     int rc = check_source(m, err);
+    if (!rc) rc = copy_postponed(d, m, err);
     if (rc) return rc;
     if (tree->delete_extraneous && m->incomplete)
         dowel_log(d, DOWEL_LOG_WARNING, "nothing is removed, because not everything of the source could be listed");
@@ -367,6 +439,8 @@ int dowel_tree_copy(dowel *d, const dowel_tree *tree, dowel_error *err) {
     dowel_shadow_close(&m.shadow);
     dowel_spool_close(&m.extraneous);
     dowel_spool_close(&m.blocked);
+    dowel_spool_close(&m.postponed);
+    free(m.last);
     dowel_commits_close(&m.commits);
     pthread_mutex_destroy(&m.lock);
     dowel_gate_close(&gate);
