@@ -206,11 +206,6 @@ dowel_file *dowel_sink_file_of(const dowel_sink *sink) {
     return sink->ops == &file_ops ? sink->context : NULL;
 }
 
-void dowel_sink_set_time(dowel_sink *sink, int64_t modified) {
-    dowel_file *f = dowel_sink_file_of(sink);
-    if (f) f->modified = modified;
-}
-
 bool dowel_sink_has_parts(const dowel_sink *sink) {
     return dowel_sink_file_of(sink) != NULL;
 }
