@@ -233,9 +233,12 @@ static int postpone(merge *m, const char *name, bool *wait, bool *sample, dowel_
         m->next_sample *= FIRST_SAMPLE;
         m->samples++;
     } else {
-        free(m->last);
-        m->last = strdup(name);
-        rc = m->last ? dowel_spool_add(&m->postponed, name, err) : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        rc = dowel_spool_add(&m->postponed, name, err);
+        if (!rc && (!m->last || strcmp(name, m->last) > 0)) { /* threads come in any order */
+            free(m->last);
+            m->last = strdup(name);
+            if (!m->last) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        }
     }
     pthread_mutex_unlock(&m->lock);
     return rc;
