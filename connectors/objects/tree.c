@@ -386,14 +386,14 @@ static int check_source(const merge *m, dowel_error *err) {
     if (!found && (tree->delete_extraneous || !from->objects->source)) {
         dowel_fail(err, DOWEL_E_NOT_FOUND, "there is nothing below %s%s", from->shown, from->path);
         dowel_error_hint(err, "`dowel ls` shows what is there; nothing was copied or removed%s",
-                         tree->delete_extraneous ? "; allow_empty empties the destination" : "");
+                         tree->delete_extraneous ? "; allow_empty (--allow-empty) empties the destination" : "");
         return DOWEL_E_NOT_FOUND;
     }
     if (!tree->delete_extraneous || m->any || m->incomplete || !m->extraneous.file) return 0;
     dowel_fail(err, DOWEL_E_NOT_FOUND, "there is nothing to copy below %s%s, and %s%s would be emptied", from->shown,
                from->path, tree->way.to->shown, tree->way.to->path);
     dowel_error_hint(err, "all that is there is left out (links, include, exclude); nothing was removed; allow_empty "
-                          "empties the destination");
+                          "(--allow-empty) empties the destination");
     return DOWEL_E_NOT_FOUND;
 }
 

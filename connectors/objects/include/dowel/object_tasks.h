@@ -100,7 +100,8 @@ static inline int dowel_objects_copy(dowel *d, const dowel_objects_copy_args *ar
     return dowel_call(d, "objects.copy", args, sizeof *args, NULL, result, err);
 }
 /* Makes the destination's folder hold what the source's holds: copies what differs, and with `delete_extraneous` removes what only the
- * destination has, at the end and only when everything could be listed. */
+ * destination has, at the end and only when everything could be listed. A source with nothing to copy is an error then (`allow_empty`), and so is a
+ * source that lies in the destination, however both are spelled. */
 static inline int dowel_objects_sync(dowel *d, const dowel_objects_copy_args *args, json_t **result, dowel_error *err) {
     return dowel_call(d, "objects.sync", args, sizeof *args, NULL, result, err);
 }
