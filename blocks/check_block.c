@@ -62,6 +62,7 @@ static int prove(dowel *d, dowel_block *block, json_t **report, dowel_error *err
 static const dowel_field fields[] = {{DOWEL_AT(dowel_block_check_args, block), .kind = DOWEL_BLOCK,
                                       .flags = DOWEL_REQUIRED, .doc = "The block to prove.",
                                       .example = "gcs-bucket/landing"},
+                                     {DOWEL_GIVEN_AT(dowel_block_check_args)},
                                      {0}};
 static const dowel_table table = {"block.check", sizeof(dowel_block_check_args), fields, NULL};
 

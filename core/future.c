@@ -77,6 +77,16 @@ static int make_room(const dowel_future *future) {
     return 0;
 }
 
+/* A run ends after its children: one of them that waits for it would wait for ever. */
+static int check_ancestors(const dowel_future *future, dowel_error *err) {
+    for (dowel_future **up = future->upstream; *up; up++)
+        for (const dowel_run *above = future->run->parent; above; above = above->parent)
+            if ((*up)->run == above)
+                return dowel_fail(err, DOWEL_E_INVALID, "%s would wait for %s, which called it and waits for it",
+                                  future->run->task->name, above->task->name);
+    return 0;
+}
+
 /* With `references` holders. Takes the run. */
 static int new_future(dowel_run *run, const dowel_call_options *options, int references, dowel_future **out,
                       dowel_error *err) {
@@ -95,8 +105,12 @@ static int new_future(dowel_run *run, const dowel_call_options *options, int ref
         destroy(future);
         return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     }
-    *out = future;
-    return 0;
+    int rc = check_ancestors(future, err);
+    if (rc)
+        destroy(future);
+    else
+        *out = future;
+    return rc;
 }
 
 /* With the pool's lock held: the run does not end before its child. */

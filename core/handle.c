@@ -239,8 +239,11 @@ int dowel_open_with(dowel **d, const dowel_options *options, dowel_error *err) {
     pthread_mutex_init(&core->attach_lock, &recursive);
     pthread_mutexattr_destroy(&recursive);
 
-    int rc = 0;
-    if (core->options.database_url && !(core->database_url = strdup(core->options.database_url)))
+    int rc = 0, workers = core->options.workers;
+    if (workers < 0 || workers > DOWEL_MOST_WORKERS)
+        rc = dowel_fail(err, DOWEL_E_INVALID, "options: field \"workers\": %d is not between 0 and %d", workers,
+                        DOWEL_MOST_WORKERS);
+    if (!rc && core->options.database_url && !(core->database_url = strdup(core->options.database_url)))
         rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     const dowel_connector *const *list = core->options.connectors;
     while (list && list[core->connector_count]) core->connector_count++;

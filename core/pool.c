@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { WORKERS = 8, MOST_WORKERS = 1024 };
+enum { WORKERS = 8 };
 
 static void *make_pool(dowel *d) {
     dowel_pool *pool = calloc(1, sizeof *pool);
@@ -20,9 +20,9 @@ static void *make_pool(dowel *d) {
     if (d->core->options.workers <= 0 && wanted && *wanted) {
         char *end;
         long number = strtol(wanted, &end, 10);
-        if (*end || number < 1 || number > MOST_WORKERS)
+        if (*end || number < 1 || number > DOWEL_MOST_WORKERS)
             dowel_log(d, DOWEL_LOG_WARNING, "DOWEL_WORKERS: \"%.60s\" is no number from 1 to %d; there are %d", wanted,
-                      MOST_WORKERS, WORKERS);
+                      DOWEL_MOST_WORKERS, WORKERS);
         else
             pool->limit = (int)number;
     }

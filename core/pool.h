@@ -4,6 +4,8 @@
 
 #include "handle.h"
 
+enum { DOWEL_MOST_WORKERS = 1024 };
+
 typedef struct dowel_pool {
     pid_t pid;              /* the process that its threads are in */
     dowel_core *core;       /* NULL once the handle is closed */

@@ -116,6 +116,19 @@ static void keep_state(json_t *runs, const char *state, int64_t limit) {
     }
 }
 
+static int check_query(const dowel_runs_query *query, dowel_error *err) {
+    static const char *const states[] = {"pending", "running",   "retrying", "completed",
+                                         "failed",  "cancelled", "crashed",  NULL};
+    if (query->limit < 0)
+        return dowel_fail(err, DOWEL_E_INVALID, "runs: field \"limit\": %lld is negative", (long long)query->limit);
+    size_t i = 0;
+    while (query->state && *query->state && states[i] && strcmp(states[i], query->state) != 0) i++;
+    if (states[i]) return 0;
+    const char *near = dowel_nearest(query->state, states);
+    return dowel_fail(err, DOWEL_E_INVALID, "runs: field \"state\": no state \"%.60s\"%s%s%s", query->state,
+                      near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+}
+
 int dowel_runs_list(dowel *d, const dowel_runs_query *query, json_t **runs, dowel_error *err) {
     dowel_runs_query q = {0};
     if (query) memcpy(&q, query, query->size && query->size < sizeof q ? query->size : sizeof q);
@@ -124,7 +137,8 @@ int dowel_runs_list(dowel *d, const dowel_runs_query *query, json_t **runs, dowe
     bool open = q.state && (!strcmp(q.state, "pending") || !strcmp(q.state, "running") ||
                             !strcmp(q.state, "retrying") || !strcmp(q.state, "crashed"));
     dowel_db *db;
-    int rc = dowel_history_acquire(d, &db, err);
+    int rc = check_query(&q, err);
+    if (!rc) rc = dowel_history_acquire(d, &db, err);
     if (rc) return rc;
     if (q.parent && *q.parent) rc = dowel_find_run_id(db, q.parent, parent, err);
     if (!rc)

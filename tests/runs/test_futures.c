@@ -11,7 +11,7 @@ enum { WORKERS = 8 };
 
 static dowel *d;
 static char folder[] = "/tmp/dowel-futures-XXXXXX";
-static atomic_int together, calls, ended, released;
+static atomic_int holding, together, calls, ended, released;
 
 typedef struct node_args {
     int64_t number;
@@ -51,6 +51,7 @@ static int meet(dowel *at, const void *data, json_t **result, dowel_error *err) 
 static int held(dowel *at, const void *data, json_t **result, dowel_error *err) {
     (void)data, (void)result;
     int rc = 0;
+    atomic_fetch_add(&holding, 1);
     while (!rc && !atomic_load(&released)) rc = dowel_sleep(at, 0.001, err);
     atomic_fetch_add(&ended, 1);
     return rc;
@@ -93,6 +94,13 @@ static int copes(dowel *at, const void *data, json_t **result, dowel_error *err)
     if (!rc && dowel_wait(b, NULL, &why) != DOWEL_E_DEPENDENCY) rc = dowel_fail(err, DOWEL_E_INTERNAL, "B ran");
     if (!rc) dowel_future_free(b);
     dowel_future_free(a);
+    if (!rc) rc = dowel_submit(at, "fails", NULL, 0, NULL, &a, err);
+    if (rc) return rc;
+    /* The same with a call. */
+    const dowel_call_options later = {.size = sizeof later, .wait_for = (dowel_future *[]){a, NULL}};
+    if (dowel_call(at, "held", NULL, 0, &later, NULL, &why) != DOWEL_E_DEPENDENCY)
+        rc = dowel_fail(err, DOWEL_E_INTERNAL, "the call ran");
+    dowel_future_free(a);
     return rc;
 }
 
@@ -105,14 +113,41 @@ static int late(dowel *at, const void *data, json_t **result, dowel_error *err) 
     return 0;
 }
 
+/* Too slow the first time. */
+static atomic_int slow;
+
+static int slow_at_first(dowel *at, const void *data, json_t **result, dowel_error *err) {
+    (void)data, (void)result;
+    return atomic_fetch_add(&slow, 1) ? dowel_check(at, err) : dowel_sleep(at, 60, err);
+}
+
+/* Its child would wait for it. */
+static _Atomic(dowel_future *) above;
+
+static int waits_for_itself(dowel *at, const void *data, json_t **result, dowel_error *err) {
+    (void)data, (void)result;
+    dowel_future *child, *self;
+    while (!(self = atomic_load(&above))) usleep(500);
+    const dowel_call_options options = {.size = sizeof options, .wait_for = (dowel_future *[]){self, NULL}};
+    int rc = dowel_submit(at, "fails", NULL, 0, &options, &child, err);
+    if (rc != DOWEL_E_INVALID) return DOWEL_E_INTERNAL;
+    return dowel_call(at, "fails", NULL, 0, &options, NULL, err);
+}
+
 #define TASK(function, ...)                                                                                            \
     { .size = sizeof(dowel_task), .name = #function, .doc = "One.", .run = function, __VA_ARGS__ }
 static const dowel_task tasks[] = {
-    TASK(node, .args = &node_table),       TASK(fails, .policy = {.retries = 0}),
-    TASK(meet, .policy = {.timeout = 30}), TASK(held, .policy = {.timeout = 30}),
-    TASK(starts, .flow = false),           TASK(starts_failure, .flow = false),
-    TASK(starts_deep, .flow = true),       TASK(copes, .flow = true),
+    TASK(node, .args = &node_table),
+    TASK(fails, .policy = {.retries = 0}),
+    TASK(meet, .policy = {.timeout = 10}),
+    TASK(held, .policy = {.timeout = 30}),
+    TASK(starts, .flow = false),
+    TASK(starts_failure, .flow = false),
+    TASK(starts_deep, .flow = true),
+    TASK(copes, .flow = true),
     TASK(late, .policy = {.retries = 3}),
+    TASK(slow_at_first, .policy = {.retries = 1, .timeout = 0.05, .retry_delay = 0.1}),
+    TASK(waits_for_itself, .flow = true),
 };
 
 static void quiet(void *context, dowel_log_level level, const char *line) {
@@ -141,6 +176,9 @@ static int tear_down(void **state) {
 static int begin(void **state) {
     (void)state;
     atomic_store(&together, 0);
+    atomic_store(&holding, 0);
+    atomic_store(&slow, 0);
+    atomic_store(&above, NULL);
     atomic_store(&calls, 0);
     atomic_store(&ended, 0);
     atomic_store(&released, 0);
@@ -199,6 +237,37 @@ static void a_future_is_readable_when_it_has_ended(void **state) {
     struct pollfd after = {.fd = dowel_future_fd(future), .events = POLLIN};
     assert_int_equal(poll(&after, 1, 0), 1);
     dowel_future_free(future);
+}
+
+/* Whether it ends by itself; a time that only a fault lets pass. */
+static bool ends(dowel_future *future) {
+    struct pollfd fd = {.fd = dowel_future_fd(future), .events = POLLIN};
+    return poll(&fd, 1, 10000) == 1;
+}
+
+/* A wait takes the last of the queue away from the workers; what is queued next comes behind what is still there. */
+static void the_queue_is_whole_after_a_wait(void **state) {
+    (void)state;
+    enum { QUEUED = 3 };
+    dowel_future *busy[WORKERS], *queued[QUEUED], *next;
+    const node_args args = {.text = "x"};
+    for (int i = 0; i < WORKERS; i++) assert_ok(dowel_submit(d, "held", NULL, 0, NULL, &busy[i], err));
+    /* Only when all are at it, the others stay in the queue. */
+    while (atomic_load(&holding) < WORKERS) usleep(500);
+    for (int i = 0; i < QUEUED; i++) assert_ok(dowel_submit(d, "node", &args, sizeof args, NULL, &queued[i], err));
+    assert_ok(dowel_wait(queued[QUEUED - 1], NULL, err));
+    assert_ok(dowel_submit(d, "node", &args, sizeof args, NULL, &next, err));
+    atomic_store(&released, 1);
+    for (int i = 0; i < QUEUED; i++) {
+        assert_true(ends(queued[i]));
+        dowel_future_free(queued[i]);
+    }
+    assert_true(ends(next));
+    dowel_future_free(next);
+    for (int i = 0; i < WORKERS; i++) {
+        assert_ok(dowel_wait(busy[i], NULL, err));
+        dowel_future_free(busy[i]);
+    }
 }
 
 /* ---- what comes before ---- */
@@ -405,6 +474,25 @@ static void what_ends_after_its_deadline_has_not_completed(void **state) {
     assert_int_equal(atomic_load(&calls), 5);
 }
 
+/* The wait between attempts does not count for the attempt's limit. */
+static void an_attempt_that_ran_out_of_time_is_tried_again(void **state) {
+    (void)state;
+    assert_ok(dowel_call(d, "slow_at_first", NULL, 0, NULL, NULL, err));
+    assert_int_equal(atomic_load(&slow), 2);
+}
+
+static void nothing_waits_for_what_waits_for_it(void **state) {
+    (void)state;
+    dowel_future *future;
+    dowel_error why = {0};
+    assert_ok(dowel_submit(d, "waits_for_itself", NULL, 0, NULL, &future, err));
+    atomic_store(&above, future);
+    assert_true(ends(future));
+    assert_int_equal(dowel_wait(future, NULL, &why), DOWEL_E_INVALID);
+    assert_non_null(strstr(why.message, "fails would wait for waits_for_itself"));
+    dowel_future_free(future);
+}
+
 /* ---- callbacks ---- */
 
 typedef struct caller {
@@ -452,6 +540,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_fan_out_after_one_step_uses_every_worker),
         TEST(a_future_is_readable_when_it_has_ended),
+        TEST(the_queue_is_whole_after_a_wait),
         TEST(calls_and_flows_honour_bindings),
         TEST(calls_wait_for_what_they_name),
         TEST(a_call_that_is_cancelled_does_not_wait),
@@ -460,6 +549,8 @@ int main(void) {
         TEST(a_failure_that_nobody_saw_fails_the_run),
         TEST(a_failure_that_was_dealt_with_does_not_fail_the_flow),
         TEST(what_ends_after_its_deadline_has_not_completed),
+        TEST(an_attempt_that_ran_out_of_time_is_tried_again),
+        TEST(nothing_waits_for_what_waits_for_it),
         TEST(nothing_is_asked_after_the_call),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -70,7 +70,11 @@ static const dowel_task tasks[] = {
     {.size = sizeof(dowel_task), .name = "leaf", .doc = "Rests.", .run = leaf},
     {.size = sizeof(dowel_task), .name = "chain", .doc = "Waits for two.", .run = chain},
     {.size = sizeof(dowel_task), .name = "outer", .doc = "Waits for the inner one.", .run = outer},
-    {.size = sizeof(dowel_task), .name = "inner", .doc = "Waits for the other one.", .run = inner},
+    {.size = sizeof(dowel_task),
+     .name = "inner",
+     .doc = "Waits for the other one.",
+     .run = inner,
+     .policy = {.timeout = 20}},
     {.size = sizeof(dowel_task), .name = "other", .doc = "Waits for the outer one.", .run = other},
 };
 

@@ -75,13 +75,14 @@ DOWEL_API int dowel_keys_protect(dowel *d, const char *passphrase, dowel_error *
 /* Arguments of the task "block.check". */
 typedef struct dowel_block_check_args {
     dowel_block *block;
+    const char *given; /* members that are zero on purpose (dowel/fields.h) */
 } dowel_block_check_args;
 
 /* Proves the blocks that this one uses, then the block itself, with its provider; nothing is left changed. *report is a new reference:
  * {"block", "uses": [reports], and what its type's check found: "identity", "permissions", "fix" ...}. Fails where the block cannot be
  * used at all; one that it uses and that could not be proved by itself has "error" in its report. */
 static inline int dowel_block_check(dowel *d, dowel_block *block, json_t **report, dowel_error *err) {
-    const dowel_block_check_args args = {block};
+    const dowel_block_check_args args = {block, NULL};
     return dowel_call(d, "block.check", &args, sizeof args, NULL, report, err);
 }
 

@@ -22,7 +22,7 @@ typedef struct dowel_options {
     /* "sqlite:PATH", "postgresql://...", "memory:". NULL: DOWEL_DATABASE_URL, else sqlite:$XDG_DATA_HOME/dowel/dowel.db. Opened on first use. */
     const char *database_url;
     const dowel_connector *const *connectors; /* NULL-terminated list, copied; descriptors borrowed */
-    int workers;                              /* threads for submitted tasks; 0: 8 or DOWEL_WORKERS */
+    int workers;                              /* threads for submitted tasks, at most 1024; 0: 8 or DOWEL_WORKERS */
     struct dowel_transport *transport;        /* NULL: libcurl. Borrowed */
     /* Where log lines go; NULL: stderr, from DOWEL_LOG (debug, info, warning, error; default warning) upwards. Lines never
      * hold secrets. Called from any thread, one call at a time. */
@@ -140,7 +140,8 @@ DOWEL_API int dowel_call_json(dowel *d, const char *task, const json_t *args, co
 DOWEL_API int dowel_submit(dowel *d, const char *task, const void *args, size_t size, const dowel_call_options *options,
                            dowel_future **future, dowel_error *err);
 
-/* Waits for the end and gives the task's outcome; may be called any number of times, from any thread. What nobody
+/* Waits for the end and gives the task's outcome (a body must not wait so for the run that it is in, or for one above it, which ends after
+ * it); may be called any number of times, from any thread. What nobody
  * has begun runs in the calling thread, so tasks may wait for tasks. *result is a new reference, to what every other waiter gets too: copy
  * it (json_deep_copy) to change it. A future whose dependency failed ends with DOWEL_E_DEPENDENCY. */
 DOWEL_API int dowel_wait(dowel_future *future, json_t **result, dowel_error *err);
