@@ -273,7 +273,7 @@ static int decode_member(const decoding *at, const dowel_field *field, const jso
     }
     case DOWEL_TABLES: return decode_tables(at, field, value, (const void ***)member);
     case DOWEL_JSON: {
-        json_t *copy = json_deep_copy(value);
+        json_t *copy = field->flags & DOWEL_VERBATIM ? dowel_json_unwrap(value, false) : json_deep_copy(value);
         if (!copy || dowel_arena_defer(at->arena, end_json, copy)) return no_memory(at->err);
         *(json_t **)member = copy;
         return 0;

@@ -23,6 +23,18 @@ static json_t *encode_block(dowel_block *block, dowel_secrets secrets) {
     return document;
 }
 
+/* Text that is passed on byte for byte is kept as text: whoever writes the document may sort the members of objects. */
+static json_t *encode_json(const dowel_field *field, const json_t *value) {
+    bool plain = (json_is_object(value) || json_is_array(value)) && field->flags & DOWEL_VERBATIM;
+    if (!plain) return field->flags & DOWEL_VERBATIM ? dowel_json_wrap(value, false) : json_deep_copy(value);
+    char *text = dowel_json_dump(value, 0);
+    json_t *verbatim = text ? dowel_json_verbatim(text, strlen(text)) : NULL, *wrapped = NULL;
+    if (verbatim) wrapped = dowel_json_wrap(verbatim, false);
+    json_decref(verbatim);
+    free(text);
+    return wrapped;
+}
+
 static json_t *encode_member(const dowel_field *field, const void *member, dowel_secrets secrets) {
     switch (field->kind) {
     case DOWEL_STRING:
@@ -62,7 +74,7 @@ static json_t *encode_member(const dowel_field *field, const void *member, dowel
             json_array_append_new(array, dowel_fields_encode(field->table, *item, secrets));
         return array;
     }
-    case DOWEL_JSON: return json_deep_copy(*(json_t *const *)member);
+    case DOWEL_JSON: return encode_json(field, *(json_t *const *)member);
     case DOWEL_BLOCK: return encode_block(*(dowel_block *const *)member, secrets);
     default: return NULL;
     }

@@ -212,6 +212,23 @@ static int add_value(json_t *object, const dowel_field *field, json_t *value, do
     return 0;
 }
 
+/* JSON text as a value that is written in the same bytes. What jansson refuses (duplicate members, say) is JSON all the same. */
+static int read_verbatim(const char *origin, const char *text, size_t size, json_t **value, dowel_error *err) {
+    json_t *plain = NULL;
+    int rc = dowel_json_read(text, size, DOWEL_JSON_EXACT, origin, &plain, err);
+    if (dowel_text_check(origin, &text, &size, NULL)) return rc;
+    char *written = plain && !json_object_get(plain, "$json") ? dowel_json_dump(plain, 0) : NULL;
+    bool same = written && strlen(written) == size && !memcmp(written, text, size);
+    *value = same ? json_incref(plain) : dowel_json_verbatim(text, size);
+    if (*value)
+        rc = 0;
+    else if (!rc)
+        rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    free(written);
+    json_decref(plain);
+    return rc;
+}
+
 /* `file`: where the text comes from; NULL: an argument. Numbers keep their text: what they mean is for the field to say. */
 static int parse_json_text(const dowel_table *table, const dowel_field *field, const char *file, const char *text,
                            size_t size, json_t *object, dowel_error *err) {
@@ -219,7 +236,8 @@ static int parse_json_text(const dowel_table *table, const dowel_field *field, c
     char origin[512];
     snprintf(origin, sizeof origin, "%s: field \"%s\"%s%.300s", table->name, field->name, file ? ": " : "",
              file ? file : "");
-    int rc = dowel_json_read(text, size, DOWEL_JSON_EXACT, origin, &value, err);
+    int rc = field->flags & DOWEL_VERBATIM ? read_verbatim(origin, text ? text : "", size, &value, err)
+                                           : dowel_json_read(text, size, DOWEL_JSON_EXACT, origin, &value, err);
     return rc ? rc : add_value(object, field, value, err);
 }
 

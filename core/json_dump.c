@@ -69,6 +69,26 @@ static void put_text(out *o, const char *text, size_t size) {
     put(o, "\"", 1);
 }
 
+/* On one line: what breaks lines stands between values only. */
+static void put_verbatim(out *o, const char *text, size_t size) {
+    const unsigned char *p = (const unsigned char *)text;
+    for (size_t at = 0; at < size;) {
+        uint32_t character = 0;
+        size_t length = dowel_utf8_read(p + at, size - at, &character);
+        if (!length) {
+            o->failed = true;
+            return;
+        }
+        if (character < 0x20)
+            put(o, " ", 1);
+        else if (character > 0x7e && o->flags & JSON_ENSURE_ASCII)
+            put_escape(o, character);
+        else
+            put(o, text + at, length);
+        at += length;
+    }
+}
+
 static void put_line(out *o, size_t depth) {
     size_t indent = o->flags & 0x1f; /* JSON_INDENT */
     if (!indent) return;
@@ -119,10 +139,14 @@ static void put_array(out *o, const json_t *array, size_t depth) {
 
 static void put_value(out *o, const json_t *value, size_t depth) {
     char *number = value ? dowel_json_number_text(value) : NULL;
+    size_t size;
+    const char *verbatim = dowel_json_verbatim_text(value, &size);
     if (depth > 2048) { /* jansson reads no deeper */
         o->failed = true;
     } else if (number) {
         put(o, number, strlen(number));
+    } else if (verbatim) {
+        put_verbatim(o, verbatim, size);
     } else if (json_is_string(value)) {
         put_text(o, json_string_value(value), json_string_length(value));
     } else if (json_is_object(value)) {

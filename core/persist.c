@@ -18,9 +18,20 @@ static void discard(void *text, size_t size) {
     free(text);
 }
 
-/* A result is JSON with everything that JSON can hold, NULs in text among it. */
+/* A result is JSON with everything that JSON can hold, NULs in text among it; verbatim values are wrapped. Newly allocated. */
+static char *write_result(const json_t *result) {
+    json_t *kept = dowel_json_wrap(result, true);
+    char *text = kept ? dowel_json_dump(kept, JSON_INDENT(1)) : NULL;
+    json_decref(kept);
+    return text;
+}
+
 static int parse_result(const char *text, size_t size, const char *origin, json_t **result, dowel_error *err) {
-    return dowel_json_read(text, size, DOWEL_JSON_EXACT | DOWEL_JSON_NUL, origin, result, err);
+    json_t *kept = NULL;
+    int rc = dowel_json_read(text, size, DOWEL_JSON_EXACT | DOWEL_JSON_NUL, origin, &kept, err);
+    if (!rc && !(*result = dowel_json_unwrap(kept, true))) rc = no_memory(err);
+    json_decref(kept);
+    return rc;
 }
 
 static int store(dowel_run *run, const char *text, char **storage, char **key, dowel_error *err) {
@@ -34,7 +45,7 @@ static int store(dowel_run *run, const char *text, char **storage, char **key, d
 }
 
 int dowel_persist(dowel_run *run, const json_t *result, char **storage, char **key, dowel_error *err) {
-    char *text = dowel_json_dump(result, JSON_INDENT(1));
+    char *text = write_result(result);
     int rc = text ? store(run, text, storage, key, err) : no_memory(err);
     if (rc) {
         /* The work must not be lost with its result, nor repeated for it. */

@@ -55,8 +55,9 @@ static void put_text(json_t *object, const char *name, const char *text) {
 
 static void put_document(json_t *object, const char *name, const char *text) {
     json_t *document = NULL;
-    if (!dowel_json_read(text, strlen(text), DOWEL_JSON_EXACT, name, &document, NULL))
-        json_object_set_new(object, name, document);
+    if (dowel_json_read(text, strlen(text), DOWEL_JSON_EXACT, name, &document, NULL)) return;
+    json_object_set_new(object, name, dowel_json_unwrap(document, true));
+    json_decref(document);
 }
 
 static json_t *run_object(dowel_rows *rows, bool whole) {

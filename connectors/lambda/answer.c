@@ -1,6 +1,7 @@
 /* What a function answered: its payload, its error, its log. */
 #include "invoke.h"
 
+#include <dowel/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,35 +28,84 @@ static void copy_log(const char *log, dowel_error *err) {
     if (used && used + 64 < sizeof err->detail) used += (size_t)sprintf(err->detail + used, "log:\n");
     size_t room = sizeof err->detail - used - 1;
     if (length > room) log += length - room;
+    while ((*log & 0xc0) == 0x80) log++; /* not in the middle of a character */
     snprintf(err->detail + used, room + 1, "%s", log);
 }
 
-static int function_failed(const dowel_lambda_function *f, const char *kind, const json_t *payload, const char *log,
+/* What a function says that does not answer as Lambda's runtimes do: its text, or whatever it answered. */
+static void copy_answer(const char *answer, dowel_error *err) {
+    size_t used = strlen(err->message), length = strcspn(answer, "\r\n");
+    snprintf(err->message + used, sizeof err->message - used, ": %.*s", (int)(length < 700 ? length : 700), answer);
+    if (answer[length] || length > 700) snprintf(err->detail, sizeof err->detail - 1, "%s", answer);
+    size_t said = strlen(err->detail);
+    if (said && err->detail[said - 1] != '\n') memcpy(err->detail + said, "\n", 2);
+}
+
+static int function_failed(const dowel_lambda_function *f, const char *kind, dowel_bytes body, const char *log,
                            dowel_error *err) {
+    json_t *payload = NULL;
+    if (dowel_json_read(body.data, body.size, DOWEL_JSON_NUL | DOWEL_JSON_DUPLICATES, "the answer", &payload, NULL))
+        payload = NULL;
     const char *type = json_string_value(json_object_get(payload, "errorType")),
                *message = json_string_value(json_object_get(payload, "errorMessage"));
-    dowel_error local;
-    if (!err) err = &local;
+    const char *text = json_string_value(payload);
     dowel_fail(err, DOWEL_E_REMOTE, "Lambda function %s failed: %s%s%s", f->function_name, type ? type : kind,
                message ? ": " : "", message ? message : "");
     snprintf(err->reason, sizeof err->reason, "%s", type ? type : kind);
+    if (!type && !message && body.size) {
+        char *safe = dowel_printable(text ? text : body.data, true); /* a byte that is not text becomes \x.. */
+        if (safe) copy_answer(safe, err);
+        free(safe);
+    }
     copy_trace(payload, err);
     if (log)
         copy_log(log, err);
     else
         dowel_error_hint(err, "the function's own log says more: --tail");
+    json_decref(payload);
     return DOWEL_E_REMOTE;
 }
 
-/* The log that came with the answer; newly allocated text. */
+/* The log that came with the answer; newly allocated text. Its beginning may be cut in the middle of a character. */
 static char *log_of(const dowel_http_response *response) {
     const char *encoded = dowel_http_response_header(response, "X-Amz-Log-Result");
     void *data;
     size_t size;
     if (!encoded || dowel_base64_decode(encoded, &data, &size)) return NULL;
-    char *text = strndup(data, size);
+    unsigned char *bytes = data;
+    size_t start = 0;
+    while (start < size && start < 3 && (bytes[start] & 0xc0) == 0x80) start++;
+    for (size_t i = start; i < size; i++)
+        if (!bytes[i]) bytes[i] = '?'; /* nothing behind it is lost */
+    char *text = strndup((const char *)data + start, size - start);
     free(data);
+    json_t *utf8 = text ? json_string(text) : NULL;
+    if (text && !utf8) {
+        char *safe = dowel_printable(text, true);
+        free(text);
+        text = safe;
+    }
+    json_decref(utf8);
     return text;
+}
+
+/* JSON, as plain values where they hold all of it; else text, or bytes in base64 beside a null. */
+static int read_payload(dowel_bytes body, json_t *result, dowel_error *err) {
+    json_t *payload = body.size ? NULL : json_null();
+    const char *format = NULL;
+    if (!payload && dowel_json_read(body.data, body.size, DOWEL_JSON_EXACT | DOWEL_JSON_NUL, "", &payload, NULL))
+        payload = dowel_json_verbatim(body.data, body.size);
+    if (!payload && (payload = json_stringn(body.data, body.size))) format = "text";
+    if (!payload) {
+        char *encoded = dowel_base64(body.data, body.size);
+        json_object_set_new(result, "payload_base64", encoded ? json_string(encoded) : NULL);
+        free(encoded);
+        payload = json_null();
+        format = "base64";
+    }
+    int failed = json_object_set_new(result, "payload", payload);
+    if (format) failed |= json_object_set_new(result, "payload_format", json_string(format));
+    return failed ? dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory") : 0;
 }
 
 int dowel_lambda_read_answer(const dowel_lambda_function *f, const dowel_http_response *response, json_t **result,
@@ -63,20 +113,18 @@ int dowel_lambda_read_answer(const dowel_lambda_function *f, const dowel_http_re
     const char *failed = dowel_http_response_header(response, "X-Amz-Function-Error");
     const char *version = dowel_http_response_header(response, "X-Amz-Executed-Version");
     dowel_bytes body = dowel_http_response_body(response);
-    json_t *payload = NULL;
-    if (body.size && dowel_json_parse(body.data, body.size, "the function's answer", &payload, NULL))
-        payload = json_stringn(body.data, body.size);
     char *log = log_of(response);
     int rc = 0;
     if (failed) {
-        rc = function_failed(f, failed, payload, log, err);
-        json_decref(payload);
-    } else if (body.size && !payload) {
-        rc = dowel_fail(err, DOWEL_E_PROTOCOL, "Lambda function %s: the answer is not UTF-8", f->function_name);
+        rc = function_failed(f, failed, body, log, err);
     } else {
-        *result = json_pack("{s:i,s:o,s:s*,s:s*}", "status", dowel_http_status(response), "payload",
-                            payload ? payload : json_null(), "executed_version", version, "log", log);
-        if (!*result) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        *result = json_pack("{s:i,s:n,s:o*,s:o*}", "status", dowel_http_status(response), "payload", "executed_version",
+                            version ? json_string(version) : NULL, "log", log ? json_string(log) : NULL);
+        rc = *result ? read_payload(body, *result, err) : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        if (rc) {
+            json_decref(*result);
+            *result = NULL;
+        }
     }
     free(log);
     return rc;

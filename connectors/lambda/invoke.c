@@ -1,9 +1,22 @@
 /* Invokes a function: the request, and what its failure means. */
 #include "invoke.h"
 
+#include <dowel/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* As it was given, byte for byte. */
+static void set_payload(dowel_http_request *r, const json_t *payload) {
+    size_t size;
+    const char *verbatim = dowel_json_verbatim_text(payload, &size);
+    if (!verbatim) {
+        dowel_http_json(r, payload);
+        return;
+    }
+    dowel_http_header(r, "Content-Type", "application/json");
+    dowel_http_body(r, verbatim, size);
+}
 
 static dowel_http_request *make_request(const dowel_lambda_invoke_args *args, const dowel_lambda_function *f,
                                         dowel_aws_signing *signing, const char *endpoint) {
@@ -20,7 +33,7 @@ static dowel_http_request *make_request(const dowel_lambda_invoke_args *args, co
         free(context);
         free(text);
     }
-    if (args->payload) dowel_http_json(r, args->payload);
+    if (args->payload) set_payload(r, args->payload);
     dowel_http_idempotent(r, args->idempotent || args->mode == DOWEL_LAMBDA_DRY_RUN);
     dowel_http_patient(r);
     return r;

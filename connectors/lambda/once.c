@@ -23,7 +23,10 @@ int dowel_lambda_begin(dowel_lambda_once *once, dowel_error *err) {
                         "Lambda function %s may have run already and is not invoked again: this run sent its request "
                         "at %s",
                         once->function, sent);
-        if (err) snprintf(err->reason, sizeof err->reason, REASON);
+        if (err) {
+            snprintf(err->reason, sizeof err->reason, REASON);
+            err->permanent = true;
+        }
         say_what_to_do(err);
     }
     free(sent);
@@ -47,6 +50,7 @@ int dowel_lambda_leave_in_doubt(dowel_lambda_once *once, dowel_error *err) {
     snprintf(err->message + used, sizeof err->message - used,
              "; the function may have run, so it is not invoked again");
     err->retryable = false;
+    err->permanent = true;
     if (!*err->reason) snprintf(err->reason, sizeof err->reason, REASON);
     say_what_to_do(err);
     return err->code;

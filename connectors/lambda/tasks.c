@@ -26,7 +26,7 @@ static const char *const modes[] = {"request-response", "event", "dry-run", NULL
 static const dowel_field invoke_fields[] = {
     {DOWEL_AT(dowel_lambda_invoke_args, function), .kind = DOWEL_BLOCK, .flags = DOWEL_REQUIRED,
      .blocks = "lambda-function", .doc = "The function.", .example = "lambda-function/summarise"},
-    {DOWEL_AT(dowel_lambda_invoke_args, payload), .kind = DOWEL_JSON,
+    {DOWEL_AT(dowel_lambda_invoke_args, payload), .kind = DOWEL_JSON, .flags = DOWEL_VERBATIM,
      .doc = "What the function is given, as JSON; @FILE or - reads it.", .example = "{\"n\": 1}"},
     {DOWEL_AT(dowel_lambda_invoke_args, mode), .kind = DOWEL_ENUM, .values = modes,
      .doc = "Wait for the answer, queue the event, or only check permissions."},

@@ -90,6 +90,9 @@ typedef enum dowel_kind {
     16u /* text (STRING, LIST) that names a place: a path, gs://bucket/path, TYPE/NAME:path or - (dowel/object_tasks.h) */
 #define DOWEL_BLOCK_TEXT                                                                                               \
     32u /* a STRING that names a block as a flag does: NAME, TYPE/NAME, @file or the JSON document itself */
+/* JSON that is passed on byte for byte: text given on the command line or in a file becomes a verbatim value (dowel/json.h) where a plain one
+ * would change it; in a document {"$json": "TEXT"} says the same. */
+#define DOWEL_VERBATIM 64u
 
 struct dowel_table;
 

@@ -42,6 +42,17 @@ DOWEL_API double dowel_json_double(const json_t *value);
 /* The number as dowel_json_dump() writes it. Newly allocated; NULL where it is not a number or when out of memory. */
 DOWEL_API char *dowel_json_number_text(const json_t *value);
 
+/* JSON text that is passed on byte for byte, as a value that dowel_json_dump() writes as that text (line breaks and tabs between values as
+ * spaces): for text that jansson's values would change or cannot hold, such as duplicate members, lone surrogates, escapes and spacing that
+ * matter. json_string_value() gives the text. Read values never are verbatim. New reference; NULL: not JSON (RFC 8259), or out of memory. */
+DOWEL_API json_t *dowel_json_verbatim(const char *text, size_t size);
+/* The text of a verbatim value, also ended by NUL; NULL: it is not one. Borrowed. */
+DOWEL_API const char *dowel_json_verbatim_text(const json_t *value, size_t *size);
+/* For documents that are kept and read again: verbatim values as {"$json": "TEXT"} (of all parts, where `deep`), and back. New reference;
+ * NULL: out of memory. */
+DOWEL_API json_t *dowel_json_wrap(const json_t *value, bool deep);
+DOWEL_API json_t *dowel_json_unwrap(const json_t *value, bool deep);
+
 /* strtod() with a decimal point in every locale. */
 DOWEL_API double dowel_read_real(const char *text, char **end);
 #define DOWEL_REAL_TEXT_SIZE 32

@@ -26,7 +26,7 @@ enum { DOWEL_LAMBDA_REQUEST_RESPONSE, DOWEL_LAMBDA_EVENT, DOWEL_LAMBDA_DRY_RUN }
 
 typedef struct dowel_lambda_invoke_args {
     dowel_block *function;
-    json_t *payload; /* NULL: none */
+    json_t *payload; /* NULL: none. dowel_json_verbatim() makes a value that is sent byte for byte */
     int mode;
     bool tail;              /* fetch the last 4 KiB of the log */
     json_t *client_context; /* passed to the function */
@@ -35,7 +35,9 @@ typedef struct dowel_lambda_invoke_args {
     bool idempotent;        /* the function may run twice for this call: repeat a request whose outcome is not known */
 } dowel_lambda_invoke_args;
 
-/* {status, payload, executed_version, log}. A function that fails is DOWEL_E_REMOTE with the function's own error type as reason, its
+/* {status, payload, executed_version, log}. An answer that is not JSON is text as payload, with payload_format "text"; bytes that are not
+ * UTF-8 are payload_base64, with payload_format "base64". Numbers of the payload may be exact ones, and the payload a verbatim value where jansson
+ * cannot hold it (dowel/json.h). A function that fails is DOWEL_E_REMOTE with the function's own error type as reason, its
  * message, and its trace as detail. Unless `idempotent` is set, the function is invoked at most once: a request that may have reached the service
  * is not sent again, neither by this call, nor by the policy's retries, nor by a resumed run, and the error says that the function may have run
  * (reason "OutcomeUnknown" where the service gave none). */
