@@ -142,6 +142,8 @@ static json_t *describe(const dowel_bigquery_query_args *args, const json_t *job
         json_object_set_new(result, "destination", json_string(args->destination));
         json_object_set_new(result, "destination_rows", json_integer((json_int_t)f->total));
     }
+    int64_t left = f->total - (int64_t)json_array_size(f->rows);
+    if (left > 0 && !args->destination) json_object_set_new(result, "rows_not_fetched", json_integer((json_int_t)left));
     if (!json_array_size(errors)) errors = f->errors;
     if (json_array_size(errors)) json_object_set(result, "warnings", (json_t *)errors);
     return result;

@@ -16,7 +16,7 @@ static const dowel_field query_fields[] = {
     {DOWEL_AT(dowel_bigquery_query_args, dialect), .kind = DOWEL_ENUM, .values = dialects, .doc = "SQL dialect."},
     {DOWEL_AT(dowel_bigquery_query_args, dry_run), .kind = DOWEL_BOOL,
      .doc = "Check the query and tell the bytes it would read; run nothing."},
-    {DOWEL_AT(dowel_bigquery_query_args, maximum_bytes_billed), .kind = DOWEL_SIZE,
+    {DOWEL_AT(dowel_bigquery_query_args, maximum_bytes_billed), .kind = DOWEL_SIZE, .maximum = 1e18,
      .doc = "Fail rather than bill more than this.", .example = "10GB"},
     {DOWEL_AT(dowel_bigquery_query_args, default_dataset), .kind = DOWEL_STRING,
      .doc = "Dataset of tables that are named without one."},
@@ -233,7 +233,7 @@ static int run_job(dowel *d, const void *data, json_t **result, dowel_error *err
                                          .example = shown}
 
 /* What has no rows tells what it did. */
-static const char *const notes[] = {"affected_rows", "destination", "destination_rows", NULL};
+static const char *const notes[] = {"affected_rows", "destination", "destination_rows", "rows_not_fetched", NULL};
 
 static const dowel_task task_query = {.size = sizeof(dowel_task),
                                       .name = "bigquery.query",

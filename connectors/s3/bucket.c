@@ -48,7 +48,8 @@ static int storage_put(dowel *d, dowel_block *block, const char *key, const void
     if (!source) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     int rc = dowel_s3_client_open(d, block, &c, err);
     if (!rc) {
-        const dowel_s3_put_args args = {.bucket = block, .key = key, .content_type = "application/json"};
+        const dowel_s3_put_args args = {
+            .bucket = block, .key = key, .content_type = "application/json", .multipart_threshold = 8 << 20};
         rc = dowel_s3_put_source(&c, &args, source, &stored, err);
         dowel_s3_stored_clear(&stored);
         dowel_s3_client_close(&c);

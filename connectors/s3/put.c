@@ -220,9 +220,8 @@ int dowel_s3_put_source(dowel_s3_client *c, const dowel_s3_put_args *args, dowel
     int64_t part = args->part_size > MIN_PART ? args->part_size : MIN_PART;
     const dowel_upload plan = {.source = source,
                                .digest = checksum ? checksum->kind : DOWEL_CRC32,
-                               .one_request = args->multipart_threshold <= 0         ? part
-                                              : args->multipart_threshold < MAX_PART ? args->multipart_threshold
-                                                                                     : MAX_PART,
+                               .one_request =
+                                   args->multipart_threshold < MAX_PART ? args->multipart_threshold : MAX_PART,
                                .part_size = part,
                                .most_part_size = MAX_PART,
                                .most_parts = MAX_PARTS,

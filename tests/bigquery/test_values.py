@@ -228,6 +228,9 @@ def test_max_rows():
     assert len(query("--max-rows", "2", pages=[FIVE])["rows"]) == 2 and SERVER.seen("/queries/")[0]["maxResults"] == "2"
     got = query("--max-rows", "0", pages=[FIVE])
     assert got["rows"] == [] and got["total_rows"] == 5 and SERVER.seen("/queries/")[0]["maxResults"] == "0"
+    assert got["rows_not_fetched"] == 5 and text("--max-rows", "0", pages=[FIVE]).strip() == "rows_not_fetched: 5"
+    assert text("--max-rows", "4", pages=[FIVE]).endswith("rows_not_fetched: 1\n")
+    assert "rows_not_fetched" not in query("--max-rows", "5", pages=[FIVE])
     assert len(query(pages=[FIVE])["rows"]) == 5 and "maxResults" not in SERVER.seen("/queries/")[0]
     for wrong in ("-1", "-5", "1.5", "many"):
         SERVER.reset(FIVE)

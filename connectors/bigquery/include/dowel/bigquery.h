@@ -157,7 +157,7 @@ typedef struct dowel_bigquery_job_args {
  * statement that changes rows. INT64 are JSON integers, NUMERIC and BIGNUMERIC text, FLOAT64 numbers ("NaN", "Infinity" and
  * "-Infinity" text), BYTES base64, times RFC 3339 text, STRUCT objects, ARRAY arrays, JSON text, NULL null. Of columns that have one name,
  * those behind the first get a number: name_1. `warnings` is there when the job had any. With a destination, `destination` and
- * `destination_rows`. */
+ * `destination_rows`; with max_rows, `rows_not_fetched` where there are more. */
 static inline int dowel_bigquery_query(dowel *d, const dowel_bigquery_query_args *args, json_t **result,
                                        dowel_error *err) {
     return dowel_call(d, "bigquery.query", args, sizeof *args, NULL, result, err);
