@@ -21,7 +21,9 @@ void dowel_aws_drop(char *secret); /* cleanses and frees */
 
 /* ---- keys ---- */
 
-/* Copies everything; `token` and `account_id` may be NULL. The origin is for people. */
+/* Keys and tokens are one word of ASCII; white space around it does not count. `what` is what messages call it. */
+int dowel_aws_check_key(const char *what, const char *text, dowel_error *err);
+/* Copies everything, without white space around; `token` and `account_id` may be NULL. The origin is for people. */
 int dowel_aws_keys_set(dowel_aws_keys *keys, const char *id, const char *secret, const char *token,
                        const char *account_id, int64_t expires, dowel_error *err);
 int dowel_aws_keys_copy(const dowel_aws_keys *from, dowel_aws_keys *to, dowel_error *err);

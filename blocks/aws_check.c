@@ -24,7 +24,7 @@ int dowel_aws_check(dowel *d, dowel_block *block, json_t *report, dowel_error *e
     }
     dowel_aws_settings settings;
     char *region = NULL, *url = NULL, *named = NULL, *arn = NULL, *account = NULL;
-    int rc = dowel_aws_settings_open(block, &settings, err);
+    int rc = dowel_aws_settings_open(d, block, &settings, err);
     if (rc) return rc;
     rc = dowel_aws_find_sts(&settings, &url, &region, err);
     if (!rc) rc = dowel_aws_find_region(&settings, NULL, &named, err);

@@ -55,9 +55,9 @@ static int check_url(const char *url, dowel_error *err) {
     return rc;
 }
 
-static int authorization(dowel_http_request *request, dowel_error *err) {
-    const char *file = dowel_aws_variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
-               *value = dowel_aws_variable("AWS_CONTAINER_AUTHORIZATION_TOKEN");
+static int authorization(dowel_http_request *request, const dowel_aws_settings *settings, dowel_error *err) {
+    const char *file = dowel_aws_variable(settings, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
+               *value = dowel_aws_variable(settings, "AWS_CONTAINER_AUTHORIZATION_TOKEN");
     char *token = NULL;
     if (file) {
         int rc = dowel_aws_read_token(file, &token, err);
@@ -70,8 +70,8 @@ static int authorization(dowel_http_request *request, dowel_error *err) {
 }
 
 int dowel_aws_from_container(dowel *d, const dowel_aws_settings *settings, dowel_aws_keys *keys, dowel_error *err) {
-    const char *relative = dowel_aws_variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
-               *full = dowel_aws_variable("AWS_CONTAINER_CREDENTIALS_FULL_URI");
+    const char *relative = dowel_aws_variable(settings, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
+               *full = dowel_aws_variable(settings, "AWS_CONTAINER_CREDENTIALS_FULL_URI");
     if (!relative && !full) return 0;
     if (relative && *relative != '/')
         return dowel_fail(err, DOWEL_E_CREDENTIALS, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI does not begin with a /");
@@ -89,7 +89,7 @@ int dowel_aws_from_container(dowel *d, const dowel_aws_settings *settings, dowel
     dowel_http_timeout(r, 5);
     dowel_http_direct(r);
     dowel_aws_trust(r, settings);
-    rc = r ? authorization(r, err) : 0;
+    rc = r ? authorization(r, settings, err) : 0;
     dowel_http_response *response = NULL;
     if (!rc) rc = dowel_http_send(d, r, &response, err);
     if (!rc) {

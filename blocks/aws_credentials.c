@@ -31,8 +31,22 @@ static const dowel_field fields[] = {
      .doc = "Who assumes the role.", .example = "aws-credentials/base"},
     {0}};
 
+static int check_words(const dowel_aws_credentials *c, dowel_error *err) {
+    const char *const words[][2] = {{"field \"access_key_id\"", c->access_key_id},
+                                    {"field \"secret_access_key\"", c->secret_access_key},
+                                    {"field \"session_token\"", c->session_token}};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        int rc = words[i][1] ? dowel_aws_check_key(words[i][0], words[i][1], err) : 0;
+        if (rc && err) err->code = DOWEL_E_INVALID;
+        if (rc) return DOWEL_E_INVALID;
+    }
+    return 0;
+}
+
 static int check(const void *data, dowel_error *err) {
     const dowel_aws_credentials *c = data;
+    int words = check_words(c, err);
+    if (words) return words;
     if (!c->access_key_id != !c->secret_access_key)
         return dowel_fail(err, DOWEL_E_INVALID, "field \"%s\" is required beside \"%s\"",
                           c->access_key_id ? "secret_access_key" : "access_key_id",

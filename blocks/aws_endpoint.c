@@ -55,8 +55,8 @@ static const char *configured_url(const dowel_aws_settings *settings, const char
     char name[64];
     int n = snprintf(name, sizeof name, "AWS_ENDPOINT_URL_%s", service);
     for (int i = 0; i < n; i++) name[i] = (char)toupper((unsigned char)name[i]);
-    const char *found = dowel_aws_variable(name);
-    if (!found) found = dowel_aws_variable("AWS_ENDPOINT_URL");
+    const char *found = dowel_aws_variable(settings, name);
+    if (!found) found = dowel_aws_variable(settings, "AWS_ENDPOINT_URL");
     if (found) return found;
     const char *services = dowel_aws_profile_setting(settings, "services");
     const char *own = services ? dowel_aws_setting(settings->profiles, DOWEL_AWS_SERVICES, services, service) : NULL;
@@ -91,10 +91,9 @@ int dowel_aws_find_url(const dowel_aws_settings *settings, const char *service, 
 
 int dowel_aws_service_url(dowel *d, dowel_block *credentials, const char *service, const char *region,
                           const char *given, char **url, bool *configured, dowel_error *err) {
-    (void)d;
     dowel_aws_settings settings;
     *url = NULL;
-    int rc = dowel_aws_settings_open(credentials, &settings, err);
+    int rc = dowel_aws_settings_open(d, credentials, &settings, err);
     if (rc) return rc;
     rc = dowel_aws_find_url(&settings, service, region, given, url, configured, err);
     dowel_aws_settings_close(&settings);

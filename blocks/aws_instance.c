@@ -40,8 +40,8 @@ static int find_endpoint(const dowel_aws_settings *settings, char **endpoint, do
     return *endpoint ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
 }
 
-static double number_in(const char *variable, double missing) {
-    const char *text = dowel_aws_variable(variable);
+static double number_in(const dowel_aws_settings *settings, const char *variable, double missing) {
+    const char *text = dowel_aws_variable(settings, variable);
     char *end = NULL;
     double value = text ? dowel_read_real(text, &end) : missing;
     if (end && (*end || !(value > 0))) return missing;
@@ -53,7 +53,7 @@ static dowel_http_request *request_for(const dowel_http_service *service, const 
     dowel_http_request *r = dowel_http_new(service, NULL, method, s->endpoint);
     dowel_aws_trust(r, s->settings);
     dowel_http_path_raw(r, path);
-    dowel_http_timeout(r, number_in("AWS_METADATA_SERVICE_TIMEOUT", 1));
+    dowel_http_timeout(r, number_in(s->settings, "AWS_METADATA_SERVICE_TIMEOUT", 1));
     dowel_http_secret_body(r);
     dowel_http_direct(r);
     return r;
@@ -76,7 +76,7 @@ static int get_token(dowel *d, session *s, dowel_error *err) {
     dowel_http_response *response = NULL;
     dowel_error why;
     /* `metadata` tries again by itself. */
-    int rc = 0, most = asked ? 1 : (int)number_in("AWS_METADATA_SERVICE_NUM_ATTEMPTS", 1);
+    int rc = 0, most = asked ? 1 : (int)number_in(s->settings, "AWS_METADATA_SERVICE_NUM_ATTEMPTS", 1);
     for (int attempt = 1;; attempt++) {
         rc = dowel_http_send(d, r, &response, &why);
         if (!rc || !why.retryable || asked || attempt >= (why.http_status && most < ATTEMPTS ? ATTEMPTS : most)) break;

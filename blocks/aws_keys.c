@@ -22,13 +22,49 @@ void dowel_aws_keys_clear(dowel_aws_keys *keys) {
     memset(keys, 0, sizeof *keys);
 }
 
+#define WHITE " \t\r\n\v\f"
+
+/* Without the white space around it, as it comes from files and variables. */
+static char *word(const char *text) {
+    text += strspn(text, WHITE);
+    size_t size = strlen(text);
+    while (size && strchr(WHITE, text[size - 1])) size--;
+    return strndup(text, size);
+}
+
+/* Each is one word: what has a blank in it was cut out wrongly, and would only be told by the service, as a signature that does not match. */
+int dowel_aws_check_key(const char *what, const char *text, dowel_error *err) {
+    const char *end = text + strlen(text);
+    while (end > text && strchr(WHITE, end[-1])) end--;
+    for (const char *p = text + strspn(text, WHITE); p < end; p++) {
+        unsigned char c = (unsigned char)*p;
+        if (c > ' ' && c < 0x7f) continue;
+        int rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "%s has a %s in it, at character %zu", what,
+                            c == ' ' || c == '\t'    ? "blank"
+                            : c == '\r' || c == '\n' ? "line break"
+                            : c < 0x7f               ? "control character"
+                                                     : "character that is not ASCII",
+                            (size_t)(p - text) + 1);
+        dowel_error_hint(err, "copy it again, without what stands around it");
+        return rc;
+    }
+    return 0;
+}
+
 int dowel_aws_keys_set(dowel_aws_keys *keys, const char *id, const char *secret, const char *token,
                        const char *account_id, int64_t expires, dowel_error *err) {
     if (token && !*token) token = NULL;
     if (account_id && !*account_id) account_id = NULL;
-    *keys = (dowel_aws_keys){.access_key_id = strdup(id),
-                             .secret_access_key = strdup(secret),
-                             .session_token = token ? strdup(token) : NULL,
+    int rc = dowel_aws_check_key("the access key id", id, err);
+    if (!rc) rc = dowel_aws_check_key("the secret access key", secret, err);
+    if (!rc && token) rc = dowel_aws_check_key("the session token", token, err);
+    if (rc) {
+        memset(keys, 0, sizeof *keys);
+        return rc;
+    }
+    *keys = (dowel_aws_keys){.access_key_id = word(id),
+                             .secret_access_key = word(secret),
+                             .session_token = token ? word(token) : NULL,
                              .account_id = account_id ? strdup(account_id) : NULL,
                              .expires = expires};
     if (keys->access_key_id && keys->secret_access_key && !token == !keys->session_token &&
@@ -93,17 +129,23 @@ int dowel_aws_keys_parse(const char *text, size_t size, const char *token, const
 }
 
 int dowel_aws_from_environment(dowel_aws_keys *keys, dowel_error *err) {
-    const char *id = dowel_aws_variable("AWS_ACCESS_KEY_ID"), *secret = dowel_aws_variable("AWS_SECRET_ACCESS_KEY");
-    if (!id && !secret) return 0;
-    if (!id || !secret) {
-        int rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "%s is set but %s is not",
-                            id ? "AWS_ACCESS_KEY_ID" : "AWS_SECRET_ACCESS_KEY",
-                            id ? "AWS_SECRET_ACCESS_KEY" : "AWS_ACCESS_KEY_ID");
+    char *id = dowel_variable("AWS_ACCESS_KEY_ID"), *secret = dowel_variable("AWS_SECRET_ACCESS_KEY"),
+         *token = dowel_variable("AWS_SESSION_TOKEN"), *account = dowel_variable("AWS_ACCOUNT_ID");
+    int rc = 0;
+    if (id && secret) {
+        rc = dowel_aws_keys_set(keys, id, secret, token, account, 0, err);
+        if (rc == DOWEL_E_CREDENTIALS) dowel_error_prefix(err, "environment variables: ");
+        if (!rc) rc = dowel_aws_keys_origin(keys, err, "environment variables");
+    } else if (id || secret) {
+        rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "%s is set but %s is not",
+                        id ? "AWS_ACCESS_KEY_ID" : "AWS_SECRET_ACCESS_KEY",
+                        id ? "AWS_SECRET_ACCESS_KEY" : "AWS_ACCESS_KEY_ID");
         dowel_error_hint(err, "set both, or neither to have the profile used");
-        return rc;
     }
-    int rc = dowel_aws_keys_set(keys, id, secret, dowel_aws_variable("AWS_SESSION_TOKEN"),
-                                dowel_aws_variable("AWS_ACCOUNT_ID"), 0, err);
-    if (!rc) rc = dowel_aws_keys_origin(keys, err, "environment variables");
-    return rc ? rc : 1;
+    bool found = id && secret;
+    dowel_aws_drop(id);
+    dowel_aws_drop(secret);
+    dowel_aws_drop(token);
+    dowel_aws_drop(account);
+    return rc ? rc : found;
 }

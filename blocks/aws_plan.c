@@ -17,8 +17,11 @@ static int lacks(dowel_error *err, const char *profile, const char *has, const c
     return dowel_fail(err, DOWEL_E_CREDENTIALS, "profile \"%s\" has %s but not %s", profile, has, lacking);
 }
 
-static int no_such_profile(const dowel_aws_profiles *profiles, const char *name, const char *from, dowel_error *err) {
-    const char *names[64];
+#define SHOWN 8 /* names of profiles, at most */
+
+int dowel_aws_no_such_profile(const dowel_aws_profiles *profiles, const char *name, const char *from,
+                              dowel_error *err) {
+    const char *names[64], *files = dowel_aws_profiles_files(profiles);
     size_t count = 0;
     while (count < 63 && (names[count] = dowel_aws_section_at(profiles, DOWEL_AWS_PROFILE, count))) count++;
     names[count] = NULL;
@@ -31,11 +34,21 @@ static int no_such_profile(const dowel_aws_profiles *profiles, const char *name,
                   from, name)
             : dowel_fail(err, DOWEL_E_CREDENTIALS,
                          "there is no profile \"%s\" in the shared credentials and config files", name);
-    if (near)
-        dowel_error_hint(err, "did you mean \"%s\"?", near);
-    else if (count == 0)
+    if (err && *files) {
+        size_t used = strlen(err->message);
+        snprintf(err->message + used, sizeof err->message - used, ": %s", files);
+    }
+    char listed[256] = "";
+    for (size_t i = 0, used = 0; i < count && i <= SHOWN && used < sizeof listed; i++)
+        used +=
+            (size_t)snprintf(listed + used, sizeof listed - used, "%s%s", i ? ", " : "", i < SHOWN ? names[i] : "...");
+    if (count == 0)
         dowel_error_hint(err,
                          "there are no profiles at all: see HOME, AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE");
+    else if (near)
+        dowel_error_hint(err, "did you mean \"%s\"? There are: %s", near, listed);
+    else
+        dowel_error_hint(err, "there are: %s", listed);
     return rc;
 }
 
@@ -214,7 +227,8 @@ int dowel_aws_plan_profile(const dowel_aws_profiles *profiles, const char *profi
     const char *visited[DOWEL_AWS_ROLES + 1], *from = NULL, *at = profile;
     memset(plan, 0, sizeof *plan);
     for (size_t n = 0;; n++) {
-        if (!dowel_aws_section_exists(profiles, DOWEL_AWS_PROFILE, at)) return no_such_profile(profiles, at, from, err);
+        if (!dowel_aws_section_exists(profiles, DOWEL_AWS_PROFILE, at))
+            return dowel_aws_no_such_profile(profiles, at, from, err);
         for (size_t i = 0; i < n; i++)
             if (!strcmp(visited[i], at))
                 return dowel_fail(err, DOWEL_E_CREDENTIALS,

@@ -43,6 +43,9 @@ typedef struct dowel_aws_plan {
     size_t role_count;
 } dowel_aws_plan;
 
+/* The error for a profile that is not there; `from` NULL, or the profile that names it. */
+int dowel_aws_no_such_profile(const dowel_aws_profiles *profiles, const char *name, const char *from, dowel_error *err);
+
 /* 1, or 0 where the profile says nothing of keys; a profile that is not there, or says nonsense, is an error. */
 int dowel_aws_plan_profile(const dowel_aws_profiles *profiles, const char *profile, dowel_aws_plan *plan,
                            dowel_error *err);

@@ -1,14 +1,19 @@
-/* The grammar of the shared config and credentials files: sections of settings. */
+/* The grammar of the shared config and credentials files: sections of settings.
+ *
+ * There are two readings. The strict one is that of the SDKs' common test suite. What people have in their files was written for the AWS CLI and
+ * boto3, whose reader (Python's configparser) takes more: indented settings and sections, colons, quoted names with blanks. */
 #include "aws_profile.h"
 
 #include <ctype.h>
 #include <openssl/crypto.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #define BLANK " \t"
+#define WHITE " \t\v\f\r\n"
 
 typedef struct setting {
     struct setting *next;
@@ -25,7 +30,10 @@ typedef struct section {
 } section;
 
 struct dowel_aws_profiles {
+    atomic_int held; /* beyond the one that made it */
     section *sections;
+    dowel_error problem; /* the first line that nobody can read; code 0: none */
+    char files[2 * DOWEL_AWS_PATH_SIZE];
 };
 
 dowel_aws_profiles *dowel_aws_profiles_new(void) {
@@ -45,6 +53,15 @@ static void drop_settings(section *s) {
         free(e);
     }
     s->settings = NULL;
+}
+
+dowel_aws_profiles *dowel_aws_profiles_retain(dowel_aws_profiles *profiles) {
+    atomic_fetch_add(&profiles->held, 1);
+    return profiles;
+}
+
+void dowel_aws_profiles_release(dowel_aws_profiles *profiles) {
+    if (profiles && atomic_fetch_sub(&profiles->held, 1) == 0) dowel_aws_profiles_free(profiles);
 }
 
 void dowel_aws_profiles_free(dowel_aws_profiles *profiles) {
@@ -106,10 +123,23 @@ static setting *put(section *s, const char *name, char *value) {
 
 /* ---- lines ---- */
 
+#define NO_BREAK_SPACE "\xc2\xa0" /* as web pages have it in what is copied from them */
+
 static char *trim(char *text) {
-    text += strspn(text, BLANK);
-    char *end = text + strlen(text);
-    while (end > text && strchr(BLANK, end[-1])) *--end = 0;
+    for (;;) {
+        size_t blanks = strspn(text, WHITE);
+        if (!blanks && !strncmp(text, NO_BREAK_SPACE, 2)) blanks = 2;
+        if (!blanks) break;
+        text += blanks;
+    }
+    for (char *end = text + strlen(text); end > text; *end = 0) {
+        if (strchr(WHITE, end[-1]))
+            end--;
+        else if (end - text >= 2 && !memcmp(end - 2, NO_BREAK_SPACE, 2))
+            end -= 2;
+        else
+            break;
+    }
     return text;
 }
 
@@ -123,9 +153,10 @@ static bool is_identifier(const char *name) {
 /* Where the text of one file stands. */
 typedef struct reader {
     dowel_aws_profiles *profiles;
-    bool credentials;
+    bool credentials, strict;
     const char *origin;
     int line;
+    size_t indent; /* of the last section or setting: what is further in continues it */
     bool in_section;
     section *section; /* NULL: one that is passed over */
     setting *setting; /* what an indented line continues */
@@ -142,6 +173,60 @@ static int problem(const reader *r, const char *what) {
 
 static int no_memory(const reader *r) {
     return dowel_fail(r->err, DOWEL_E_NO_MEMORY, "out of memory");
+}
+
+/* The words of a section's name, as a shell has them: quotes around blanks, a backslash before one. Works in place; false: more than two, or a
+ * quote without an end. */
+static bool split(char *text, char **first, char **second) {
+    char **words[] = {first, second}, *to = text, quote = 0;
+    size_t count = 0;
+    bool open = false; /* a word has begun */
+    *first = *second = NULL;
+    for (const char *p = text; *p; p++) {
+        if (!quote && strchr(BLANK, *p)) {
+            if (open) *to++ = 0;
+            open = false;
+            continue;
+        }
+        if (!open) {
+            if (count == 2) return false;
+            *words[count++] = to;
+            open = true;
+        }
+        if (quote && *p == quote)
+            quote = 0;
+        else if (!quote && (*p == '"' || *p == '\''))
+            quote = *p;
+        else if (*p == '\\' && (!quote || (quote == '"' && (p[1] == '"' || p[1] == '\\'))) && p[1])
+            *to++ = *++p;
+        else
+            *to++ = *p;
+    }
+    *to = 0;
+    return !quote && count == 2;
+}
+
+/* As botocore has it: of the config file "profile NAME" and the like, of the credentials file anything. */
+static bool loose_section(const reader *r, char *text, dowel_aws_section *kind, char **name, bool *bare) {
+    static const struct {
+        const char *word;
+        dowel_aws_section kind;
+    } words[] = {
+        {"profile", DOWEL_AWS_PROFILE}, {"sso-session", DOWEL_AWS_SSO_SESSION}, {"services", DOWEL_AWS_SERVICES}};
+    char *first;
+    *kind = DOWEL_AWS_PROFILE;
+    *name = text;
+    *bare = false;
+    if (r->credentials) return *text;
+    *bare = !strcmp(text, "default");
+    if (*bare) return true;
+    if (!split(text, &first, name)) return false;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strncmp(words[i].word, first, strlen(words[i].word)) != 0) continue;
+        *kind = words[i].kind;
+        return **name;
+    }
+    return false;
 }
 
 /* Kind and name that stand between the brackets; false for a section that means nothing here. */
@@ -171,11 +256,12 @@ static bool section_of(const reader *r, char *text, dowel_aws_section *kind, cha
 }
 
 static int read_section(reader *r, char *line) {
-    line[strcspn(line, "#;")] = 0;
+    if (r->strict || !strchr(line, ']')) line[strcspn(line, "#;")] = 0;
     line = trim(line);
-    size_t length = strlen(line);
-    if (line[length - 1] != ']') return problem(r, "the section's name must end with a ]");
-    line[length - 1] = 0;
+    char *end = line + strlen(line) - 1;
+    if (!r->strict && *end != ']') end = strchr(line, ']'); /* what follows means nothing */
+    if (!end || *end != ']') return problem(r, "the section's name must end with a ]");
+    *end = 0;
     dowel_aws_section kind;
     char *name;
     bool bare;
@@ -183,7 +269,8 @@ static int read_section(reader *r, char *line) {
     r->section = NULL;
     r->setting = NULL;
     r->passed_over = false;
-    if (!section_of(r, trim(line + 1), &kind, &name, &bare)) return 0;
+    line = trim(line + 1);
+    if (!(r->strict ? section_of : loose_section)(r, line, &kind, &name, &bare)) return 0;
     section *s = find_section(r->profiles, kind, name);
     if (s && bare && !s->bare) return 0;
     if (s && s->bare && !bare && !r->credentials) {
@@ -199,18 +286,27 @@ static int read_section(reader *r, char *line) {
     return 0;
 }
 
+/* Of a program's words, # and ; may be some: they are in quotes, or for the shell to read. */
+static bool is_command(const char *line, const char *equals) {
+    static const char ending[] = "_process";
+    while (equals > line && strchr(BLANK, equals[-1])) equals--;
+    size_t size = sizeof ending - 1;
+    return (size_t)(equals - line) > size && !strncasecmp(equals - size, ending, size);
+}
+
 static int read_setting(reader *r, char *line) {
     if (!r->in_section) return problem(r, "a section such as [default] must come before the first setting");
+    char *equals = line + strcspn(line, r->strict ? "=" : "=:");
+    bool whole = !r->strict && (!*equals || is_command(line, equals));
     /* A comment begins at white space and # or ;. */
-    for (char *p = line + 1; *p; p++)
+    for (char *p = r->strict ? line + 1 : equals + 1; !whole && *p; p++)
         if ((*p == '#' || *p == ';') && strchr(BLANK, p[-1])) *p = 0;
-    char *equals = strchr(line, '=');
-    if (!equals) return problem(r, "a setting needs a =");
+    if (!*equals) return problem(r, "a setting needs a =");
     *equals = 0;
     char *name = trim(line);
     if (!*name) return problem(r, "a setting without a name");
     r->setting = NULL;
-    r->passed_over = !r->section || !is_identifier(name);
+    r->passed_over = !r->section || (r->strict && !is_identifier(name));
     if (r->passed_over) return 0;
     for (char *c = name; *c; c++) *c = (char)tolower((unsigned char)*c);
     char *value = strdup(trim(equals + 1));
@@ -237,15 +333,35 @@ static int read_continued(reader *r, char *line) {
     return 0;
 }
 
-static int read_line(reader *r, char *line) {
+static int read_strictly(reader *r, char *line) {
     if (!line[strspn(line, BLANK)] || *line == '#' || *line == ';') return 0;
     if (*line == '[') return read_section(r, line);
     return strchr(BLANK, *line) ? read_continued(r, line) : read_setting(r, line);
 }
 
-int dowel_aws_profiles_parse(dowel_aws_profiles *profiles, const char *text, size_t size, bool credentials,
-                             const char *origin, dowel_error *err) {
-    reader r = {.profiles = profiles, .credentials = credentials, .origin = origin, .err = err};
+/* As configparser: further in than the setting before it continues that one; a comment may stand at any depth. */
+static int read_line(reader *r, char *line) {
+    if (r->strict) return read_strictly(r, line);
+    size_t indent = strspn(line, WHITE);
+    line = trim(line);
+    if (!*line || *line == '#' || *line == ';') return 0;
+    bool begun = r->in_section && (r->setting || r->passed_over);
+    if (begun && indent > r->indent) return read_continued(r, line);
+    r->indent = indent;
+    return *line == '[' ? read_section(r, line) : read_setting(r, line);
+}
+
+/* Where a line ends, without the characters that end it; *next: the one after it, NULL: it was the last. */
+static size_t line_size(const reader *r, char *line, char **next) {
+    size_t size = strcspn(line, r->strict ? "\n" : "\r\n");
+    *next = line[size] ? line + size + (line[size] == '\r' && line[size + 1] == '\n' ? 2 : 1) : NULL;
+    if (size && line[size - 1] == '\r') size--;
+    return size;
+}
+
+static int parse(dowel_aws_profiles *profiles, const char *text, size_t size, bool credentials, bool strict,
+                 const char *origin, dowel_error *err) {
+    reader r = {.profiles = profiles, .credentials = credentials, .strict = strict, .origin = origin, .err = err};
     if (size && memchr(text, 0, size))
         return dowel_fail(err, DOWEL_E_CREDENTIALS, "%s: a NUL byte: this is no text file", origin);
     if (size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) { /* a byte order mark, as editors on Windows leave it */
@@ -258,16 +374,56 @@ int dowel_aws_profiles_parse(dowel_aws_profiles *profiles, const char *text, siz
     copy[size] = 0;
     int rc = 0;
     for (char *line = copy, *next; line && !rc; line = next) {
-        size_t length = strcspn(line, "\n");
-        next = line[length] ? line + length + 1 : NULL;
-        if (length && line[length - 1] == '\r') length--;
-        line[length] = 0;
+        line[line_size(&r, line, &next)] = 0;
         r.line++;
         rc = read_line(&r, line);
+        if (rc == DOWEL_E_CREDENTIALS && !strict) { /* the lines after it are read all the same */
+            if (!profiles->problem.code) profiles->problem = *err;
+            rc = 0;
+        }
     }
     OPENSSL_cleanse(copy, size);
     free(copy);
     return rc;
+}
+
+int dowel_aws_profiles_parse(dowel_aws_profiles *profiles, const char *text, size_t size, bool credentials,
+                             const char *origin, dowel_error *err) {
+    return parse(profiles, text, size, credentials, true, origin, err);
+}
+
+int dowel_aws_profiles_read(dowel_aws_profiles *profiles, const char *text, size_t size, bool credentials,
+                            const char *origin, dowel_error *err) {
+    dowel_error *why = calloc(1, sizeof *why);
+    if (!why) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    int rc = parse(profiles, text, size, credentials, false, origin, why);
+    if (rc == DOWEL_E_CREDENTIALS) { /* it is no text */
+        dowel_aws_profiles_note(profiles, why);
+        rc = 0;
+    }
+    if (rc && err) *err = *why;
+    free(why);
+    return rc;
+}
+
+void dowel_aws_profiles_note(dowel_aws_profiles *profiles, const dowel_error *problem) {
+    if (!profiles->problem.code) profiles->problem = *problem;
+}
+
+void dowel_aws_profiles_looked_at(dowel_aws_profiles *profiles, const char *path, const char *why) {
+    size_t used = strlen(profiles->files);
+    snprintf(profiles->files + used, sizeof profiles->files - used, "%s%s%s%s%s", used ? " and " : "", path,
+             why ? " (" : "", why ? why : "", why ? ")" : "");
+}
+
+/* ---- what was read ---- */
+
+const dowel_error *dowel_aws_profiles_problem(const dowel_aws_profiles *profiles) {
+    return profiles->problem.code ? &profiles->problem : NULL;
+}
+
+const char *dowel_aws_profiles_files(const dowel_aws_profiles *profiles) {
+    return profiles->files;
 }
 
 /* ---- asking ---- */

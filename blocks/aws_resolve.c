@@ -39,6 +39,9 @@ static int from_source(dowel *d, const dowel_aws_settings *settings, const dowel
 /* 1 found, 0 where the profile says nothing of keys. */
 static int from_profile(dowel *d, const dowel_aws_settings *settings, dowel_aws_keys *keys, dowel_error *err) {
     dowel_aws_plan plan;
+    const dowel_error *problem = dowel_aws_profiles_problem(settings->profiles);
+    if (problem && err) *err = *problem;
+    if (problem) return problem->code; /* what could not be read may be what counts */
     if (!settings->selected && !dowel_aws_section_exists(settings->profiles, DOWEL_AWS_PROFILE, settings->profile))
         return 0;
     int rc = dowel_aws_plan_profile(settings->profiles, settings->profile, &plan, err);
@@ -54,9 +57,9 @@ static int from_profile(dowel *d, const dowel_aws_settings *settings, dowel_aws_
 }
 
 static int from_web_identity(dowel *d, const dowel_aws_settings *settings, dowel_aws_keys *keys, dowel_error *err) {
-    const char *file = dowel_aws_variable("AWS_WEB_IDENTITY_TOKEN_FILE");
-    const dowel_aws_role role = {dowel_aws_variable("AWS_ROLE_ARN"), dowel_aws_variable("AWS_ROLE_SESSION_NAME"), NULL,
-                                 0};
+    const char *file = dowel_aws_variable(settings, "AWS_WEB_IDENTITY_TOKEN_FILE");
+    const dowel_aws_role role = {.role_arn = dowel_aws_variable(settings, "AWS_ROLE_ARN"),
+                                 .session_name = dowel_aws_variable(settings, "AWS_ROLE_SESSION_NAME")};
     if (!file) return 0;
     if (!role.role_arn)
         return dowel_fail(err, DOWEL_E_CREDENTIALS, "AWS_WEB_IDENTITY_TOKEN_FILE is set but AWS_ROLE_ARN is not");
@@ -101,7 +104,7 @@ static int from_places(dowel *d, const dowel_aws_settings *settings, dowel_aws_k
 int dowel_aws_resolve(dowel *d, dowel_block *credentials, bool again, dowel_aws_keys *keys, dowel_error *err) {
     dowel_aws_settings settings;
     memset(keys, 0, sizeof *keys);
-    int rc = dowel_aws_settings_open(credentials, &settings, err);
+    int rc = dowel_aws_settings_open(d, credentials, &settings, err);
     if (rc) return rc;
     const dowel_aws_credentials *block = settings.block;
     const dowel_aws_role role = {block->role_arn, block->role_session_name, block->external_id,
@@ -169,6 +172,7 @@ static void *make_cache(dowel *d) {
 /* What decides whose keys they are, and who is asked for them. */
 static void mix(dowel_digest *digest, dowel_block *credentials) {
     const dowel_aws_credentials *c = dowel_aws_block_data(credentials);
+    char *named = c->profile ? NULL : dowel_aws_named_profile();
     const char *const texts[] = {c->access_key_id,
                                  c->secret_access_key,
                                  c->session_token,
@@ -179,11 +183,12 @@ static void mix(dowel_digest *digest, dowel_block *credentials) {
                                  c->role_session_name,
                                  c->external_id,
                                  c->web_identity_token_file,
-                                 c->profile ? NULL : dowel_aws_named_profile(),
+                                 named,
                                  c->source ? "source" : NULL};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         dowel_digest_update(digest, texts[i] ? texts[i] : "\xff", texts[i] ? strlen(texts[i]) + 1 : 1);
     dowel_digest_update(digest, &c->role_duration, sizeof c->role_duration);
+    free(named);
     if (c->source) mix(digest, c->source);
 }
 

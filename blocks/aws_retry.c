@@ -32,7 +32,7 @@ int dowel_aws_find_attempts(dowel *d, const dowel_aws_settings *settings) {
 int dowel_aws_attempts(dowel *d, void *context) {
     const dowel_aws_signing *signing = context;
     dowel_aws_settings settings;
-    if (dowel_aws_settings_open(signing->credentials, &settings, NULL)) return 0;
+    if (dowel_aws_settings_open(d, signing->credentials, &settings, NULL)) return 0;
     int attempts = dowel_aws_find_attempts(d, &settings);
     dowel_aws_settings_close(&settings);
     return attempts;

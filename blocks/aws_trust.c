@@ -5,42 +5,20 @@
 #include <string.h>
 
 void dowel_aws_trust(dowel_http_request *request, const dowel_aws_settings *settings) {
-    const char *path = dowel_aws_variable("AWS_CA_BUNDLE");
+    if (!request || strncmp(dowel_http_url(request), "https", 5) != 0) return;
+    const char *path = dowel_aws_variable(settings, "AWS_CA_BUNDLE");
     if (path)
         dowel_http_authorities_of(request, path, "AWS_CA_BUNDLE");
     else
         dowel_http_authorities_of(request, dowel_aws_profile_setting(settings, "ca_bundle"), "the profile's ca_bundle");
 }
 
-/* Read once for each block, or for the handle: there may be thousands of requests. */
-static char *of_profile(dowel_block *credentials) {
-    dowel_aws_settings settings;
-    const char *path = NULL;
-    /* Files that cannot be read are an error where they matter: for the keys. */
-    if (!dowel_aws_settings_open(credentials, &settings, NULL))
-        path = dowel_aws_profile_setting(&settings, "ca_bundle");
-    char *copy = strdup(path ? path : "");
-    dowel_aws_settings_close(&settings);
-    return copy;
-}
-
-static void *of_block(dowel_block *block) {
-    return of_profile(block);
-}
-
-static void *of_handle(dowel *d) {
-    (void)d;
-    return of_profile(NULL);
-}
-
 int dowel_aws_trust_of(dowel *d, dowel_http_request *request, dowel_block *credentials, dowel_error *err) {
-    static const char block_key, handle_key;
-    const char *path = dowel_aws_variable("AWS_CA_BUNDLE"), *url = dowel_http_url(request);
-    if (strncmp(url, "https", 5) != 0) return 0;
-    if (!path)
-        path = credentials ? dowel_block_attach(credentials, &block_key, of_block, free)
-                           : dowel_attach(d, &handle_key, of_handle, free);
-    if (!path) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-    dowel_http_authorities(request, *path ? path : NULL);
+    if (strncmp(dowel_http_url(request), "https", 5) != 0) return 0;
+    dowel_aws_settings settings;
+    int rc = dowel_aws_settings_open(d, credentials, &settings, err);
+    if (rc) return rc;
+    dowel_aws_trust(request, &settings);
+    dowel_aws_settings_close(&settings);
     return 0;
 }

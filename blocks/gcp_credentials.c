@@ -49,6 +49,13 @@ static int check(const void *data, dowel_error *err) {
     if (sources > 1)
         return dowel_fail(err, DOWEL_E_INVALID,
                           "give only one of service_account_info, service_account_file, token and anonymous");
+    for (const char *p = c->token; p && *p; p++)
+        if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f) /* it becomes part of a header */
+            return dowel_fail(err, DOWEL_E_INVALID, "field \"token\": %s at character %zu",
+                              *p == '\n' || *p == '\r' ? "a line break"
+                              : *p == ' '              ? "a blank"
+                                                       : "a character that no token has",
+                              (size_t)(p - c->token) + 1);
     if (c->token_uri && !dowel_gcp_safe_url(c->token_uri))
         return dowel_fail(err, DOWEL_E_INVALID, "field \"token_uri\": not https, nor http to this machine");
     if (!c->service_account_info) return 0;

@@ -15,12 +15,14 @@ static int no_memory(dowel_error *err) {
 }
 
 void dowel_gcp_gcloud_folder(char *path, size_t size) {
-    const char *config = getenv("CLOUDSDK_CONFIG"), *home = getenv("HOME");
+    const char *home = getenv("HOME");
+    char *config = dowel_variable("CLOUDSDK_CONFIG");
     struct passwd entry, *found = NULL;
     char room[4096];
     *path = 0;
-    if (config && *config) {
+    if (config) {
         snprintf(path, size, "%s", config);
+        free(config);
         return;
     }
     if ((!home || !*home) && !getpwuid_r(getuid(), &entry, room, sizeof room, &found) && found) home = found->pw_dir;
@@ -142,7 +144,9 @@ int dowel_gcp_identify(dowel *d, dowel_block *credentials, dowel_gcp_identity **
     int rc = find(d, c, out, err);
     dowel_gcp_identity *id = *out;
     if (!rc) rc = dowel_gcp_set(&id->project, c->project, err);
-    if (!rc) rc = dowel_gcp_set(&id->quota_project, getenv("GOOGLE_CLOUD_QUOTA_PROJECT"), err);
+    char *quota_project = rc ? NULL : dowel_variable("GOOGLE_CLOUD_QUOTA_PROJECT");
+    if (!rc) rc = dowel_gcp_set(&id->quota_project, quota_project, err);
+    free(quota_project);
     if (!rc) rc = dowel_gcp_set(&id->quota_project, c->quota_project, err);
     if (!rc && c->token_uri) {
         id->asks = true;

@@ -46,7 +46,7 @@ static int resource(dowel *d, const dowel_gcp_identity *about, char *url, size_t
     if (rc) return rc;
     if (!email)
         return dowel_fail(err, DOWEL_E_CREDENTIALS, "%s: these credentials are not a service account's", about->origin);
-    const char *other = getenv("CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS");
+    char *other = dowel_variable("CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS");
     size_t length = other ? strlen(other) : 0;
     while (length && other[length - 1] == '/') length--;
     int n = 0;
@@ -56,6 +56,7 @@ static int resource(dowel *d, const dowel_gcp_identity *about, char *url, size_t
         n = snprintf(url, size, "https://iamcredentials.%s/v1/projects/-/serviceAccounts/%s",
                      about->universe ? about->universe : DOWEL_GCP_UNIVERSE, email);
     free(email);
+    free(other);
     if (n > 0 && (size_t)n < size) return 0;
     return dowel_fail(err, DOWEL_E_CREDENTIALS, too_long, about->origin);
 }

@@ -12,18 +12,22 @@ static const char *variable(const char *name) {
     return value && *value ? value : NULL;
 }
 
-static const char *host(void) {
-    const char *given = variable("GCE_METADATA_HOST");
-    if (!given) given = variable("GCE_METADATA_ROOT");
-    return given ? given : "metadata.google.internal";
+#define HOST_SIZE 480
+
+static void host(char name[HOST_SIZE]) {
+    char *given = dowel_variable("GCE_METADATA_HOST");
+    if (!given) given = dowel_variable("GCE_METADATA_ROOT");
+    snprintf(name, HOST_SIZE, "%s", given ? given : "metadata.google.internal");
+    free(given);
 }
 
 /* A small number from the environment. */
 static long number(const char *name, long fallback) {
-    const char *text = variable(name);
-    char *end = NULL;
+    char *text = dowel_variable(name), *end = NULL;
     long value = text ? strtol(text, &end, 10) : 0;
-    return text && end != text && !*end && value > 0 && value <= 600 ? value : fallback;
+    if (!text || end == text || *end || value <= 0 || value > 600) value = fallback;
+    free(text);
+    return value;
 }
 
 /* ---- is there one ---- */
@@ -52,10 +56,10 @@ static bool probe(dowel *d, bool patient) {
     const dowel_http_service service = {.name = "Google metadata server",
                                         .max_attempts = (int)number("GCE_METADATA_DETECT_RETRIES", patient ? 3 : 1),
                                         .backoff = 0.3};
-    const char *ip = variable("GCE_METADATA_IP");
-    if (!ip) ip = variable("GCE_METADATA_HOST") ? host() : "169.254.169.254";
-    char url[512];
-    snprintf(url, sizeof url, "http://%.480s", ip);
+    char *ip = dowel_variable("GCE_METADATA_IP"), named[HOST_SIZE] = "169.254.169.254", url[512];
+    if (!ip && variable("GCE_METADATA_HOST")) host(named);
+    snprintf(url, sizeof url, "http://%.480s", ip ? ip : named);
+    free(ip);
     dowel_http_request *request = dowel_http_new(&service, NULL, "GET", url);
     dowel_http_header(request, FLAVOR, "Google");
     dowel_http_timeout(request, (double)number("GCE_METADATA_TIMEOUT", patient ? 3 : 1));
@@ -76,8 +80,10 @@ static bool probe(dowel *d, bool patient) {
 }
 
 bool dowel_gcp_metadata_present(dowel *d) {
-    const char *disabled = getenv("NO_GCE_CHECK");
-    if (disabled && !strcmp(disabled, "true")) return false;
+    char *disabled = dowel_variable("NO_GCE_CHECK");
+    bool off = disabled && !strcmp(disabled, "true");
+    free(disabled);
+    if (off) return false;
     bool google = made_by_google();
     return probe(d, google || looks_like_google()) || google;
 }
@@ -103,8 +109,9 @@ int dowel_gcp_metadata_get(dowel *d, const char *path, const char *const paramet
                                                .backoff = 0.5,
                                                .backoff_limit = 4,
                                                .explain = explain};
-    char url[512];
-    snprintf(url, sizeof url, "http://%.400s/computeMetadata/v1", host());
+    char url[512], named[HOST_SIZE];
+    host(named);
+    snprintf(url, sizeof url, "http://%.400s/computeMetadata/v1", named);
     dowel_http_request *request = dowel_http_new(&service, NULL, "GET", url);
     dowel_http_path_raw(request, "/");
     dowel_http_path_raw(request, path);

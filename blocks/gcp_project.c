@@ -10,14 +10,9 @@ static int no_memory(dowel_error *err) {
     return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
 }
 
-static const char *variable(const char *name) {
-    const char *value = getenv(name);
-    return value && *value ? value : NULL;
-}
-
-static const char *from_environment(void) {
-    const char *project = variable("GOOGLE_CLOUD_PROJECT");
-    return project ? project : variable("GCLOUD_PROJECT");
+static char *from_environment(void) {
+    char *project = dowel_variable("GOOGLE_CLOUD_PROJECT");
+    return project ? project : dowel_variable("GCLOUD_PROJECT");
 }
 
 /* ---- gcloud's configuration ---- */
@@ -58,13 +53,14 @@ static char *project_in(const char *path) {
 
 static char *from_gcloud(void) {
     char folder[PATH_MAX - 384], path[PATH_MAX], name[256] = "";
-    const char *project = variable("CLOUDSDK_CORE_PROJECT"), *active = variable("CLOUDSDK_ACTIVE_CONFIG_NAME");
-    if (project) return strdup(project);
+    char *project = dowel_variable("CLOUDSDK_CORE_PROJECT");
+    if (project) return project;
     dowel_gcp_gcloud_folder(folder, sizeof folder);
     if (!*folder) return NULL;
-    if (active) {
-        snprintf(name, sizeof name, "%s", active);
-    } else {
+    char *active = dowel_variable("CLOUDSDK_ACTIVE_CONFIG_NAME");
+    snprintf(name, sizeof name, "%s", active ? active : "");
+    free(active);
+    if (!*name) {
         snprintf(path, sizeof path, "%s/active_config", folder);
         first_line(path, name, sizeof name);
     }
@@ -100,7 +96,7 @@ static char *ask_for_project(dowel *d, dowel_gcp_identity *id) {
     if (federated->kind != DOWEL_GCP_EXTERNAL_ACCOUNT) return NULL;
     project_number(federated, number, sizeof number);
     if (!*number) return NULL;
-    const char *other = variable("CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDRESOURCEMANAGER");
+    char *other = dowel_variable("CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDRESOURCEMANAGER");
     size_t length = other ? strlen(other) : 0;
     while (length && other[length - 1] == '/') length--;
     if (other)
@@ -108,6 +104,7 @@ static char *ask_for_project(dowel *d, dowel_gcp_identity *id) {
     else
         snprintf(base, sizeof base, "https://cloudresourcemanager.%s",
                  id->universe ? id->universe : DOWEL_GCP_UNIVERSE);
+    free(other);
     dowel_http_request *request = dowel_http_new(&resource_manager, id, "GET", base);
     dowel_http_path(request, "v1", "projects", number, NULL);
     dowel_http_timeout(request, 20);
@@ -131,11 +128,11 @@ int dowel_gcp_project(dowel *d, dowel_block *credentials, const char *given, cha
     char *asked = NULL;
     /* The project of a key that was named beats the environment; that of a key that was only found does not. */
     bool named = c && (c->service_account_info || c->service_account_file);
-    if (!found && !named) found = from_environment();
+    if (!found && !named) found = asked = from_environment();
     /* Whoever names a project can do without credentials here. */
     dowel_error ignored;
     if (!found && !dowel_gcp_known_identity(d, credentials, false, &id, &ignored)) found = id->project;
-    if (!found && named) found = from_environment();
+    if (!found && named) found = asked = from_environment();
     if (!found && id) found = asked = ask_for_project(d, id);
     if (!found) found = asked = from_gcloud();
     int rc = 0;

@@ -40,9 +40,9 @@ static int imds_session(dowel *d, const json_t *source, json_t **headers, dowel_
 }
 
 static int find_region(dowel *d, const json_t *source, char **region, dowel_error *err) {
-    const char *given = getenv("AWS_REGION");
-    if (!given) given = getenv("AWS_DEFAULT_REGION");
-    if (given) return (*region = strdup(given)) ? 0 : no_memory(err);
+    *region = dowel_variable("AWS_REGION");
+    if (!*region) *region = dowel_variable("AWS_DEFAULT_REGION");
+    if (*region) return 0;
     const char *url = json_string_value(json_object_get(source, "region_url"));
     if (!url) {
         int rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "the AWS region is not known");
@@ -75,12 +75,14 @@ static int read_keys(const char *text, const char *place, keys *k, dowel_error *
 }
 
 static int find_keys(dowel *d, const json_t *source, keys *k, dowel_error *err) {
-    const char *id = getenv("AWS_ACCESS_KEY_ID"), *secret = getenv("AWS_SECRET_ACCESS_KEY"),
-               *token = getenv("AWS_SESSION_TOKEN"), *url = json_string_value(json_object_get(source, "url"));
-    if (id && *id && secret && *secret) {
-        *k = (keys){strdup(id), strdup(secret), copy_of(token && *token ? token : NULL)};
-        return k->id && k->secret ? 0 : no_memory(err);
-    }
+    const char *url = json_string_value(json_object_get(source, "url"));
+    *k = (keys){dowel_variable("AWS_ACCESS_KEY_ID"), dowel_variable("AWS_SECRET_ACCESS_KEY"),
+                dowel_variable("AWS_SESSION_TOKEN")};
+    if (k->id && k->secret) return 0;
+    dowel_gcp_wipe(k->id);
+    dowel_gcp_wipe(k->secret);
+    dowel_gcp_wipe(k->session_token);
+    *k = (keys){NULL, NULL, NULL};
     if (!url) {
         int rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "there are no AWS keys to sign with");
         dowel_error_hint(err, "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name url in credential_source");

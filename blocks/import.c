@@ -183,9 +183,14 @@ void dowel_import_bucket_path(json_t *document, const char *path) {
 
 static int from_aws(dowel_importing *in, const dowel_import_request *request) {
     dowel_aws_profiles *profiles = NULL;
-    int rc = dowel_aws_profiles_load(&profiles, in->err);
+    int rc = dowel_aws_profiles_load(NULL, &profiles, in->err);
+    const dowel_error *problem = rc ? NULL : dowel_aws_profiles_problem(profiles);
+    if (problem) { /* what could not be read may be what is wanted */
+        rc = problem->code;
+        if (in->err) *in->err = *problem;
+    }
     if (!rc) rc = dowel_import_aws(in, profiles, request->which ? request->which : "default");
-    dowel_aws_profiles_free(profiles);
+    dowel_aws_profiles_release(profiles);
     return rc;
 }
 

@@ -88,7 +88,14 @@ static int open_protected(dowel *d, const json_t *envelope, const char *path, co
     if (rc) return rc;
     if (known && !open_with(envelope, path, known, keys, NULL)) return 0;
     if (variable && *variable) {
-        rc = open_with(envelope, path, variable, keys, err);
+        char passphrase[PASSPHRASE_SIZE];
+        snprintf(passphrase, sizeof passphrase, "%s", variable);
+        size_t size = strlen(passphrase);
+        if (size && passphrase[size - 1] == '\n') passphrase[--size] = 0; /* as a mounted secret ends */
+        if (size && passphrase[size - 1] == '\r') passphrase[--size] = 0;
+        rc = strlen(variable) < sizeof passphrase ? open_with(envelope, path, passphrase, keys, err)
+                                                  : dowel_fail(err, DOWEL_E_KEY, "too long");
+        OPENSSL_cleanse(passphrase, sizeof passphrase);
         if (rc) dowel_error_prefix(err, "DOWEL_KEY_PASSPHRASE: ");
         return rc;
     }

@@ -17,16 +17,16 @@ static bool default_path(char path[PATH_MAX]) {
 }
 
 int dowel_key_source_find(dowel_key_source *source, dowel_error *err) {
-    const char *text = getenv("DOWEL_KEY"), *file = getenv("DOWEL_KEY_FILE");
+    const char *text = getenv("DOWEL_KEY");
+    char *file = dowel_variable("DOWEL_KEY_FILE");
     source->variable = text && *text ? text : NULL;
-    source->named = !source->variable && file && *file;
+    source->named = !source->variable && file;
     *source->path = 0;
-    if (source->variable) return 0;
-    if (source->named) {
-        if (strlen(file) >= PATH_MAX - 32) return dowel_fail(err, DOWEL_E_KEY, "DOWEL_KEY_FILE: too long");
-        snprintf(source->path, sizeof source->path, "%s", file);
-        return 0;
-    }
+    bool too_long = source->named && strlen(file) >= PATH_MAX - 32;
+    if (source->named && !too_long) snprintf(source->path, sizeof source->path, "%s", file);
+    free(file);
+    if (too_long) return dowel_fail(err, DOWEL_E_KEY, "DOWEL_KEY_FILE: too long");
+    if (source->variable || source->named) return 0;
     if (default_path(source->path)) return 0;
     int rc = dowel_fail(
         err, DOWEL_E_KEY,

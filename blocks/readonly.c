@@ -21,9 +21,12 @@
 
 extern char **environ;
 
-static const char *folder_variable(void) {
-    const char *folder = getenv("DOWEL_BLOCKS_DIR");
-    return folder && *folder ? folder : NULL;
+/* NULL: not set. */
+static const char *folder_variable(char folder[PATH_MAX]) {
+    char *value = dowel_variable("DOWEL_BLOCKS_DIR");
+    snprintf(folder, PATH_MAX, "%s", value ? value : "");
+    free(value);
+    return *folder ? folder : NULL;
 }
 
 static void variable_name(const char *type, const char *name, char variable[VARIABLE_SIZE]) {
@@ -103,10 +106,10 @@ static bool file_name(const char *folder, const char *type, const char *name, ch
 }
 
 int dowel_readonly_find(const dowel_block_type *type, const char *name, char origin[DOWEL_ORIGIN_SIZE]) {
-    char variable[VARIABLE_SIZE], path[PATH_MAX];
+    char variable[VARIABLE_SIZE], path[PATH_MAX], room[PATH_MAX];
     struct stat st;
     variable_name(type->name, name, variable);
-    const char *text = getenv(variable), *folder = folder_variable();
+    const char *text = getenv(variable), *folder = folder_variable(room);
     if (text && *text) {
         snprintf(origin, DOWEL_ORIGIN_SIZE, "variable %s", variable);
         return 1;
@@ -118,9 +121,9 @@ int dowel_readonly_find(const dowel_block_type *type, const char *name, char ori
 
 int dowel_readonly_read(const dowel_block_type *type, const char *name, json_t **document,
                         char origin[DOWEL_ORIGIN_SIZE], dowel_error *err) {
-    char variable[VARIABLE_SIZE], path[PATH_MAX];
+    char variable[VARIABLE_SIZE], path[PATH_MAX], room[PATH_MAX];
     variable_name(type->name, name, variable);
-    const char *text = getenv(variable), *folder = folder_variable();
+    const char *text = getenv(variable), *folder = folder_variable(room);
     int found = 0;
     *document = NULL;
     if (text && *text) {
@@ -218,7 +221,8 @@ static int list_files(dowel *d, const dowel_block_type *type, const char *folder
 }
 
 int dowel_readonly_list(dowel *d, const char *type, json_t *list, dowel_error *err) {
-    const char *folder = folder_variable();
+    char room[PATH_MAX];
+    const char *folder = folder_variable(room);
     int rc = list_variables(d, type, list, err);
     struct stat st;
     if (rc || !folder) return rc;

@@ -127,7 +127,14 @@ static int set_secret(cli *c, const dowel_table *table, const dowel_field *field
             return dowel_fail(&c->err, DOWEL_E_INVALID, "%s: field \"%s\": the variable %s is not set", table->name,
                               field->name, value + 4);
         if (field->kind == DOWEL_JSON) return dowel_field_parse(table, field, text, object, &c->err);
-        return json_object_set_new(object, field->name, json_string(text))
+        /* The newline after it is not part of it, as of a file's and standard input's. */
+        size_t size = strlen(text);
+        const char *newline = strchr(text, '\n');
+        if (newline && !newline[1]) size -= newline > text && newline[-1] == '\r' ? 2 : 1;
+        if (!size)
+            return dowel_fail(&c->err, DOWEL_E_INVALID, "%s: field \"%s\": the variable %s is empty", table->name,
+                              field->name, value + 4);
+        return json_object_set_new(object, field->name, json_stringn(text, size))
                    ? dowel_fail(&c->err, DOWEL_E_INVALID, "%s: field \"%s\": not UTF-8", table->name, field->name)
                    : 0;
     }

@@ -111,11 +111,13 @@ static int default_path(dowel *d, char path[PATH_MAX], dowel_error *err) {
 /* Called with database_lock held. */
 static int locate(dowel *d, dowel_error *err) {
     dowel_core *core = d->core;
-    const char *url = core->database_url ? core->database_url : getenv("DOWEL_DATABASE_URL");
+    char *variable = core->database_url ? NULL : dowel_variable("DOWEL_DATABASE_URL");
+    const char *url = core->database_url ? core->database_url : variable;
     dowel_database_address address;
     char path[7 + PATH_MAX] = "sqlite:";
     int rc = url && *url ? 0 : default_path(d, path + 7, err);
     if (!rc) rc = dowel_database_address_parse(url && *url ? url : path, &address, err);
+    free(variable);
     if (rc) return rc;
     if (address.kind == DOWEL_DATABASE_SQLITE) rc = make_folders(address.path, err);
     if (!rc && !core->flushes) core->flushes = dowel_flushes_new();

@@ -203,15 +203,16 @@ static int open_connector(dowel *d, const dowel_connector *connector, dowel_erro
 
 static void set_log_level(dowel_core *core) {
     static const char *const names[] = {"debug", "info", "warning", "error"};
-    const char *wanted = getenv("DOWEL_LOG");
+    char *wanted = dowel_variable("DOWEL_LOG");
+    bool known = !wanted;
     core->log_level = DOWEL_LOG_WARNING;
-    if (!wanted || !*wanted) return;
-    for (int i = 0; i < 4; i++) {
-        if (strcmp(wanted, names[i]) != 0) continue;
-        core->log_level = i;
-        return;
+    for (int i = 0; i < 4 && !known; i++) {
+        known = !strcmp(wanted, names[i]);
+        if (known) core->log_level = i;
     }
-    dowel_log(&core->top, DOWEL_LOG_WARNING, "DOWEL_LOG: \"%.40s\" is none of debug, info, warning, error", wanted);
+    if (!known)
+        dowel_log(&core->top, DOWEL_LOG_WARNING, "DOWEL_LOG: \"%.40s\" is none of debug, info, warning, error", wanted);
+    free(wanted);
 }
 
 int dowel_open_with(dowel **d, const dowel_options *options, dowel_error *err) {

@@ -131,8 +131,15 @@ static void set_header(dowel_http_request *r, const char *name, const char *valu
     for (const char *p = name; *p; p++)
         if ((unsigned char)*p <= ' ' || *p == ':' || *p == 0x7f)
             problem(r, "a header name with a character that does not belong there");
-    for (const char *p = value; p && *p; p++)
-        if (*p == '\r' || *p == '\n') problem(r, "a header value with a line break");
+    for (const char *p = value; p && *p; p++) {
+        bool control = ((unsigned char)*p < ' ' && *p != '\t') || *p == 0x7f;
+        char text[sizeof r->problem];
+        if (!control) continue;
+        snprintf(text, sizeof text, "the value of header %.80s has a %s in it, at character %zu", name,
+                 *p == '\r' || *p == '\n' ? "line break" : "control character", (size_t)(p - value) + 1);
+        problem(r, text);
+        break;
+    }
     dowel_headers_set(&r->headers, name, value, secret);
 }
 

@@ -11,8 +11,8 @@ enum { WORKERS = 8 };
 
 static void *make_pool(dowel *d) {
     dowel_pool *pool = calloc(1, sizeof *pool);
-    const char *wanted = getenv("DOWEL_WORKERS");
     if (!pool) return NULL;
+    char *wanted = dowel_variable("DOWEL_WORKERS");
     pool->core = d->core;
     pool->pid = d->core->pid;
     atomic_init(&pool->references, 1);
@@ -26,6 +26,7 @@ static void *make_pool(dowel *d) {
         else
             pool->limit = (int)number;
     }
+    free(wanted);
     pool->threads = calloc((size_t)pool->limit * 2, sizeof *pool->threads);
     if (!pool->threads) {
         free(pool);

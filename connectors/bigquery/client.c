@@ -48,12 +48,13 @@ int dowel_bq_open(dowel *d, dowel_block *credentials, const char *project, const
     memset(bq, 0, sizeof *bq);
     bq->d = d;
     bq->credentials = credentials;
-    const char *emulator = getenv("BIGQUERY_EMULATOR_HOST");
-    bool from_environment = !endpoint && emulator && *emulator;
+    char *emulator = dowel_variable("BIGQUERY_EMULATOR_HOST");
+    bool from_environment = !endpoint && emulator;
     if (from_environment) endpoint = emulator;
     if (!endpoint) endpoint = "https://bigquery.googleapis.com";
     bq->service = from_environment && !credentials ? &bare : &with_credentials;
     int n = snprintf(bq->base, sizeof bq->base, "%s%s", strstr(endpoint, "://") ? "" : "http://", endpoint);
+    free(emulator);
     if (n < 0 || (size_t)n >= sizeof bq->base)
         return dowel_fail(err, DOWEL_E_INVALID, "BigQuery: the endpoint is too long");
     return dowel_gcp_project(d, credentials, project, &bq->project, err);

@@ -59,12 +59,13 @@ int dowel_gcs_endpoint(const char *given, const char *emulator, char *base, size
 
 static int open_client(dowel *d, dowel_block *credentials, const char *endpoint, dowel_gcs_client *c,
                        dowel_error *err) {
-    const char *emulator = getenv("STORAGE_EMULATOR_HOST");
-    bool from_environment = !endpoint && emulator && *emulator;
+    char *emulator = dowel_variable("STORAGE_EMULATOR_HOST");
+    bool from_environment = !endpoint && emulator;
     c->d = d;
     c->credentials = credentials;
-    if (dowel_gcs_endpoint(endpoint, emulator, c->base, sizeof c->base))
-        return dowel_fail(err, DOWEL_E_INVALID, "Cloud Storage: the endpoint is too long");
+    bool too_long = dowel_gcs_endpoint(endpoint, emulator, c->base, sizeof c->base);
+    free(emulator);
+    if (too_long) return dowel_fail(err, DOWEL_E_INVALID, "Cloud Storage: the endpoint is too long");
     bool no_token = from_environment && !credentials;
     c->service = no_token ? &bare : &with_credentials;
     c->once = no_token ? &bare_once : &with_credentials_once;

@@ -1,6 +1,7 @@
 /* Where a bucket is, what is retried, how S3's errors read. */
 #include "client.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,17 +116,25 @@ static int find_address(dowel *d, const dowel_s3_bucket *of, address *a, dowel_e
     return rc;
 }
 
-static void end_address(void *value) {
-    free(((address *)value)->region);
-    free(value);
+/* Found once for each block: not for each of thousands of objects. */
+typedef struct known {
+    pthread_mutex_t lock;
+    bool found;
+    address address;
+} known;
+
+static void *make_known(dowel_block *block) {
+    (void)block;
+    known *k = calloc(1, sizeof *k);
+    if (k) pthread_mutex_init(&k->lock, NULL);
+    return k;
 }
 
-/* Found once for each block: the files that may say it are not to be read for each of thousands of objects. */
-static void *address_of(dowel_block *block) {
-    address *a = malloc(sizeof *a);
-    if (!a || !find_address(NULL, dowel_block_data(block), a, NULL)) return a;
-    free(a);
-    return NULL;
+static void end_known(void *value) {
+    known *k = value;
+    if (k->found) free(k->address.region);
+    pthread_mutex_destroy(&k->lock);
+    free(k);
 }
 
 static int open_at(dowel *d, const dowel_s3_bucket *of, const address *a, dowel_s3_client *c, dowel_error *err) {
@@ -157,8 +166,13 @@ int dowel_s3_client_open(dowel *d, dowel_block *block, dowel_s3_client *c, dowel
     memset(c, 0, sizeof *c);
     const dowel_s3_bucket *bucket = dowel_block_data_as(block, &dowel_s3_bucket_type);
     if (!bucket) return dowel_fail(err, DOWEL_E_INVALID, "expected an s3-bucket block");
-    const address *known = dowel_block_attach(block, &key, address_of, end_address);
-    int rc = known ? open_at(d, bucket, known, c, err) : dowel_s3_client_open_for(d, bucket, c, err);
+    known *k = dowel_block_attach(block, &key, make_known, end_known);
+    if (!k) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    pthread_mutex_lock(&k->lock);
+    int rc = k->found ? 0 : find_address(d, bucket, &k->address, err);
+    k->found = k->found || !rc;
+    pthread_mutex_unlock(&k->lock);
+    if (!rc) rc = open_at(d, bucket, &k->address, c, err);
     if (!rc) c->block = block;
     return rc;
 }

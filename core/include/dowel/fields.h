@@ -202,6 +202,9 @@ DOWEL_API void dowel_format_time(int64_t microseconds, char text[DOWEL_TIME_TEXT
 DOWEL_API char *dowel_path_absolute(const char *path, const char *folder);
 
 /* The candidate nearest to a mistyped word, or NULL when none is near. `candidates` is NULL-terminated. */
+/* An environment variable without the white space around it: mounted secrets and files with CRLF leave a line break at the end. Newly allocated;
+ * NULL when it is not set, blank, or there is no memory. */
+DOWEL_API char *dowel_variable(const char *name);
 DOWEL_API const char *dowel_nearest(const char *word, const char *const *candidates);
 
 #ifdef __cplusplus
