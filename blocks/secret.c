@@ -1,15 +1,11 @@
 /* Block type "secret": one text that nobody should see. */
 #include "types.h"
 
-typedef struct secret {
-    const char *value;
-} secret;
-
-static const dowel_field fields[] = {{DOWEL_AT(secret, value), .kind = DOWEL_STRING,
+static const dowel_field fields[] = {{DOWEL_AT(dowel_secret, value), .kind = DOWEL_STRING,
                                       .flags = DOWEL_REQUIRED | DOWEL_SECRET | DOWEL_MULTILINE,
                                       .doc = "The secret text."},
                                      {0}};
-static const dowel_table table = {"secret", sizeof(secret), fields, NULL};
+static const dowel_table table = {"secret", sizeof(dowel_secret), fields, NULL};
 
 const dowel_block_type dowel_secret_type = {
     .size = sizeof(dowel_block_type),

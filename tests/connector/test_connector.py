@@ -7,7 +7,9 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from command import TMP, main  # noqa: E402
@@ -34,13 +36,13 @@ def test_the_files_of_the_document():
     with open(os.path.join(SOURCE, "docs/writing-a-connector.md")) as file:
         text = file.read()
     files = re.findall(r"^`(chat/[^`]+)`\n\n```\w+\n(.*?)^```$", text, re.M | re.S)
-    assert sorted(name for name, _ in files) == ["chat/CMakeLists.txt", "chat/chat.c", "chat/include/dowel/chat.h", "chat/main.c"]
+    assert sorted(name for name, _ in files) == ["chat/CMakeLists.txt", "chat/box.c", "chat/chat.c", "chat/include/dowel/chat.h", "chat/main.c"]
     for name, content in files:
         path = os.path.join(WORK, name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "w") as file:
             file.write(content)
-    assert sum(content.count("\n") for _, content in files) < 150
+    assert sum(content.count("\n") for _, content in files) < 300
 
 
 def test_build_with_cmake():
@@ -50,6 +52,17 @@ def test_build_with_cmake():
           "-DCMAKE_C_FLAGS=-std=c11 -Wall -Wextra -Werror -Wno-missing-field-initializers")
     shell("cmake", "--build", "chat/build")
     shutil.move(os.path.join(WORK, "chat/build/dowel-chat"), os.path.join(WORK, "dowel-chat"))
+
+
+def test_the_files_are_cplusplus_too():
+    """What the page shows, and the order of its tables, for those who write a connector in C++."""
+    compilers = [c for c in ("g++", "clang++") if shutil.which(c)]
+    assert compilers, "no C++ compiler"
+    includes = [*subprocess.check_output(["pkg-config", "--cflags", "jansson"], text=True).split(), "-Ichat/include", f"-I{PREFIX}/include"]
+    for compiler in compilers:
+        for name in ("main.c", "chat.c", "box.c"):
+            shell(compiler, "-x", "c++", "-std=c++20", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-Wno-missing-field-initializers", "-fsyntax-only",
+                  *includes, "chat/" + name)
 
 
 def test_the_installed_package_is_whole():
@@ -85,6 +98,79 @@ def test_block_and_task():
     assert said.returncode == 0 and "T0KEN" not in said.stderr + said.stdout, said.stderr
     runs = json.loads(shell("./dowel-chat", "runs", "--json"))
     assert [r["task"] for r in runs] == ["chat.post", "chat.post"]
+
+
+class Box(BaseHTTPRequestHandler):
+    """The store that the page's second connector is for."""
+    TOKEN = "T0KEN-OF-THE-BOX"
+    kept, seen, fails = {}, [], []
+
+    def do(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            body = b""
+            while size := int(self.rfile.readline(), 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+        Box.seen.append((self.command, self.path))
+        if self.headers.get("X-Box-Token") != Box.TOKEN:
+            return self.answer(401)
+        if Box.fails:
+            return self.answer(Box.fails.pop())
+        if self.command == "PUT":
+            Box.kept[self.path] = body
+            return self.answer(200)
+        if self.path == "/files/":
+            return self.answer(200, b'{"owner": "somebody"}')
+        return self.answer(200 if self.path in Box.kept else 404, Box.kept.get(self.path, b""))
+
+    do_GET = do_PUT = do
+
+    def answer(self, status, body=b""):
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *words):
+        pass
+
+
+def test_a_secret_a_check_streams_and_storage():
+    box = ThreadingHTTPServer(("127.0.0.1", 0), Box)
+    threading.Thread(target=box.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{box.server_port}/files"
+    try:
+        shell("./dowel-chat", "block", "save", "secret/box", "--value", "env:BOX", env={"BOX": Box.TOKEN})
+        shell("./dowel-chat", "block", "save", "box-account/mine", "--url", url, "--token", "box")
+        report = json.loads(shell("./dowel-chat", "block", "check", "box-account/mine", "--json"))
+        assert report["identity"] == "somebody", report
+        content = os.urandom(300000)
+        with open(os.path.join(WORK, "in"), "wb") as file:
+            file.write(content)
+        Box.fails[:] = [503]
+        assert "a/b.bin" in shell("./dowel-chat", "call", "box.put", "--account", "mine", "--name", "a/b.bin", "--file", "in")
+        assert Box.kept["/files/a/b.bin"] == content and Box.seen.count(("PUT", "/files/a/b.bin")) == 2
+        shell("./dowel-chat", "call", "box.get", "--account", "mine", "--name", "a/b.bin", "--file", "out")
+        with open(os.path.join(WORK, "out"), "rb") as file:
+            assert file.read() == content
+        piped = subprocess.run(["./dowel-chat", "call", "box.get", "--account", "mine", "--name", "a/b.bin", "--file", "-"], cwd=WORK, capture_output=True, check=True)
+        assert piped.stdout == content, "nothing but the bytes comes out"
+        subprocess.run(["./dowel-chat", "call", "box.put", "--account", "mine", "--name", "piped", "--file", "-"], cwd=WORK, input=b"from a pipe", capture_output=True, check=True)
+        assert Box.kept["/files/piped"] == b"from a pipe"
+        shell("./dowel-chat", "call", "box.get", "--account", "mine", "--name", "absent", "--file", "absent", code=3)
+        assert not os.path.exists(os.path.join(WORK, "absent"))
+        shell("./dowel-chat", "call", "box.put", "--account", "mine", "--name", "kept", "--file", "in", "--persist-result", "--result-storage", "box-account/mine")
+        run = json.loads(shell("./dowel-chat", "runs", "--json"))[0]
+        assert json.loads(shell("./dowel-chat", "runs", "result", run["id"], "--json")) == {"name": "kept"}
+        assert any(path.startswith("/files/") and b"kept" in body for path, body in Box.kept.items())
+        said = subprocess.run(["./dowel-chat", "call", "box.put", "--account", "mine", "--name", "x", "--file", "in"], cwd=WORK, capture_output=True, text=True,
+                              env={**os.environ, "DOWEL_LOG": "debug"}, check=True)
+        assert "T0KEN" not in said.stderr + said.stdout, said.stderr
+    finally:
+        box.shutdown()
+        box.server_close()
 
 
 def test_errors_and_help():

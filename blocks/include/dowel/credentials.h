@@ -10,6 +10,16 @@
 extern "C" {
 #endif
 
+/* ---- a secret text ---- */
+
+/* Block type "secret". A connector's own block names one in a field of kind DOWEL_BLOCK with .blocks = "secret", and reads it with
+ * dowel_block_data_as(block, &dowel_secret_type). */
+typedef struct dowel_secret {
+    const char *value;
+} dowel_secret;
+
+DOWEL_API extern const dowel_block_type dowel_secret_type;
+
 /* ---- Google ---- */
 
 /* Block type "gcp-credentials". With no field: what Google's libraries would find (Application Default Credentials, AIP-4110). */

@@ -6,6 +6,9 @@
 #define DOWEL_DATABASE_H
 
 #include <dowel/runtime.h>
+#ifdef __cplusplus
+#include <initializer_list>
+#endif
 
 #ifdef __cplusplus
 extern "C" {
@@ -14,16 +17,34 @@ extern "C" {
 typedef struct dowel_db dowel_db;
 typedef struct dowel_rows dowel_rows;
 
+typedef enum dowel_value_kind { DOWEL_V_NULL = 0, DOWEL_V_TEXT, DOWEL_V_INT } dowel_value_kind;
+
 /* A parameter of a statement. */
 typedef struct dowel_value {
-    enum { DOWEL_V_NULL = 0, DOWEL_V_TEXT, DOWEL_V_INT } kind;
+    dowel_value_kind kind;
     const char *text;
     int64_t integer;
 } dowel_value;
-#define DOWEL_TEXT(t) ((dowel_value){.kind = DOWEL_V_TEXT, .text = (t)}) /* NULL: SQL NULL */
-#define DOWEL_INTEGER(i) ((dowel_value){.kind = DOWEL_V_INT, .integer = (i)})
+
+static inline dowel_value dowel_value_of_text(const char *text) {
+    dowel_value value = {DOWEL_V_TEXT, text, 0};
+    return value;
+}
+static inline dowel_value dowel_value_of_integer(int64_t integer) {
+    dowel_value value = {DOWEL_V_INT, NULL, integer};
+    return value;
+}
+
+#define DOWEL_TEXT(t) dowel_value_of_text(t) /* NULL: SQL NULL */
+#define DOWEL_INTEGER(i) dowel_value_of_integer(i)
+/* The arguments `values` and `count` of the functions below. They last until the end of the call. */
+#ifdef __cplusplus
+#define DOWEL_VALUES(...)                                                                                              \
+    (std::initializer_list<dowel_value>{__VA_ARGS__}).begin(), (std::initializer_list<dowel_value>{__VA_ARGS__}).size()
+#else
 #define DOWEL_VALUES(...)                                                                                              \
     ((const dowel_value[]){__VA_ARGS__}), sizeof((const dowel_value[]){__VA_ARGS__}) / sizeof(dowel_value)
+#endif
 
 /* Borrows a connection of the handle's pool; opens the database on the first call (and makes its folder, 0700, and file, 0600). */
 DOWEL_API int dowel_database_acquire(dowel *d, dowel_db **db, dowel_error *err);

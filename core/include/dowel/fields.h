@@ -9,7 +9,7 @@
  *     static const dowel_field example_fields[] = {
  *         {DOWEL_AT(example_args, bucket), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED, .doc = "Bucket name."},
  *         {DOWEL_AT(example_args, part_size), .kind = DOWEL_SIZE, .fallback = "8MiB", .doc = "Bytes per part."},
- *         {DOWEL_AT(example_args, credentials), .kind = DOWEL_BLOCK, .blocks = "gcp-credentials", .doc = "Who calls."},
+ *         {DOWEL_AT(example_args, credentials), .kind = DOWEL_BLOCK, .doc = "Who calls.", .blocks = "gcp-credentials"},
  *         {0}};
  *     static const dowel_table example_table = {"example", sizeof(example_args), example_fields};
  *
