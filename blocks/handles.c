@@ -84,10 +84,10 @@ static int no_digest_key(const char *id, dowel_error *err) {
 }
 
 /* The key that an earlier digest names, or the first. */
-static int digest_key(dowel *d, const char *like, bool make, const dowel_key **key, dowel_error *err) {
+static int digest_key(dowel *d, const char *like, const dowel_key **key, dowel_error *err) {
     const dowel_keys *keys;
     char id[DOWEL_KEY_ID_SIZE] = "";
-    int rc = dowel_keys_get(d, make, &keys, err);
+    int rc = dowel_keys_get(d, !like, &keys, err);
     if (rc) return rc;
     if (like) snprintf(id, sizeof id, "%.*s", (int)strcspn(like, ":"), like);
     /* Another process may have put the key into the file since it was read. */
@@ -97,13 +97,12 @@ static int digest_key(dowel *d, const char *like, bool make, const dowel_key **k
 }
 
 /* "KEY-ID:HMAC". The key is derived, so that no key serves two purposes. */
-static int keyed_digest(dowel *d, const void *data, size_t size, const char *like, bool make, char **digest,
-                        dowel_error *err) {
+static int keyed_digest(dowel *d, const void *data, size_t size, const char *like, char **digest, dowel_error *err) {
     static const unsigned char purpose[] = "dowel digest of arguments, version 1";
     const dowel_key *key;
     unsigned char derived[EVP_MAX_MD_SIZE], code[EVP_MAX_MD_SIZE];
     unsigned int derived_size = 0, code_size = 0;
-    int rc = digest_key(d, like, make, &key, err);
+    int rc = digest_key(d, like, &key, err);
     if (rc) return rc;
     bool ok = HMAC(EVP_sha256(), key->bytes, DOWEL_KEY_SIZE, purpose, sizeof purpose - 1, derived, &derived_size) &&
               HMAC(EVP_sha256(), derived, (int)derived_size, data, size, code, &code_size);

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <openssl/rand.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -209,11 +210,16 @@ static int flush(dowel_db *db, dowel_error *err) {
     return ((connection *)db)->memory ? 0 : dowel_flushes_wait(db->flushes, flush_log, db, err);
 }
 
+/* SQLite remembers in the process's memory which files it has open and locked. A forked child inherits that memory but not the
+ * locks: a connection of its own would believe in them, wait for ever or damage the file. These are as process-wide as that memory. */
+static atomic_int connections, opener;
+
 static void close_connection(dowel_db *db) {
     connection *c = (connection *)db;
     sqlite3_close(c->handle);
     free(c->path);
     free(c);
+    atomic_fetch_sub(&connections, 1);
 }
 
 static int next(dowel_rows *base, dowel_error *err) {
@@ -388,15 +394,31 @@ static const dowel_db_backend backend = {.exec = exec,
                                          .integer = integer,
                                          .end = end};
 
+static int join_connections(dowel_error *err) {
+    int pid = (int)getpid();
+    if (atomic_load(&connections) > 0 && atomic_load(&opener) != pid) {
+        dowel_fail(err, DOWEL_E_INVALID,
+                   "this process was forked while its parent had an SQLite database open, and so cannot use SQLite");
+        dowel_error_hint(err, "fork before the first use of a handle, exec after the fork, or use PostgreSQL");
+        return DOWEL_E_INVALID;
+    }
+    atomic_store(&opener, pid);
+    atomic_fetch_add(&connections, 1);
+    return 0;
+}
+
 int dowel_sqlite_open(const char *path, bool memory, dowel_db **db, dowel_error *err) {
+    int rc = join_connections(err);
+    if (rc) return rc;
     connection *c = calloc(1, sizeof *c);
     if (!c || !(c->path = strdup(path))) {
         free(c);
+        atomic_fetch_sub(&connections, 1);
         return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     }
     c->base.backend = &backend;
     c->memory = memory;
-    int rc = open_connection(c, err);
+    rc = open_connection(c, err);
     if (rc)
         close_connection(&c->base);
     else

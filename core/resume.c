@@ -55,23 +55,30 @@ static int read_record(dowel_db *db, const char *sql, const char *first, const c
     return rc;
 }
 
+/* Whether nobody is at the run, or at least nobody who could be seen here and the caller says so. */
+static int check_free(const record *r, bool take_over, dowel_error *err) {
+    if (r->ended || dowel_process_is_gone(r->process)) return 0;
+    bool elsewhere = dowel_process_is_elsewhere(r->process);
+    if (elsewhere && take_over) return 0;
+    dowel_fail(err, DOWEL_E_CONFLICT, "run %s of %s is on its way%s", r->id, r->task,
+               elsewhere
+                   ? " elsewhere: on another machine, in another container or before the last boot, as far as can be "
+                     "told from here"
+                   : "");
+    dowel_error_hint(err, "%s",
+                     elsewhere ? "where its process has surely ended, take the run over: --take-over"
+                               : "wait for it, or stop its process");
+    return DOWEL_E_CONFLICT;
+}
+
 /* Makes the run ours, or says why it cannot be. */
 static int claim(dowel *d, dowel_db *db, const record *r, bool take_over, dowel_error *err) {
-    if (!r->ended && !dowel_process_is_gone(r->process)) {
-        bool elsewhere = dowel_process_is_elsewhere(r->process);
-        if (!elsewhere || !take_over) {
-            int rc = dowel_fail(err, DOWEL_E_CONFLICT, "run %s of %s is on its way%s", r->id, r->task,
-                                elsewhere ? " elsewhere: on another machine, as far as can be told from here" : "");
-            dowel_error_hint(err, "%s",
-                             elsewhere ? "where that machine is surely gone, take the run over: --take-over"
-                                       : "wait for it, or stop its process");
-            return rc;
-        }
-    }
+    int rc = check_free(r, take_over, err);
+    if (rc) return rc;
     char process[DOWEL_PROCESS_SIZE];
     dowel_process_name(d->core, process);
     int64_t changed = 0;
-    int rc = dowel_db_exec(
+    rc = dowel_db_exec(
         db,
         "UPDATE runs SET process = $1, state = 'running', ended = NULL, error = NULL "
         "WHERE id = $2 AND process = $3 AND state = $4",
@@ -319,12 +326,14 @@ static int prepare(dowel *d, const record *r, const dowel_call_options *options,
                    dowel_error *err) {
     const dowel_task *task = NULL;
     dowel_record *args = NULL;
-    int rc = refuse(r, err);
-    if (!rc) rc = dowel_find_task(d, r->task, &task, err);
-    if (!rc) rc = decode(d, r, task, &args, policy, err);
-    if (rc) return dowel_error_prefix(err, "run %s cannot go on: ", r->id);
     dowel_call_options own = {0};
     if (options) memcpy(&own, options, options->size && options->size < sizeof own ? options->size : sizeof own);
+    int rc = check_free(r, own.take_over, err);
+    if (!rc) rc = refuse(r, err);
+    if (rc) return rc;
+    rc = dowel_find_task(d, r->task, &task, err);
+    if (!rc) rc = decode(d, r, task, &args, policy, err);
+    if (rc) return dowel_error_prefix(err, "run %s cannot go on: ", r->id);
     own.size = sizeof own;
     own.run_key = NULL;
     own.run_name = r->name;

@@ -232,13 +232,16 @@ static char *hex_digest(const dowel_run_args *args) {
 int dowel_run_args_digest(dowel_run *run, const dowel_run_args *args, char **digest, dowel_error *err) {
     dowel *d = &run->scope;
     const dowel_sealer *sealer = &d->core->sealer;
-    int rc = sealer->digest ? sealer->digest(d, args->digest, sizeof args->digest, NULL, args->secret, digest, err)
-                            : dowel_fail(err, DOWEL_E_KEY, "there is no sealing key");
+    dowel_error why;
+    int rc = sealer->digest ? sealer->digest(d, args->digest, sizeof args->digest, NULL, digest, &why)
+                            : dowel_fail(&why, DOWEL_E_KEY, "there is no sealing key");
     if (!rc) return 0;
     /* Secrets may be short: whoever reads the database could try them all. */
-    if (args->secret)
+    if (args->secret) {
+        if (err) *err = why;
         return dowel_error_prefix(
             err, "run key \"%.100s\": arguments with secrets are compared by means of a sealing key: ", run->key);
+    }
     *digest = hex_digest(args);
     return *digest ? 0 : no_memory(err);
 }
@@ -251,7 +254,7 @@ int dowel_run_args_same(dowel_run *run, const dowel_run_args *args, const char *
     if (!strncmp(digest, open_digest, sizeof open_digest - 1))
         ours = hex_digest(args);
     else
-        rc = sealer->digest ? sealer->digest(d, args->digest, sizeof args->digest, digest, false, &ours, err)
+        rc = sealer->digest ? sealer->digest(d, args->digest, sizeof args->digest, digest, &ours, err)
                             : dowel_fail(err, DOWEL_E_KEY, "there is no sealing key");
     if (!rc && !ours) rc = no_memory(err);
     if (!rc) rc = strlen(ours) == strlen(digest) && !CRYPTO_memcmp(ours, digest, strlen(ours));

@@ -48,7 +48,8 @@ DOWEL_API int dowel_open_with(dowel **d, const dowel_options *options, dowel_err
  * fork: a child process must not use a handle, a future or a block that its parent opened, because it has none of the parent's
  * threads and shares its connections. In the child every call that could do something fails with INVALID and does nothing; what the
  * parent submitted runs in the parent alone; dowel_close and dowel_future_free do nothing. The child may exec, _exit, or open a
- * handle of its own. The parent is not affected. */
+ * handle of its own; that one cannot use an SQLite database (INVALID) if one was open in the parent, because SQLite's view of its
+ * locks does not survive a fork. Programs that fork workers open their handles in the workers. The parent is not affected. */
 DOWEL_API void dowel_close(dowel *d);
 
 DOWEL_API void dowel_log(dowel *d, dowel_log_level level, const char *format, ...) DOWEL_PRINTF(3, 4);
@@ -107,12 +108,15 @@ typedef struct dowel_call_options {
     void *progress_context;
     bool (*cancelled)(void *context); /* asked now and then; true cancels the run */
     void *cancelled_context;
-    /* A name of this piece of work, such as "nightly-2026-01-31". The newest run of the task with that key is looked for: one that crashed,
-     * failed or was cancelled is resumed under its own id; one that completed and kept its result gives that again, and nothing runs; one that is
-     * on its way is CONFLICT; other arguments under the same key are INVALID. NULL: always a new run. Steps of a flow with keys of their own (the
+    /* A name of this piece of work, such as "nightly-2026-01-31". The newest run of the task with that key is looked for: one that
+     * crashed, failed or was cancelled is resumed under its own id; one that completed and kept its result gives that again, and nothing
+     * runs (if the kept result is gone, a warning says so and the work is done again); one that is on its way is CONFLICT. The arguments
+     * are compared completely, by a digest made with the sealing key; other arguments under the same key are INVALID, and so is a kept
+     * result of a run whose data came through a pipe or a DOWEL_POINTER, which cannot be compared. Arguments with secrets need a sealing
+     * key (KEY), and every key needs the history. "" is INVALID. NULL: always a new run. Steps of a flow with keys of their own (the
      * flow's and their name, say) make a flow that was killed go on where it stood when it is run again. */
     const char *run_key;
-    bool take_over; /* resume also a run whose process was on another machine and cannot be seen to have ended */
+    bool take_over; /* resume also a run whose process is elsewhere and cannot be seen to have ended */
     /* NULL, or receives a new reference to the result when the work was done but result_storage failed: the call fails then, and nothing else
      * gives the result but dowel_runs_result. Not touched otherwise. Not for dowel_submit. */
     json_t **unkept;
@@ -189,10 +193,9 @@ DOWEL_API int dowel_recall_started(dowel *d, const char *name, char **value, dow
 typedef struct dowel_sealer {
     int (*seal)(dowel *d, const char *owner, const char *plain, char **sealed, dowel_error *err);
     int (*open)(dowel *d, const char *owner, const char *sealed, char **plain, dowel_error *err);
-    /* A keyed digest of data: who reads it cannot tell the data by trying. `like`: an earlier one, whose key is used again; NULL: the first
-     * key, which is made where there is none if `make` says so. */
-    int (*digest)(dowel *d, const void *data, size_t size, const char *like, bool make, char **digest,
-                  dowel_error *err);
+    /* A keyed digest of data: a reader of the digest cannot find the data by trying. `like`: an earlier one, whose key is used again;
+     * NULL: the key that seals. */
+    int (*digest)(dowel *d, const void *data, size_t size, const char *like, char **digest, dowel_error *err);
 } dowel_sealer;
 DOWEL_API void dowel_set_sealer(dowel *d, const dowel_sealer *sealer);
 /* For who changes the keys of the sealer: shows each secret handle of every run as it is kept, with what it is bound to. A text that it gives in
@@ -227,20 +230,23 @@ typedef struct dowel_runs_query {
 } dowel_runs_query;
 
 /* Newest first: an array of run objects: id, kind (task, flow), name, task, parent, run_key, state, attempts, created, started, ended
- * (RFC 3339), duration (seconds), error (dowel_error_json), result_storage and result_key. What does not apply is left out. New reference. */
+ * (RFC 3339), duration (seconds), error (dowel_error_json), result_storage and result_key, elsewhere (true: a run that has not ended, of another
+ * machine, container or boot, of which nothing can be told from here). What does not apply is left out. New reference. */
 DOWEL_API int dowel_runs_list(dowel *d, const dowel_runs_query *query, json_t **runs, dowel_error *err);
 /* One run with its masked arguments, policy, remote handles, children (run objects), log lines. `id` may be any unique part (at least 4 characters). */
 DOWEL_API int dowel_runs_show(dowel *d, const char *id, json_t **run, dowel_error *err);
 /* Goes on with a task's run that crashed, failed or was cancelled: the same id, the recorded arguments and policy, the handles that it
- * remembered. CONFLICT when it completed or is still on its way; INVALID when its arguments were not kept whole (secrets given
- * inline, more than 64 KiB) or it is a flow. Of two callers one resumes it. `options` as for dowel_call; its policy is not used. */
+ * remembered. Paths among the arguments are those that the run began with, whatever the working directory is. CONFLICT when it completed, is
+ * still on its way, or worked on files of another machine (`take_over` says that they are the same here); NOT_FOUND when a block
+ * is gone; INVALID when its arguments were not kept whole (secrets given inline, more than 64 KiB, data from a pipe) or it is
+ * a flow. Of two callers one resumes it. `options` as for dowel_call; its policy is not used. */
 DOWEL_API int dowel_runs_resume(dowel *d, const char *id, const dowel_call_options *options, json_t **result,
                                 dowel_error *err);
 /* Forgets runs that ended before that time (µs since the epoch), and those that began before it and whose process died, with their log lines and
  * remembered handles: they cannot be resumed any more. What is on its way stays, with what it called; kept results stay in their storage. *count
  * (may be NULL): how many. `dry_run`: only counts. */
 DOWEL_API int dowel_runs_prune(dowel *d, int64_t before, bool dry_run, int64_t *count, dowel_error *err);
-/* Reads a persisted result back from its storage. */
+/* Reads a persisted result back from its storage, or from the history if the storage refused it. */
 DOWEL_API int dowel_runs_result(dowel *d, const char *id, json_t **result, dowel_error *err);
 
 #ifdef __cplusplus
