@@ -477,12 +477,23 @@ typedef struct errors {
 
 static int send_with(dowel *d, dowel_http_request *r, dowel_http_response **out, errors *e, dowel_error *err);
 
-int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, dowel_error *err) {
+static int send_inside(dowel *d, dowel_http_request *r, dowel_http_response **out, dowel_error *err) {
     errors *e = calloc(1, sizeof *e);
     if (out) *out = NULL;
     if (!e) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     int rc = send_with(d, r, out, e, err ? err : &e->local);
     free(e);
+    return rc;
+}
+
+int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, dowel_error *err) {
+    if (d->run) return send_inside(d, r, out, err); /* a run is inside already */
+    dowel_inside inside;
+    if (out) *out = NULL;
+    int rc = dowel_enter(d, &inside, err);
+    if (rc) return rc;
+    rc = send_inside(d, r, out, err);
+    dowel_leave(d->core, &inside);
     return rc;
 }
 

@@ -112,7 +112,10 @@ int dowel_run_operation(dowel_run_client *c, json_t **operation, dowel_error *er
     int rc = dowel_fail(err, DOWEL_E_REMOTE, "Cloud Run: job %s: %s", c->job->job,
                         message ? message : "the operation failed");
     if (message && strstr(message, "not found") && strstr(message, "mage")) {
-        if (err) snprintf(err->reason, sizeof err->reason, "ImageNotFound");
+        if (err) {
+            snprintf(err->reason, sizeof err->reason, "ImageNotFound");
+            err->permanent = true;
+        }
         dowel_error_hint(err, "check the image's name and tag, and that Cloud Run may read its registry");
     }
     return rc;

@@ -47,6 +47,7 @@ static int check_ready(const dowel_run_client *c, const json_t *job, dowel_error
                         : reason ? reason
                                  : "not ready");
     if (reason) snprintf(err->reason, sizeof err->reason, "%s", reason);
+    if (err) err->permanent = true; /* until somebody mends the job */
     if (message && strstr(message, "mage"))
         dowel_error_hint(err, "check the image's name and tag, and that Cloud Run may read its registry");
     return rc;

@@ -40,7 +40,7 @@ typedef struct dowel_options {
 DOWEL_API int dowel_open_with(dowel **d, const dowel_options *options, dowel_error *err);
 
 /* Cancels what still runs, waits for it, frees everything. Other threads may be in dowel_call, dowel_call_json, dowel_flow_run,
- * dowel_submit, dowel_runs_resume, dowel_wait or dowel_sleep: they come out (with CANCELLED, unless they were done) before it returns,
+ * dowel_submit, dowel_runs_resume, dowel_wait, dowel_sleep or dowel_http_send: they come out (with CANCELLED, unless they were done) before it returns,
  * and such calls that begin meanwhile are CANCELLED at once; no other function may be in use. A body that does not look
  * (dowel_check, dowel_sleep, requests) is waited for. Futures may be asked and freed afterwards; they have all ended. From inside a
  * task or a callback of one it does nothing but log an error: the handle would wait for itself. NULL is allowed.
