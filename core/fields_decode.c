@@ -78,8 +78,8 @@ static int check_number(const decoding *at, const dowel_field *field, double val
                           at->path, field->name, value);
     if ((field->minimum != 0 || field->maximum != 0) &&
         (value < field->minimum || (field->maximum > field->minimum && value > field->maximum)))
-        return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": %g is not between %g and %g", at->root,
-                          at->path, field->name, value, field->minimum, field->maximum);
+        return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": %.15g is not between %.15g and %.15g",
+                          at->root, at->path, field->name, value, field->minimum, field->maximum);
     return 0;
 }
 

@@ -21,7 +21,7 @@ static const dowel_field upload_fields[] = {
     {DOWEL_AT(dowel_gcs_upload_args, metadata), .kind = DOWEL_MAP, .doc = "User metadata."},
     {DOWEL_AT(dowel_gcs_upload_args, resumable_threshold), .kind = DOWEL_SIZE, .fallback = "8MiB", .maximum = 1e15,
      .doc = "Larger objects go up in a resumable session."},
-    {DOWEL_AT(dowel_gcs_upload_args, chunk_size), .kind = DOWEL_SIZE, .fallback = "8MiB", .minimum = 262144,
+    {DOWEL_AT(dowel_gcs_upload_args, chunk_size), .kind = DOWEL_SIZE, .fallback = "8MiB", .minimum = 1,
      .maximum = 4294967296.0,
      .doc = "Bytes per request of a session whose source cannot be read twice (a pipe); whole units of 256 KiB."},
     DOWEL_GCS_CONTENT_FIELDS(dowel_gcs_upload_args),

@@ -16,7 +16,7 @@ static const dowel_field put_fields[] = {
     {DOWEL_AT(dowel_s3_put_args, data), .kind = DOWEL_BYTES, .doc = "Bytes to send, in place of a file."},
     {DOWEL_AT(dowel_s3_put_args, content_type), .kind = DOWEL_STRING, .doc = "Content type.", .example = "text/csv"},
     {DOWEL_AT(dowel_s3_put_args, metadata), .kind = DOWEL_MAP, .doc = "User metadata."},
-    {DOWEL_AT(dowel_s3_put_args, part_size), .kind = DOWEL_SIZE, .fallback = "8MiB", .minimum = 5242880,
+    {DOWEL_AT(dowel_s3_put_args, part_size), .kind = DOWEL_SIZE, .fallback = "8MiB", .minimum = 1,
      .maximum = 5368709120.0, .doc = "Size of parts, at least 5 MiB; grows where 10,000 parts would not do."},
     {DOWEL_AT(dowel_s3_put_args, multipart_threshold), .kind = DOWEL_SIZE, .fallback = "8MiB", .maximum = 5368709120.0,
      .doc = "Larger objects go up in parts."},
