@@ -94,12 +94,13 @@ static int find_type(cli *c, const char *reference, const dowel_block_type **typ
 }
 
 static void save_help(const cli *c, const dowel_block_type *type) {
-    printf("Usage: dowel block save %s/NAME [--field value ...] [--from FILE|-] [--overwrite]\n\n%s\n\nFields:\n",
-           type->name, type->doc);
+    cli_text(c, stdout,
+             "Usage: dowel block save %s/NAME [--field value ...] [--from FILE|-] [--overwrite]\n\n%s\n\nFields:\n",
+             type->name, type->doc);
     cli_help_fields(c, type->table);
     puts("\nOther:");
     cli_help_options(c->verb);
-    printf("\nExample:\n  dowel block save %s/example", type->name);
+    cli_text(c, stdout, "\nExample:\n  dowel block save %s/example", type->name);
     cli_help_example(type->table);
     putchar('\n');
 }

@@ -17,8 +17,8 @@ const cli_verb cli_call_verbs[] = {
     {.name = NULL}};
 
 static void help(cli *c, const dowel_task *task) {
-    printf("Usage: dowel call %s [--field value ...] [--from FILE|-] [--json]\n\n%s\n\n", task ? task->name : "TASK",
-           task ? task->doc : "Runs a task and prints its result.");
+    cli_text(c, stdout, "Usage: dowel call %s [--field value ...] [--from FILE|-] [--json]\n\n%s\n\n",
+             task ? task->name : "TASK", task ? task->doc : "Runs a task and prints its result.");
     if (task && task->args) {
         puts("Fields:");
         cli_help_fields(c, task->args);
@@ -28,10 +28,10 @@ static void help(cli *c, const dowel_task *task) {
     cli_help_fields(c, &dowel_policy_table);
     puts("\nOther:");
     cli_help_options(cli_call_verbs);
-    printf("\nExample:\n  dowel call %s %s\n", task ? task->name : "bigquery.query",
-           task && task->example ? task->example
-           : task                ? ""
-                                 : "--query 'SELECT 1 AS x' --credentials prod");
+    cli_text(c, stdout, "\nExample:\n  dowel call %s %s\n", task ? task->name : "bigquery.query",
+             task && task->example ? task->example
+             : task                ? ""
+                                   : "--query 'SELECT 1 AS x' --credentials prod");
 }
 
 /* The policy field that a flag means, or NULL. */
@@ -182,8 +182,9 @@ int cli_call_of(cli *c, const char *connector) {
         c->argv[0] = name;
         return cli_call(c);
     }
-    printf("Usage: dowel %.60s TASK [--field value ...] [--json]\n\nThe same as `dowel call %.60s.TASK`.\n\nTasks:\n",
-           connector, connector);
+    cli_text(c, stdout,
+             "Usage: dowel %.60s TASK [--field value ...] [--json]\n\nThe same as `dowel call %.60s.TASK`.\n\nTasks:\n",
+             connector, connector);
     for (size_t i = 0; (task = dowel_task_at(c->d, i)); i++)
         if ((within = cli_name_within(task, connector))) printf("  %-20s %s\n", within, task->doc ? task->doc : "");
     return 0;

@@ -163,6 +163,12 @@ void cli_help_fields(const cli *c, const dowel_table *table);
 /* Flags with example values for what the table requires. */
 void cli_help_example(const dowel_table *table);
 
+/* naming.c: texts name command lines as `dowel COMMAND`; a program of another name shows its own. */
+/* Newly allocated; NULL when out of memory. */
+char *cli_rename(const cli *c, const char *text);
+void cli_text(const cli *c, FILE *out, const char *format, ...) DOWEL_PRINTF(3, 4);
+void cli_rename_error(cli *c);
+
 /* json.c: numbers that read back as the same, control characters escaped. Ends with a newline. */
 void cli_print_json(const json_t *value);
 /* On one line: for events. */
@@ -201,7 +207,7 @@ void cli_progress_end(cli_progress *progress);
 /* "1.5 MiB" */
 void cli_size_text(double bytes, char text[32]);
 
-/* signals.c: while a task runs, the first SIGINT or SIGTERM cancels it, the second ends the process. */
+/* signals.c: while a task runs, the first SIGINT, SIGTERM or SIGHUP cancels it, the second ends the process. */
 void cli_signals_begin(void);
 void cli_signals_end(void);
 bool cli_interrupted(void *context);

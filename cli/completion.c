@@ -381,12 +381,12 @@ static void print_script(const cli *c, const char *text) {
 int cli_completion(cli *c) {
     static const char *const shells[] = {"bash", "zsh", "fish", NULL}, *const *const scripts[] = {&bash, &zsh, &fish};
     if (cli_wants_help(c) || c->argc != 1) {
-        fputs(
+        cli_text(
+            c, cli_wants_help(c) ? stdout : stderr, "%s",
             "Usage: dowel completion bash|zsh|fish\n\nPrints a script that completes words of the command: flags, "
             "tasks, "
             "saved blocks, runs.\n\nExamples:\n  source <(dowel completion bash)\n  source <(dowel completion zsh)\n  "
-            "dowel completion fish | source\n",
-            cli_wants_help(c) ? stdout : stderr);
+            "dowel completion fish | source\n");
         return cli_wants_help(c) ? 0 : 2;
     }
     for (size_t i = 0; shells[i]; i++) {

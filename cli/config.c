@@ -103,8 +103,9 @@ int cli_config(cli *c) {
                      {"EDITOR", false},
                      {"NO_COLOR", false}};
     if (cli_wants_help(c)) {
-        puts("Usage: dowel config [--json]\n\nShows the version, the database in use, the variables that dowel "
-             "honours and that are set, and where each block comes from.\n\nExample:\n  dowel config --json");
+        cli_text(c, stdout, "%s",
+                 "Usage: dowel config [--json]\n\nShows the version, the database in use, the variables that dowel "
+                 "honours and that are set, and where each block comes from.\n\nExample:\n  dowel config --json\n");
         return 0;
     }
     cli_flag flag;

@@ -63,6 +63,7 @@ static bool wait_for_line(int fd) {
     sigemptyset(&ours);
     sigaddset(&ours, SIGINT);
     sigaddset(&ours, SIGTERM);
+    sigaddset(&ours, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &ours, &before);
     int ready = -1;
     while (ready < 0 && !cli_interrupted(NULL)) {

@@ -126,12 +126,12 @@ static int check_blocks(cli *c, const importing *in, const json_t *blocks, json_
     return 0;
 }
 
-static void print_warnings(const json_t *warnings) {
+static void print_warnings(const cli *c, const json_t *warnings) {
     size_t i;
     json_t *one;
     json_array_foreach((json_t *)warnings, i, one) {
         char *text = dowel_printable(json_string_value(one), false);
-        fprintf(stderr, "dowel: warning: %s\n", text ? text : "");
+        fprintf(stderr, "%s: warning: %s\n", c->program, text ? text : "");
         free(text);
     }
 }
@@ -185,7 +185,7 @@ int cli_block_import(cli *c) {
         rc = dowel_blocks_save(c->d, blocks, in.overwrite ? DOWEL_SAVE_OVERWRITE : DOWEL_SAVE_NEW, &saved, &c->err);
     if (rc == DOWEL_E_EXISTS)
         dowel_error_hint(&c->err, "--overwrite replaces it, NAME calls it otherwise; nothing was saved");
-    if (!rc && !c->json) print_warnings(warnings);
+    if (!rc && !c->json) print_warnings(c, warnings);
     size_t i;
     json_t *entry;
     json_array_foreach(saved, i, entry) cli_note_paths(c, json_string_value(json_object_get(entry, "block")),

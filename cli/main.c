@@ -76,6 +76,7 @@ static bool reader_left(void) {
 
 int cli_failed(cli *c) {
     fflush(stdout);
+    cli_rename_error(c);
     if (c->err.code == DOWEL_E_IO && strstr(c->err.message, "standard output") && reader_left()) return 0;
     if (wants_json(c)) {
         json_t *error = dowel_error_json(&c->err);
@@ -85,7 +86,7 @@ int cli_failed(cli *c) {
         json_decref(whole);
         return dowel_exit_status(c->err.code);
     }
-    return dowel_error_print(&c->err);
+    return dowel_error_print_as(&c->err, c->program);
 }
 
 int cli_usage(cli *c, const char *help, const char *format, ...) {
@@ -111,24 +112,33 @@ bool cli_wants_help(const cli *c) {
     return false;
 }
 
-static void help(void) {
-    printf("dowel %s: credential blocks, connector tasks and their runs\n\nUsage: dowel COMMAND ...\n\nCommands:\n",
-           dowel_version());
+/* "dowel 0.1.0", or "acme (dowel 0.1.0)". */
+static void print_version(const cli *c) {
+    bool own = strcmp(c->program, "dowel") != 0;
+    printf("%s%sdowel %s%s", own ? c->program : "", own ? " (" : "", dowel_version(), own ? ")" : "");
+}
+
+static void help(const cli *c) {
+    print_version(c);
+    cli_text(c, stdout, "%s",
+             ": credential blocks, connector tasks and their runs\n\nUsage: dowel COMMAND ...\n\nCommands:\n");
     for (size_t i = 0; i < COMMANDS; i++) printf("  %-12s %s\n", cli_commands[i].name, cli_commands[i].doc);
-    puts("\nExamples:\n"
-         "  dowel block save gcp-credentials/prod --service-account-file key.json\n"
-         "  dowel call bigquery.query --query 'SELECT 1 AS x' --credentials prod\n"
-         "  dowel sync reports/ s3://reports/2026/\n"
-         "  dowel runs\n"
-         "\n`dowel COMMAND --help` says more of each; `dowel s3 abort-stale` is `dowel call s3.abort_stale`. --json "
-         "gives JSON for machines.\n"
-         "\nExit status: 0 done; 2 bad input, nothing changed; 3 not found; 4 credentials or permission; 5 network, "
-         "timeout or\n"
-         "service unavailable; 6 remote work failed; 7 exists already or conflict; 130 interrupted; 1 anything else.\n"
-         "\nEnvironment: DOWEL_DATABASE_URL (sqlite:PATH, postgresql://..., memory:), DOWEL_BLOCKS_DIR, DOWEL_KEY, "
-         "DOWEL_KEY_FILE,\nDOWEL_KEY_PASSPHRASE, DOWEL_LOG (debug, info, warning, error), DOWEL_WORKERS, NO_COLOR, and "
-         "what the clouds' own "
-         "tools honour.");
+    cli_text(
+        c, stdout, "%s\n",
+        "\nExamples:\n"
+        "  dowel block save gcp-credentials/prod --service-account-file key.json\n"
+        "  dowel call bigquery.query --query 'SELECT 1 AS x' --credentials prod\n"
+        "  dowel sync reports/ s3://reports/2026/\n"
+        "  dowel runs\n"
+        "\n`dowel COMMAND --help` says more of each; `dowel s3 abort-stale` is `dowel call s3.abort_stale`. --json "
+        "gives JSON for machines.\n"
+        "\nExit status: 0 done; 2 bad input, nothing changed; 3 not found; 4 credentials or permission; 5 network, "
+        "timeout or\n"
+        "service unavailable; 6 remote work failed; 7 exists already or conflict; 130 interrupted; 1 anything else.\n"
+        "\nEnvironment: DOWEL_DATABASE_URL (sqlite:PATH, postgresql://..., memory:), DOWEL_BLOCKS_DIR, DOWEL_KEY, "
+        "DOWEL_KEY_FILE,\nDOWEL_KEY_PASSPHRASE, DOWEL_LOG (debug, info, warning, error), DOWEL_WORKERS, NO_COLOR, and "
+        "what the clouds' own "
+        "tools honour.");
 }
 
 /* The process holds secrets: no core file, no other process of the user looking in. */
@@ -158,20 +168,21 @@ static const char *program(const char *path) {
 }
 
 static int dispatch(int argc, char **argv, const dowel_connector *const *connectors) {
+    cli c = {.program = program(argc ? argv[0] : NULL), .connectors = connectors, .argc = argc - 2, .argv = argv + 2};
     if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
         (!strcmp(argv[1], "help") && (argc == 2 || argv[2][0] == '-'))) {
-        help();
+        help(&c);
         return argc < 2 ? 2 : 0;
     }
     if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V") || !strcmp(argv[1], "version")) {
-        printf("dowel %s\n", dowel_version());
+        print_version(&c);
+        putchar('\n');
         return 0;
     }
     /* `dowel help block show` is `dowel block show --help`. */
     bool wants_help = !strcmp(argv[1], "help");
     char *turned[] = {argc > 3 ? argv[3] : "", "--help"};
     const char *name = wants_help ? argv[2] : argv[1];
-    cli c = {.program = program(argv[0]), .connectors = connectors, .argc = argc - 2, .argv = argv + 2};
     if (wants_help) {
         c.argc = argc > 3 ? 2 : 1;
         c.argv = argc > 3 ? turned : turned + 1;
@@ -205,11 +216,11 @@ static void keep_standard_streams(void) {
 }
 
 /* What was printed must have arrived: a full disk behind > is a failure. A reader that left a pipe (head) is not. */
-static bool output_failed(void) {
+static bool output_failed(const char *name) {
     if (!fflush(stdout) && !ferror(stdout)) return false;
     int why = errno;
     if (why == EPIPE || reader_left()) return false;
-    fprintf(stderr, "dowel: cannot write the output: %s\n", strerror(why));
+    fprintf(stderr, "%s: cannot write the output: %s\n", name, strerror(why));
     return true;
 }
 
@@ -221,6 +232,6 @@ int dowel_cli(int argc, char **argv, const dowel_connector *const *connectors) {
     sigaction(SIGPIPE, &ignore, NULL);
     sigaction(SIGXFSZ, &ignore, NULL); /* a limit on file size is an error like any other: cleaned up after */
     int status = dispatch(argc, argv, connectors);
-    if (output_failed() && !status) status = 1;
+    if (output_failed(program(argc ? argv[0] : NULL)) && !status) status = 1;
     return status;
 }

@@ -129,9 +129,10 @@ static void print_trouble(view *v, const dowel_object_event *event, const char *
     if (!v->verbose && *lines > TOLD) return;
     cli_progress_end(&v->progress);
     if (!v->verbose && *lines == TOLD)
-        fprintf(stderr, "dowel: more %s; --verbose or --json tells of each\n", skipped ? "is left out" : "fails");
+        fprintf(stderr, "%s: more %s; --verbose or --json tells of each\n", v->c->program,
+                skipped ? "is left out" : "fails");
     else
-        fprintf(stderr, "dowel: %s: %s%s\n", name, skipped ? "left out: " : "",
+        fprintf(stderr, "%s: %s: %s%s\n", v->c->program, name, skipped ? "left out: " : "",
                 skipped ? event->why : event->error->message);
     ++*lines;
 }
@@ -204,16 +205,16 @@ static void print_result(const view *v, json_t *result, bool whole) {
 /* ---- the command line ---- */
 
 static void help(const cli *c, const cli_object_command *command, const dowel_task *task) {
-    printf("Usage: dowel %s %s\n" PLACES "\nFields:\n", command->name, command->usage);
+    cli_text(c, stdout, "Usage: dowel %s %s\n" PLACES "\nFields:\n", command->name, command->usage);
     cli_help_fields(c, task->args);
     puts("\nOther:");
     if (strchr(command->shorts, 'r')) puts("  -r                 --recursive");
     if (strchr(command->shorts, 'n')) puts("  -n                 --dry-run");
     if (strstr(command->own, "verbose")) puts("  -v, --verbose      a line for each object");
     if (strstr(command->own, "long")) puts("  -l, --long         sizes and times");
-    printf("  --json             %s\n\nExamples:\n%s",
-           strcmp(command->name, "presign") ? "an event on each line, as JSON" : "the result as JSON",
-           command->examples);
+    cli_text(c, stdout, "  --json             %s\n\nExamples:\n%s",
+             strcmp(command->name, "presign") ? "an event on each line, as JSON" : "the result as JSON",
+             command->examples);
 }
 
 /* -r, -n, -v, -l, also together. */

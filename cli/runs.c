@@ -91,7 +91,7 @@ static void say_none(cli *c, const dowel_runs_query *query) {
     puts(filtered ? "no such runs" : "no runs yet");
     const dowel_task *task;
     if (query->task && dowel_find_task(c->d, query->task, &task, &c->err))
-        fprintf(stderr, "dowel: %s\n", c->err.message);
+        fprintf(stderr, "%s: %s\n", c->program, c->err.message);
 }
 
 static int list(cli *c, const dowel_runs_query *query) {

@@ -45,6 +45,6 @@ int cli_task(cli *c) {
     }
     printf("%s: %s\n\n", task->name, task->doc ? task->doc : "");
     if (task->args) cli_help_fields(c, task->args);
-    if (task->example) printf("\nExample:\n  dowel call %s %s\n", task->name, task->example);
+    if (task->example) cli_text(c, stdout, "\nExample:\n  dowel call %s %s\n", task->name, task->example);
     return 0;
 }

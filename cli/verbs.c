@@ -26,9 +26,9 @@ static void piece(FILE *out, size_t *at, const char *format, ...) {
     *at += (size_t)size;
 }
 
-static void usage_line(FILE *out, const char *first, const cli_command *command, const cli_verb *verb) {
+static void usage_line(const cli *c, FILE *out, const char *first, const cli_command *command, const cli_verb *verb) {
     size_t at = 0;
-    piece(out, &at, "%s dowel %s", first, command->name);
+    piece(out, &at, "%s %s %s", first, c->program, command->name);
     if (!verb->silent && *verb->name) piece(out, &at, " %s", verb->name);
     if (*verb->words) piece(out, &at, " %s", verb->words);
     for (const cli_option *o = verb->options; o->name; o++)
@@ -51,28 +51,28 @@ void cli_help_options(const cli_verb *verb) {
     if (!verb->plain) printf("  %-*s  the result, or the error, as JSON\n", (int)room, "--json");
 }
 
-static void command_help(FILE *out, const cli_command *command) {
+static void command_help(const cli *c, FILE *out, const cli_command *command) {
     for (const cli_verb *v = command->verbs; v->name; v++)
-        usage_line(out, v == command->verbs ? "Usage:" : "      ", command, v);
+        usage_line(c, out, v == command->verbs ? "Usage:" : "      ", command, v);
     size_t room = 0;
     for (const cli_verb *v = command->verbs; v->name; v++)
         if (strlen(v->name) > room) room = strlen(v->name);
     fputc('\n', out);
-    for (const cli_verb *v = command->verbs; v->name; v++) fprintf(out, "  %-*s  %s\n", (int)room, v->name, v->doc);
-    fprintf(out, "\n`dowel %s VERB --help` says more of each. %s\n\nExamples:\n", command->name, command->notes);
-    for (const cli_verb *v = command->verbs; v->name; v++) fprintf(out, "  dowel %s\n", v->example);
+    for (const cli_verb *v = command->verbs; v->name; v++) cli_text(c, out, "  %-*s  %s\n", (int)room, v->name, v->doc);
+    cli_text(c, out, "\n`dowel %s VERB --help` says more of each. %s\n\nExamples:\n", command->name, command->notes);
+    for (const cli_verb *v = command->verbs; v->name; v++) cli_text(c, out, "  dowel %s\n", v->example);
 }
 
-static void verb_help(const cli_command *command, const cli_verb *verb) {
-    usage_line(stdout, "Usage:", command, verb);
-    printf("\n%c%s.\n", toupper((unsigned char)*verb->doc), verb->doc + 1);
+static void verb_help(const cli *c, const cli_command *command, const cli_verb *verb) {
+    usage_line(c, stdout, "Usage:", command, verb);
+    cli_text(c, stdout, "\n%c%s.\n", toupper((unsigned char)*verb->doc), verb->doc + 1);
     /* What the notes are about: ids, secrets. */
     bool noted = verb->own_help || !strncmp(verb->words, "ID", 2);
     for (const cli_option *o = verb->options; o->name; o++) noted |= o->value && strstr(o->value, "prompt");
-    if (noted) puts(command->notes);
+    if (noted) cli_text(c, stdout, "%s\n", command->notes);
     putchar('\n');
     cli_help_options(verb);
-    printf("\nExample:\n  dowel %s\n", verb->example);
+    cli_text(c, stdout, "\nExample:\n  dowel %s\n", verb->example);
 }
 
 /* ---- reading ---- */
@@ -93,7 +93,7 @@ const cli_verb *cli_read_verb(cli *c, const cli_command *command, int *status) {
     set_help(c, command, NULL);
     if (!word && (!silent || cli_wants_help(c))) {
         *status = cli_wants_help(c) ? 0 : 2;
-        command_help(*status ? stderr : stdout, command);
+        command_help(c, *status ? stderr : stdout, command);
         return NULL;
     }
     verb = word ? find_verb(command, c->argv[0]) : silent;
@@ -110,7 +110,7 @@ const cli_verb *cli_read_verb(cli *c, const cli_command *command, int *status) {
     c->verb = verb;
     set_help(c, command, verb);
     if (!cli_wants_help(c) || (verb->own_help && c->argv[0][0] != '-')) return verb;
-    verb_help(command, verb);
+    verb_help(c, command, verb);
     *status = 0;
     return NULL;
 }

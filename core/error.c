@@ -120,11 +120,15 @@ int dowel_exit_status(int code) {
 }
 
 int dowel_error_print(const dowel_error *err) {
+    return dowel_error_print_as(err, "dowel");
+}
+
+int dowel_error_print_as(const dowel_error *err, const char *program) {
     if (!err) return 1;
     /* What a service said is in these texts. */
     char *message = dowel_printable(err->message, false), *detail = dowel_printable(err->detail, true),
          *hint = dowel_printable(err->hint, false);
-    fprintf(stderr, "dowel: %s\n", message ? message : dowel_code_name(err->code));
+    fprintf(stderr, "%s: %s\n", program, message ? message : dowel_code_name(err->code));
     if (detail && *detail) fprintf(stderr, "%s%s", detail, detail[strlen(detail) - 1] == '\n' ? "" : "\n");
     if (hint && *hint) fprintf(stderr, "hint: %s\n", hint);
     free(message);

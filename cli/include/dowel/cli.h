@@ -10,8 +10,9 @@ extern "C" {
 #endif
 
 /* Runs the command line and returns the exit status. `connectors` (NULL-terminated; may be NULL) come beside the built-in ones: their
- * block types and tasks have flags, help, completion and history like any other. To be called once, from main: it ignores
- * SIGPIPE, takes SIGINT and SIGTERM while a task runs, and forbids core files. */
+ * block types and tasks have flags, help, completion and history like any other. Usage, hints and errors call the program by the file name of
+ * argv[0]; errors of the library, which name commands as `dowel COMMAND`, are shown with that name too. To be called once, from main: it
+ * ignores SIGPIPE, takes SIGINT, SIGTERM and SIGHUP (unless it was ignored) while a task runs, and forbids core files. */
 DOWEL_API int dowel_cli(int argc, char **argv, const dowel_connector *const *connectors);
 
 #ifdef __cplusplus

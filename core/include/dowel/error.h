@@ -101,6 +101,8 @@ DOWEL_API int dowel_exit_status(int code);
 
 /* Writes "dowel: MESSAGE", the detail and the hint to stderr and returns dowel_exit_status(err->code). */
 DOWEL_API int dowel_error_print(const dowel_error *err);
+/* The same for a program of another name. */
+DOWEL_API int dowel_error_print_as(const dowel_error *err, const char *program);
 
 /* snprintf() and vsnprintf() with a decimal point in every locale; messages of errors and log lines are written with them. */
 DOWEL_API int dowel_format(char *text, size_t size, const char *format, ...) DOWEL_PRINTF(3, 4);
