@@ -78,7 +78,4 @@ bool dowel_secrets_present(const json_t *document);
 /* The one text of a document, whatever order its members came in: what is stored, and what a seal binds. Newly allocated. */
 char *dowel_document_text(const json_t *document);
 
-/* Overwrites every text in a document that nobody else holds, then lets go of it. NULL is allowed. */
-void dowel_json_cleanse(json_t *document);
-
 #endif

@@ -20,22 +20,6 @@ typedef struct splitting {
     dowel_error *err;
 } splitting;
 
-static void wipe(json_t *value) {
-    const char *key;
-    size_t i;
-    json_t *member;
-    /* Somebody else holds it: it is not ours to destroy. */
-    if (!value || value->refcount > 1) return;
-    json_object_foreach(value, key, member) wipe(member);
-    json_array_foreach(value, i, member) wipe(member);
-    if (json_is_string(value)) OPENSSL_cleanse((char *)json_string_value(value), json_string_length(value));
-}
-
-void dowel_json_cleanse(json_t *document) {
-    wipe(document);
-    json_decref(document);
-}
-
 char *dowel_document_text(const json_t *document) {
     return dowel_json_dump(document, JSON_SORT_KEYS);
 }

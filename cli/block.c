@@ -128,7 +128,7 @@ static int read_fields(cli *c, const dowel_block_type *type, json_t *fields, dow
         if (rc) status = cli_failed(c);
     }
     json_object_update_missing(fields, document); /* flags win, wherever they stand */
-    json_decref(document);
+    dowel_json_cleanse(document);
     *mode = overwrite ? DOWEL_SAVE_OVERWRITE : DOWEL_SAVE_NEW;
     return status;
 }
@@ -169,7 +169,7 @@ static int save(cli *c) {
             say_saved(c, reference, revision);
         }
     }
-    json_decref(fields);
+    dowel_json_cleanse(fields);
     return status;
 }
 
@@ -229,9 +229,9 @@ static int show(cli *c, const char *reference, bool secrets) {
         cli_references(document);
         putchar('\n');
         cli_print_value(c, document, NULL);
-        json_decref(document);
+        dowel_json_cleanse(document);
     }
-    json_decref(shown);
+    dowel_json_cleanse(shown);
     return 0;
 }
 
@@ -338,9 +338,9 @@ static int edit(cli *c, const char *reference) {
         printf("%s: unchanged\n", reference);
     else if (!rc)
         say_saved(c, reference, revision);
-    json_decref(edited);
+    dowel_json_cleanse(edited);
     json_decref(shown);
-    json_decref(full);
+    dowel_json_cleanse(full);
     return rc ? cli_failed(c) : 0;
 }
 

@@ -115,7 +115,7 @@ int cli_block_restore(cli *c) {
         }
     }
     json_decref(saved);
-    json_decref(exported);
+    dowel_json_cleanse(exported);
     forget(given);
     return status;
 }

@@ -92,7 +92,7 @@ static int read_flags(cli *c, const dowel_task *task, json_t *args, json_t *poli
         if (rc) status = cli_failed(c);
     }
     json_object_update_missing(args, document); /* flags win, wherever they stand */
-    json_decref(document);
+    dowel_json_cleanse(document);
     return status;
 }
 
@@ -147,7 +147,7 @@ int cli_call(cli *c) {
     dowel_record_free(record);
     json_decref(result);
     json_decref(policy);
-    json_decref(args);
+    dowel_json_cleanse(args);
     return status;
 }
 

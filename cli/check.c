@@ -32,7 +32,7 @@ int cli_block_check(cli *c, const char *reference) {
     cli_signals_begin();
     int rc = dowel_call_json(c->d, "block.check", args, &options, &report, &c->err);
     cli_signals_end();
-    json_decref(args);
+    dowel_json_cleanse(args);
     if (!rc) {
         if (c->json)
             cli_print_json(report);

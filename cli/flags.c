@@ -264,7 +264,7 @@ static int read_object(cli *c, const char *flag, const char *path, json_t *objec
                          &c->err);
     if (!rc && !json_is_object(document)) rc = dowel_fail(&c->err, DOWEL_E_INVALID, "%s: expected a JSON object", name);
     if (!rc) json_object_update(object, document);
-    json_decref(document);
+    dowel_json_cleanse(document);
     dowel_sink_close(text);
     return rc;
 }

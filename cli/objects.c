@@ -328,7 +328,7 @@ static int command_of(cli *c, const char *name) {
     json_t *args = json_object();
     int status = read_line(c, command, task, args, &v);
     if (!status) status = run(c, task, args, &v);
-    json_decref(args);
+    dowel_json_cleanse(args);
     return status;
 }
 

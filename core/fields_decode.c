@@ -210,7 +210,7 @@ static int decode_tables(const decoding *at, const dowel_field *field, const jso
 static int decode_member(const decoding *at, const dowel_field *field, const json_t *value, void *member);
 
 static void end_json(void *value) {
-    json_decref(value);
+    dowel_json_cleanse(value);
 }
 
 static void end_block(void *value) {

@@ -38,7 +38,7 @@ static void add(walk *w, const void *data, size_t size) {
 static void add_text(walk *w, const char *text) {
     json_t *value = json_string(text);
     if (!value) w->not_text = true;
-    json_decref(value);
+    dowel_json_cleanse(value);
     add(w, text, strlen(text));
 }
 

@@ -53,6 +53,9 @@ DOWEL_API const char *dowel_json_verbatim_text(const json_t *value, size_t *size
 DOWEL_API json_t *dowel_json_wrap(const json_t *value, bool deep);
 DOWEL_API json_t *dowel_json_unwrap(const json_t *value, bool deep);
 
+/* Overwrites every text of a document that nobody else holds, then lets go of it: for documents with secrets. NULL is allowed. */
+DOWEL_API void dowel_json_cleanse(json_t *document);
+
 /* strtod() with a decimal point in every locale. */
 DOWEL_API double dowel_read_real(const char *text, char **end);
 #define DOWEL_REAL_TEXT_SIZE 32
