@@ -28,6 +28,9 @@ int dowel_aws_keys_set(dowel_aws_keys *keys, const char *id, const char *secret,
                        const char *account_id, int64_t expires, dowel_error *err);
 int dowel_aws_keys_copy(const dowel_aws_keys *from, dowel_aws_keys *to, dowel_error *err);
 int dowel_aws_keys_origin(dowel_aws_keys *keys, dowel_error *err, const char *format, ...) DOWEL_PRINTF(3, 4);
+/* A time as Amazon's services and tools write it: ISO 8601, long (2026-01-31T12:00:00Z) or short (20260131T120000Z), with the zone as Z, UTC, +00:00,
+ * +0000 or +00. Without a zone it is none. */
+int dowel_aws_parse_time(const char *text, int64_t *microseconds);
 /* From what containers, instances and processes answer; `token` is the name of the session token there, `origin` for messages. */
 int dowel_aws_keys_parse(const char *text, size_t size, const char *token, const char *origin, dowel_aws_keys *keys,
                          dowel_error *err);

@@ -80,12 +80,8 @@ static void note(clocks *all, const char *host, int64_t ahead) {
 
 /* 20150830T123600Z; 0 when it is none. */
 static int64_t parse(const char *date) {
-    char text[24];
     int64_t time = 0;
-    if (strlen(date) != 16) return 0;
-    snprintf(text, sizeof text, "%.4s-%.2s-%.2sT%.2s:%.2s:%.2sZ", date, date + 4, date + 6, date + 9, date + 11,
-             date + 13);
-    return dowel_parse_time(text, &time) ? 0 : time / 1000000;
+    return dowel_aws_parse_time(date, &time) ? 0 : time / 1000000;
 }
 
 bool dowel_aws_correct_clock(dowel *d, const char *host, const char *signed_at, int64_t said) {

@@ -100,6 +100,12 @@ static const char *member(const json_t *document, const char *name) {
     return text && *text && strlen(text) == json_string_length(value) ? text : NULL;
 }
 
+/* Not there, null or empty. */
+static bool is_absent(const json_t *document, const char *name) {
+    const json_t *value = json_object_get(document, name);
+    return !value || json_is_null(value) || (json_is_string(value) && !json_string_length(value));
+}
+
 int dowel_aws_keys_parse(const char *text, size_t size, const char *token, const char *origin, dowel_aws_keys *keys,
                          dowel_error *err) {
     json_t *document = NULL;
@@ -120,8 +126,10 @@ int dowel_aws_keys_parse(const char *text, size_t size, const char *token, const
     else if (!id || !secret)
         rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "%s answered without %s", origin,
                         id ? "SecretAccessKey" : "AccessKeyId");
-    else if (expiration && dowel_parse_time(expiration, &expires))
-        rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "%s answered with an Expiration that is no time", origin);
+    else if (expiration ? dowel_aws_parse_time(expiration, &expires) : !is_absent(document, "Expiration"))
+        rc = dowel_fail(err, DOWEL_E_CREDENTIALS,
+                        "%s answered with an Expiration that is no time (expected one such as 2026-01-31T12:00:00Z)",
+                        origin);
     if (!rc)
         rc = dowel_aws_keys_set(keys, id, secret, member(document, token), member(document, "AccountId"), expires, err);
     dowel_json_cleanse(document);

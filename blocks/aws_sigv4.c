@@ -18,15 +18,28 @@ typedef struct text {
     bool failed;
 } text;
 
+static void drop_text(text *t) {
+    if (t->data) OPENSSL_cleanse(t->data, t->room);
+    free(t->data);
+    t->data = NULL;
+}
+
+static void drop(char *secret) {
+    if (secret) OPENSSL_cleanse(secret, strlen(secret));
+    free(secret);
+}
+
 static void add(text *t, const char *data, size_t size) {
     if (t->failed) return;
     if (t->size + size + 1 > t->room) {
         size_t room = (t->size + size + 1) * 2;
-        char *grown = realloc(t->data, room);
+        char *grown = malloc(room); /* realloc would leave a copy behind: there may be a session token in it */
         if (!grown) {
             t->failed = true;
             return;
         }
+        if (t->size) memcpy(grown, t->data, t->size);
+        drop_text(t);
         t->data = grown;
         t->room = room;
     }
@@ -118,10 +131,10 @@ static char *recode(const char *data, size_t size) {
     text out = {0};
     add(&out, "", 0);
     add_encoded(&out, plain, n, false);
+    OPENSSL_cleanse(plain, size + 1);
     free(plain);
-    if (!out.failed) return out.data;
-    free(out.data);
-    return NULL;
+    if (out.failed) drop_text(&out);
+    return out.data;
 }
 
 static void add_canonical_query(text *out, const char *query) {
@@ -150,8 +163,8 @@ static void add_canonical_query(text *out, const char *query) {
             add(out, "=", 1);
             add_text(out, list[i].value);
         }
-        free(list[i].name);
-        free(list[i].value);
+        drop(list[i].name);
+        drop(list[i].value);
     }
     free(list);
 }
@@ -241,26 +254,29 @@ static void to_hex(const unsigned char *data, char out[65]) {
     for (int i = 0; i < 32; i++) snprintf(out + 2 * i, 3, "%02x", data[i]);
 }
 
+#define LONGEST_SECRET 507
+#define TOO_LONG (-2)
+
 int dowel_sigv4_sign_text(const char *secret_access_key, const char *date, const char *region, const char *service,
                           const char *string_to_sign, char signature[65]) {
-    char secret[512], day[9];
-    unsigned char key[32];
-    int n = snprintf(secret, sizeof secret, "AWS4%s", secret_access_key);
+    char secret[LONGEST_SECRET + 5], day[9];
+    /* A key of its own for each step: HMAC may not read from where it writes to. */
+    unsigned char keys[2][32];
+    const char *const steps[] = {region, service, "aws4_request", string_to_sign};
+    if (strlen(secret_access_key) > LONGEST_SECRET) return TOO_LONG;
+    snprintf(secret, sizeof secret, "AWS4%s", secret_access_key);
     snprintf(day, sizeof day, "%.8s", date);
-    int rc = n < 0 || (size_t)n >= sizeof secret || hmac(secret, strlen(secret), day, key) ||
-             hmac(key, 32, region, key) || hmac(key, 32, service, key) || hmac(key, 32, "aws4_request", key) ||
-             hmac(key, 32, string_to_sign, key);
-    if (!rc) to_hex(key, signature);
+    int rc = hmac(secret, strlen(secret), day, keys[0]);
+    for (size_t i = 0; !rc && i < sizeof steps / sizeof steps[0]; i++)
+        rc = hmac(keys[i % 2], sizeof keys[0], steps[i], keys[(i + 1) % 2]);
+    if (!rc) to_hex(keys[0], signature);
     OPENSSL_cleanse(secret, sizeof secret);
-    OPENSSL_cleanse(key, sizeof key);
-    return rc;
+    OPENSSL_cleanse(keys, sizeof keys);
+    return rc ? -1 : 0;
 }
 
 static char *taken(text *t) {
-    if (t->failed) {
-        free(t->data);
-        t->data = NULL;
-    }
+    if (t->failed) drop_text(t);
     return t->data;
 }
 
@@ -360,18 +376,16 @@ int dowel_sigv4_sign(const dowel_sigv4_request *r, dowel_sigv4 *out, dowel_error
         for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) add_text(&result, parts[i]);
     }
     bool failed = rc || canonical.failed || to_sign.failed || query.failed || result.failed;
-    free(headers.data);
+    drop_text(&headers); /* the session token is one of them */
     out->canonical_request = taken(&canonical);
     out->string_to_sign = taken(&to_sign);
     out->signed_headers = taken(&names);
     out->query = taken(&query);
     out->authorization = taken(&result);
-    return failed ? dowel_fail(err, DOWEL_E_NO_MEMORY, "the request could not be signed") : 0;
-}
-
-static void drop(char *secret) {
-    if (secret) OPENSSL_cleanse(secret, strlen(secret));
-    free(secret);
+    if (!failed) return 0;
+    return rc == TOO_LONG ? dowel_fail(err, DOWEL_E_CREDENTIALS, "the secret access key is longer than %d characters",
+                                       LONGEST_SECRET)
+                          : dowel_fail(err, DOWEL_E_NO_MEMORY, "the request could not be signed");
 }
 
 void dowel_sigv4_clear(dowel_sigv4 *s) {

@@ -70,14 +70,11 @@ static const char *text_of(const json_t *token, const char *name) {
     return text && *text ? text : NULL;
 }
 
-/* Times as RFC 3339 has them; older ones of the AWS CLI end in UTC. 0: none, or none that can be read. */
+/* 0: none, or none that can be read. */
 static int64_t time_of(const json_t *token, const char *name) {
-    char copy[40];
+    const char *text = text_of(token, name);
     int64_t time = 0;
-    snprintf(copy, sizeof copy, "%s", text_of(token, name) ? text_of(token, name) : "");
-    char *zone = strstr(copy, "UTC");
-    if (zone) memcpy(zone, "Z", 2);
-    return dowel_parse_time(copy, &time) ? 0 : time;
+    return !text || dowel_aws_parse_time(text, &time) ? 0 : time;
 }
 
 static int64_t now(void) {
@@ -197,7 +194,8 @@ static int current_token(dowel *d, const dowel_aws_settings *settings, const dow
     if (end > now()) return 0;
     dowel_json_cleanse(*token);
     *token = NULL;
-    return log_in_first(plan->profile, "the SSO session has expired", err);
+    return log_in_first(plan->profile, end ? "the SSO session has expired" : "the SSO token's expiresAt is no time",
+                        err);
 }
 
 int dowel_aws_from_sso(dowel *d, const dowel_aws_settings *settings, const dowel_aws_plan *plan, dowel_aws_keys *keys,

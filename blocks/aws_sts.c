@@ -144,7 +144,7 @@ static int keys_of(const dowel_xml *result, dowel_aws_keys *keys, dowel_error *e
                *secret = dowel_xml_child_text(given, "SecretAccessKey"),
                *token = dowel_xml_child_text(given, "SessionToken"), *end = dowel_xml_child_text(given, "Expiration");
     int64_t expires = 0;
-    if (!id || !secret || !token || !end || dowel_parse_time(end, &expires))
+    if (!id || !secret || !token || !end || dowel_aws_parse_time(end, &expires))
         return dowel_fail(err, DOWEL_E_PROTOCOL, "STS answered without whole credentials");
     char *account = account_of(dowel_xml_child_text(dowel_xml_child(result, "AssumedRoleUser"), "Arn"));
     int rc = dowel_aws_keys_set(keys, id, secret, token, account, expires, err);
