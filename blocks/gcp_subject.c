@@ -83,7 +83,9 @@ int dowel_gcp_subject_get(dowel *d, const char *method, const char *url, const j
 /* The whole text, or one member of it. */
 static int choose(const json_t *format, const char *place, char *text, char **token, dowel_error *err) {
     const char *type = json_string_value(json_object_get(format, "type"));
-    char *start = text + strspn(text, SPACE);
+    bool marked = !strncmp(text, "\xef\xbb\xbf", 3); /* a byte order mark */
+    char *start = text + (marked ? 3 : 0);
+    start += strspn(start, SPACE);
     size_t size = strlen(start);
     while (size && strchr(SPACE, start[size - 1])) size--;
     if (type && !strcmp(type, "json")) {

@@ -116,6 +116,7 @@ int dowel_key_file_read(dowel *d, const char *path, const char *known, dowel_key
     size_t size = 0;
     if (!text) return no_memory(err);
     int rc = load(path, text, &size, err);
+    if (!rc && !memcmp(text, "\xef\xbb\xbf", 3)) memmove(text, text + 3, (size -= 3) + 1); /* a byte order mark */
     if (!rc && *text == '{') {
         json_t *envelope = NULL;
         rc = dowel_json_parse(text, size, path, &envelope, err);

@@ -102,6 +102,52 @@ static int prepare(cli *c, importing *in) {
     return 0;
 }
 
+/* Blocks of the import refer to one another, and to what is saved. */
+typedef struct checking {
+    cli *c;
+    const json_t *blocks;
+    int depth;
+} checking;
+
+static int make_block(checking *k, const char *reference, const json_t *document, dowel_block **block,
+                      dowel_error *err);
+
+static int by_name(void *context, const char *reference, const char *types, dowel_block **block, dowel_error *err) {
+    checking *k = context;
+    size_t i;
+    json_t *entry;
+    json_array_foreach((json_t *)k->blocks, i, entry) {
+        if (!strcmp(json_string_value(json_object_get(entry, "block")), reference))
+            return make_block(k, reference, json_object_get(entry, "document"), block, err);
+    }
+    const dowel_resolver *saved = dowel_get_resolver(k->c->d);
+    return saved->by_name(saved->context, reference, types, block, err);
+}
+
+static int by_document(void *context, const json_t *document, const char *types, dowel_block **block,
+                       dowel_error *err) {
+    const dowel_resolver *saved = dowel_get_resolver(((checking *)context)->c->d);
+    return saved->by_document(saved->context, document, types, block, err);
+}
+
+/* The whole block, with every rule that saving it would apply. */
+static int make_block(checking *k, const char *reference, const json_t *document, dowel_block **block,
+                      dowel_error *err) {
+    const dowel_resolver resolver = {by_name, by_document, k};
+    const dowel_block_type *type;
+    char name[128];
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(reference, "/"), reference);
+    int rc = dowel_find_block_type(k->c->d, name, &type, err);
+    if (!rc && ++k->depth > 16) rc = dowel_fail(err, DOWEL_E_INVALID, "block %s: references in a circle", reference);
+    if (!rc) rc = dowel_block_new(type, NULL, document, &resolver, block, err);
+    k->depth--;
+    if (!rc && type->size >= offsetof(dowel_block_type, check_save) + sizeof type->check_save && type->check_save) {
+        rc = type->check_save(k->c->d, *block, err);
+        if (rc) dowel_block_free(*block);
+    }
+    return rc;
+}
+
 /* Each document as it would be saved; a mistake in one is found here, before anything is. */
 static int check_blocks(cli *c, const importing *in, const json_t *blocks, json_t *masked) {
     size_t i, count = json_array_size(blocks);
@@ -116,10 +162,15 @@ static int check_blocks(cli *c, const importing *in, const json_t *blocks, json_
                               in->type);
         const dowel_block_type *type;
         dowel_record *record;
+        dowel_block *block = NULL;
+        checking k = {c, blocks, 0};
         int rc = dowel_find_block_type(c->d, name, &type, &c->err);
         if (!rc) rc = dowel_record_decode(type->table, document, NULL, &record, &c->err);
         if (rc) return rc;
         dowel_record_free(record);
+        if (in->dry_run) rc = make_block(&k, reference, document, &block, &c->err);
+        dowel_block_free(block);
+        if (rc) return rc;
         json_array_append_new(
             masked, json_pack("{s:s,s:o}", "block", reference, "document", dowel_fields_mask(type->table, document)));
     }

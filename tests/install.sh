@@ -84,7 +84,7 @@ for part in "$@"; do
             as_root sh -c 'echo "create_main_cluster = false" >>/etc/postgresql-common/createcluster.conf'
             packages postgresql
         fi
-        packages clang clang-tidy curl git libcmocka-dev valgrind
+        packages clang clang-tidy curl g++ git libcmocka-dev valgrind
         # The sanitizers' runtimes carry the compiler's version in their name, and clang itself does not ask for them.
         packages "libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev"
         if ! unchanged venv-checks tests/servers/requirements-checks.txt; then
