@@ -21,8 +21,10 @@ void dowel_aws_drop(char *secret); /* cleanses and frees */
 
 /* ---- keys ---- */
 
-/* Keys and tokens are one word of ASCII; white space around it does not count. `what` is what messages call it. */
+/* Key ids and tokens are one word of ASCII; white space around it does not count. `what` is what messages call it. */
 int dowel_aws_check_key(const char *what, const char *text, dowel_error *err);
+/* Secret keys go into signatures alone: of servers such as MinIO they may be any words, on one line. */
+int dowel_aws_check_secret(const char *what, const char *text, dowel_error *err);
 /* Copies everything, without white space around; `token` and `account_id` may be NULL. The origin is for people. */
 int dowel_aws_keys_set(dowel_aws_keys *keys, const char *id, const char *secret, const char *token,
                        const char *account_id, int64_t expires, dowel_error *err);

@@ -36,7 +36,9 @@ static int check_words(const dowel_aws_credentials *c, dowel_error *err) {
                                     {"field \"secret_access_key\"", c->secret_access_key},
                                     {"field \"session_token\"", c->session_token}};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        int rc = words[i][1] ? dowel_aws_check_key(words[i][0], words[i][1], err) : 0;
+        int rc = !words[i][1] ? 0
+                 : i == 1     ? dowel_aws_check_secret(words[i][0], words[i][1], err)
+                              : dowel_aws_check_key(words[i][0], words[i][1], err);
         if (rc && err) err->code = DOWEL_E_INVALID;
         if (rc) return DOWEL_E_INVALID;
     }

@@ -32,13 +32,14 @@ static char *word(const char *text) {
     return strndup(text, size);
 }
 
-/* Each is one word: what has a blank in it was cut out wrongly, and would only be told by the service, as a signature that does not match. */
-int dowel_aws_check_key(const char *what, const char *text, dowel_error *err) {
+/* What has a line break in it was cut out wrongly, and would only be told by the service, as a signature that does not match. `words`: blanks and
+ * letters of any language are allowed. */
+static int check_text(const char *what, const char *text, bool words, dowel_error *err) {
     const char *end = text + strlen(text);
     while (end > text && strchr(WHITE, end[-1])) end--;
     for (const char *p = text + strspn(text, WHITE); p < end; p++) {
         unsigned char c = (unsigned char)*p;
-        if (c > ' ' && c < 0x7f) continue;
+        if ((c > ' ' && c < 0x7f) || (words && (c == ' ' || c > 0x7f))) continue;
         int rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "%s has a %s in it, at character %zu", what,
                             c == ' ' || c == '\t'    ? "blank"
                             : c == '\r' || c == '\n' ? "line break"
@@ -51,12 +52,20 @@ int dowel_aws_check_key(const char *what, const char *text, dowel_error *err) {
     return 0;
 }
 
+int dowel_aws_check_key(const char *what, const char *text, dowel_error *err) {
+    return check_text(what, text, false, err);
+}
+
+int dowel_aws_check_secret(const char *what, const char *text, dowel_error *err) {
+    return check_text(what, text, true, err);
+}
+
 int dowel_aws_keys_set(dowel_aws_keys *keys, const char *id, const char *secret, const char *token,
                        const char *account_id, int64_t expires, dowel_error *err) {
     if (token && !*token) token = NULL;
     if (account_id && !*account_id) account_id = NULL;
     int rc = dowel_aws_check_key("the access key id", id, err);
-    if (!rc) rc = dowel_aws_check_key("the secret access key", secret, err);
+    if (!rc) rc = dowel_aws_check_secret("the secret access key", secret, err);
     if (!rc && token) rc = dowel_aws_check_key("the session token", token, err);
     if (rc) {
         memset(keys, 0, sizeof *keys);

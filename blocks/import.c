@@ -59,6 +59,9 @@ void dowel_import_warn(dowel_importing *in, const char *format, ...) {
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    size_t i;
+    json_t *said;
+    json_array_foreach(in->warnings, i, said) if (!strcmp(json_string_value(said), text)) return;
     json_array_append_new(in->warnings, json_string(text));
 }
 

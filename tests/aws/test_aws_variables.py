@@ -40,6 +40,8 @@ def test_white_space_around_a_variable():
 def test_what_is_wrong_within_is_named():
     for name, what in (("AWS_ACCESS_KEY_ID", "access key id"), ("AWS_SECRET_ACCESS_KEY", "secret access key"), ("AWS_SESSION_TOKEN", "session token")):
         for wrong, said in (("ab cd", "blank"), ("ab\ncd", "line break"), ("ab\tcd", "blank"), ("ab\x01cd", "control character"), ("ab\u00a0cd", "not ASCII")):
+            if "SECRET" in name and said in ("blank", "not ASCII") and "\t" not in wrong:
+                continue  # of MinIO and its like they may be any words
             text = fails(4, *LIST, env={**GOOD, name: wrong + "\n"}, saying=["environment variables", what, said, "at character 3", "hint:"])
             assert wrong not in text, text
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
@@ -60,7 +62,7 @@ def test_secrets_of_blocks():
             file.write(SECRET + end)
         dowel(*words, "--secret-access-key", "@" + path)
         dowel(*bucket)
-    fails(2, *words, "--secret-access-key", "env:NEW", env={"NEW": "ab cd\n"}, saying=["secret_access_key", "blank", "at character 3"])
+    fails(2, *words, "--secret-access-key", "env:NEW", env={"NEW": "ab\ncd\n"}, saying=["secret_access_key", "line break", "at character 3"])
     fails(2, "block", "save", "aws-credentials/none", "--access-key-id", "AK IA", "--secret-access-key", "env:NEW", env={"NEW": SECRET}, saying=["access_key_id", "blank"])
     fails(3, "block", "show", "aws-credentials/none")
     fails(2, *words, "--secret-access-key", "env:NEW", env={"NEW": "\n"}, saying=["secret_access_key", "NEW", "empty"])
