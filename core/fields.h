@@ -8,6 +8,9 @@
 
 #define DOWEL_MASK "********"
 
+/* Seconds. Longer durations are mistakes, and would not fit into what counts milliseconds. */
+#define DOWEL_LONGEST (100 * 365.25 * 86400)
+
 struct dowel_record {
     dowel_arena arena;
     const dowel_table *table;

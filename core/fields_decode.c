@@ -12,8 +12,6 @@
 
 #define MAX_DEPTH 16
 
-/* Longer durations are mistakes, and would not fit into what counts milliseconds. */
-#define LONGEST (100 * 365.25 * 86400)
 /* Microseconds of what RFC 3339 can say: years of four digits. */
 #define FIRST_TIME (-62167219200 * INT64_C(1000000))
 #define END_OF_TIME (253402300800 * INT64_C(1000000))
@@ -73,7 +71,7 @@ static int check_number(const decoding *at, const dowel_field *field, double val
     if ((field->kind == DOWEL_SIZE || field->kind == DOWEL_DURATION) && value < 0)
         return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": %g is negative", at->root, at->path,
                           field->name, value);
-    if (field->kind == DOWEL_DURATION && value > LONGEST)
+    if (field->kind == DOWEL_DURATION && value > DOWEL_LONGEST)
         return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": %g s is longer than 100 years", at->root,
                           at->path, field->name, value);
     if ((field->minimum != 0 || field->maximum != 0) &&

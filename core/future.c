@@ -77,13 +77,17 @@ static int make_room(const dowel_future *future) {
     return 0;
 }
 
-/* A run ends after its children: one of them that waits for it would wait for ever. */
-static int check_ancestors(const dowel_future *future, dowel_error *err) {
-    for (dowel_future **up = future->upstream; *up; up++)
+/* A run ends after its children: one of them that waits for it would wait for ever. Handles do not wait for each other. */
+static int check_upstream(const dowel_future *future, dowel_error *err) {
+    for (dowel_future **up = future->upstream; *up; up++) {
+        if ((*up)->pool != future->pool)
+            return dowel_fail(err, DOWEL_E_INVALID, "%s: %s, which it waits for, is of another handle",
+                              future->run->task->name, (*up)->run->task->name);
         for (const dowel_run *above = future->run->parent; above; above = above->parent)
             if ((*up)->run == above)
                 return dowel_fail(err, DOWEL_E_INVALID, "%s would wait for %s, which called it and waits for it",
                                   future->run->task->name, above->task->name);
+    }
     return 0;
 }
 
@@ -105,7 +109,7 @@ static int new_future(dowel_run *run, const dowel_call_options *options, int ref
         destroy(future);
         return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     }
-    int rc = check_ancestors(future, err);
+    int rc = check_upstream(future, err);
     if (rc)
         destroy(future);
     else
@@ -175,7 +179,7 @@ static int prepare(dowel_future *future, dowel_error *err) {
             rc = dowel_fail(err, DOWEL_E_INVALID, "%s: field \"%s\": the result of %s has no member \"%s\"",
                             future->run->task->name, b->field, b->future->run->task->name, b->member);
         else
-            json_object_set(members, b->field, value);
+            json_object_set(members, dowel_field_find(future->run->task->args, b->field)->name, value);
     }
     dowel_record *whole = NULL;
     if (!rc)

@@ -94,7 +94,7 @@ static int check_retry_on(const char *name, dowel_error *err) {
 static int check(const dowel_policy *policy, dowel_error *err) {
     double seconds;
     for (const char *const *delay = policy->retry_delays; delay && *delay; delay++)
-        if (dowel_parse_duration(*delay, &seconds))
+        if (dowel_parse_duration(*delay, &seconds) || seconds > DOWEL_LONGEST)
             return dowel_fail(err, DOWEL_E_INVALID,
                               "policy: field \"retry_delays\": expected a duration such as 5s, got \"%.40s\"", *delay);
     for (const char *const *name = policy->retry_on; name && *name; name++) {

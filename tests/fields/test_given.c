@@ -16,6 +16,7 @@ typedef struct all_args {
     bool loud;
     const char *text;
     int64_t rows; /* at least 1 */
+    int64_t in_all;
     const char *given;
 } all_args;
 static const dowel_field all_fields[] = {
@@ -28,6 +29,7 @@ static const dowel_field all_fields[] = {
     {DOWEL_AT(all_args, loud), .kind = DOWEL_BOOL, .fallback = "true", .doc = "A truth value."},
     {DOWEL_AT(all_args, text), .kind = DOWEL_STRING, .fallback = "some", .doc = "A text."},
     {DOWEL_AT(all_args, rows), .kind = DOWEL_INT, .fallback = "1", .minimum = 1, .doc = "Rows."},
+    {DOWEL_AT(all_args, in_all), .kind = DOWEL_INT, .fallback = "5", .doc = "Another number."},
     {DOWEL_GIVEN_AT(all_args)},
     {0}};
 static const dowel_table all_table = {"all", sizeof(all_args), all_fields, NULL};
@@ -40,8 +42,9 @@ static int all(dowel *at, const void *data, json_t **result, dowel_error *err) {
     (void)at;
     atomic_fetch_add(&attempts, 1);
     if (args->count == -1) return dowel_fail(err, DOWEL_E_UNAVAILABLE, "not now");
-    *result = json_pack("{s:b,s:b,s:I,s:f}", "count", DOWEL_WAS_GIVEN(args, count), "loud", DOWEL_WAS_GIVEN(args, loud),
-                        "value", (json_int_t)args->count, "pause", args->pause);
+    *result =
+        json_pack("{s:b,s:b,s:I,s:f,s:I}", "count", DOWEL_WAS_GIVEN(args, count), "loud", DOWEL_WAS_GIVEN(args, loud),
+                  "value", (json_int_t)args->count, "pause", args->pause, "in_all", (json_int_t)args->in_all);
     return 0;
 }
 static const dowel_task all_task = {.size = sizeof(dowel_task),
@@ -104,7 +107,7 @@ static void test_every_kind(void **state) {
     check_zeros(dowel_record_data(record));
     /* What is encoded and decoded again says the same: so a resumed run has them. */
     encoded = dowel_fields_encode(&all_table, dowel_record_data(record), DOWEL_SECRETS_SHOWN);
-    assert_int_equal(json_object_size(encoded), 9);
+    assert_int_equal(json_object_size(encoded), 10);
     assert_ok(dowel_record_decode(&all_table, encoded, NULL, &again, err));
     check_zeros(dowel_record_data(again));
     dowel_record_free(again);
@@ -187,6 +190,12 @@ static void test_body_and_binding(void **state) {
     assert_int_equal(json_integer_value(json_object_get(result, "value")), 0);
     assert_true(json_real_value(json_object_get(result, "pause")) == 0.0);
     json_decref(result);
+    /* A field may be called as the command calls it. */
+    const dowel_binding dashed[] = {{"in-all", zero, "none"}, {NULL}};
+    const dowel_call_options also = {.size = sizeof also, .bindings = dashed};
+    assert_ok(dowel_call(d, "all", NULL, 0, &also, &result, err));
+    assert_int_equal(json_integer_value(json_object_get(result, "in_all")), 0);
+    json_decref(result);
     dowel_future_free(zero);
     dowel_future_free(bound);
 }
@@ -205,6 +214,22 @@ static void test_history(void **state) {
     json_t *run = shown(id);
     assert_true(json_is_false(json_object_get(json_object_get(run, "args"), "loud")));
     assert_true(json_is_integer(json_object_get(json_object_get(run, "policy"), "retries")));
+    json_decref(run);
+}
+
+/* The zeros of a call go on with its run. */
+static void test_resume(void **state) {
+    (void)state;
+    char id[DOWEL_RUN_ID_SIZE];
+    dowel_error why = {0};
+    const dowel_call_options options = {.size = sizeof options, .run_id = id, .policy = {.given = "retries"}};
+    atomic_store(&attempts, 0);
+    const all_args args = {.count = -1, .given = "loud"};
+    assert_int_equal(dowel_call(d, "all", &args, sizeof args, &options, NULL, &why), DOWEL_E_UNAVAILABLE);
+    assert_int_equal(dowel_runs_resume(d, id, NULL, NULL, &why), DOWEL_E_UNAVAILABLE);
+    assert_int_equal(atomic_load(&attempts), 2);
+    json_t *run = shown(id);
+    assert_true(json_is_false(json_object_get(json_object_get(run, "args"), "loud")));
     json_decref(run);
 }
 
@@ -234,6 +259,7 @@ int main(void) {
         cmocka_unit_test(test_every_kind), cmocka_unit_test(test_null_is_not_given),
         cmocka_unit_test(test_refusals),   cmocka_unit_test(test_body_and_binding),
         cmocka_unit_test(test_history),    cmocka_unit_test(test_policy),
+        cmocka_unit_test(test_resume),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

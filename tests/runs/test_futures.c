@@ -47,6 +47,17 @@ static int meet(dowel *at, const void *data, json_t **result, dowel_error *err) 
     return rc;
 }
 
+static atomic_int most;
+
+static int crowded(dowel *at, const void *data, json_t **result, dowel_error *err) {
+    (void)at, (void)data, (void)result, (void)err;
+    int now = atomic_fetch_add(&together, 1) + 1, before = atomic_load(&most);
+    while (now > before && !atomic_compare_exchange_weak(&most, &before, now)) {}
+    usleep(500);
+    atomic_fetch_sub(&together, 1);
+    return 0;
+}
+
 /* Ends when it is released, and counts. */
 static int held(dowel *at, const void *data, json_t **result, dowel_error *err) {
     (void)data, (void)result;
@@ -145,6 +156,7 @@ static const dowel_task tasks[] = {
     TASK(starts_failure, .flow = false),
     TASK(starts_deep, .flow = true),
     TASK(copes, .flow = true),
+    TASK(crowded, .flow = false),
     TASK(late, .policy = {.retries = 3}),
     TASK(slow_at_first, .policy = {.retries = 1, .timeout = 0.05, .retry_delay = 0.1}),
     TASK(waits_for_itself, .flow = true),
@@ -268,6 +280,20 @@ static void the_queue_is_whole_after_a_wait(void **state) {
         assert_ok(dowel_wait(busy[i], NULL, err));
         dowel_future_free(busy[i]);
     }
+}
+
+/* As many at a time as there are workers, and no more. */
+static void there_are_no_more_than_the_workers(void **state) {
+    (void)state;
+    dowel_future *all[WORKERS * 8];
+    atomic_store(&most, 0);
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        assert_ok(dowel_submit(d, "crowded", NULL, 0, NULL, &all[i], err));
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        assert_true(ends(all[i]));
+        dowel_future_free(all[i]);
+    }
+    assert_true(atomic_load(&most) <= WORKERS);
 }
 
 /* ---- what comes before ---- */
@@ -397,6 +423,15 @@ static void what_a_binding_cannot_say_is_refused(void **state) {
     refused(&(node_args){0}, none, "node: field \"text\": bound to no future");
     refused(&(node_args){0}, given, "unknown field \"given\"");
     refused(&(node_args){0}, unknown, "unknown field \"town\"");
+    dowel *other;
+    dowel_future *stranger;
+    assert_ok(dowel_open(&other, &(dowel_options){.size = sizeof(dowel_options), .no_history = true}, err));
+    assert_ok(dowel_register_task(other, &tasks[1], err));
+    assert_ok(dowel_submit(other, "fails", NULL, 0, NULL, &stranger, err));
+    const dowel_binding strange[] = {{"text", stranger, NULL}, {NULL}};
+    refused(&(node_args){0}, strange, "node: fails, which it waits for, is of another handle");
+    dowel_future_free(stranger);
+    dowel_close(other);
     assert_ok(dowel_wait(first, NULL, err));
     assert_int_equal(atomic_load(&calls), 1);
     dowel_future_free(first);
@@ -540,6 +575,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_fan_out_after_one_step_uses_every_worker),
         TEST(a_future_is_readable_when_it_has_ended),
+        TEST(there_are_no_more_than_the_workers),
         TEST(the_queue_is_whole_after_a_wait),
         TEST(calls_and_flows_honour_bindings),
         TEST(calls_wait_for_what_they_name),
