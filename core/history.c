@@ -172,7 +172,8 @@ static int keep(dowel *d, const char *name, const char *value, bool secret, dowe
 }
 
 int dowel_remember(dowel *d, const char *name, const char *value, bool secret, dowel_error *err) {
-    if (!d->run || d->run->unrecorded || d->core->options.no_history) return 0; /* it cannot be resumed */
+    if (!d->run) return 0;
+    if (!dowel_run_is_recorded(d->run)) return dowel_run_keep_handle(d->run, name, value, err);
     char *sealed = secret ? seal(d, name, value) : NULL;
     if (secret && !sealed) return 0;
     int rc = keep(d, name, sealed ? sealed : value, secret, err);
@@ -182,7 +183,7 @@ int dowel_remember(dowel *d, const char *name, const char *value, bool secret, d
 
 bool dowel_history_hold(dowel_run *run, const char *name, const char *value) {
     dowel *d = &run->scope;
-    char *sealed = run->unrecorded || d->core->options.no_history ? NULL : seal(d, name, value);
+    char *sealed = dowel_run_is_recorded(run) ? seal(d, name, value) : NULL;
     bool held = sealed && !keep(d, name, sealed, true, NULL);
     free(sealed);
     return held;
@@ -231,17 +232,25 @@ int dowel_history_held(dowel *d, const char *run_id, const char *name, char **va
 int dowel_recall_started(dowel *d, const char *name, char **value, dowel_error *err) {
     bool secret = false;
     *value = NULL;
-    return d->run && !d->run->unrecorded ? read_handle(d, d->run->id, name, value, &secret, err) : 0;
+    if (!d->run) return 0;
+    if (!dowel_run_is_recorded(d->run)) return dowel_run_handle(d->run, name, value, err);
+    return read_handle(d, d->run->id, name, value, &secret, err);
 }
 
 char *dowel_recall(dowel *d, const char *name) {
     char *value = NULL;
-    if (!d->run || d->run->unrecorded || dowel_history_held(d, d->run->id, name, &value, NULL)) return NULL;
-    return value;
+    if (!d->run) return NULL;
+    int rc = dowel_run_is_recorded(d->run) ? dowel_history_held(d, d->run->id, name, &value, NULL)
+                                           : dowel_run_handle(d->run, name, &value, NULL);
+    return rc ? NULL : value;
 }
 
 void dowel_forget(dowel *d, const char *name) {
     if (!d->run) return;
+    if (!dowel_run_is_recorded(d->run)) {
+        dowel_run_drop_handle(d->run, name);
+        return;
+    }
     write_row(d->run, "DELETE FROM run_handles WHERE run = $1 AND name = $2",
               DOWEL_VALUES(DOWEL_TEXT(d->run->id), DOWEL_TEXT(name)));
 }

@@ -23,6 +23,7 @@ struct dowel_run {
     int attempts_before;     /* of a resumed run */
     bool resumed;            /* its record is there already */
     bool unrecorded;         /* its record could not be written: there is nothing to resume */
+    json_t *handles;         /* of a run without a record; guarded by the core's lock */
     double deadline;         /* of dowel_clock; 0 none */
     double cleanup_deadline; /* 0: no clean-up has begun */
     atomic_bool cancelled;
@@ -44,6 +45,13 @@ void dowel_run_release(dowel_run *run);
 int dowel_run_execute(dowel_run *run, json_t **result, dowel_error *err);
 /* The same, or, as the run's key says, what an earlier run gave or left. */
 int dowel_run_by_key(dowel_run *run, json_t **result, dowel_error *err);
+/* Handles of a run that has no record (run_handles.c). *value is newly allocated, or NULL. */
+bool dowel_run_is_recorded(const dowel_run *run);
+int dowel_run_keep_handle(dowel_run *run, const char *name, const char *value, dowel_error *err);
+int dowel_run_handle(dowel_run *run, const char *name, char **value, dowel_error *err);
+void dowel_run_drop_handle(dowel_run *run, const char *name);
+void dowel_run_drop_handles(dowel_run *run);
+
 /* Records a run that never started. */
 void dowel_run_failed_early(dowel_run *run, const dowel_error *err);
 bool dowel_run_is_cancelled(const dowel_run *run);

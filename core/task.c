@@ -68,6 +68,7 @@ dowel_run *dowel_run_retain(dowel_run *run) {
 
 void dowel_run_release(dowel_run *run) {
     if (!run || atomic_fetch_sub(&run->references, 1) != 1) return;
+    dowel_run_drop_handles(run);
     dowel_record_free(run->args);
     dowel_record_free(run->policy_record);
     dowel_run_release(run->parent);

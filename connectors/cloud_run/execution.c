@@ -129,7 +129,11 @@ static json_t *overrides_of(const dowel_cloud_run_run_args *args, const char *ma
     if (args->args) {
         json_t *list_of = json_array();
         for (const char *const *arg = args->args; *arg; arg++) json_array_append_new(list_of, json_string(*arg));
-        json_object_set_new(container, "args", list_of);
+        if (json_array_size(list_of))
+            json_object_set(container, "args", list_of);
+        else /* an empty list means the job's own to the API */
+            json_object_set_new(container, "clearArgs", json_true());
+        json_decref(list_of);
     }
     overrides = json_pack("{s:[o]}", "containerOverrides", container);
     if (args->task_count) json_object_set_new(overrides, "taskCount", json_integer(args->task_count));
@@ -145,9 +149,9 @@ static int request_run(dowel_run_client *c, const json_t *body, json_t **operati
     int rc = dowel_http_send(c->d, r, &response, err);
     *in_doubt = dowel_http_in_doubt(r);
     if (!rc) {
+        /* Whatever the answer says, the job was run: another request would run it twice. */
         *in_doubt = true;
-        rc = dowel_http_response_json(response, operation, err);
-        if (rc) dowel_error_prefix(err, "Cloud Run: ");
+        if (dowel_http_response_json(response, operation, NULL)) *operation = NULL;
         dowel_http_response_free(response);
     }
     dowel_http_free(r);

@@ -96,14 +96,13 @@ static int ensure_once(dowel_run_client *c, bool *again, dowel_error *err) {
 }
 
 int dowel_run_ensure_job(dowel_run_client *c, dowel_error *err) {
-    double wait = 0.2;
-    for (int attempt = 1;; attempt++, wait *= 2) {
+    for (int attempt = 1;; attempt++) {
         bool again = false;
         int rc = ensure_once(c, &again, err);
         if (!again || attempt == CONFLICTS) return rc;
         dowel_log(c->d, DOWEL_LOG_INFO, "job %s was changed by somebody else: read again", c->job->job);
         dowel_error stopped;
-        rc = dowel_sleep(c->d, wait, &stopped);
+        rc = dowel_sleep(c->d, 0.1 * (1 << attempt), &stopped);
         if (rc) {
             *err = stopped;
             return rc;

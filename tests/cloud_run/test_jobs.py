@@ -263,6 +263,23 @@ def test_a_start_token_is_not_sent_again():
     assert len(seen) == 1 and b"ExecutionToken" not in seen[0].body
 
 
+def test_no_arguments_are_a_value_too():
+    out = os.path.join(TMP, "cleared")
+    block("cleared", "--command", "sh", "--command", "-c", "--command", f'echo "$# $0" >>{out}', "--command", "name", "--args", "one", "--args", "two")
+    run_job("cleared")
+    run_job("cleared", "--args", "[]")
+    run_job("cleared", "--args", "three")
+    assert open(out).read() == "2 name\n0 name\n1 name\n", open(out).read()
+
+
+def test_what_no_execution_can_have_is_refused():
+    PROXY.reset()
+    fails(2, "call", "cloud_run.run", "--job", "cleared", "--task-count", "0", saying="task_count")
+    fails(2, "block", "save", "cloud-run-job/none", "--job", "none", "--region", "r", "--task-count", "0", saying="task_count")
+    fails(2, "block", "save", "cloud-run-job/none", "--job", "none", "--region", "r", "--parallelism", "-1", saying="parallelism")
+    assert not PROXY.requests
+
+
 def test_a_program_that_reads_blocks_sees_the_zero():
     shown = json.loads(dowel("block", "show", "cloud-run-job/zero", "--json"))
     assert "max_retries" in json.dumps(shown), shown

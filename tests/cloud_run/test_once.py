@@ -219,6 +219,26 @@ def test_a_run_that_was_never_sent_begins_anew():
     assert resume()["state"] == "succeeded" and len(ours("unsent")) == 1
 
 
+def test_an_answer_to_a_start_that_makes_no_sense_is_an_answer():
+    """The job was run: it is not run again, however late its execution is listed."""
+    for i, body in enumerate((b"<html>gateway</html>", b"", b"[]", b'{"name": 5}')):
+        name = f"garbled-{i}"
+        block(name, *script("true"))
+        hidden = []
+
+        def rule(r):
+            if r.path.endswith(":run"):
+                return {"edit": lambda s, h, b: (200, [], body)}
+            if "/executions?" in r.path and len(hidden) < 3:
+                hidden.append(r)
+                return {"answer": (200, [("Content-Type", "application/json")], b"{}")}
+            return None
+        PROXY.reset(rule)
+        assert call("cloud_run.run", "--job", name)["state"] == "succeeded"
+        assert len(PROXY.seen("POST", ":run")) == 1 and len(ours(name)) == 1, (body, PROXY.requests)
+    PROXY.reset()
+
+
 def test_a_record_that_cannot_be_read_starts_nothing():
     """What stands in it may be an execution that runs."""
     block("unread", *script("sleep 1"))

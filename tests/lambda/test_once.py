@@ -171,5 +171,21 @@ def test_a_run_without_a_record_needs_no_mark():
     assert done.returncode == 0 and json.loads(done.stdout)["payload"] == 5 and b"history is not recorded" in done.stderr, done
 
 
+def test_without_a_record_a_later_attempt_knows_what_an_earlier_one_sent():
+    """Also one that was asked for by the kind of the failure."""
+    for trigger in (None, "CREATE TRIGGER full BEFORE INSERT ON runs BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"):
+        counter = Counter(f"attempts-{bool(trigger)}")
+        if trigger:
+            with sqlite3.connect(DATABASE) as db:
+                db.execute(trigger)
+        PROXY.reset(lambda r: {"lose": True})
+        done = run("call", "lambda.invoke", "--function", "count", *counter.payload, "--retries", "2", "--retry-on", "network", "--json")
+        if trigger:
+            with sqlite3.connect(DATABASE) as db:
+                db.execute("DROP TRIGGER full")
+        assert done.returncode == 7 and b"may have run" in done.stderr and len(PROXY.requests) == 1 and counter.ran() == 1, done
+    PROXY.rule = None
+
+
 if __name__ == "__main__":
     main(globals())
