@@ -125,6 +125,7 @@ static void put_run(page *p, const char *id, span whole, size_t depth) {
     put_text(p, task);
     put(p, "</strong> ");
     if (strcmp(name, task) != 0) put_text(p, name);
+    if (json_is_true(json_object_get(run, "elsewhere"))) put(p, " <em>elsewhere</em>");
     put_format(p, " <time>%.19sZ</time>", member(run, "started"));
     if (json_object_get(run, "duration")) put_format(p, " %.3f s", json_real_value(json_object_get(run, "duration")));
     json_int_t attempts = json_integer_value(json_object_get(run, "attempts"));

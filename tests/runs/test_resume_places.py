@@ -136,6 +136,19 @@ def test_a_file_of_credentials_is_that_of_the_first_folder():
     at(folder("other", {}), "runs", "resume", run_id, code=5)
 
 
+def test_a_document_of_credentials_is_a_secret():
+    document = json.dumps({"$type": "aws-credentials", "access_key_id": "AKIDEXAMPLE", "secret_access_key": "planted-credential"})
+    for task, words in (("objects.stat", ["--place", "s3://b/x", "--credentials"]),
+                        ("objects.copy", ["--source", "s3://b/x", "--destination", os.path.join(TMP, "x"), "--from-credentials"])):
+        at(TMP, "call", task, *words, document, "--endpoint" if task == "objects.stat" else "--from-endpoint", "http://127.0.0.1:9",
+           "--timeout", "0.2", code=None)
+        run_id = newest()
+        assert "planted" not in dowel("runs", "show", run_id, "--json") and "********" in dowel("runs", "show", run_id, "--json")
+        at(TMP, "runs", "resume", run_id, code=2, saying="not kept whole")
+    with open(DATABASE, "rb") as file:
+        assert b"planted-credential" not in file.read()
+
+
 def test_paths_in_blocks_given_inline():
     mine = folder("mine", {"token.json": "{}"})
     bucket = {"bucket": "b", "endpoint": "http://127.0.0.1:9", "credentials": {"service_account_file": "token.json", "$type": "gcp-credentials"}}
