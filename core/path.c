@@ -143,10 +143,11 @@ static int anchor_table(const anchoring *at, const dowel_table *table, json_t *d
 
 int dowel_fields_anchor(dowel *d, const dowel_table *table, json_t *document, const char *folder, bool *relative,
                         dowel_error *err) {
-    bool unused = false;
-    const anchoring at = {d, folder, relative ? relative : &unused, err};
-    *at.relative = false;
-    return anchor_table(&at, table, document);
+    bool found = false;
+    const anchoring at = {d, folder, &found, err};
+    int rc = anchor_table(&at, table, document);
+    if (relative) *relative = found;
+    return rc;
 }
 
 /* ---- in structs ---- */
