@@ -1,6 +1,7 @@
 /* Building requests. Setters remember the first failure; sending reports it. */
 #include "http_private.h"
 
+#include <math.h>
 #include <openssl/crypto.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -205,7 +206,9 @@ void dowel_http_secret_body(dowel_http_request *r) {
 }
 
 void dowel_http_timeout(dowel_http_request *r, double seconds) {
-    if (r) r->timeout = seconds;
+    if (!r) return;
+    if (!isfinite(seconds) || seconds < 0) problem(r, "a timeout that is negative or no number");
+    r->timeout = seconds;
 }
 
 void dowel_http_patient(dowel_http_request *r) {

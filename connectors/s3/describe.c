@@ -154,7 +154,7 @@ int dowel_s3_describe(dowel_http_request *r, const dowel_s3_upload *u, dowel_err
         snprintf(name, sizeof name, "x-amz-meta-%s", pair->name);
         dowel_http_header(r, name, pair->value);
     }
-    if (args->modified) { /* seconds with a fraction, as rclone writes them */
+    if (DOWEL_WAS_GIVEN(args, modified)) { /* seconds with a fraction, as rclone writes them */
         char time[48];
         int64_t size = args->modified < 0 ? -args->modified : args->modified;
         snprintf(time, sizeof time, "%s%" PRId64 ".%06" PRId64, args->modified < 0 ? "-" : "", size / 1000000,

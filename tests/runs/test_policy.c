@@ -3,6 +3,8 @@
 
 #include "run.h"
 
+#include <dowel/http.h>
+
 #include <math.h>
 #include <stdatomic.h>
 
@@ -221,6 +223,15 @@ static void test_the_times_of_sleep(void **state) {
     assert_int_equal(dowel_sleep(d, -INFINITY, &why), DOWEL_E_INVALID);
     assert_ok(dowel_sleep(d, -1, err));
     assert_ok(dowel_sleep(d, 0, err));
+    static const dowel_http_service service = {.name = "Test"};
+    const double times[] = {NAN, INFINITY, -1};
+    for (size_t i = 0; i < 3; i++) {
+        dowel_http_request *request = dowel_http_new(&service, NULL, "GET", "http://127.0.0.1:1");
+        dowel_http_timeout(request, times[i]);
+        assert_int_equal(dowel_http_send(d, request, NULL, &why), DOWEL_E_INVALID);
+        assert_non_null(strstr(why.message, "a timeout that is negative or no number"));
+        dowel_http_free(request);
+    }
     dowel_close(d);
 }
 

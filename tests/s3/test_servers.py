@@ -202,6 +202,8 @@ def test_metadata():
         if NAME != "rclone":
             assert (there["CacheControl"], there["ContentDisposition"]) == ("max-age=60", "attachment"), there
             assert there.get("ContentEncoding") == "identity", there
+    put("meta-epoch", b"x", "--modified", "1970-01-01T00:00:00Z")  # a time like any other
+    assert AMAZON.head_object(Bucket=BUCKET, Key="meta-epoch")["Metadata"].get("mtime") == "0.000000"
     put("guess.json", b"{}")
     assert AMAZON.head_object(Bucket=BUCKET, Key="guess.json")["ContentType"] == "application/json"
 
