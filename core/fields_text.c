@@ -20,9 +20,14 @@ static const char *read_number(const char *text, double *number) {
     if (p == text) return NULL;
     if (*p == '.') {
         if (!isdigit((unsigned char)*++p)) return NULL;
-        while (isdigit((unsigned char)*p)) value += (*p++ - '0') * (scale /= 10);
+        /* Divided once, at the end: "0.3" is the double next to it, and digits beyond a double's do not count. */
+        for (; isdigit((unsigned char)*p); p++) {
+            if (scale >= 1e15) continue;
+            value = value * 10 + (*p - '0');
+            scale *= 10;
+        }
     }
-    *number = value;
+    *number = value / scale;
     return p;
 }
 
@@ -66,21 +71,23 @@ void dowel_format_duration(double seconds, char text[DOWEL_DURATION_TEXT_SIZE]) 
 }
 
 int dowel_parse_size(const char *text, int64_t *bytes) {
-    double number, unit = 1;
+    double number;
+    int64_t unit = 1;
     const char *p = read_number(text, &number);
     if (!p) return DOWEL_E_INVALID;
     if (*p && *p != 'B') {
         static const char prefixes[] = "KMGTP";
         const char *prefix = strchr(prefixes, toupper((unsigned char)*p));
         if (!prefix) return DOWEL_E_INVALID;
-        double base = p[1] == 'i' ? 1024 : 1000;
+        int64_t base = p[1] == 'i' ? 1024 : 1000;
         for (const char *q = prefixes; q <= prefix; q++) unit *= base;
         p += p[1] == 'i' ? 2 : 1;
     }
     if (*p == 'B') p++;
-    double value = number * unit;
+    double value = number * (double)unit;
     if (*p || value >= 9.2e18 || value != floor(value)) return DOWEL_E_INVALID;
-    *bytes = (int64_t)value;
+    /* A whole number never goes through a double. */
+    *bytes = text[strspn(text, "0123456789")] == '.' ? (int64_t)value : strtoll(text, NULL, 10) * unit;
     return 0;
 }
 

@@ -138,12 +138,11 @@ static void put_array(out *o, const json_t *array, size_t depth) {
 }
 
 static void put_value(out *o, const json_t *value, size_t depth) {
+    if (depth > 2048) value = NULL; /* jansson reads no deeper */
     char *number = value ? dowel_json_number_text(value) : NULL;
     size_t size;
     const char *verbatim = dowel_json_verbatim_text(value, &size);
-    if (depth > 2048) { /* jansson reads no deeper */
-        o->failed = true;
-    } else if (number) {
+    if (number) {
         put(o, number, strlen(number));
     } else if (verbatim) {
         put_verbatim(o, verbatim, size);
@@ -158,7 +157,7 @@ static void put_value(out *o, const json_t *value, size_t depth) {
     } else if (json_is_null(value)) {
         put(o, "null", 4);
     } else {
-        o->failed = true; /* no value, or out of memory */
+        o->failed = true; /* no value, too deep, or out of memory */
     }
     free(number);
 }

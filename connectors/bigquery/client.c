@@ -83,7 +83,7 @@ static int get_job(dowel_bq *bq, const char *id, const char *location, json_t **
     dowel_http_request *r = dowel_bq_request(bq, "GET");
     dowel_http_path(r, "jobs", id, NULL);
     dowel_http_query(r, "location", location);
-    return dowel_http_fetch_json(bq->d, r, job, err);
+    return dowel_http_fetch_document(bq->d, r, DOWEL_JSON_NUL, job, err); /* messages quote cells */
 }
 
 int dowel_bq_job_id(dowel_bq *bq, const char *location, char id[80], dowel_error *err) {
@@ -128,7 +128,7 @@ int dowel_bq_insert(dowel_bq *bq, const char *id, const char *location, const js
     dowel_http_json(r, body);
     /* Its id makes a second submit a duplicate, which is refused. */
     dowel_http_idempotent(r, true);
-    int rc = dowel_http_fetch_json(bq->d, r, job, &local);
+    int rc = dowel_http_fetch_document(bq->d, r, DOWEL_JSON_NUL, job, &local);
     json_decref(body);
     return dowel_bq_submitted(bq, rc, id, location, job, &local, err);
 }

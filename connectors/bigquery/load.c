@@ -83,7 +83,7 @@ static int insert_with_file(dowel_bq *bq, const char *id, const dowel_bigquery_l
         dowel_http_source(r, source);
         dowel_http_progress(r, 0, total);
         dowel_http_idempotent(r, true); /* by its job id */
-        rc = dowel_http_fetch_json(bq->d, r, job, &local);
+        rc = dowel_http_fetch_document(bq->d, r, DOWEL_JSON_NUL, job, &local);
     }
     rc = dowel_bq_submitted(bq, rc, id, location, job, &local, err);
     dowel_source_close(source);

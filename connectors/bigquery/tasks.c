@@ -217,7 +217,7 @@ static int run_job(dowel *d, const void *data, json_t **result, dowel_error *err
     dowel_http_request *r = dowel_bq_request(&bq, "GET");
     dowel_http_path(r, "jobs", args->job, NULL);
     dowel_http_query(r, "location", args->location);
-    rc = dowel_http_fetch_json(d, r, &job, err);
+    rc = dowel_http_fetch_document(d, r, DOWEL_JSON_NUL | DOWEL_JSON_EXACT, &job, err);
     if (!rc) *result = dowel_bq_describe_job(job);
     json_decref(job);
     dowel_bq_close(&bq);

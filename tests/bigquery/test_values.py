@@ -219,6 +219,20 @@ def test_ranges_of_times():
     assert ranged("TIMESTAMP", "odd") == "odd"
 
 
+def test_messages_that_quote_cells():
+    """What a job says of a cell with a NUL is JSON like any other."""
+    broken = [{"reason": "invalid", "message": "Could not parse 'a\x00b' as INT64"}]
+    job = {"status": {"errorResult": broken[0], "errors": broken}}
+    SERVER.reset(page([]), job=job)
+    fails(6, "call", "bigquery.query", *HERE, "--query", "SELECT", saying="Could not parse 'a")
+    SERVER.reset(job=job)
+    fails(6, "call", "bigquery.load", *HERE, "--table", "d.t", "--uris", "gs://b/x.csv", saying="Could not parse 'a")
+    SERVER.reset(job={"status": {"errors": broken}, "statistics": {"load": {"badRecords": "1"}}})
+    assert call("bigquery.load", *HERE, "--table", "d.t", "--uris", "gs://b/x.csv")["errors"] == broken
+    SERVER.reset(job={**job, "statistics": {"query": {"ratio": 0.1}}})
+    assert call("bigquery.get_job", *HERE, "--job", "j")["error"] == broken[0]
+
+
 # ---- how many rows ----
 
 FIVE = page([{"name": "a", "type": "INTEGER"}], *[[str(i)] for i in range(5)])

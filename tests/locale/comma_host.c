@@ -118,6 +118,37 @@ static const dowel_field number_fields[] = {
     {0}};
 static const dowel_table number_table = {"numbers", sizeof(numbers), number_fields, NULL};
 
+static void amounts_as_text(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t bytes;
+    } sizes[] = {{"9007199254740993", 9007199254740993},
+                 {"9007199254740993B", 9007199254740993},
+                 {"8796093022207999KiB", 8796093022207999 * 1024},
+                 {"1.5GiB", 1610612736},
+                 {"0", 0},
+                 {"0.5KB", 500}};
+    static const struct {
+        const char *text;
+        double seconds;
+    } durations[] = {{"0.3s", 0.3}, {"1.1", 1.1}, {"0.123456789s", 0.123456789}, {"2.675s", 2.675}, {"1h0.5s", 3600.5}};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        int64_t bytes = -1;
+        assert_int_equal(dowel_parse_size(sizes[i].text, &bytes), 0);
+        assert_true(bytes == sizes[i].bytes);
+    }
+    for (size_t i = 0; i < sizeof durations / sizeof durations[0]; i++) {
+        double seconds = -1;
+        assert_int_equal(dowel_parse_duration(durations[i].text, &seconds), 0);
+        assert_true(seconds == durations[i].seconds);
+    }
+    int64_t bytes;
+    static const char *const bad[] = {"1,5GiB", "0.3", "9223372036854775808", "8EiB", "1e3", "-1", "0x10", ""};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        if (!dowel_parse_size(bad[i], &bytes)) fail_msg("\"%s\" is taken for a size", bad[i]);
+}
+
 static void fields_as_text(void **state) {
     (void)state;
     json_t *object = json_object();
@@ -187,9 +218,12 @@ static void jansson_itself(void **state) {
 
 int main(int argc, char **argv) {
     if (argc < 2 || !setlocale(LC_ALL, argv[1]) || strcmp(localeconv()->decimal_point, ",") != 0) return 77;
-    const struct CMUnitTest list[] = {
-        cmocka_unit_test(a_point_is_no_separator_here), cmocka_unit_test(rows_and_parameters),
-        cmocka_unit_test(durations_that_are_sent),      cmocka_unit_test(fields_as_text),
-        cmocka_unit_test(what_the_history_keeps),       cmocka_unit_test(jansson_itself)};
+    const struct CMUnitTest list[] = {cmocka_unit_test(a_point_is_no_separator_here),
+                                      cmocka_unit_test(rows_and_parameters),
+                                      cmocka_unit_test(durations_that_are_sent),
+                                      cmocka_unit_test(amounts_as_text),
+                                      cmocka_unit_test(fields_as_text),
+                                      cmocka_unit_test(what_the_history_keeps),
+                                      cmocka_unit_test(jansson_itself)};
     return cmocka_run_group_tests(list, NULL, NULL);
 }
