@@ -149,7 +149,6 @@ static void add_member(walk *w, const dowel_field *field, const void *member) {
         break;
     case DOWEL_JSON: add_json(w, *(json_t *const *)member); break;
     case DOWEL_BLOCK: add_block(w, *(dowel_block *const *)member); break;
-    case DOWEL_GIVEN: add_text(w, *(const char *const *)member); break;
     case DOWEL_POINTER:
         if (!(field->flags & DOWEL_WATCHING)) w->args->unseen = true;
         break;
@@ -158,9 +157,11 @@ static void add_member(walk *w, const dowel_field *field, const void *member) {
 }
 
 static void add_struct(walk *w, const dowel_table *table, const void *data) {
+    const char *given = dowel_given_of(table, data);
     for (const dowel_field *field = table->fields; field->name; field++) {
         const void *member = (const char *)data + field->offset;
-        if (dowel_member_is_zero(field, member)) continue;
+        bool given_zero = dowel_kind_has_zero(field->kind) && dowel_given(given, field->name);
+        if (field->kind == DOWEL_GIVEN || (dowel_member_is_zero(field, member) && !given_zero)) continue;
         if (dowel_field_is_secret(field, member)) w->args->secret = true;
         add(w, field->name, strlen(field->name));
         add_member(w, field, member);

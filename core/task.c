@@ -130,6 +130,14 @@ static int attempt(dowel_run *run, json_t **result, dowel_error *err) {
     return rc;
 }
 
+/* The result of an earlier process that was not stored, or else an attempt. Where it cannot be told whether there is one, no attempt
+ * is made: it might repeat the work. */
+static int recall_or_attempt(dowel_run *run, json_t **value, bool *recalled, dowel_error *err) {
+    int rc = dowel_persist_recall(run, value, err);
+    *recalled = !rc && *value;
+    return rc || *recalled ? rc : attempt(run, value, err);
+}
+
 int dowel_run_execute(dowel_run *run, json_t **result, dowel_error *err) {
     dowel_error local;
     if (!err) err = &local;
@@ -137,9 +145,8 @@ int dowel_run_execute(dowel_run *run, json_t **result, dowel_error *err) {
     json_t *value = NULL;
     run->attempt = 1;
     dowel_history_start(run, "running");
-    int rc = dowel_persist_recall(run, &value, err);
-    bool recalled = value != NULL;
-    if (!rc && !recalled) rc = attempt(run, &value, err);
+    bool recalled;
+    int rc = recall_or_attempt(run, &value, &recalled, err);
     while (rc && run->attempt <= run->policy.retries && dowel_policy_retries(&run->policy, err, run->done_late)) {
         double delay = dowel_policy_delay(&run->policy, run->attempt);
         dowel_log(&run->scope, DOWEL_LOG_WARNING, "%s: attempt %d of %lld failed: %s; next in %.3g s", run->task->name,
@@ -156,7 +163,7 @@ int dowel_run_execute(dowel_run *run, json_t **result, dowel_error *err) {
         run->attempt++;
         dowel_history_state(run, "running");
         memset(err, 0, sizeof *err);
-        rc = attempt(run, &value, err);
+        rc = recall_or_attempt(run, &value, &recalled, err);
     }
     char *storage = NULL, *key = NULL;
     if (!rc && run->policy.persist_result) {

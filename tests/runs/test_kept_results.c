@@ -113,7 +113,10 @@ static char *keep(dowel *handle, const char *key, json_t *value, dowel_error *wh
     const dowel_call_options options = {.size = sizeof options,
                                         .run_id = id,
                                         .run_key = key,
-                                        .policy = {.retries = 3, .persist_result = true, .result_storage = store},
+                                        .policy = {.retries = 3,
+                                                   .retry_on = (const char *const[]){"key", "permission", NULL},
+                                                   .persist_result = true,
+                                                   .result_storage = store},
                                         .unkept = &unkept};
     json_t *result = NULL;
     memset(why, 0, sizeof *why);

@@ -35,6 +35,7 @@ typedef struct work_args {
     double real;
     bool flag, fail;
     void *sink, *watching;
+    const char *given;
 } work_args;
 static const dowel_field work_fields[] = {
     {DOWEL_AT(work_args, text), .kind = DOWEL_STRING},
@@ -55,6 +56,7 @@ static const dowel_field work_fields[] = {
     {DOWEL_AT(work_args, fail), .kind = DOWEL_BOOL},
     {DOWEL_AT(work_args, sink), .kind = DOWEL_POINTER},
     {DOWEL_AT(work_args, watching), .kind = DOWEL_POINTER, .flags = DOWEL_WATCHING},
+    {DOWEL_GIVEN_AT(work_args)},
     {0}};
 static const dowel_table work_table = {"work", sizeof(work_args), work_fields, NULL};
 
@@ -186,6 +188,8 @@ static void test_any_other_argument_is_refused(void **state) {
         {{.real = 0.1}, {.real = 0.1}, {.real = 0.30000000000000004}},
         {{.flag = true}, {.flag = true}, {0}},
         {{.text = "a", .watching = &calls}, {.text = "a", .watching = &d}, {.text = "b"}},
+        {{.given = "number flag"}, {.given = "flag number"}, {.given = "flag"}},
+        {{.given = "real"}, {.given = "real"}, {0}},
         {{.text = "\xff"}, {.text = "\xff"}, {.text = "\xfe"}},
         {{.list = (const char *[]){"\xff", NULL}},
          {.list = (const char *[]){"\xff", NULL}},
