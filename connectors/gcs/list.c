@@ -33,11 +33,15 @@ static int broken(const dowel_gcs_client *c, const char *what, dowel_error *err)
 
 static int check_page(const dowel_gcs_client *c, const json_t *page, const char *prefix, const char *token,
                       dowel_error *err) {
-    const char *next = json_string_value(json_object_get(page, "nextPageToken"));
+    const json_t *more = json_object_get(page, "nextPageToken");
+    const char *next = json_string_value(more);
     json_t *item;
     size_t i;
-    if (!json_is_object(page) || json_object_get(page, "error")) return broken(c, "the answer is no listing", err);
-    json_array_foreach(json_object_get(page, "items"), i, item) {
+    const json_t *items = json_object_get(page, "items"), *prefixes = json_object_get(page, "prefixes");
+    if (!json_is_object(page) || json_object_get(page, "error") || (items && !json_is_array(items)) ||
+        (prefixes && !json_is_array(prefixes)) || (more && !next))
+        return broken(c, "the answer is no listing", err);
+    json_array_foreach(items, i, item) {
         const char *name = json_string_value(json_object_get(item, "name"));
         if (!name || !*name) return broken(c, "an object without a name", err);
         if (strncmp(name, prefix, strlen(prefix)) != 0) return broken(c, "an object that was not asked for", err);
@@ -75,8 +79,8 @@ int dowel_gcs_walk(dowel_gcs_client *c, const dowel_gcs_query *query, dowel_gcs_
                    bool *more, dowel_error *err) {
     char *prefix = dowel_gcs_full_name(c, query->prefix ? query->prefix : ""),
          *start = dowel_gcs_full_name(c, query->start_offset ? query->start_offset : ""),
-         *end = dowel_gcs_full_name(c, query->end_offset ? query->end_offset : ""), *token = NULL;
-    int64_t left = query->limit > 0 ? query->limit : INT64_MAX;
+         *end = dowel_gcs_full_name(c, query->end_offset ? query->end_offset : ""), *token = NULL, *seen = NULL;
+    int64_t left = query->limit > 0 ? query->limit : INT64_MAX, turn = 0;
     bool cut = false, pages = true;
     int rc = prefix && start && end ? 0 : dowel_gcs_no_memory(err);
     while (!rc && pages && !cut && left) {
@@ -90,6 +94,13 @@ int dowel_gcs_walk(dowel_gcs_client *c, const dowel_gcs_query *query, dowel_gcs_
         free(token);
         token = next && *next ? strdup(next) : NULL;
         pages = token != NULL;
+        /* A server that goes round in a circle would be listed for ever: one token is remembered, each twice as many pages later. */
+        if (!rc && token && seen && !strcmp(token, seen)) rc = broken(c, "there is more, and no way to it", err);
+        if (token && !(turn & (turn + 1))) {
+            free(seen);
+            seen = strdup(token);
+        }
+        turn++;
         json_decref(page);
     }
     if (more) *more = cut || pages;
@@ -97,6 +108,7 @@ int dowel_gcs_walk(dowel_gcs_client *c, const dowel_gcs_query *query, dowel_gcs_
     free(start);
     free(end);
     free(token);
+    free(seen);
     return rc;
 }
 

@@ -383,7 +383,7 @@ static int check_source(const merge *m, dowel_error *err) {
     const dowel_place *from = tree->way.from;
     bool found = dowel_listing_found_any(m->from);
     if (tree->delete_extraneous && tree->allow_empty) return 0;
-    if (!found && (tree->delete_extraneous || !from->objects->source)) {
+    if (!found && (tree->delete_extraneous || !from->objects->source || *from->path)) {
         dowel_fail(err, DOWEL_E_NOT_FOUND, "there is nothing below %s%s", from->shown, from->path);
         dowel_error_hint(err, "`dowel ls` shows what is there; nothing was copied or removed%s",
                          tree->delete_extraneous ? "; allow_empty (--allow-empty) empties the destination" : "");
@@ -483,7 +483,7 @@ int dowel_tree_remove(dowel *d, const dowel_place *place, const char *const *inc
     int rc = dowel_listing_start(d, place, &options, &r.listing, err);
     if (rc) return rc;
     rc = dowel_remove_batches(d, place, next_listed, &r, dry_run, report, err);
-    if (!rc && !dowel_listing_found_any(r.listing) && !place->objects->source)
+    if (!rc && !dowel_listing_found_any(r.listing) && (!place->objects->source || *place->path))
         rc = dowel_fail(err, DOWEL_E_NOT_FOUND, "there is nothing below %s%s", place->shown, place->path);
     dowel_listing_close(r.listing);
     return rc;

@@ -71,6 +71,8 @@ typedef struct listing {
     char *prefix, *start_after; /* whole keys */
     size_t folder;              /* bytes of the block's own in front of each */
     char *token, *version_marker;
+    char *seen; /* a token of an earlier page */
+    int64_t pages, next_seen;
     bool encoded;
 } listing;
 
@@ -171,10 +173,21 @@ static bool is_listing(const dowel_xml *root) {
            dowel_xml_child(root, "IsTruncated");
 }
 
+/* Whether a token came before: a server that goes round in a circle would be listed for ever. One is remembered, each twice as many pages later. */
+static bool is_again(listing *l) {
+    if (l->seen && !strcmp(l->seen, l->token)) return true;
+    if (++l->pages < l->next_seen) return false;
+    l->next_seen = 2 * l->pages;
+    free(l->seen);
+    l->seen = strdup(l->token);
+    return false;
+}
+
 /* What the next page begins after; *more false: there is none. */
 static int go_on(listing *l, const dowel_xml *root, bool *more, dowel_error *err) {
-    const char *truncated = dowel_xml_child_text(root, "IsTruncated");
-    *more = truncated && (!strcasecmp(truncated, "true") || !strcmp(truncated, "1"));
+    const char *truncated = dowel_xml_child_text(root, "IsTruncated"),
+               *next = dowel_xml_child_text(root, "NextContinuationToken");
+    *more = !truncated ? next != NULL : (!strcasecmp(truncated, "true") || !strcmp(truncated, "1"));
     if (!*more) return 0;
     char *before = l->token;
     bool other_version = false;
@@ -185,11 +198,11 @@ static int go_on(listing *l, const dowel_xml *root, bool *more, dowel_error *err
         free(l->version_marker);
         l->version_marker = version && *version ? strdup(version) : NULL;
     } else {
-        const char *next = dowel_xml_child_text(root, "NextContinuationToken");
         l->token = next ? strdup(next) : NULL;
     }
     /* A server that does not move on would be listed for ever. */
-    bool moved = l->token && *l->token && (!before || strcmp(before, l->token) || other_version);
+    bool moved = l->token && *l->token && (!before || strcmp(before, l->token) || other_version) &&
+                 (l->query->versions || !is_again(l));
     free(before);
     return moved ? 0 : broken(l, "there is more, and no way to it", err);
 }
@@ -217,6 +230,7 @@ int dowel_s3_list_each(dowel_s3_client *c, const dowel_objects_query *query, int
     free(l.prefix);
     free(l.start_after);
     free(l.token);
+    free(l.seen);
     free(l.version_marker);
     return rc;
 }

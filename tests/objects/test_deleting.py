@@ -81,6 +81,16 @@ class Deleting(ObjectsTest):
         self.counts("sync", "in", "out", "--delete", "--symlinks", "follow")
         self.kept()
 
+    def test_a_folder_of_a_saved_one_that_is_not_there(self):
+        """A name mistyped: nothing is there, which is said, as of buckets."""
+        self.tree("in", BEFORE)
+        self.dowel("block", "save", "local-file-system/in", "--basepath", self.path("in"))
+        for place in ("local-file-system/in:none/", "local-file-system/in:../in/", "local-file-system/in:d//", "local-file-system/in:./d/"):
+            for words in (("sync", place, "out"), ("cp", "-r", place, "out"), ("rm", "-r", place)):
+                self.fails(3, *words, says="there is nothing below")
+        self.assertFalse(os.path.exists(self.path("out")))
+        self.kept("in")
+
     # ---- what cannot be read ----
 
     def sync_as_nobody(self, *words):

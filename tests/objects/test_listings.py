@@ -36,7 +36,9 @@ PAGES = {
          "twice": [xml(["n1", "n1"])],
          "no way on": [xml(["n0"], " ")],
          "the same page again": [xml(["n0"], token("t")), xml(["n1"], token("t")), xml(["n2"], token("t"))],
+         "in a circle": [xml([], token("t")), xml([], token("u")), xml([], token("v"))] * 50,
          "cut short": [(200, [], xml(["n0", "n1", "n2"])[2][:-60])],
+         "more that is not called so": [(200, [], b"<ListBucketResult><NextContinuationToken>t</NextContinuationToken></ListBucketResult>")],
          "a page of a portal": [xml(["n0"], token("t")), (200, [("Content-Type", "text/html")], b"<html><body>Sign in</body></html>")],
          "nothing": [xml(["n0"], token("t")), (200, [], b"")],
          "an error with 200": [xml(["n0"], token("t")), (200, [], b"<Error><Code>InternalError</Code></Error>")],
@@ -46,7 +48,11 @@ PAGES = {
           "out of order on another page": [page(["n0", "n3"], nextPageToken="t"), page(["n1", "n4"])],
           "twice": [page(["n1", "n1"])],
           "the same page again": [page(["n0"], nextPageToken="t"), page(["n1"], nextPageToken="t"), page(["n2"], nextPageToken="t")],
-          "cut short": [(200, [], page(["n0", "n1", "n2"])[2][:-6])],
+          "in a circle": [page([], nextPageToken="t"), page([], nextPageToken="u"), page([], nextPageToken="v")] * 50,
+          "no way on": [page(["n0"], nextPageToken=7)],
+          "no list": [page(["n0"], nextPageToken="t"), (200, [], b'{"items": {"0": {"name": "n1"}}}')],
+          "no list of prefixes": [page(["n0"], nextPageToken="t"), (200, [], b'{"prefixes": "n1"}')],
+          "cut short": [page(["n0"])[:2] + (page(["n0", "n1", "n2"])[2][:-6],)],
           "a page of a portal": [page(["n0"], nextPageToken="t"), (200, [("Content-Type", "text/html")], b"<html><body>Sign in</body></html>")],
           "nothing": [page(["n0"], nextPageToken="t"), (200, [], b"")],
           "no object": [page(["n0"], nextPageToken="t"), (200, [], b"[]")],
@@ -129,6 +135,7 @@ def test_copying_and_listing_say_so():
             proxy.reset(answers(pages))
             done = run(*words, env=ONCE)
             assert done.returncode not in (0, 2), (words, what, done.returncode, done.stderr)
+            assert len(proxy.requests) < 50, (words, what, len(proxy.requests))
 
 
 def test_nothing_beside_the_folder():
