@@ -20,17 +20,48 @@ static int no_memory(dowel_error *err) {
 
 /* ---- export ---- */
 
-/* Every "type/name" that a document refers to, added to the list. */
-static int collect(const json_t *value, json_t *list, int depth, dowel_error *err) {
-    const char *reference = json_string_value(json_object_get(value, "$block")), *key;
-    size_t i;
-    json_t *member;
-    int rc = 0;
-    if (depth > DEEPEST) return dowel_fail(err, DOWEL_E_INVALID, "nested too deeply");
-    if (reference && json_array_append_new(list, json_string(reference))) return no_memory(err);
-    json_object_foreach((json_t *)value, key, member) if (!rc) rc = collect(member, list, depth + 1, err);
-    json_array_foreach((json_t *)value, i, member) if (!rc) rc = collect(member, list, depth + 1, err);
+static int collect(dowel *d, const dowel_table *table, const json_t *document, json_t *list, int depth,
+                   dowel_error *err);
+
+static int add_reference(const dowel_field *field, const char *text, json_t *list, dowel_error *err) {
+    bool single = field->blocks && !strchr(field->blocks, '|');
+    if (!strchr(text, '/') && !single) return 0;
+    json_t *reference = strchr(text, '/') ? json_string(text) : json_sprintf("%s/%s", field->blocks, text);
+    return json_array_append_new(list, reference) ? no_memory(err) : 0;
+}
+
+static int collect_block(dowel *d, const dowel_field *field, const json_t *value, json_t *list, int depth,
+                         dowel_error *err) {
+    const json_t *named = json_object_get(value, "$block");
+    const char *reference = json_string_value(json_is_string(value) ? value : named),
+               *name = json_string_value(json_object_get(value, "$type"));
+    const dowel_block_type *type;
+    if (reference) return add_reference(field, reference, list, err);
+    if (!name && field->blocks && !strchr(field->blocks, '|')) name = field->blocks;
+    return name && !dowel_find_block_type(d, name, &type, NULL) ? collect(d, type->table, value, list, depth + 1, err)
+                                                                : 0;
+}
+
+/* Every "type/name" that a document refers to, added to the list. What stands in free JSON is no reference. */
+static int collect(dowel *d, const dowel_table *table, const json_t *document, json_t *list, int depth,
+                   dowel_error *err) {
+    int rc = depth > DEEPEST ? dowel_fail(err, DOWEL_E_INVALID, "nested too deeply") : 0;
+    for (const dowel_field *field = table->fields; !rc && field->name; field++) {
+        const json_t *value = json_object_get(document, field->name);
+        if (!value) continue;
+        if (field->kind == DOWEL_BLOCK) rc = collect_block(d, field, value, list, depth, err);
+        if (field->kind == DOWEL_TABLE) rc = collect(d, field->table, value, list, depth + 1, err);
+        for (size_t i = 0; field->kind == DOWEL_TABLES && !rc && i < json_array_size(value); i++)
+            rc = collect(d, field->table, json_array_get(value, i), list, depth + 1, err);
+    }
     return rc;
+}
+
+static int collect_of(dowel *d, const char *reference, const json_t *document, json_t *list, dowel_error *err) {
+    const dowel_block_type *type;
+    char name[DOWEL_NAME_SIZE];
+    /* Saving such a block says what is wrong. */
+    return dowel_reference_parse(d, reference, &type, name, NULL) ? 0 : collect(d, type->table, document, list, 0, err);
 }
 
 static int add_block(dowel *d, const char *reference, bool masked, json_t *blocks, json_t *wanted, dowel_error *err) {
@@ -46,10 +77,10 @@ static int add_block(dowel *d, const char *reference, bool masked, json_t *block
     if (!rc && !masked) {
         json_t *normal = NULL;
         rc = dowel_block_show(d, reference, DOWEL_SECRETS_MASKED, &normal, err);
-        if (!rc) rc = collect(json_object_get(normal, "document"), wanted, 0, err);
+        if (!rc) rc = collect_of(d, reference, json_object_get(normal, "document"), wanted, err);
         json_decref(normal);
     } else if (!rc) {
-        rc = collect(document, wanted, 0, err);
+        rc = collect_of(d, reference, document, wanted, err);
     }
     json_decref(shown);
     return rc;
@@ -141,7 +172,7 @@ int dowel_bundle_blocks(const json_t *exported, const char *origin, const char *
     }
     rc = dowel_unwrap(BUNDLE, exported, origin, passphrase, &plain, &size, err);
     if (rc) return rc;
-    rc = dowel_json_read(plain, size, DOWEL_JSON_EXACT, origin, blocks, err);
+    rc = dowel_json_read(plain, size, DOWEL_JSON_EXACT | DOWEL_JSON_NUL, origin, blocks, err);
     OPENSSL_cleanse(plain, size);
     free(plain);
     if (!rc && !json_is_array(*blocks)) {
@@ -180,16 +211,16 @@ static int by_reference(const json_t *blocks, const char *origin, json_t **docum
 
 /* After everything of the same set that it refers to, so that each is saved when what it needs is there. A circle ends where it comes back
  * to a block that was begun; the saving refuses it. */
-static int put_in_order(const json_t *documents, const char *reference, json_t *begun, json_t *list, int depth,
-                        dowel_error *err) {
+static int put_in_order(dowel *d, const json_t *documents, const char *reference, json_t *begun, json_t *list,
+                        int depth, dowel_error *err) {
     json_t *document = json_object_get(documents, reference), *needed = NULL;
     if (!document || json_object_get(begun, reference)) return 0;
     if (depth > DEEPEST)
         return dowel_fail(err, DOWEL_E_INVALID, "block %s: references are nested too deeply", reference);
     int rc = json_object_set_new(begun, reference, json_true()) || !(needed = json_array()) ? no_memory(err) : 0;
-    if (!rc) rc = collect(document, needed, 0, err);
+    if (!rc) rc = collect_of(d, reference, document, needed, err);
     for (size_t i = 0; !rc && i < json_array_size(needed); i++)
-        rc = put_in_order(documents, json_string_value(json_array_get(needed, i)), begun, list, depth + 1, err);
+        rc = put_in_order(d, documents, json_string_value(json_array_get(needed, i)), begun, list, depth + 1, err);
     json_decref(needed);
     if (!rc && json_array_append_new(list, json_pack("{s:s,s:O}", "block", reference, "document", document)))
         rc = no_memory(err);
@@ -197,12 +228,12 @@ static int put_in_order(const json_t *documents, const char *reference, json_t *
 }
 
 /* The list that dowel_blocks_save takes. */
-static int in_order(const json_t *documents, json_t **list, dowel_error *err) {
+static int in_order(dowel *d, const json_t *documents, json_t **list, dowel_error *err) {
     json_t *begun = json_object(), *found = json_array(), *document;
     const char *reference;
     int rc = begun && found ? 0 : no_memory(err);
     json_object_foreach((json_t *)documents, reference, document) if (!rc) rc =
-        put_in_order(documents, reference, begun, found, 0, err);
+        put_in_order(d, documents, reference, begun, found, 0, err);
     json_decref(begun);
     if (rc)
         json_decref(found);
@@ -217,7 +248,7 @@ int dowel_blocks_restore(dowel *d, const json_t *exported, const char *origin, c
     int rc = dowel_bundle_blocks(exported, origin, passphrase, &blocks, err);
     if (rc) return rc;
     rc = by_reference(blocks, origin, &documents, err);
-    if (!rc) rc = in_order(documents, &list, err);
+    if (!rc) rc = in_order(d, documents, &list, err);
     if (!rc) rc = dowel_blocks_save(d, list, mode, saved, err);
     json_decref(list);
     json_decref(documents);

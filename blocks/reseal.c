@@ -42,7 +42,7 @@ static int copy(dowel_rows *rows, row *r, dowel_error *err) {
     snprintf(r->key_id, sizeof r->key_id, "%s", key_id ? key_id : "");
     if (sealed && !(r->sealed = strdup(sealed))) return no_memory(err);
     json_t *document = NULL;
-    if (text) (void)dowel_json_read(text, strlen(text), DOWEL_JSON_EXACT, "", &document, NULL);
+    if (text) (void)dowel_json_read(text, strlen(text), DOWEL_JSON_EXACT | DOWEL_JSON_NUL, "", &document, NULL);
     bool good = json_is_object(document);
     if (good) {
         r->document = dowel_document_text(document);

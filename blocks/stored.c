@@ -105,7 +105,8 @@ static int read_row(dowel_rows *rows, dowel_stored *stored, dowel_error *err) {
     stored->created = dowel_rows_int(rows, 5);
     stored->updated = dowel_rows_int(rows, 6);
     const char *document = dowel_rows_text(rows, 2);
-    if (!document || dowel_json_read(document, strlen(document), DOWEL_JSON_EXACT, "", &stored->document, NULL))
+    if (!document ||
+        dowel_json_read(document, strlen(document), DOWEL_JSON_EXACT | DOWEL_JSON_NUL, "", &stored->document, NULL))
         return damaged(stored, err);
     if (!json_is_object(stored->document)) return damaged(stored, err);
     const char *key_id = dowel_rows_text(rows, 4);
@@ -232,7 +233,7 @@ static int without_seal(const dowel_stored *stored, dowel_error *err) {
 
 static int join(dowel_stored *stored, const void *plain, size_t size, dowel_error *err) {
     json_t *secrets = NULL;
-    (void)dowel_json_read(plain, size, DOWEL_JSON_EXACT, "", &secrets, NULL);
+    (void)dowel_json_read(plain, size, DOWEL_JSON_EXACT | DOWEL_JSON_NUL, "", &secrets, NULL);
     int rc = json_is_object(secrets) ? dowel_secrets_join(stored->document, secrets, err) : damaged(stored, err);
     if (rc) dowel_error_prefix(err, "block %s/%s: ", stored->type->name, stored->name);
     dowel_json_cleanse(secrets);

@@ -47,17 +47,24 @@ static void warn_once(dowel_core *core, const dowel_error *err) {
     if (first) dowel_log(&core->top, DOWEL_LOG_WARNING, "history is not recorded: %s", err->message);
 }
 
-static void write_row(dowel_run *run, const char *sql, const dowel_value *values, size_t count) {
+static void write_with(dowel_run *run,
+                       int (*exec)(dowel_db *db, const char *sql, const dowel_value *values, size_t count,
+                                   int64_t *changed, dowel_error *err),
+                       const char *sql, const dowel_value *values, size_t count) {
     dowel_core *core = run->scope.core;
     if (core->options.no_history) return;
     dowel_db *db;
     dowel_error err;
     int rc = dowel_history_acquire(&core->top, &db, &err);
     if (!rc) {
-        rc = dowel_db_exec(db, sql, values, count, NULL, &err);
+        rc = exec(db, sql, values, count, NULL, &err);
         dowel_database_release(&core->top, db);
     }
     if (rc) warn_once(core, &err);
+}
+
+static void write_row(dowel_run *run, const char *sql, const dowel_value *values, size_t count) {
+    write_with(run, dowel_db_exec, sql, values, count);
 }
 
 /* A run that goes on keeps its record; its process is this one since it was claimed. */
@@ -121,12 +128,13 @@ void dowel_history_end(dowel_run *run, const char *state, const dowel_error *err
     json_t *error = err ? dowel_error_json(err) : NULL;
     char *text = error ? dowel_json_dump(error, 0) : NULL;
     json_decref(error);
-    write_row(run,
-              "UPDATE runs SET state = $1, attempts = $2, ended = $3, error = $4, storage = $5, storage_key = $6 WHERE "
-              "id = $7",
-              DOWEL_VALUES(DOWEL_TEXT(state), DOWEL_INTEGER(run->attempts_before + run->attempt),
-                           DOWEL_INTEGER(dowel_now()), DOWEL_TEXT(text), DOWEL_TEXT(storage), DOWEL_TEXT(key),
-                           DOWEL_TEXT(run->id)));
+    /* A key promises that what completed is not run again; a result that was kept must be found. */
+    write_with(
+        run, run->key || storage ? dowel_db_exec_durable : dowel_db_exec,
+        "UPDATE runs SET state = $1, attempts = $2, ended = $3, error = $4, storage = $5, storage_key = $6 WHERE "
+        "id = $7",
+        DOWEL_VALUES(DOWEL_TEXT(state), DOWEL_INTEGER(run->attempts_before + run->attempt), DOWEL_INTEGER(dowel_now()),
+                     DOWEL_TEXT(text), DOWEL_TEXT(storage), DOWEL_TEXT(key), DOWEL_TEXT(run->id)));
     free(text);
 }
 

@@ -83,11 +83,11 @@ class Bundles(CommandTest):
         for block in template["blocks"]:
             for field in ("secret_access_key", "value"):
                 if field in block["document"]:
-                    block["document"][field] = "filled in"
+                    block["document"][field] = "filled-in"
         template["blocks"].reverse()
         self.write("filled.json", json.dumps(template))
         self.dowel("block", "restore", "filled.json", env=self.other)
-        self.assertEqual(self.json("block", "show", "s", "--show-secrets", env=self.other)["document"]["value"], "filled in")
+        self.assertEqual(self.json("block", "show", "s", "--show-secrets", env=self.other)["document"]["value"], "filled-in")
 
     def test_templates_that_refer_in_circles(self):
         blocks = [{"type": "s3-bucket", "name": f"n{i}", "document": {"bucket": "b", "x": [{"$block": f"s3-bucket/n{j}"} for j in range(60)]}} for i in range(60)]

@@ -263,6 +263,18 @@ static void handles_of_runs(void **state) {
     assert_int_equal(done, 2);
 }
 
+/* Who calls with a key is promised that a completed run is not run again. */
+static void completed_runs_with_a_key(void **state) {
+    world *w = *state;
+    json_t *result;
+    const dowel_call_options options = {.size = sizeof options, .run_key = "once"};
+    assert_ok(w, dowel_call(w->d, "test.remember", NULL, 0, &options, &result, &w->err));
+    json_decref(result);
+    assert_log_flushed("the end of a run with a key");
+    int ended = last('w', "d.db-wal");
+    assert_true(ended > last('d', "sealed"));
+}
+
 /* ---- group commit ---- */
 
 enum { THREADS = 8 };
@@ -328,6 +340,7 @@ int main(void) {
         CASE(keys),
         CASE(a_key_file_that_cannot_be_flushed),
         CASE(handles_of_runs),
+        CASE(completed_runs_with_a_key),
         cmocka_unit_test(commits_share_a_flush),
         cmocka_unit_test(a_flush_that_fails_is_told),
     };
