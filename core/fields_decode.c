@@ -1,5 +1,5 @@
 /* From JSON to a struct, by its table. */
-#include "fields.h"
+#include "fields_decoding.h"
 
 #include <dowel/stream.h>
 
@@ -9,21 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define MAX_DEPTH 16
-
-/* Microseconds of what RFC 3339 can say: years of four digits. */
-#define FIRST_TIME (-62167219200 * INT64_C(1000000))
-#define END_OF_TIME (253402300800 * INT64_C(1000000))
-
-typedef struct decoding {
-    const dowel_table *table;
-    const char *root, *path;
-    const dowel_resolver *resolver;
-    int depth;
-    dowel_arena *arena;
-    dowel_error *err;
-} decoding;
 
 static const char *type_name(const json_t *value) {
     if (dowel_json_is_exact(value)) return "a number";
@@ -37,10 +22,6 @@ static const char *type_name(const json_t *value) {
     case JSON_FALSE: return "true or false";
     default: return "null";
     }
-}
-
-static int no_memory(dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
 }
 
 static int wrong_value(const decoding *at, const dowel_field *field, const char *expected, const json_t *value) {
@@ -63,8 +44,7 @@ static int decode_text(const decoding *at, const dowel_field *field, const json_
     return *out ? 0 : no_memory(at->err);
 }
 
-/* What every number is held to, whether it comes from JSON or from a C struct. */
-static int check_number(const decoding *at, const dowel_field *field, double value) {
+int dowel_fields_check_number(const decoding *at, const dowel_field *field, double value) {
     if (!isfinite(value))
         return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": %g is no number to go by", at->root, at->path,
                           field->name, value);
@@ -97,7 +77,7 @@ static int decode_integer(const decoding *at, const dowel_field *field, const js
     } else {
         return wrong_value(at, field, "a whole number", value);
     }
-    return check_number(at, field, (double)*out);
+    return dowel_fields_check_number(at, field, (double)*out);
 }
 
 static int decode_real(const decoding *at, const dowel_field *field, const json_t *value, double *out) {
@@ -109,7 +89,7 @@ static int decode_real(const decoding *at, const dowel_field *field, const json_
     } else {
         return wrong_value(at, field, field->kind == DOWEL_DURATION ? "a duration such as 90s" : "a number", value);
     }
-    return check_number(at, field, *out);
+    return dowel_fields_check_number(at, field, *out);
 }
 
 static int decode_enum(const decoding *at, const dowel_field *field, const json_t *value, int *out) {
@@ -205,13 +185,11 @@ static int decode_tables(const decoding *at, const dowel_field *field, const jso
     return 0;
 }
 
-static int decode_member(const decoding *at, const dowel_field *field, const json_t *value, void *member);
-
-static void end_json(void *value) {
+void dowel_fields_end_json(void *value) {
     dowel_json_cleanse(value);
 }
 
-static void end_block(void *value) {
+void dowel_fields_end_block(void *value) {
     dowel_block_free(value);
 }
 
@@ -233,7 +211,7 @@ static int decode_block(const decoding *at, const dowel_field *field, const json
         dowel_error_prefix(at->err, "%s: field \"%s%s\": ", at->root, at->path, field->name);
         return rc;
     }
-    if (dowel_arena_defer(at->arena, end_block, block)) return no_memory(at->err);
+    if (dowel_arena_defer(at->arena, dowel_fields_end_block, block)) return no_memory(at->err);
     *out = block;
     return 0;
 }
@@ -241,12 +219,13 @@ static int decode_block(const decoding *at, const dowel_field *field, const json
 /* A number that only a field of kind JSON takes as it was written. */
 static int decode_exact(const decoding *at, const dowel_field *field, const json_t *value, void *member) {
     json_t *nearest = json_real(dowel_json_double(value)); /* NULL: infinite */
-    int rc = nearest ? decode_member(at, field, nearest, member) : wrong_value(at, field, "a finite number", value);
+    int rc = nearest ? dowel_fields_decode_member(at, field, nearest, member)
+                     : wrong_value(at, field, "a finite number", value);
     json_decref(nearest);
     return rc;
 }
 
-static int decode_member(const decoding *at, const dowel_field *field, const json_t *value, void *member) {
+int dowel_fields_decode_member(const decoding *at, const dowel_field *field, const json_t *value, void *member) {
     if (field->kind != DOWEL_JSON && dowel_json_is_exact(value)) return decode_exact(at, field, value, member);
     switch (field->kind) {
     case DOWEL_STRING:
@@ -272,7 +251,7 @@ static int decode_member(const decoding *at, const dowel_field *field, const jso
     case DOWEL_TABLES: return decode_tables(at, field, value, (const void ***)member);
     case DOWEL_JSON: {
         json_t *copy = field->flags & DOWEL_VERBATIM ? dowel_json_unwrap(value, false) : json_deep_copy(value);
-        if (!copy || dowel_arena_defer(at->arena, end_json, copy)) return no_memory(at->err);
+        if (!copy || dowel_arena_defer(at->arena, dowel_fields_end_json, copy)) return no_memory(at->err);
         *(json_t **)member = copy;
         return 0;
     }
@@ -302,7 +281,8 @@ static int unknown_field(const decoding *at, const char *key) {
 static int decode_members(const dowel_table *table, const char *root, const char *path, const json_t *document,
                           const dowel_resolver *resolver, int depth, dowel_arena *arena, void *data, dowel_error *err) {
     decoding at = {table, root, path, resolver, depth, arena, err};
-    if (depth > MAX_DEPTH) return dowel_fail(err, DOWEL_E_INVALID, "%s: field \"%s\": nested too deeply", root, path);
+    if (depth > DOWEL_FIELDS_DEPTH)
+        return dowel_fail(err, DOWEL_E_INVALID, "%s: field \"%s\": nested too deeply", root, path);
     if (!json_is_object(document))
         return dowel_fail(err, DOWEL_E_INVALID, "%s: expected an object, got %s", root, type_name(document));
     const char *key;
@@ -312,7 +292,7 @@ static int decode_members(const dowel_table *table, const char *root, const char
         while (field->name && strcmp(field->name, key)) field++;
         if (!field->name) return unknown_field(&at, key);
         if (json_is_null(value) && field->kind != DOWEL_JSON) continue;
-        int rc = decode_member(&at, field, value, (char *)data + field->offset);
+        int rc = dowel_fields_decode_member(&at, field, value, (char *)data + field->offset);
         if (rc) return rc;
     }
     return dowel_given_collect(table, data, document, arena, err);
@@ -367,7 +347,7 @@ int dowel_fields_finish(const dowel_table *table, const char *root, const char *
         if (absent && field->fallback) {
             json_t *object = json_object();
             int rc = object ? dowel_field_parse(table, field, field->fallback, object, err) : no_memory(err);
-            if (!rc) rc = decode_member(&at, field, json_object_get(object, field->name), member);
+            if (!rc) rc = dowel_fields_decode_member(&at, field, json_object_get(object, field->name), member);
             json_decref(object);
             if (rc) return rc;
             continue;
@@ -385,7 +365,7 @@ int dowel_fields_finish(const dowel_table *table, const char *root, const char *
     return 0;
 }
 
-static int new_record(const dowel_table *table, dowel_record **record, dowel_error *err) {
+int dowel_record_new(const dowel_table *table, dowel_record **record, dowel_error *err) {
     dowel_record *made = calloc(1, sizeof *made);
     if (made) made->data = dowel_arena_alloc(&made->arena, table->size ? table->size : 1);
     if (!made || !made->data) {
@@ -400,194 +380,9 @@ static int new_record(const dowel_table *table, dowel_record **record, dowel_err
 int dowel_record_decode(const dowel_table *table, const json_t *document, const dowel_resolver *resolver,
                         dowel_record **record, dowel_error *err) {
     dowel_record *made;
-    int rc = new_record(table, &made, err);
+    int rc = dowel_record_new(table, &made, err);
     if (rc) return rc;
     rc = dowel_fields_decode_into(table, table->name, "", document, resolver, 0, &made->arena, made->data, err);
-    if (rc)
-        dowel_record_free(made);
-    else
-        *record = made;
-    return rc;
-}
-
-/* ---- from a C caller's struct ---- */
-
-static int copy_struct(const dowel_table *table, const char *root, const char *path, const void *from, size_t size,
-                       int depth, dowel_arena *arena, void *to, const json_t *given, dowel_error *err);
-
-static int copy_member(const decoding *at, const dowel_field *field, const void *from, void *to) {
-    dowel_arena *arena = at->arena;
-    char path[512];
-    switch (field->kind) {
-    case DOWEL_STRING:
-    case DOWEL_PATH: {
-        const char *text = *(const char *const *)from;
-        *(const char **)to = dowel_arena_text(arena, text, strlen(text));
-        return *(const char **)to ? 0 : no_memory(at->err);
-    }
-    case DOWEL_BYTES: {
-        const dowel_bytes *bytes = from;
-        dowel_bytes *copy = to;
-        if (!bytes->data && bytes->size)
-            return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": %zu bytes at NULL", at->root, at->path,
-                              field->name, bytes->size);
-        copy->data = dowel_arena_copy(arena, bytes->data, bytes->size);
-        copy->size = bytes->size;
-        return copy->data ? 0 : no_memory(at->err);
-    }
-    case DOWEL_LIST: {
-        const char *const *list = *(const char *const *const *)from;
-        size_t count = 0;
-        while (list[count]) count++;
-        const char **copy = dowel_arena_alloc(arena, (count + 1) * sizeof *copy);
-        if (!copy) return no_memory(at->err);
-        for (size_t i = 0; i < count; i++)
-            if (!(copy[i] = dowel_arena_text(arena, list[i], strlen(list[i])))) return no_memory(at->err);
-        *(const char *const **)to = copy;
-        return 0;
-    }
-    case DOWEL_MAP: {
-        const dowel_pair *pairs = *(const dowel_pair *const *)from;
-        size_t count = 0;
-        while (pairs[count].name) count++;
-        dowel_pair *copy = dowel_arena_alloc(arena, (count + 1) * sizeof *copy);
-        if (!copy) return no_memory(at->err);
-        for (size_t i = 0; i < count; i++) {
-            const char *value = pairs[i].value ? pairs[i].value : "";
-            copy[i].name = dowel_arena_text(arena, pairs[i].name, strlen(pairs[i].name));
-            copy[i].value = dowel_arena_text(arena, value, strlen(value));
-            if (!copy[i].name || !copy[i].value) return no_memory(at->err);
-        }
-        *(const dowel_pair **)to = copy;
-        return 0;
-    }
-    case DOWEL_TABLE: {
-        void *copy = dowel_arena_alloc(arena, field->table->size);
-        if (!copy) return no_memory(at->err);
-        *(void **)to = copy;
-        snprintf(path, sizeof path, "%s%s.", at->path, field->name);
-        return copy_struct(field->table, at->root, path, *(const void *const *)from, field->table->size, at->depth + 1,
-                           arena, copy, NULL, at->err);
-    }
-    case DOWEL_TABLES: {
-        const void *const *items = *(const void *const *const *)from;
-        size_t count = 0;
-        while (items[count]) count++;
-        void **copies = dowel_arena_alloc(arena, (count + 1) * sizeof *copies);
-        if (!copies) return no_memory(at->err);
-        *(void ***)to = copies;
-        for (size_t i = 0; i < count; i++) {
-            if (!(copies[i] = dowel_arena_alloc(arena, field->table->size))) return no_memory(at->err);
-            snprintf(path, sizeof path, "%s%s[%zu].", at->path, field->name, i);
-            int rc = copy_struct(field->table, at->root, path, items[i], field->table->size, at->depth + 1, arena,
-                                 copies[i], NULL, at->err);
-            if (rc) return rc;
-        }
-        return 0;
-    }
-    case DOWEL_JSON: {
-        json_t *copy = json_deep_copy(*(json_t *const *)from);
-        if (!copy || dowel_arena_defer(arena, end_json, copy)) return no_memory(at->err);
-        *(json_t **)to = copy;
-        return 0;
-    }
-    case DOWEL_BLOCK: {
-        dowel_block *block = dowel_block_retain(*(dowel_block *const *)from);
-        const char *type = dowel_block_type_of(block)->name, *accepted = field->blocks;
-        size_t length = strlen(type);
-        bool fits = !accepted;
-        while (accepted && !fits) {
-            fits = !strncmp(accepted, type, length) && (!accepted[length] || accepted[length] == '|');
-            accepted = strchr(accepted, '|');
-            if (accepted) accepted++;
-        }
-        if (dowel_arena_defer(arena, end_block, block)) return no_memory(at->err);
-        if (!fits)
-            return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": expected a block of type %s, got %s",
-                              at->root, at->path, field->name, field->blocks, dowel_block_reference(block));
-        *(dowel_block **)to = block;
-        return 0;
-    }
-    case DOWEL_ENUM: {
-        int value = *(const int *)from, count = 0;
-        while (field->values[count]) count++;
-        if (value < 0 || value >= count)
-            return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": %d is none of its %d values", at->root,
-                              at->path, field->name, value, count);
-        *(int *)to = value;
-        return 0;
-    }
-    case DOWEL_GIVEN: {
-        const char *names = *(const char *const *)from;
-        *(const char **)to = dowel_arena_text(arena, names, strlen(names));
-        return *(const char **)to ? 0 : no_memory(at->err);
-    }
-    case DOWEL_INT:
-    case DOWEL_SIZE:
-        *(int64_t *)to = *(const int64_t *)from;
-        return check_number(at, field, (double)*(const int64_t *)from);
-    case DOWEL_FLOAT:
-    case DOWEL_DURATION: *(double *)to = *(const double *)from; return check_number(at, field, *(const double *)from);
-    case DOWEL_TIME:
-        *(int64_t *)to = *(const int64_t *)from;
-        if (*(const int64_t *)from >= FIRST_TIME && *(const int64_t *)from < END_OF_TIME) return 0;
-        return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": %lld is no time of the years 0 to 9999",
-                          at->root, at->path, field->name, (long long)*(const int64_t *)from);
-    default: memcpy(to, from, dowel_kind_size(field->kind)); return 0;
-    }
-}
-
-/* What a caller's struct of that size names as given. */
-static const char *given_in(const dowel_table *table, const void *data, size_t size) {
-    const dowel_field *holder = dowel_given_field(table);
-    return holder && holder->offset + sizeof(const char *) <= size ? dowel_given_of(table, data) : NULL;
-}
-
-/* Copies what the struct has, without filling in the rest. */
-static int copy_members(const dowel_table *table, const char *root, const char *path, const void *from, size_t size,
-                        int depth, dowel_arena *arena, void *to, dowel_error *err) {
-    decoding at = {table, root, path, NULL, depth, arena, err};
-    if (depth > MAX_DEPTH) return dowel_fail(err, DOWEL_E_INVALID, "%s: field \"%s\": nested too deeply", root, path);
-    const char *named = from ? given_in(table, from, size) : NULL;
-    for (const dowel_field *field = table->fields; from && field->name; field++) {
-        const void *member = (const char *)from + field->offset;
-        /* Members that an older caller's struct does not have keep their zero. */
-        if (field->offset + dowel_kind_size(field->kind) > size) continue;
-        bool sized = field->kind == DOWEL_BYTES && ((const dowel_bytes *)member)->size; /* an error if it is NULL */
-        if (dowel_member_is_zero(field, member) && !sized &&
-            !(dowel_kind_has_zero(field->kind) && dowel_given(named, field->name)))
-            continue;
-        int rc = copy_member(&at, field, member, (char *)to + field->offset);
-        if (rc) return rc;
-    }
-    return dowel_given_check(table, root, path, to, err);
-}
-
-static int copy_struct(const dowel_table *table, const char *root, const char *path, const void *from, size_t size,
-                       int depth, dowel_arena *arena, void *to, const json_t *given, dowel_error *err) {
-    int rc = copy_members(table, root, path, from, size, depth, arena, to, err);
-    return rc ? rc : dowel_fields_finish(table, root, path, to, arena, given != NULL, given, err);
-}
-
-int dowel_record_copy(const dowel_table *table, const void *data, size_t size, dowel_record **record,
-                      dowel_error *err) {
-    dowel_record *made;
-    int rc = new_record(table, &made, err);
-    if (rc) return rc;
-    rc = copy_struct(table, table->name, "", data, data ? size : 0, 0, &made->arena, made->data, NULL, err);
-    if (rc)
-        dowel_record_free(made);
-    else
-        *record = made;
-    return rc;
-}
-
-int dowel_record_copy_expecting(const dowel_table *table, const void *data, size_t size, const json_t *expected,
-                                dowel_record **record, dowel_error *err) {
-    dowel_record *made;
-    int rc = new_record(table, &made, err);
-    if (rc) return rc;
-    rc = copy_struct(table, table->name, "", data, data ? size : 0, 0, &made->arena, made->data, expected, err);
     if (rc)
         dowel_record_free(made);
     else
@@ -604,7 +399,7 @@ int dowel_record_decode_expecting(const dowel_table *table, const json_t *docume
         json_decref(said);
         return no_memory(err);
     }
-    int rc = new_record(table, &made, err);
+    int rc = dowel_record_new(table, &made, err);
     if (!rc) {
         rc = decode_members(table, table->name, "", document, resolver, 0, &made->arena, made->data, err);
         if (!rc) rc = dowel_fields_finish(table, table->name, "", made->data, &made->arena, true, said, err);
@@ -617,20 +412,11 @@ int dowel_record_decode_expecting(const dowel_table *table, const json_t *docume
     return rc;
 }
 
-bool dowel_record_gives(const dowel_table *table, const dowel_field *field, const void *data, size_t size,
-                        const json_t *document) {
-    const json_t *value = json_object_get(document, field->name);
-    if (value) return !json_is_null(value);
-    if (!data || field->offset + dowel_kind_size(field->kind) > size) return false;
-    return !dowel_member_is_zero(field, (const char *)data + field->offset) ||
-           dowel_given(given_in(table, data, size), field->name);
-}
-
 int dowel_record_complete(const dowel_record *partial, const json_t *members, const dowel_resolver *resolver,
                           dowel_record **record, dowel_error *err) {
     const dowel_table *table = partial->table;
     dowel_record *made;
-    int rc = new_record(table, &made, err);
+    int rc = dowel_record_new(table, &made, err);
     if (rc) return rc;
     decoding at = {table, table->name, "", resolver, 0, &made->arena, err};
     const char *key;
@@ -638,9 +424,12 @@ int dowel_record_complete(const dowel_record *partial, const json_t *members, co
     json_object_foreach((json_t *)members, key, value) {
         const dowel_field *field = dowel_field_find(table, key);
         if (!rc)
-            rc = field ? decode_member(&at, field, value, (char *)made->data + field->offset) : unknown_field(&at, key);
+            rc = field ? dowel_fields_decode_member(&at, field, value, (char *)made->data + field->offset)
+                       : unknown_field(&at, key);
     }
-    if (!rc) rc = copy_members(table, table->name, "", partial->data, table->size, 0, &made->arena, made->data, err);
+    if (!rc)
+        rc = dowel_fields_copy_members(table, table->name, "", partial->data, table->size, 0, &made->arena, made->data,
+                                       err);
     if (!rc) rc = dowel_given_collect(table, made->data, members, &made->arena, err);
     if (!rc) rc = dowel_fields_finish(table, table->name, "", made->data, &made->arena, false, members, err);
     if (rc)
