@@ -68,10 +68,26 @@ int dowel_persist(dowel_run *run, const json_t *result, char **storage, char **k
     return rc;
 }
 
+/* A process that was killed after it had stored the result, and before it could say so. */
+static json_t *find_stored(dowel_run *run) {
+    dowel_block *block = run->policy.persist_result ? run->policy.result_storage : NULL;
+    char name[DOWEL_RUN_ID_SIZE + 8];
+    void *data = NULL;
+    size_t size = 0;
+    json_t *result = NULL;
+    snprintf(name, sizeof name, "%s.json", run->id);
+    if (block && !dowel_block_type_of(block)->storage->get(&run->scope, block, name, &data, &size, NULL))
+        (void)parse_result(data, size, name, &result, NULL);
+    discard(data, size);
+    return result;
+}
+
 int dowel_persist_recall(dowel_run *run, json_t **result, dowel_error *err) {
     char *text = NULL;
-    int rc = run->attempts_before ? dowel_history_held(&run->scope, run->id, unstored, &text, err) : 0;
+    if (!run->attempts_before) return 0;
+    int rc = dowel_history_held(&run->scope, run->id, unstored, &text, err);
     if (!rc && text) rc = parse_result(text, strlen(text), "the result that could not be stored", result, err);
+    if (!rc && !text) *result = find_stored(run);
     discard(text, text ? strlen(text) : 0);
     return rc;
 }

@@ -1,6 +1,7 @@
 /* Results that are kept come back byte for byte; one that its storage refuses is not lost, and its work is not done again. */
 #include "../test.h"
 
+#include <dowel/database.h>
 #include <dowel/runtime.h>
 
 #include <stdatomic.h>
@@ -381,6 +382,33 @@ static void test_a_kept_result_that_is_gone_is_made_again(void **state) {
     }
 }
 
+/* Killed between the storing and the saying. */
+static void test_a_stored_result_of_a_killed_process_is_taken(void **state) {
+    (void)state;
+    dowel_error why;
+    json_t *value = json_string("stored"), *result = NULL;
+    for (int by_key = 0; by_key < 2; by_key++) {
+        assert_text(keep(d, by_key ? "killed" : NULL, value, &why), "\"stored\"");
+        int before = atomic_load(&calls);
+        dowel_db *db;
+        assert_ok(dowel_database_acquire(d, &db, err));
+        assert_ok(dowel_db_exec(db,
+                                "UPDATE runs SET state = 'failed', storage = NULL, storage_key = NULL WHERE id = $1",
+                                DOWEL_VALUES(DOWEL_TEXT(id)), NULL, err));
+        dowel_database_release(d, db);
+        if (by_key) {
+            assert_text(keep(d, "killed", value, &why), "\"stored\"");
+        } else {
+            assert_ok(dowel_runs_resume(d, id, NULL, &result, err));
+            assert_true(json_equal(result, value));
+            json_decref(result);
+        }
+        assert_int_equal(atomic_load(&calls), before);
+        assert_text(kept(id), "\"stored\"");
+    }
+    json_decref(value);
+}
+
 static void test_an_unsaved_storage_is_refused_before_the_work(void **state) {
     (void)state;
     dowel_error why;
@@ -406,6 +434,7 @@ int main(void) {
         cmocka_unit_test(test_without_history_or_key),
         cmocka_unit_test(test_a_held_result_without_its_key),
         cmocka_unit_test(test_a_kept_result_that_is_gone_is_made_again),
+        cmocka_unit_test(test_a_stored_result_of_a_killed_process_is_taken),
         cmocka_unit_test(test_an_unsaved_storage_is_refused_before_the_work),
     };
     int rc = cmocka_run_group_tests(tests, set_up, tear_down);
