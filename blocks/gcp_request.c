@@ -220,7 +220,7 @@ static int exchange_subject(dowel *d, const dowel_gcp_asking *asking, dowel_gcp_
     if (rc) return rc;
     if (id->user_project && !id->client_id) {
         json_t *object = json_pack("{s:s}", "userProject", id->user_project);
-        char *text = object ? dowel_json_dump(object, 0) : NULL;
+        char *text = object ? json_dumps(object, 0) : NULL; /* byte for byte as Google's libraries send it */
         options = text ? dowel_percent_encode(text, "/") : NULL;
         free(text);
         json_decref(object);
