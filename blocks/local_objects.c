@@ -92,6 +92,18 @@ static bool is_named(const dowel_object_put_options *options) {
            options->named;
 }
 
+/* A saved folder is what may be written; a path on a command line is whatever the user means by it. */
+static bool leads_outside(dowel_block *block, const char *path) {
+    char *base = realpath(((const dowel_local_folder *)dowel_block_data(block))->basepath, NULL),
+         *target = realpath(path, NULL);
+    size_t length = base ? strlen(base) : 0;
+    while (length && base[length - 1] == '/') length--;
+    bool outside = base && target && (strncmp(target, base, length) != 0 || target[length] != '/');
+    free(base);
+    free(target);
+    return outside;
+}
+
 /* In a tree a link is left alone: what it leads to may lie elsewhere, or be another object of the same tree. */
 static int sink_of_link(dowel_block *block, const char *name, const char *shown,
                         const dowel_object_put_options *options, dowel_sink **made, dowel_error *err) {
@@ -101,6 +113,9 @@ static int sink_of_link(dowel_block *block, const char *name, const char *shown,
         dowel_error_hint(err, "remove the link, or copy this one by itself to write what it leads to");
         return DOWEL_E_EXISTS;
     }
+    if (dowel_block_name(block) && leads_outside(block, shown))
+        return dowel_fail(err, DOWEL_E_REFUSED, "%s: %s is a symbolic link that leads out of the folder",
+                          dowel_block_reference(block), name);
     int rc = dowel_sink_file(shown, made, err);
     if (!rc && options->modified) dowel_sink_set_time(*made, options->modified);
     return rc;

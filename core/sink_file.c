@@ -147,10 +147,11 @@ static bool may_follow(const char *path, const struct stat *link) {
 
 /* The path of the file itself: a symbolic link stays, and what it leads to is replaced. Newly allocated. */
 static int follow(const char *path, char **real, dowel_error *err) {
-    struct stat st;
+    struct stat st, there;
     char target[256];
     *real = NULL;
-    if (lstat(path, &st) || !S_ISLNK(st.st_mode)) {
+    /* /dev/stdout and a shell's >(...) are links to what has no path of its own. */
+    if (lstat(path, &st) || !S_ISLNK(st.st_mode) || (!stat(path, &there) && !S_ISREG(there.st_mode))) {
         *real = strdup(path);
     } else if (!may_follow(path, &st)) {
         return dowel_fail(err, DOWEL_E_REFUSED,

@@ -132,6 +132,32 @@ class Replaced(ObjectsTest):
         self.dowel("cp", "in/a", "out/")
         self.assertEqual((self.files("out"), self.files("else")), ({"a": "link to ../else/real"}, {"real": b"new"}))
 
+    def test_a_saved_folder_is_not_left(self):
+        self.tree("else", {"victim": b"untouched"})
+        self.tree("out", {"real": b"old"})
+        self.dowel("block", "save", "local-file-system/s", "--basepath", self.path("out"))
+        self.link("../else/victim")
+        done = self.run_dowel("cp", "in/a", "local-file-system/s:a")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("leads out of the folder", done.err)
+        self.assertEqual((self.files("else"), self.files("out")), ({"victim": b"untouched"}, {"real": b"old", "a": "link to ../else/victim"}))
+        self.link("real")
+        self.dowel("cp", "in/a", "local-file-system/s:a")
+        self.assertEqual(self.files("out"), {"real": b"new", "a": "link to real"})
+
+    def test_links_to_what_is_no_file(self):
+        """/dev/stdout, and what a shell makes of >(...)."""
+        self.dowel("block", "save", "secret/s", "--value", "-", stdin="x")
+        for path in ("/dev/stdout", "/dev/fd/1"):
+            self.assertIn("dowel-template", self.dowel("block", "export", "--template", path))
+            self.assertTrue(os.path.islink("/dev/stdout"))
+        with open(self.path("redirected"), "w", encoding="utf-8") as file:
+            self.assertEqual(self.run_dowel("block", "export", "--template", "/dev/stdout", stdout=file).returncode, 0)
+        self.assertIn(b"dowel-template", self.files(".")["redirected"])
+        os.symlink("/dev/null", self.path("null"))
+        self.dowel("block", "export", "--template", "null")
+        self.assertEqual(os.readlink(self.path("null")), "/dev/null")
+
     def test_links_that_lead_nowhere(self):
         for target, says in (("nothing", "a symbolic link to nothing, which does not exist"), ("a", "symbolic links"), ("../missing/x", "does not exist")):
             for words in self.ways()[:2]:

@@ -27,7 +27,8 @@ typedef struct dowel_import_request {
 } dowel_import_request;
 
 /* *imported is {"blocks": [{"block": "type/name", "document": {...}}], "warnings": ["..."]}: what is referred to stands before what refers
- * to it, and the block that was asked for is the last. What has no counterpart is named in a warning. Secrets stand in it as they are: the
+ * to it, and the block that was asked for is the last. A setting that has no counterpart is named in a warning; where it is a credential, or decides
+ * who calls, the import fails. Secrets stand in it as they are: the
  * caller ends it with dowel_import_free. */
 DOWEL_API int dowel_import(const dowel_import_request *request, json_t **imported, dowel_error *err);
 /* Overwrites the secrets. NULL is allowed. */
