@@ -1,11 +1,9 @@
 /* Where a service is: what was configured for it, or Amazon's own address in the region. */
 #include "aws_settings.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* How Amazon divides the world: the start of a region's name says which part it is in. */
 typedef struct partition {
@@ -54,7 +52,7 @@ static int own_url(const char *service, const char *region, bool fips, bool dual
 static const char *configured_url(const dowel_aws_settings *settings, const char *service, char **made) {
     char name[64];
     int n = snprintf(name, sizeof name, "AWS_ENDPOINT_URL_%s", service);
-    for (int i = 0; i < n; i++) name[i] = (char)toupper((unsigned char)name[i]);
+    for (int i = 0; i < n; i++) name[i] = (char)dowel_upper((unsigned char)name[i]);
     const char *found = dowel_aws_variable(settings, name);
     if (!found) found = dowel_aws_variable(settings, "AWS_ENDPOINT_URL");
     if (found) return found;
@@ -113,9 +111,9 @@ static bool has_legacy_sts(const char *region) {
 
 int dowel_aws_find_sts(const dowel_aws_settings *settings, char **url, char **region, dowel_error *err) {
     const char *kind = dowel_aws_configured(settings, "AWS_STS_REGIONAL_ENDPOINTS", "sts_regional_endpoints");
-    bool legacy = kind && !strcasecmp(kind, "legacy"), configured = false;
+    bool legacy = kind && !dowel_casecmp(kind, "legacy"), configured = false;
     *url = NULL;
-    if (kind && !legacy && strcasecmp(kind, "regional") != 0)
+    if (kind && !legacy && dowel_casecmp(kind, "regional") != 0)
         return dowel_fail(err, DOWEL_E_INVALID, "sts_regional_endpoints is \"%.60s\": expected regional or legacy",
                           kind);
     int rc = dowel_aws_find_region(settings, NULL, region, err);

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define ROLES "/latest/meta-data/iam/security-credentials/"
 #define ATTEMPTS 4 /* at a service that is there but in trouble */
@@ -32,10 +31,10 @@ static int find_endpoint(const dowel_aws_settings *settings, char **endpoint, do
         dowel_aws_configured(settings, "AWS_EC2_METADATA_SERVICE_ENDPOINT", "ec2_metadata_service_endpoint");
     const char *mode =
         dowel_aws_configured(settings, "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "ec2_metadata_service_endpoint_mode");
-    if (!given && mode && strcasecmp(mode, "IPv4") != 0 && strcasecmp(mode, "IPv6") != 0)
+    if (!given && mode && dowel_casecmp(mode, "IPv4") != 0 && dowel_casecmp(mode, "IPv6") != 0)
         return dowel_fail(err, DOWEL_E_CREDENTIALS,
                           "ec2_metadata_service_endpoint_mode is \"%.60s\": expected IPv4 or IPv6", mode);
-    bool six = mode && !strcasecmp(mode, "IPv6");
+    bool six = mode && !dowel_casecmp(mode, "IPv6");
     *endpoint = strdup(given ? given : six ? "http://[fd00:ec2::254]" : "http://169.254.169.254");
     return *endpoint ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
 }

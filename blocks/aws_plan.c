@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 static const char *get(const dowel_aws_profiles *profiles, const char *profile, const char *name) {
     const char *value = dowel_aws_setting(profiles, DOWEL_AWS_PROFILE, profile, name);
@@ -179,7 +178,7 @@ static int plan_named(const char *profile, const char *name, dowel_aws_plan *pla
                    {"EcsContainer", DOWEL_AWS_CONTAINER},
                    {"Ec2InstanceMetadata", DOWEL_AWS_INSTANCE}};
     for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++) {
-        if (strcasecmp(sources[i].name, name) != 0) continue;
+        if (dowel_casecmp(sources[i].name, name) != 0) continue;
         plan->source = sources[i].source;
         return 1;
     }

@@ -4,13 +4,11 @@
  * boto3, whose reader (Python's configparser) takes more: indented settings and sections, colons, quoted names with blanks. */
 #include "aws_profile.h"
 
-#include <ctype.h>
 #include <openssl/crypto.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define BLANK " \t"
 #define WHITE " \t\v\f\r\n"
@@ -146,7 +144,7 @@ static char *trim(char *text) {
 static bool is_identifier(const char *name) {
     if (!*name) return false;
     for (; *name; name++)
-        if (!isalnum((unsigned char)*name) && !strchr("_-./%@:+", *name)) return false;
+        if (!dowel_is_alnum((unsigned char)*name) && !strchr("_-./%@:+", *name)) return false;
     return true;
 }
 
@@ -291,7 +289,7 @@ static bool is_command(const char *line, const char *equals) {
     static const char ending[] = "_process";
     while (equals > line && strchr(BLANK, equals[-1])) equals--;
     size_t size = sizeof ending - 1;
-    return (size_t)(equals - line) > size && !strncasecmp(equals - size, ending, size);
+    return (size_t)(equals - line) > size && !dowel_ncasecmp(equals - size, ending, size);
 }
 
 static int read_setting(reader *r, char *line) {
@@ -308,7 +306,7 @@ static int read_setting(reader *r, char *line) {
     r->setting = NULL;
     r->passed_over = !r->section || (r->strict && !is_identifier(name));
     if (r->passed_over) return 0;
-    for (char *c = name; *c; c++) *c = (char)tolower((unsigned char)*c);
+    for (char *c = name; *c; c++) *c = (char)dowel_lower((unsigned char)*c);
     char *value = strdup(trim(equals + 1));
     r->setting = value ? put(r->section, name, value) : NULL;
     return r->setting ? 0 : no_memory(r);
@@ -447,7 +445,7 @@ char *dowel_aws_sub_setting(const char *value, const char *name) {
         size_t length = strcspn(line, "\n"), key = strcspn(line, "=");
         const char *start = line + key + 1;
         while (key && strchr(BLANK, line[key - 1])) key--;
-        if (key != wanted || strncasecmp(line, name, wanted) != 0 || start > line + length) continue;
+        if (key != wanted || dowel_ncasecmp(line, name, wanted) != 0 || start > line + length) continue;
         found = start + strspn(start, BLANK); /* the last one counts */
         size = found < line + length ? (size_t)(line + length - found) : 0;
     }

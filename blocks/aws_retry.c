@@ -2,7 +2,6 @@
 #include "aws_settings.h"
 
 #include <stdlib.h>
-#include <strings.h>
 
 #define MOST 1000
 
@@ -22,7 +21,7 @@ int dowel_aws_find_attempts(dowel *d, const dowel_aws_settings *settings) {
                   number, MOST);
     }
     for (size_t i = 0; mode && i < sizeof modes / sizeof modes[0]; i++)
-        if (!strcasecmp(mode, modes[i].name)) return modes[i].attempts;
+        if (!dowel_casecmp(mode, modes[i].name)) return modes[i].attempts;
     if (mode)
         dowel_log(d, DOWEL_LOG_WARNING,
                   "AWS_RETRY_MODE or retry_mode is \"%.40s\": expected standard, adaptive or legacy", mode);

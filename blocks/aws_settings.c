@@ -2,11 +2,9 @@
 #include "aws_settings.h"
 #include "aws_plan.h"
 
-#include <ctype.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 const dowel_aws_credentials *dowel_aws_block_data(dowel_block *credentials) {
     static const dowel_aws_credentials none;
@@ -109,8 +107,8 @@ const char *dowel_aws_configured(const dowel_aws_settings *settings, const char 
 int dowel_aws_switch(const dowel_aws_settings *settings, const char *variable, const char *setting, bool missing,
                      bool *on, dowel_error *err) {
     const char *value = dowel_aws_configured(settings, variable, setting);
-    *on = value ? !strcasecmp(value, "true") : missing;
-    if (!value || *on || !strcasecmp(value, "false")) return 0;
+    *on = value ? !dowel_casecmp(value, "true") : missing;
+    if (!value || *on || !dowel_casecmp(value, "false")) return 0;
     if (variable && dowel_aws_variable(settings, variable))
         return dowel_fail(err, DOWEL_E_INVALID, "%s is \"%.60s\": expected true or false", variable, value);
     return dowel_fail(err, DOWEL_E_INVALID, "profile \"%s\": %s is \"%.60s\": expected true or false",
@@ -119,7 +117,7 @@ int dowel_aws_switch(const dowel_aws_settings *settings, const char *variable, c
 
 int dowel_aws_check_region(const char *region, dowel_error *err) {
     size_t size = 0;
-    while (isalnum((unsigned char)region[size]) || region[size] == '-') size++;
+    while (dowel_is_alnum((unsigned char)region[size]) || region[size] == '-') size++;
     if (size && size <= 63 && !region[size] && *region != '-') return 0;
     return dowel_fail(err, DOWEL_E_INVALID, "\"%.60s\" is no region", region);
 }

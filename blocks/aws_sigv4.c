@@ -1,14 +1,12 @@
 /* AWS Signature Version 4: canonical request, string to sign, signature; in a header or in the query. */
 #include "aws_sigv4.h"
 
-#include <ctype.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
 /* Text that grows. */
@@ -55,7 +53,7 @@ static void add_text(text *t, const char *data) {
 static void add_encoded(text *t, const char *data, size_t size, bool keep_slash) {
     for (size_t i = 0; i < size; i++) {
         unsigned char c = (unsigned char)data[i];
-        if ((c < 128 && isalnum(c)) || strchr("-._~", c) || (keep_slash && c == '/')) {
+        if ((c < 128 && dowel_is_alnum(c)) || strchr("-._~", c) || (keep_slash && c == '/')) {
             add(t, (const char *)&c, 1);
         } else {
             char code[4];
@@ -189,7 +187,7 @@ static bool is_signed(const char *name) {
                                           "sec-websocket-protocol", "transfer-encoding", "upgrade", "user-agent",
                                           "x-amzn-trace-id"};
     for (size_t i = 0; i < sizeof skipped / sizeof skipped[0]; i++)
-        if (!strcasecmp(name, skipped[i])) return false;
+        if (!dowel_casecmp(name, skipped[i])) return false;
     return true;
 }
 
@@ -197,7 +195,7 @@ static bool is_signed(const char *name) {
 static void add_header_value(text *out, const char *value) {
     bool gap = false, begun = false;
     for (const char *p = value; *p; p++) {
-        if (isspace((unsigned char)*p)) {
+        if (dowel_is_space((unsigned char)*p)) {
             gap = begun;
             continue;
         }
@@ -220,7 +218,7 @@ static int canonical_headers(const dowel_sigv4_request *r, const dowel_header *e
             if (!is_signed(h->name)) continue;
             list[n] = (signed_header){strdup(h->name), h->value, n};
             if (!list[n].name) canonical->failed = true;
-            for (char *c = list[n].name; c && *c; c++) *c = (char)tolower((unsigned char)*c);
+            for (char *c = list[n].name; c && *c; c++) *c = (char)dowel_lower((unsigned char)*c);
             n++;
         }
     }

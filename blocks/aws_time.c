@@ -4,7 +4,6 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 /* Copies `count` digits; NULL: there are not as many. */
 static const char *digits(const char *from, size_t count, char *to) {
@@ -26,7 +25,7 @@ static const char *skip(const char *from, char separator, bool full) {
 static bool read_zone(const char *from, char zone[8]) {
     char hours[3], minutes[3] = "00", sign = *from;
     snprintf(zone, 8, "Z");
-    if (!strcasecmp(from, "Z") || !strcasecmp(from, "UTC") || !strcasecmp(from, "GMT")) return true;
+    if (!dowel_casecmp(from, "Z") || !dowel_casecmp(from, "UTC") || !dowel_casecmp(from, "GMT")) return true;
     if (sign != '+' && sign != '-') return false;
     from = digits(from + 1, 2, hours);
     if (from && *from) from = digits(from + (*from == ':'), 2, minutes);

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 static int set_header(dowel_http_request *request, const char *token, dowel_error *err) {
     size_t size = strlen(token) + sizeof "Bearer ";
@@ -18,11 +17,11 @@ static int set_header(dowel_http_request *request, const char *token, dowel_erro
 
 /* Whether the host of an https address is the domain or within it. */
 static bool is_within(const char *url, const char *domain) {
-    if (strncasecmp(url, "https://", 8) != 0) return false;
+    if (dowel_ncasecmp(url, "https://", 8) != 0) return false;
     const char *host = url + 8;
     size_t size = strcspn(host, ":/?#"), tail = strlen(domain);
     if (memchr(host, '@', strcspn(host, "/?#")) || size < tail) return false;
-    return !strncasecmp(host + size - tail, domain, tail) && (size == tail || host[size - tail - 1] == '.');
+    return !dowel_ncasecmp(host + size - tail, domain, tail) && (size == tail || host[size - tail - 1] == '.');
 }
 
 static int check_target(const dowel_gcp_identity *id, const char *url, dowel_error *err) {

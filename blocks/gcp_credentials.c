@@ -3,7 +3,6 @@
 #include "sealing.h"
 
 #include <string.h>
-#include <strings.h>
 
 static const dowel_field fields[] = {
     {DOWEL_AT(dowel_gcp_credentials, service_account_info), .kind = DOWEL_JSON, .flags = DOWEL_SECRET | DOWEL_MULTILINE,
@@ -26,7 +25,7 @@ static const dowel_field fields[] = {
     {0}};
 
 bool dowel_gcp_safe_url(const char *url) {
-    if (!strncasecmp(url, "https://", 8)) return url[8] && url[8] != '/';
+    if (!dowel_ncasecmp(url, "https://", 8)) return url[8] && url[8] != '/';
     return dowel_url_is_local(url);
 }
 

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
 #define SHA256_OF_NOTHING "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -116,7 +115,7 @@ typedef struct address {
 /* `url` outlives the address. */
 static int split(const char *url, address *a, dowel_error *err) {
     const char *host = url + 8;
-    size_t size = !strncasecmp(url, "https://", 8) ? strcspn(host, "/?#") : 0;
+    size_t size = !dowel_ncasecmp(url, "https://", 8) ? strcspn(host, "/?#") : 0;
     const char *path = host + size, *query = size ? path + strcspn(path, "?#") : NULL;
     if (size && memchr(host, '@', size)) size = 0;
     size_t name = size ? strcspn(host, ":/?#") : 0;

@@ -4,7 +4,6 @@
 #include "aws_profile.h"
 #include "sealing.h"
 
-#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,7 +77,7 @@ bool dowel_import_is_credential(const char *name) {
     static const char *const others[] = {"url", "uri", "host", "endpoint", "lifetime", "expiry", "duration", NULL};
     char lower[128];
     size_t n = 0;
-    for (const char *p = name; *p && n < sizeof lower - 1; p++) lower[n++] = (char)tolower((unsigned char)*p);
+    for (const char *p = name; *p && n < sizeof lower - 1; p++) lower[n++] = (char)dowel_lower((unsigned char)*p);
     lower[n] = 0;
     for (size_t i = 0; others[i]; i++) {
         size_t length = strlen(others[i]);

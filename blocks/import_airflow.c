@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* ---- the URI: TYPE://LOGIN:PASSWORD@HOST:PORT/SCHEMA?NAME=VALUE ---- */
 
@@ -107,7 +106,7 @@ static int check_parts(dowel_importing *in, const uri_parts *u) {
     if (at_in_query && !u->at && u->authority_size) return not_encoded(in, *end, where);
     if (!u->at && memchr(u->authority, ':', u->authority_size))
         return no_uri(in, "a login and password end with \"@\"");
-    if (!u->at && (!strncasecmp(host, "AKIA", 4) || !strncasecmp(host, "ASIA", 4)))
+    if (!u->at && (!dowel_ncasecmp(host, "AKIA", 4) || !dowel_ncasecmp(host, "ASIA", 4)))
         return no_uri(in, "a login ends with \"@\"");
     return 0;
 }

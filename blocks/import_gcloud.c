@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 json_t *dowel_import_impersonated(const char *chain, const json_t *source) {
     json_t *delegates = json_array();
@@ -61,7 +60,7 @@ int dowel_import_gcloud(dowel_importing *in, const char *name, const json_t *sec
         json_decref(document);
         return rc;
     }
-    if (disabled && !strcasecmp(disabled, "true"))
+    if (disabled && !dowel_casecmp(disabled, "true"))
         json_object_set_new(document, "anonymous", json_true());
     else if (credentials)
         json_object_set_new(document, "service_account_info",

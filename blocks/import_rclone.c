@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define DEEPEST 8 /* aliases of aliases */
 
@@ -50,7 +49,7 @@ static const char *value_of(const json_t *remote, const char *name) {
 
 static bool is_on(const json_t *remote, const char *name) {
     const char *text = value_of(remote, name);
-    return text && (!strcasecmp(text, "true") || !strcmp(text, "1"));
+    return text && (!dowel_casecmp(text, "true") || !strcmp(text, "1"));
 }
 
 static int take_options(dowel_importing *in, const char *name, const json_t *remote, const option *options,

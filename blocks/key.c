@@ -3,7 +3,6 @@
 
 #include <dowel/stream.h>
 
-#include <ctype.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
@@ -95,12 +94,12 @@ int dowel_keys_parse(const char *text, size_t size, const char *origin, dowel_ke
     dowel_keys found = {0};
     int rc = 0;
     for (size_t i = 0; i < size && !rc;) {
-        if (isspace((unsigned char)text[i]) || text[i] == ',') {
+        if (dowel_is_space((unsigned char)text[i]) || text[i] == ',') {
             i++;
             continue;
         }
         size_t start = i;
-        while (i < size && !isspace((unsigned char)text[i]) && text[i] != ',') i++;
+        while (i < size && !dowel_is_space((unsigned char)text[i]) && text[i] != ',') i++;
         dowel_key key;
         if (!decode_key(text + start, i - start, key.bytes)) {
             rc = dowel_fail(err, DOWEL_E_KEY, "%s: not a sealing key: expected 32 bytes as base64 or hexadecimal",

@@ -31,7 +31,7 @@ static const char *folder_variable(char folder[PATH_MAX]) {
 
 static void variable_name(const char *type, const char *name, char variable[VARIABLE_SIZE]) {
     snprintf(variable, VARIABLE_SIZE, PREFIX "%s__%s", type, name);
-    for (char *p = variable; *p; p++) *p = (char)(*p == '-' ? '_' : toupper((unsigned char)*p));
+    for (char *p = variable; *p; p++) *p = (char)(*p == '-' ? '_' : dowel_upper((unsigned char)*p));
 }
 
 /* ---- files ---- */
@@ -171,7 +171,7 @@ static bool variable_block(dowel *d, const char *variable, size_t length, const 
     snprintf(text, sizeof text, "%.*s", (int)(length - strlen(PREFIX)), variable + strlen(PREFIX));
     for (char *p = text; *p; p++) {
         if (islower((unsigned char)*p) || *p == '-') return false;
-        *p = (char)(*p == '_' ? '-' : tolower((unsigned char)*p));
+        *p = (char)(*p == '_' ? '-' : dowel_lower((unsigned char)*p));
     }
     if (!(split = strstr(text, "--"))) return false;
     memmove(split + 1, split + 2, strlen(split + 2) + 1);

@@ -13,12 +13,12 @@ enum { NAME_SIZE = sizeof NAME - 1 };
 /* Whether a command line begins here: the name, a blank, and a command, a placeholder (COMMAND) or a connector of an example. */
 static bool is_command_line(const cli *c, const char *start, const char *text) {
     if (strncmp(text, NAME " ", NAME_SIZE + 1) != 0) return false;
-    if (text > start && (isalnum((unsigned char)text[-1]) || strchr("-_./", text[-1]))) return false;
+    if (text > start && (dowel_is_alnum((unsigned char)text[-1]) || strchr("-_./", text[-1]))) return false;
     char word[32];
     const char *next = text + NAME_SIZE + 1;
     size_t size = strspn(next, "abcdefghijklmnopqrstuvwxyz0123456789_-");
     if (isupper((unsigned char)*next)) return true;
-    if (!size || size >= sizeof word || isalnum((unsigned char)next[size])) return false;
+    if (!size || size >= sizeof word || dowel_is_alnum((unsigned char)next[size])) return false;
     snprintf(word, sizeof word, "%.*s", (int)size, next);
     /* In a sentence ("dowel runs ...") the verb is not a command: there it is between ` and `, or stands at the start of a line. */
     bool quoted = text == start || strchr("`\n (", text[-1]);

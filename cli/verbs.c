@@ -1,7 +1,6 @@
 /* The words and flags of every command, from one table each: usage, help, reading and completion. */
 #include "cli.h"
 
-#include <ctype.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,7 +64,7 @@ static void command_help(const cli *c, FILE *out, const cli_command *command) {
 
 static void verb_help(const cli *c, const cli_command *command, const cli_verb *verb) {
     usage_line(c, stdout, "Usage:", command, verb);
-    cli_text(c, stdout, "\n%c%s.\n", toupper((unsigned char)*verb->doc), verb->doc + 1);
+    cli_text(c, stdout, "\n%c%s.\n", dowel_upper((unsigned char)*verb->doc), verb->doc + 1);
     /* What the notes are about: ids, secrets. */
     bool noted = verb->own_help || !strncmp(verb->words, "ID", 2);
     for (const cli_option *o = verb->options; o->name; o++) noted |= o->value && strstr(o->value, "prompt");

@@ -2,7 +2,6 @@
 #include <dowel/objects.h>
 
 #include <string.h>
-#include <strings.h>
 
 const char *dowel_content_type(const char *name) {
     static const struct {
@@ -53,6 +52,6 @@ const char *dowel_content_type(const char *name) {
                  {".zst", "application/zstd"}};
     const char *dot = strrchr(name, '.');
     for (size_t i = 0; dot && i < sizeof types / sizeof types[0]; i++)
-        if (!strcasecmp(dot, types[i].ending)) return types[i].type;
+        if (!dowel_casecmp(dot, types[i].ending)) return types[i].type;
     return "application/octet-stream";
 }

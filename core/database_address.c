@@ -72,7 +72,7 @@ static const char *bad_host(const char *text, size_t size) {
     } else {
         while (name < size && text[name] != ':') name++;
         for (size_t i = 0; i < name; i++)
-            if (!isalnum((unsigned char)text[i]) && !strchr("-._%", text[i]))
+            if (!dowel_is_alnum((unsigned char)text[i]) && !strchr("-._%", text[i]))
                 return "a host name with a character that host names do not have";
         if (!is_encoded(text, name)) return "a host name with a wrong % in it";
     }

@@ -50,7 +50,7 @@ int dowel_parse_duration(const char *text, double *seconds) {
         size_t i, count = sizeof units / sizeof units[0];
         for (i = 0; i < count; i++) {
             size_t length = strlen(units[i].unit);
-            if (!strncmp(rest, units[i].unit, length) && !isalpha((unsigned char)rest[length])) {
+            if (!strncmp(rest, units[i].unit, length) && !dowel_is_alpha((unsigned char)rest[length])) {
                 total += number * units[i].seconds;
                 p = rest + length;
                 break;
@@ -77,7 +77,7 @@ int dowel_parse_size(const char *text, int64_t *bytes) {
     if (!p) return DOWEL_E_INVALID;
     if (*p && *p != 'B') {
         static const char prefixes[] = "KMGTP";
-        const char *prefix = strchr(prefixes, toupper((unsigned char)*p));
+        const char *prefix = strchr(prefixes, dowel_upper((unsigned char)*p));
         if (!prefix) return DOWEL_E_INVALID;
         int64_t base = p[1] == 'i' ? 1024 : 1000;
         for (const char *q = prefixes; q <= prefix; q++) unit *= base;
@@ -332,7 +332,7 @@ int dowel_field_parse(const dowel_table *table, const dowel_field *field, const 
     case DOWEL_INT:
         errno = 0;
         number = strtoll(text, &end, 10);
-        if (errno || end == text || *end || isspace((unsigned char)*text))
+        if (errno || end == text || *end || dowel_is_space((unsigned char)*text))
             return wrong(err, table, field, "a whole number", text);
         return add_value(object, field, json_integer(number), err);
     case DOWEL_FLOAT:

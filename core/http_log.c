@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 void dowel_http_place(const dowel_http_request *r, char place[256]) {
     const char *url = r->path.data ? r->path.data : "", *scheme = strstr(url, "://");
@@ -33,7 +32,7 @@ static bool is_secret_parameter(const char *name, size_t length) {
                                           "code",
                                           "assertion"};
     for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++)
-        if (strlen(secrets[i]) == length && !strncasecmp(secrets[i], name, length)) return true;
+        if (strlen(secrets[i]) == length && !dowel_ncasecmp(secrets[i], name, length)) return true;
     return false;
 }
 
@@ -50,7 +49,7 @@ bool dowel_http_secret_name(const char *header) {
                                           "X-Goog-Encryption-Key",
                                           "X-Amz-Server-Side-Encryption-Customer-Key"};
     for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++)
-        if (!strcasecmp(secrets[i], header)) return true;
+        if (!dowel_casecmp(secrets[i], header)) return true;
     return false;
 }
 

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 static void drop(char *text) {
     if (text) OPENSSL_cleanse(text, strlen(text));
@@ -33,7 +32,7 @@ void dowel_headers_add(dowel_header_list *list, const char *name, const char *va
 
 void dowel_headers_set(dowel_header_list *list, const char *name, const char *value, bool secret) {
     size_t i = 0;
-    while (i < list->count && strcasecmp(list->items[i].name, name)) i++;
+    while (i < list->count && dowel_casecmp(list->items[i].name, name)) i++;
     if (i < list->count) {
         drop((char *)list->items[i].name);
         drop((char *)list->items[i].value);
@@ -48,7 +47,7 @@ void dowel_headers_set(dowel_header_list *list, const char *name, const char *va
 
 const char *dowel_headers_get(const dowel_header_list *list, const char *name) {
     for (size_t i = 0; i < list->count; i++)
-        if (!strcasecmp(list->items[i].name, name)) return list->items[i].value;
+        if (!dowel_casecmp(list->items[i].name, name)) return list->items[i].value;
     return NULL;
 }
 

@@ -6,7 +6,6 @@
 
 #include "history.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -25,7 +24,7 @@ static void put(char part[PART_SIZE], const char *text) {
     size_t n = 0;
     for (; *text && n + 1 < PART_SIZE; text++) {
         if (*text == '\n') break;
-        part[n++] = isalnum((unsigned char)*text) || *text == '.' ? *text : '-';
+        part[n++] = dowel_is_alnum((unsigned char)*text) || *text == '.' ? *text : '-';
     }
     part[n] = 0;
 }

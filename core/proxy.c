@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 static const char *set(const char *name) {
     const char *value = getenv(name);
@@ -15,7 +14,7 @@ const char *dowel_proxy_variable(const char *url) {
     /* libcurl's order. HTTP_PROXY is not among them: CGI programs get it from whoever sends a header "Proxy". */
     static const char *const secure[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", NULL},
                              *const plain[] = {"http_proxy", "all_proxy", "ALL_PROXY", NULL};
-    const char *const *name = strncasecmp(url, "https:", 6) ? plain : secure;
+    const char *const *name = dowel_ncasecmp(url, "https:", 6) ? plain : secure;
     while (*name && !set(*name)) name++;
     return *name;
 }
@@ -30,7 +29,7 @@ static const char *port_of(const char *url, size_t *size) {
             port = p + 1;
         else if (*p == ']')
             port = NULL; /* colons of an IPv6 address */
-    if (!port) port = strncasecmp(url, "https:", 6) ? "80" : "443";
+    if (!port) port = dowel_ncasecmp(url, "https:", 6) ? "80" : "443";
     *size = strcspn(port, "/?#");
     return port;
 }

@@ -3,7 +3,6 @@
 
 #include "process.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +15,7 @@ int dowel_find_run_id(dowel_db *db, const char *part, char id[DOWEL_RUN_ID_SIZE]
         return dowel_fail(err, DOWEL_E_INVALID, "\"%.60s\" is no run id", part);
     bool whole = strlen(part) == DOWEL_RUN_ID_SIZE - 1; /* which the index finds */
     snprintf(pattern, sizeof pattern, whole ? "%s" : "%%%s%%", part);
-    for (char *p = pattern; *p; p++) *p = (char)tolower((unsigned char)*p);
+    for (char *p = pattern; *p; p++) *p = (char)dowel_lower((unsigned char)*p);
     dowel_rows *rows;
     int rc = dowel_db_query(db,
                             whole ? "SELECT id FROM runs WHERE id = $1"

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -188,8 +187,8 @@ static struct curl_slist *header_list(const dowel_exchange *x) {
     struct curl_slist *list = curl_slist_append(NULL, "Expect:");
     bool has_type = false, has_accept = false;
     for (const dowel_header *h = x->headers; list && h->name; h++) {
-        has_type |= !strcasecmp(h->name, "Content-Type");
-        has_accept |= !strcasecmp(h->name, "Accept");
+        has_type |= !dowel_casecmp(h->name, "Content-Type");
+        has_accept |= !dowel_casecmp(h->name, "Accept");
         struct curl_slist *longer = add_header(list, h);
         if (!longer) {
             drop_headers(list);
@@ -253,7 +252,7 @@ static const char *trusted(const dowel_exchange *x, const char **path) {
 
 static int trust(CURL *curl, const dowel_exchange *x, dowel_error *err) {
     const char *path, *setting = trusted(x, &path), *folder = set("SSL_CERT_DIR");
-    if (strncasecmp(x->url, "https:", 6) != 0) return 0;
+    if (dowel_ncasecmp(x->url, "https:", 6) != 0) return 0;
     bool list = setting && !strcmp(setting, "SSL_CERT_DIR"); /* of folders: those that are not there are passed over */
     if (path && !list && access(path, R_OK)) {
         int rc = dowel_fail(err, DOWEL_E_IO, "the file of trusted certificates cannot be read: %s: %s", path,

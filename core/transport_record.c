@@ -4,7 +4,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 typedef struct record {
     dowel_transport base;
@@ -32,7 +31,7 @@ static json_t *body_json(const char *data, size_t size, bool secret) {
 
 static json_t *answer_header(const char *name, const char *value) {
     if (dowel_http_secret_name(name)) return json_string(DOWEL_MASK);
-    if (strcasecmp(name, "Location")) return json_string(value);
+    if (dowel_casecmp(name, "Location")) return json_string(value);
     dowel_text url = {0}; /* an upload session's address */
     dowel_http_mask_url(&url, value, false, false);
     json_t *text = json_string(url.data ? url.data : "");

@@ -4,7 +4,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 typedef struct replay {
     dowel_transport base;
@@ -50,7 +49,7 @@ static int body_of(const json_t *value, void **data, size_t *size) {
 
 static const char *header_of(const dowel_exchange *x, const char *name) {
     for (const dowel_header *h = x->headers; h && h->name; h++)
-        if (!strcasecmp(h->name, name)) return h->value;
+        if (!dowel_casecmp(h->name, name)) return h->value;
     return NULL;
 }
 

@@ -5,7 +5,6 @@
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 void dowel_text_add(dowel_text *text, const char *data, size_t size) {
     if (text->failed) return;
@@ -79,7 +78,7 @@ static void add_host(dowel_text *text, const char *host) {
 }
 
 char *dowel_url_origin(const char *url) {
-    size_t scheme = !strncasecmp(url, "https://", 8) ? 8 : !strncasecmp(url, "http://", 7) ? 7 : 0;
+    size_t scheme = !dowel_ncasecmp(url, "https://", 8) ? 8 : !dowel_ncasecmp(url, "http://", 7) ? 7 : 0;
     if (!scheme) return strdup(url);
     const char *authority = url + scheme, *end = authority + strcspn(authority, "/?#"), *host = authority;
     for (const char *p = authority; p < end; p++)
@@ -108,14 +107,14 @@ char *dowel_url_origin(const char *url) {
 }
 
 bool dowel_url_is_local(const char *url) {
-    size_t scheme = !strncasecmp(url, "https://", 8) ? 8 : !strncasecmp(url, "http://", 7) ? 7 : 0;
+    size_t scheme = !dowel_ncasecmp(url, "https://", 8) ? 8 : !dowel_ncasecmp(url, "http://", 7) ? 7 : 0;
     if (!scheme) return false;
     const char *host = url + scheme;
     size_t length = strcspn(host, "/?#");
     if (memchr(host, '@', length) || memchr(host, '\\', length)) return false;
     size_t name = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/?#");
     if (name > length) return false;
-    if (name == 9 && !strncasecmp(host, "localhost", 9)) return true;
+    if (name == 9 && !dowel_ncasecmp(host, "localhost", 9)) return true;
     if (name == 5 && !strncmp(host, "[::1]", 5)) return true;
     char text[INET_ADDRSTRLEN] = "";
     struct in_addr address;

@@ -1,7 +1,6 @@
 /* Where BigQuery is, what is retried, and jobs: submitted once, followed to their end. */
 #include "client.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -142,7 +141,7 @@ json_t *dowel_bq_job_resource(const dowel_bq *bq, const char *id, const char *lo
 static bool location_in(const char *message, const char *id, char location[64]) {
     const char *found = strstr(message, id), *start = found ? found - 1 : NULL;
     if (!found || found == message || *start != '.') return false;
-    while (start > message && (isalnum((unsigned char)start[-1]) || start[-1] == '-')) start--;
+    while (start > message && (dowel_is_alnum((unsigned char)start[-1]) || start[-1] == '-')) start--;
     if (start == message || start[-1] != ':' || found - start < 2 || found - start > 63) return false;
     snprintf(location, 64, "%.*s", (int)(found - 1 - start), start);
     return true;

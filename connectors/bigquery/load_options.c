@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 const char *const dowel_bq_dispositions[] = {"default", "empty", "truncate", "append", "truncate-data", NULL};
 static const char *const creations[] = {"default", "if-needed", "never", NULL};
@@ -116,7 +115,7 @@ static int format_of_ending(const char *text, size_t length) {
                    {"orc", DOWEL_BIGQUERY_ORC},
                    {"export_metadata", DOWEL_BIGQUERY_DATASTORE_BACKUP}};
     for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++)
-        if (strlen(endings[i].ending) == length && !strncasecmp(text, endings[i].ending, length))
+        if (strlen(endings[i].ending) == length && !dowel_ncasecmp(text, endings[i].ending, length))
             return endings[i].format;
     return DOWEL_BIGQUERY_AUTO;
 }
@@ -124,7 +123,7 @@ static int format_of_ending(const char *text, size_t length) {
 static bool is_compression(const char *text, size_t length) {
     static const char *const endings[] = {"gz", "gzip", "snappy", "deflate", "zst", "zstd", "lz4", "bz2", "xz"};
     for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++)
-        if (strlen(endings[i]) == length && !strncasecmp(text, endings[i], length)) return true;
+        if (strlen(endings[i]) == length && !dowel_ncasecmp(text, endings[i], length)) return true;
     return false;
 }
 
@@ -206,7 +205,7 @@ static int find_format(const dowel_bigquery_load_args *args, int *format, dowel_
 static void api_name(const char *name, char out[64]) {
     size_t used = 0;
     for (bool upper = false; *name && used < 63; name++) {
-        if (*name != '_') out[used++] = upper ? (char)toupper((unsigned char)*name) : *name;
+        if (*name != '_') out[used++] = upper ? (char)dowel_upper((unsigned char)*name) : *name;
         upper = *name == '_';
     }
     out[used] = 0;
@@ -223,7 +222,7 @@ static bool is_own(const char *name) {
 
 static json_t *upper_case(const char *text) {
     char *copy = strdup(text);
-    for (char *p = copy; p && *p; p++) *p = (char)toupper((unsigned char)*p);
+    for (char *p = copy; p && *p; p++) *p = (char)dowel_upper((unsigned char)*p);
     json_t *value = copy ? json_string(copy) : NULL;
     free(copy);
     return value;
@@ -247,7 +246,7 @@ static json_t *api_value(const dowel_bigquery_load_args *args, const char *name,
         if (!strcmp(name, upper[i])) return upper_case(text);
     if (!strcmp(name, "write_disposition")) return json_string(dowel_bq_write_mode(args->write_disposition));
     if (!strcmp(name, "create_disposition")) return json_string(create_modes[args->create_disposition]);
-    if (!strcmp(name, "field_delimiter") && (!strcasecmp(text, "tab") || !strcmp(text, "\\t")))
+    if (!strcmp(name, "field_delimiter") && (!dowel_casecmp(text, "tab") || !strcmp(text, "\\t")))
         return json_string("\t");
     if (!strcmp(name, "clustering")) return json_pack("{s:O}", "fields", value);
     if (!strcmp(name, "connection_properties")) return pairs(value);
@@ -284,7 +283,7 @@ static int check_text(const dowel_bigquery_load_args *args, dowel_error *err) {
     const char *d = args->field_delimiter;
     size_t characters = 0;
     for (const char *p = d; p && *p; p++) characters += (*p & 0xc0) != 0x80;
-    if (d && characters != 1 && strcasecmp(d, "tab") != 0 && strcmp(d, "\\t") != 0)
+    if (d && characters != 1 && dowel_casecmp(d, "tab") != 0 && strcmp(d, "\\t") != 0)
         return dowel_fail(err, DOWEL_E_INVALID,
                           "field \"field_delimiter\": expected one character or tab, got \"%.60s\"", d);
     return 0;

@@ -1,7 +1,6 @@
 /* Query parameters: JSON with types given or guessed, as the API wants them (QueryParameterType and QueryParameterValue). */
 #include "client.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,12 +29,12 @@ static place below(const place *at, const char *name, size_t index) {
 /* ---- types: INT64, ARRAY<DATE>, STRUCT<x INT64, y ARRAY<STRING>>, RANGE<DATE> ---- */
 
 static void skip_spaces(const char **text) {
-    while (isspace((unsigned char)**text)) ++*text;
+    while (dowel_is_space((unsigned char)**text)) ++*text;
 }
 
 static size_t word_length(const char *text) {
     size_t n = 0;
-    while (isalnum((unsigned char)text[n]) || text[n] == '_') n++;
+    while (dowel_is_alnum((unsigned char)text[n]) || text[n] == '_') n++;
     return n;
 }
 
@@ -67,7 +66,7 @@ static int read_type(const place *at, const char **text, int depth, json_t **typ
     size_t length = word_length(*text);
     if (!length || length >= sizeof name) return wrong(at, "that is no type of BigQuery");
     if (depth > DEEPEST) return wrong(at, "the type is nested too deep");
-    for (size_t i = 0; i < length; i++) name[i] = (char)toupper((unsigned char)(*text)[i]);
+    for (size_t i = 0; i < length; i++) name[i] = (char)dowel_upper((unsigned char)(*text)[i]);
     name[length] = 0;
     *text += length;
     skip_spaces(text);

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* The next part of a multipart body, and where to look for the one after it; NULL at the end. */
 static char *next_part(char **rest, const char *mark) {
@@ -27,7 +26,7 @@ static char *after_blank_line(char *text, const char *end) {
 static bool read_call(const char *headers, const char *end, size_t *call) {
     for (const char *line = headers; line && line < end; line = strchr(line, '\n')) {
         line += *line == '\n';
-        if (strncasecmp(line, "Content-ID:", 11) != 0) continue;
+        if (dowel_ncasecmp(line, "Content-ID:", 11) != 0) continue;
         line += strcspn(line, "0123456789\r\n");
         if (*line < '0' || *line > '9') continue;
         *call = strtoul(line, NULL, 10);

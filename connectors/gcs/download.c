@@ -5,13 +5,12 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* The CRC32C of the stored bytes: "crc32c=AAAAAA==,md5=...", in one header or several. */
 static bool stored_crc(const dowel_http_response *response, char crc[9]) {
     dowel_header header;
     for (size_t i = 0; (header = dowel_http_response_header_at(response, i)).name; i++) {
-        if (strcasecmp(header.name, "x-goog-hash")) continue;
+        if (dowel_casecmp(header.name, "x-goog-hash")) continue;
         const char *found = strstr(header.value, "crc32c=");
         if (!found || strlen(found + 7) < 8) continue;
         memcpy(crc, found + 7, 8);

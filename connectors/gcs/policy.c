@@ -3,11 +3,9 @@
 
 #include "client.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
 /* The next code point of valid UTF-8. */
@@ -27,7 +25,7 @@ static char *ascii(const json_t *document) {
     FILE *out = utf8 ? open_memstream(&text, &size) : NULL;
     for (const unsigned char *p = (const unsigned char *)utf8; out && *p;) {
         if (p[0] == '\\' && p[1] == 'u') {
-            fprintf(out, "\\u%c%c%c%c", tolower(p[2]), tolower(p[3]), tolower(p[4]), tolower(p[5]));
+            fprintf(out, "\\u%c%c%c%c", dowel_lower(p[2]), dowel_lower(p[3]), dowel_lower(p[4]), dowel_lower(p[5]));
             p += 6;
         } else if (*p == '\\') {
             fprintf(out, "%c%c", p[0], p[1]);
@@ -59,7 +57,7 @@ static bool ours(const char *name) {
     static const char *const names[] = {"key",         "policy",           "x-goog-algorithm", "x-goog-credential",
                                         "x-goog-date", "x-goog-signature", "bucket",           NULL};
     for (size_t i = 0; names[i]; i++)
-        if (!strcasecmp(names[i], name)) return true;
+        if (!dowel_casecmp(names[i], name)) return true;
     return false;
 }
 
@@ -79,7 +77,7 @@ static int add_fields(const dowel_pair *fields, json_t *conditions, json_t *form
                             sorted[i]->name);
         else if (json_object_set_new(form, sorted[i]->name, json_string(sorted[i]->value)))
             rc = dowel_fail(err, DOWEL_E_INVALID, "field \"fields.%s\": expected text in UTF-8", sorted[i]->name);
-        else if (strncasecmp(sorted[i]->name, "x-ignore-", 9) != 0)
+        else if (dowel_ncasecmp(sorted[i]->name, "x-ignore-", 9) != 0)
             json_array_append_new(conditions, json_pack("{s:s}", sorted[i]->name, sorted[i]->value));
     }
     free(sorted);

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
 /* ---- signing ---- */
@@ -59,7 +58,7 @@ static void release(char *owned[3]) {
 
 static bool has_pair(const dowel_pair *pairs, const char *name) {
     for (; pairs && pairs->name; pairs++)
-        if (!strcasecmp(pairs->name, name)) return true;
+        if (!dowel_casecmp(pairs->name, name)) return true;
     return false;
 }
 
@@ -172,7 +171,7 @@ static const dowel_field presign_fields[] = {
 static int check_presign(const void *data, dowel_error *err) {
     const dowel_gcs_presign_args *args = data;
     for (const dowel_pair *pair = args->query; pair && pair->name; pair++)
-        if (!strncasecmp(pair->name, "x-goog-signature", 17) || !strcasecmp(pair->name, "x-goog-signedheaders"))
+        if (!dowel_ncasecmp(pair->name, "x-goog-signature", 17) || !dowel_casecmp(pair->name, "x-goog-signedheaders"))
             return dowel_fail(err, DOWEL_E_INVALID, "field \"query.%s\": this one is not the caller's to set",
                               pair->name);
     return check_host(args->style, args->host, err);
@@ -189,7 +188,7 @@ static dowel_pair *headers_of(const dowel_gcs_presign_args *args, bool resumable
     bool named = false;
     for (size_t i = 0; i < count; i++) {
         all[i] = args->headers[i];
-        named |= !strcasecmp(all[i].name, "x-goog-resumable");
+        named |= !dowel_casecmp(all[i].name, "x-goog-resumable");
     }
     if (resumable && !named) all[count] = (dowel_pair){"x-goog-resumable", "start"};
     return all;

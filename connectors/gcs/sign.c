@@ -3,7 +3,6 @@
 
 #include "client.h"
 
-#include <ctype.h>
 #include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,7 +110,7 @@ static void clear(pairs *list) {
 
 static char *lower(const char *text) {
     char *copy = strdup(text);
-    for (char *p = copy; p && *p; p++) *p = (char)tolower((unsigned char)*p);
+    for (char *p = copy; p && *p; p++) *p = (char)dowel_lower((unsigned char)*p);
     return copy;
 }
 
@@ -135,7 +134,8 @@ static char *folded(const char *value) {
 
 static int check_header(const dowel_pair *header, dowel_error *err) {
     bool good = *header->name != 0;
-    for (const char *p = header->name; *p; p++) good &= isalnum((unsigned char)*p) || strchr("!#$%&'*+-.^_`|~", *p);
+    for (const char *p = header->name; *p; p++)
+        good &= dowel_is_alnum((unsigned char)*p) || strchr("!#$%&'*+-.^_`|~", *p);
     for (const char *p = header->value; *p; p++) good &= *p == '\t' || ((unsigned char)*p >= ' ' && *p != 0x7f);
     return good ? 0 : dowel_fail(err, DOWEL_E_INVALID, "header \"%s\": not a header of HTTP", header->name);
 }

@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <string.h>
-#include <strings.h>
 
 static bool is_ipv4(const char *text, size_t size) {
     char copy[INET_ADDRSTRLEN];
@@ -41,7 +40,7 @@ static bool is_address(const char *endpoint) {
 }
 
 bool dowel_s3_path_style(const dowel_s3_bucket *of, const char *endpoint, bool own) {
-    bool tls = !strncasecmp(endpoint, "https:", 6);
+    bool tls = !dowel_ncasecmp(endpoint, "https:", 6);
     if (!*of->bucket || of->addressing == DOWEL_S3_ADDRESSING_PATH) return true;
     if (of->addressing == DOWEL_S3_ADDRESSING_AUTO && own) return true;
     return !is_hostable(of->bucket, tls) || is_address(endpoint);

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* Seconds with a fraction, as copying programs record a file's time. */
 static int64_t recorded_time(const char *text) {
@@ -67,14 +66,14 @@ dowel_pair *dowel_s3_metadata(const dowel_http_response *response, bool with_tim
     size_t count = 0;
     dowel_header header;
     for (size_t i = 0; (header = dowel_http_response_header_at(response, i)).name; i++)
-        if (!strncasecmp(header.name, prefix, sizeof prefix - 1)) count++;
+        if (!dowel_ncasecmp(header.name, prefix, sizeof prefix - 1)) count++;
     dowel_pair *metadata = calloc(count + 1, sizeof *metadata);
     if (!metadata) return NULL;
     count = 0;
     for (size_t i = 0; (header = dowel_http_response_header_at(response, i)).name; i++) {
         const char *name = header.name + sizeof prefix - 1;
-        if (strncasecmp(header.name, prefix, sizeof prefix - 1)) continue;
-        bool own = !strcasecmp(name, "mtime") || !strcasecmp(header.name, DOWEL_S3_MARK);
+        if (dowel_ncasecmp(header.name, prefix, sizeof prefix - 1)) continue;
+        bool own = !dowel_casecmp(name, "mtime") || !dowel_casecmp(header.name, DOWEL_S3_MARK);
         if (with_time || !own) metadata[count++] = (dowel_pair){name, header.value};
     }
     return metadata;

@@ -1,11 +1,9 @@
 /* Listings, page by page: ListObjectsV2, and ListObjectVersions where versions are asked for. */
 #include "client.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 static int no_memory(dowel_error *err) {
     return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
@@ -187,7 +185,7 @@ static bool is_again(listing *l) {
 static int go_on(listing *l, const dowel_xml *root, bool *more, dowel_error *err) {
     const char *truncated = dowel_xml_child_text(root, "IsTruncated"),
                *next = dowel_xml_child_text(root, "NextContinuationToken");
-    *more = !truncated ? next != NULL : (!strcasecmp(truncated, "true") || !strcmp(truncated, "1"));
+    *more = !truncated ? next != NULL : (!dowel_casecmp(truncated, "true") || !strcmp(truncated, "1"));
     if (!*more) return 0;
     char *before = l->token;
     bool other_version = false;

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 static int no_memory(dowel_error *err) {
     return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
@@ -93,7 +92,7 @@ int dowel_s3_part_is_there(dowel_s3_upload *u, dowel_upload_part *part, bool *th
     size_t size = dowel_upload_check(part, &check);
     char *text = rc ? NULL : md5 ? dowel_hex(bytes, dowel_digest_end(extra, bytes)) : dowel_base64(check, size);
     if (!rc && !text) rc = no_memory(err);
-    if (!rc) *there = md5 ? !strncasecmp(etag, text, 32) : !strcmp(held->check, text);
+    if (!rc) *there = md5 ? !dowel_ncasecmp(etag, text, 32) : !strcmp(held->check, text);
     free(text);
     dowel_digest_free(extra);
     if (!rc && !*there) rc = dowel_source_rewind(part->source, err);
@@ -303,7 +302,7 @@ static bool became_object(dowel_s3_upload *u, const dowel_uploaded *done, const 
     snprintf(suffix, sizeof suffix, "-%" PRId64, done->parts);
     bool same = *u->mark ? dowel_s3_is_marked(u, head, done->size)
                          : length && strtoll(length, NULL, 10) == done->size && etag &&
-                               ((wanted && !strcasecmp(etag, wanted)) ||
+                               ((wanted && !dowel_casecmp(etag, wanted)) ||
                                 (strstr(etag, suffix) && said && check && !strcmp(said, check)));
     if (same) same = note_object(u, head);
     free(wanted);

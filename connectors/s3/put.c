@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define MAX_PARTS 10000
 #define MIN_PART (5 << 20)
@@ -24,7 +23,7 @@ static int compare_etag(const dowel_http_response *response, const char md5[33],
         dowel_http_response_header(response, "x-amz-server-side-encryption-customer-algorithm"))
         return 0;
     if (*etag == '"') etag++;
-    if (strspn(etag, "0123456789abcdefABCDEF") != 32 || (etag[32] && etag[32] != '"') || !strncasecmp(etag, md5, 32))
+    if (strspn(etag, "0123456789abcdefABCDEF") != 32 || (etag[32] && etag[32] != '"') || !dowel_ncasecmp(etag, md5, 32))
         return 0;
     dowel_fail(err, DOWEL_E_CORRUPT, "S3: %s: what was stored differs from what was sent (ETag %.32s, MD5 %s)", key,
                etag, md5);

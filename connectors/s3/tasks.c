@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* ---- put ---- */
 
@@ -233,7 +232,7 @@ static int run_head(dowel *d, const void *data, json_t **result, dowel_error *er
         json_t *metadata = json_object();
         dowel_header header;
         for (size_t i = 0; (header = dowel_http_response_header_at(response, i)).name; i++)
-            if (!strncasecmp(header.name, "x-amz-meta-", 11))
+            if (!dowel_ncasecmp(header.name, "x-amz-meta-", 11))
                 json_object_set_new(metadata, header.name + 11, text_of(header.value));
         *result = json_pack("{s:s,s:I,s:o,s:o,s:s,s:o}", "key", args->key, "size", (json_int_t)object.size,
                             "content_type", text_of(object.content_type), "etag", text_of(object.etag), "last_modified",
@@ -252,7 +251,7 @@ static int run_head(dowel *d, const void *data, json_t **result, dowel_error *er
             add_header(*result, more[i].name, response, more[i].header);
         const char *bucket_key =
             dowel_http_response_header(response, "x-amz-server-side-encryption-bucket-key-enabled");
-        if (bucket_key && !strcasecmp(bucket_key, "true")) json_object_set_new(*result, "bucket_key", json_true());
+        if (bucket_key && !dowel_casecmp(bucket_key, "true")) json_object_set_new(*result, "bucket_key", json_true());
         const dowel_s3_checksum *checksum = dowel_s3_checksum_in_headers(response, &check);
         if (checksum)
             json_object_set_new(*result, "checksum",

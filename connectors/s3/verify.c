@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* ---- what the service has to check by ---- */
 
@@ -136,7 +135,7 @@ int dowel_s3_verify(void *context, const dowel_downloaded *got, dowel_error *err
     char *check = hex ? dowel_hex(got->check, got->check_size) : dowel_base64(got->check, got->check_size);
     if (!check) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     int rc = 0;
-    if (hex ? strcasecmp(o->check, check) : strcmp(o->check, check)) {
+    if (hex ? dowel_casecmp(o->check, check) : strcmp(o->check, check)) {
         rc = dowel_fail(err, DOWEL_E_CORRUPT, "S3: %s/%s: what arrived differs from what is stored (%s %s, stored %s)",
                         o->client->bucket->bucket, o->args->key, o->kind, check, o->check);
         if (err) err->retryable = true;

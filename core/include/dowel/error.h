@@ -7,6 +7,7 @@
 #ifndef DOWEL_ERROR_H
 #define DOWEL_ERROR_H
 
+#include <dowel/ascii.h>
 #include <jansson.h>
 #include <stdarg.h>
 #include <stdbool.h>
