@@ -161,6 +161,21 @@ def test_a_dry_run_may_be_repeated():
     PROXY.rule = None
 
 
+def test_a_run_whose_end_was_not_recorded_does_not_invoke_again():
+    """The answer was read, and then the process was gone."""
+    counter = Counter("unended")
+    with sqlite3.connect(DATABASE) as db:
+        db.execute("CREATE TRIGGER full BEFORE UPDATE ON runs WHEN NEW.state = 'completed' BEGIN SELECT RAISE(ABORT, 'the disk is full'); END")
+    run("call", "lambda.invoke", "--function", "count", *counter.payload, "--run-key", "unended")
+    with sqlite3.connect(DATABASE) as db:
+        db.execute("DROP TRIGGER full")
+    assert counter.ran() == 1 and newest()["state"] == "crashed", newest()
+    PROXY.reset()
+    fails(7, "runs", "resume", newest()["id"], saying="may have run")
+    fails(7, "call", "lambda.invoke", "--function", "count", *counter.payload, "--run-key", "unended", saying="may have run")
+    assert not PROXY.requests and counter.ran() == 1
+
+
 def test_a_run_without_a_record_needs_no_mark():
     """It cannot be resumed."""
     with sqlite3.connect(DATABASE) as db:
