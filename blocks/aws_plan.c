@@ -57,7 +57,8 @@ static int plan_static(const dowel_aws_profiles *profiles, const char *profile, 
     plan->source = DOWEL_AWS_STATIC;
     plan->access_key_id = get(profiles, profile, "aws_access_key_id");
     plan->secret_access_key = get(profiles, profile, "aws_secret_access_key");
-    plan->session_token = get(profiles, profile, "aws_session_token");
+    plan->session_token = get(profiles, profile, "aws_security_token"); /* its older name, which comes first */
+    if (!plan->session_token) plan->session_token = get(profiles, profile, "aws_session_token");
     plan->account_id = get(profiles, profile, "aws_account_id");
     if (!plan->access_key_id != !plan->secret_access_key)
         return plan->access_key_id ? lacks(err, profile, "aws_access_key_id", "aws_secret_access_key")

@@ -150,6 +150,8 @@ def test_environment():
 def test_static_profiles():
     same(World(credentials=BASE.replace("base", "default")))
     same(World(config="[default]\naws_access_key_id = A\naws_secret_access_key = B\naws_session_token = C\n"))
+    for tokens in ("aws_security_token = S\n", "aws_security_token = S\naws_session_token = C\n"):  # an older name
+        assert same(World(credentials="[default]\naws_access_key_id = A\naws_secret_access_key = B\n" + tokens))["session_token"] == "S"
     same(World(credentials=BASE, AWS_PROFILE="base"))
     same(World(config="[profile p]\naws_access_key_id = A\naws_secret_access_key = B\n", credentials="[p]\naws_access_key_id = C\naws_secret_access_key = D\n",
                AWS_PROFILE="p"))
