@@ -4,6 +4,7 @@
 #include "reseal.h"
 
 #include "keyring.h"
+#include "stored.h"
 
 #include <dowel/stream.h>
 
@@ -199,6 +200,34 @@ int dowel_registry_reseal(dowel *d, dowel_db *db, const dowel_keys *keys, dowel_
     for (size_t i = 0; !rc && i < keys->count; i++)
         if (!is_done(done, keys->list[i].id)) rc = reseal_key(d, db, keys->list[i].id, &keys->list[i], err);
     if (!rc && !is_done(done, UNSEALED)) rc = reseal_key(d, db, UNSEALED, &keys->list[0], err);
+    json_decref(done);
+    return rc;
+}
+
+static int knows_key(dowel_db *db, const char *key_id, bool *known, dowel_error *err) {
+    dowel_rows *rows;
+    int rc = dowel_db_query(db, "SELECT 1 FROM blocks WHERE key_id = $1 LIMIT 1", DOWEL_VALUES(DOWEL_TEXT(key_id)),
+                            &rows, err);
+    if (rc) return rc;
+    rc = dowel_rows_next(rows, err);
+    *known |= rc == 1;
+    dowel_rows_free(rows);
+    return rc < 0 ? rc : 0;
+}
+
+int dowel_registry_knows(dowel *d, const dowel_keys *keys, bool *known, dowel_error *err) {
+    dowel_db *db = NULL;
+    json_t *done = json_array();
+    *known = false;
+    int rc = done ? dowel_registry_database(d, &db, err) : no_memory(err);
+    if (!rc)
+        rc = read_column(db, "SELECT component, component FROM dowel_schema WHERE component LIKE '" SEALS "%'", NULL, 0,
+                         done, err);
+    for (size_t i = 0; !rc && i < keys->count; i++) {
+        *known |= is_done(done, keys->list[i].id);
+        if (!*known) rc = knows_key(db, keys->list[i].id, known, err);
+    }
+    dowel_database_release(d, db);
     json_decref(done);
     return rc;
 }

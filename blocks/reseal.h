@@ -9,7 +9,10 @@
 /* SQL: the component in dowel_schema that says that the rows like this one are all in the current format. */
 #define DOWEL_SEALS_OF_ROW "CASE WHEN sealed IS NULL THEN 'seals none' ELSE 'seals ' || COALESCE(key_id, '') END"
 
-/* Everything here runs inside a write transaction. */
+/* Whether one of these keys has ever sealed a block of the registry. Outside of a transaction too. */
+int dowel_registry_knows(dowel *d, const dowel_keys *keys, bool *known, dowel_error *err);
+
+/* Everything else here runs inside a write transaction. */
 
 /* Seals one row anew with `key`, whatever it was sealed with; a row without a seal gets one. Fails only where the database does: a row
  * that does not open stays as it is, and *why says why (its code is 0 otherwise). `old_accepted` as in dowel_sealed_for. *sealed may be

@@ -195,10 +195,29 @@ static said *said_of(dowel *d) {
 static void warn_unchecked(dowel *d, const dowel_stored *stored) {
     said *once = said_of(d);
     if (once && !atomic_flag_test_and_set(&once->unchecked))
-        dowel_log(d, DOWEL_LOG_WARNING,
-                  "block %s/%s is used unchecked: there is no sealing key here that could tell whether it was changed "
-                  "outside of dowel; set DOWEL_KEY or DOWEL_KEY_FILE",
-                  stored->type->name, stored->name);
+        dowel_log(
+            d, DOWEL_LOG_WARNING,
+            "block %s/%s is used unchecked: the registry's sealing key is not here, which could tell whether it was "
+            "changed outside of dowel; set DOWEL_KEY or DOWEL_KEY_FILE",
+            stored->type->name, stored->name);
+}
+
+/* Whether nothing here can tell if a block without secrets was changed: there is no key, or only the one that dowel made by itself on this
+ * machine, such as for a run's upload, and that never sealed a block of this registry. Who names a key means the registry's. */
+static int is_foreign(dowel *d, const dowel_stored *stored, bool *foreign, dowel_error *err) {
+    dowel_key_source source;
+    const dowel_keys *keys;
+    bool known = false;
+    *foreign = !dowel_secrets_present(stored->document);
+    if (!*foreign || dowel_keys_absent()) return 0;
+    int rc = dowel_key_source_find(&source, err);
+    if (!rc) *foreign = !source.variable && !source.named;
+    if (rc || !*foreign) return rc;
+    rc = dowel_keys_get(d, false, &keys, err);
+    if (!rc && dowel_keys_find(keys, stored->key_id)) known = true;
+    if (!rc && !known) rc = dowel_registry_knows(d, keys, &known, err);
+    *foreign = !rc && !known;
+    return rc;
 }
 
 /* Seals what is in the first format anew; where that cannot be, as in a database that is only read, the user learns of it. */
@@ -244,13 +263,16 @@ static int open_row(dowel *d, dowel_stored *stored, bool may_write, dowel_error 
     if (!stored->sealed) return without_seal(stored, err);
     dowel_sealed_for owner = {stored->type->name, stored->name,  stored->revision,
                               stored->version,    stored->bound, !stored->seal_known};
-    if (dowel_keys_absent() && !dowel_secrets_present(stored->document)) {
+    bool foreign;
+    int rc = is_foreign(d, stored, &foreign, err);
+    if (rc) return rc;
+    if (foreign) {
         warn_unchecked(d, stored);
         return 0;
     }
     void *plain = NULL;
     size_t size = 0;
-    int rc = dowel_open_sealed(d, &owner, stored->key_id, stored->sealed, stored->sealed_size, &plain, &size, err);
+    rc = dowel_open_sealed(d, &owner, stored->key_id, stored->sealed, stored->sealed_size, &plain, &size, err);
     if (rc) return rc;
     rc = join(stored, plain, size, err);
     OPENSSL_cleanse(plain, size);

@@ -167,6 +167,20 @@ class Seals(Store, CommandTest):
         self.dowel("block", "save", "local-file-system/g", "--basepath", self.folder, env=some)
         self.assertIn("unchecked", self.run_dowel("block", "show", "local-file-system/f", "--show-secrets", env=none).err)
 
+    def test_a_key_that_this_machine_made_for_itself(self):
+        """A job in a shared registry has no key of the registry's; the one that dowel made for its runs does not make it one."""
+        self.dowel("block", "save", "local-file-system/f", "--basepath", self.folder)
+        own = {"DOWEL_KEY": "", "DOWEL_DATABASE_URL": "sqlite:" + self.path("own.db")}
+        self.dowel("block", "save", "secret/s", "--value", "-", stdin="v", env=own)
+        job = {"DOWEL_KEY": "", "DOWEL_DATABASE_URL": self.env.get("DOWEL_DATABASE_URL", "sqlite:" + self.database)}
+        done = self.run_dowel("block", "show", "local-file-system/f", "--show-secrets", env=job)
+        self.assertEqual(done.returncode, 0, done.err)
+        self.assertIn("unchecked", done.err)
+        # A key that is named is meant for the registry, and so is one that sealed a block of it.
+        self.fails(4, "block", "show", "local-file-system/f", "--show-secrets", env={"DOWEL_KEY": base64.b64encode(OTHER).decode()}, says=key_id(KEY))
+        self.dowel("block", "save", "secret/t", "--value", "-", stdin="v", env=job)
+        self.fails(4, "block", "show", "local-file-system/f", "--show-secrets", env=job, says=key_id(KEY))
+
     def test_an_older_dowel_is_kept_out(self):
         self.dowel("block", "list")
         self.assertEqual(self.sql("SELECT version FROM dowel_schema WHERE component = 'blocks'"), [("2",)])

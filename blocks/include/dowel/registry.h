@@ -3,7 +3,9 @@
  * Where it is looked for: the variable DOWEL_BLOCK_TYPE__NAME (in capitals, _ for -), the file DOWEL_BLOCKS_DIR/TYPE/NAME.json, the
  * database. The first two hold the document as JSON, secrets as they are, and are only read: saving or deleting such a block is CONFLICT.
  *
- * Secrets of a saved block are sealed (AES-256-GCM); they leave the registry only inside a loaded block. All functions may be
+ * Secrets of a saved block are sealed (AES-256-GCM) together with its other fields; they leave the registry only inside a loaded block. A block
+ * that was changed in the database by anything else is CORRUPT. Where a block is referred to by a field, a name alone is enough if one block among the types
+ * that the field accepts has it. All functions may be
  * called from any thread and from many processes at once. */
 #ifndef DOWEL_REGISTRY_H
 #define DOWEL_REGISTRY_H
@@ -34,7 +36,7 @@ DOWEL_API int dowel_block_save_struct(dowel *d, const char *reference, const voi
                                       dowel_save_mode mode, int64_t *revision, dowel_error *err);
 /* Loads with everything it refers to. The caller ends it with dowel_block_free. */
 DOWEL_API int dowel_block_load(dowel *d, const char *reference, dowel_block **block, dowel_error *err);
-/* The stored block as JSON: type, name, revision, version, created, updated, source, document (secrets masked, or shown when
+/* The stored block as JSON, after every member was found to be one that its type knows: type, name, revision, version, created, updated, source, document (secrets masked, or shown when
  * asked; DOWEL_SECRETS_MASKED needs no key). What is not from the database has no revision and no times. New reference. */
 DOWEL_API int dowel_block_show(dowel *d, const char *reference, dowel_secrets secrets, json_t **shown,
                                dowel_error *err);
@@ -58,7 +60,7 @@ DOWEL_API int dowel_blocks_restore(dowel *d, const json_t *exported, const char 
 /* ---- sealing keys ----
  *
  * They come from DOWEL_KEY, from the file that DOWEL_KEY_FILE names, or from the key file of the config folder, which is made with the
- * first secret. The first seals, all of them open. A handle notices when the file changes. */
+ * first block. The first seals, all of them open. A handle notices when the file changes. */
 
 /* An array of {id, use, blocks, handles}: "seals", "opens", or "missing" for keys that were sealed with and that are not there. `blocks` and
  * `handles` (what unfinished runs remember) count those of the database. `origin` (may be NULL) receives where they are from. New references. */
