@@ -224,14 +224,15 @@ int dowel_local_list(dowel *d, dowel_block *block, const dowel_objects_query *qu
         return dowel_fail(err, DOWEL_E_INVALID, "%s: the delimiter of files is /", dowel_block_reference(block));
     walk *w = calloc(1, sizeof *w);
     if (!w) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-    *w = (walk){.d = d,
-                .block = block,
-                .query = query,
-                .prefix = query->prefix ? query->prefix : "",
-                .apart = query->size >= sizeof *query ? query->apart : NULL,
-                .follow = fs->follow_links,
-                .visit = visit,
-                .context = context};
+    /* Not by a literal, which would be a second one on the stack. */
+    w->d = d;
+    w->block = block;
+    w->query = query;
+    w->prefix = query->prefix ? query->prefix : "";
+    w->apart = query->size >= sizeof *query ? query->apart : NULL;
+    w->follow = fs->follow_links;
+    w->visit = visit;
+    w->context = context;
     int fd = open(fs->basepath, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int why = errno;
     int rc = fd < 0 ? dowel_fail(err, why == ENOENT ? DOWEL_E_NOT_FOUND : DOWEL_E_IO, "cannot read the folder %s: %s",

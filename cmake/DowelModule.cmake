@@ -29,6 +29,10 @@ function(dowel_module name)
     target_include_directories(dowel_${name}
         PUBLIC $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
         PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+    # Threads of programs linked with musl have 128 KiB of stack. Sanitizers make frames of their own size.
+    if(NOT DOWEL_SANITIZE)
+        target_compile_options(dowel_${name} PRIVATE -Wframe-larger-than=16384)
+    endif()
     target_link_libraries(dowel_${name} PUBLIC ${arg_LINK} PRIVATE $<BUILD_INTERFACE:dowel_flags> ${arg_LINK_PRIVATE})
     if(NOT BUILD_SHARED_LIBS)
         install(TARGETS dowel_${name} EXPORT dowel ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})

@@ -91,9 +91,8 @@ static int default_path(dowel *d, char path[PATH_MAX], dowel_error *err) {
     bool named = usual_path(wanted), missing = true;
     int rc = named ? is_missing(wanted, &missing, err) : 0;
     if (rc) return rc;
-    dowel_error why = {.code = 0};
     bool usable = named && !missing;
-    if (named && missing && !make_folders(wanted, &why)) {
+    if (named && missing && !make_folders(wanted, NULL)) {
         folder_of(wanted, folder);
         usable = !access(folder, W_OK | X_OK);
     }
@@ -114,9 +113,13 @@ static int locate(dowel *d, dowel_error *err) {
     char *variable = core->database_url ? NULL : dowel_variable("DOWEL_DATABASE_URL");
     const char *url = core->database_url ? core->database_url : variable;
     dowel_database_address address;
-    char path[7 + PATH_MAX] = "sqlite:";
-    int rc = url && *url ? 0 : default_path(d, path + 7, err);
+    static const char scheme[] = "sqlite:";
+    char *path = malloc(sizeof scheme + PATH_MAX); /* not on the stack: there are enough of them in default_path */
+    int rc = path ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!rc) memcpy(path, scheme, sizeof scheme);
+    if (!rc && !(url && *url)) rc = default_path(d, path + sizeof scheme - 1, err);
     if (!rc) rc = dowel_database_address_parse(url && *url ? url : path, &address, err);
+    free(path);
     free(variable);
     if (rc) return rc;
     if (address.kind == DOWEL_DATABASE_SQLITE) rc = make_folders(address.path, err);

@@ -81,6 +81,7 @@ int dowel_input_open(dowel *d, const char *path, dowel_source **source, dowel_er
         int rc = dowel_fail(err, DOWEL_E_IO, "%s%s%s was read by an earlier attempt and cannot be read again", s.why,
                             *s.why ? "; " : "", shown(path));
         dowel_error_hint(err, "run the whole pipeline again, or give a regular file");
+        if (err) err->permanent = true;
         return rc;
     }
     return dowel_source_file(path, source, err);
@@ -100,6 +101,7 @@ void dowel_input_close(dowel *d, const char *path, dowel_source *source, int rc,
     }
     if (all && rc && err) {
         err->retryable = false;
+        err->permanent = true;
         if (!*err->hint) dowel_error_hint(err, "%s cannot be read again: run the whole pipeline again", shown(path));
     }
     dowel_source_close(source);

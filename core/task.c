@@ -4,6 +4,8 @@
 #include "future.h"
 #include "gang.h"
 
+#include <dowel/http.h>
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -148,7 +150,10 @@ int dowel_run_execute(dowel_run *run, json_t **result, dowel_error *err) {
     bool recalled;
     int rc = recall_or_attempt(run, &value, &recalled, err);
     while (rc && run->attempt <= run->policy.retries && dowel_policy_retries(&run->policy, err, run->done_late)) {
-        double delay = dowel_policy_delay(&run->policy, run->attempt);
+        double delay = dowel_policy_delay(&run->policy, run->attempt), asked = err->retry_after;
+        /* Not sooner than the provider asked for; what it asks for too long is for the caller to wait. */
+        if (asked > DOWEL_HTTP_LONGEST_WAIT && delay < asked) break;
+        if (delay < asked) delay = asked;
         dowel_log(&run->scope, DOWEL_LOG_WARNING, "%s: attempt %d of %lld failed: %s; next in %.3g s", run->task->name,
                   run->attempt, (long long)run->policy.retries + 1, err->message, delay);
         dowel_history_state(run, "retrying");

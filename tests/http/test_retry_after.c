@@ -56,6 +56,8 @@ static int ask(dowel *d, const void *args, json_t **result, dowel_error *err) {
 
 static const dowel_task ask_task = {.size = sizeof(dowel_task), .name = "ask", .doc = "Asks.", .run = ask};
 
+static int64_t retries;
+
 /* Runs the task; with `cancel` it is cancelled as soon as it waits, so that nobody waits for the test. */
 static int run(server *s, const char *retry_after, bool cancel, double timeout, dowel_error *why) {
     const char *date = s->date;
@@ -69,8 +71,10 @@ static int run(server *s, const char *retry_after, bool cancel, double timeout, 
                                                .log_context = s},
                               err));
     assert_ok(dowel_register_task(s->d, &ask_task, err));
-    dowel_call_options options = {
-        .size = sizeof options, .policy = {.timeout = timeout}, .cancelled = told, .cancelled_context = s};
+    dowel_call_options options = {.size = sizeof options,
+                                  .policy = {.timeout = timeout, .retries = retries},
+                                  .cancelled = told,
+                                  .cancelled_context = s};
     int rc = dowel_call_json(s->d, "ask", NULL, &options, NULL, why);
     dowel_close(s->d);
     return rc;
@@ -123,6 +127,19 @@ static void the_deadline_wins(void **state) {
         assert_non_null(strstr(err.message, "the deadline comes in"));
         assert_non_null(strstr(err.hint, "more time"));
     }
+}
+
+/* Nor does the runtime ask sooner, unless its own delay is as long. */
+static void attempts_of_the_task(void **state) {
+    (void)state;
+    server s = {.date = NULL};
+    dowel_error err = {0};
+    retries = 3;
+    int rc = run(&s, "3600", false, 0, &err);
+    retries = 0;
+    assert_int_equal(rc, DOWEL_E_UNAVAILABLE);
+    assert_int_equal(s.attempts, 1);
+    assert_non_null(strstr(err.message, "asks to wait 1 h"));
 }
 
 static void long_waits_are_told(void **state) {
@@ -201,11 +218,9 @@ static void a_date_is_by_the_clock_of_the_server(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_too_long_fails_at_once),
-        cmocka_unit_test(the_deadline_wins),
-        cmocka_unit_test(long_waits_are_told),
-        cmocka_unit_test(nonsense_is_passed_over),
-        cmocka_unit_test(a_date_is_by_the_clock_of_the_server),
+        cmocka_unit_test(what_is_too_long_fails_at_once), cmocka_unit_test(the_deadline_wins),
+        cmocka_unit_test(attempts_of_the_task),           cmocka_unit_test(long_waits_are_told),
+        cmocka_unit_test(nonsense_is_passed_over),        cmocka_unit_test(a_date_is_by_the_clock_of_the_server),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
