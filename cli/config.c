@@ -89,6 +89,7 @@ int cli_config(cli *c) {
                      {"AWS_RETRY_MODE", false},
                      {"AWS_CA_BUNDLE", false},
                      {"SSL_CERT_FILE", false},
+                     {"SSL_CERT_DIR", false},
                      {"HTTPS_PROXY", true},
                      {"https_proxy", true},
                      {"http_proxy", true},
