@@ -221,9 +221,16 @@ def test_counts_when_the_work_stops():
             assert int(copied[1]) == sum(json.loads(line)["event"] == "copy" for line in done.stdout.splitlines())
 
 
-def interrupted(*words):
-    process = start(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    return process
+def test_counts_of_what_was_on_its_way():
+    """All begin together, and one of them ends the work: each file that is there was counted."""
+    clear()
+    dowel("sync", ROOT, "s3-bucket/b:")
+    for turn in range(12):
+        target = os.path.join(TMP, f"on-its-way-{turn}/")
+        PROXIES["s3"].reset(lambda r: {"answer": answer("s3", 401, "Unauthorized")} if r.method == "GET" and key_of(r) == "05" else None)
+        done = run("cp", "-r", "s3-bucket/b:", target, "--concurrency", "40")
+        said, there = done.stderr.decode(), [name for name in os.listdir(target) if name in FILES] if os.path.exists(target) else []
+        assert done.returncode == 4 and f"stopped after {len(there)} copied, 0 removed, 0 failed: " in said, (len(there), said)
 
 
 def test_counts_after_an_interrupt():
