@@ -60,8 +60,8 @@ static void explain(const dowel_http_response *response, dowel_error *err) {
         };
         for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++)
             if (!strcmp(hints[i].code, code)) dowel_error_hint(err, "%s", hints[i].hint);
-        /* S3 answers 400 here: it is who we are all the same. */
-        if (!strcmp(code, "ExpiredToken") || !strcmp(code, "InvalidToken")) err->code = DOWEL_E_PERMISSION;
+        /* S3 answers 400 here, but no request of ours can succeed any more. */
+        if (!strcmp(code, "ExpiredToken") || !strcmp(code, "InvalidToken")) err->code = DOWEL_E_CREDENTIALS;
         /* 403, too, but it is the object's state and not what we may do. */
         if (!strcmp(code, "InvalidObjectState") || !strcmp(code, "ObjectNotInActiveTierError"))
             err->code = DOWEL_E_REFUSED;

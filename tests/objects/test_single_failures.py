@@ -221,6 +221,15 @@ def test_counts_when_the_work_stops():
             assert int(copied[1]) == sum(json.loads(line)["event"] == "copy" for line in done.stdout.splitlines())
 
 
+def test_a_token_that_expires_midway():
+    clear()
+    for status, code in ((400, "ExpiredToken"), (400, "InvalidToken"), (401, "")):
+        PROXIES["s3"].reset(lambda r: {"answer": answer("s3", status, code)} if r.method == "PUT" and key_of(r) >= "20" else None)
+        said = fails(4, "cp", "-r", ROOT, "s3-bucket/b:", "--concurrency", "1", saying="stopped after 20 copied, 0 removed, 0 failed: all others would fail")
+        assert len([line for line in said.splitlines() if line.startswith("dowel: ")]) == 1, said
+        assert len([r for r in PROXIES["s3"].requests if r.method == "PUT"]) <= 22, PROXIES["s3"].requests
+
+
 def test_counts_of_what_was_on_its_way():
     """All begin together, and one of them ends the work: each file that is there was counted."""
     clear()
