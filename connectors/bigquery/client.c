@@ -86,13 +86,18 @@ static int get_job(dowel_bq *bq, const char *id, const char *location, json_t **
 }
 
 int dowel_bq_job_id(dowel_bq *bq, const char *location, char id[80], dowel_error *err) {
-    int number = 1, rc;
+    int number = 1;
     if (location && strlen(location) >= sizeof bq->location)
         return dowel_fail(err, DOWEL_E_INVALID, "field \"location\": \"%.100s\" is not a location", location);
     /* A job that failed or was cancelled keeps its id: an attempt after that needs a new one, but only then. One that ended well
      * before it could be cancelled has done its work. */
-    char *held = dowel_recall(bq->d, "bigquery.job_id"),
-         *where = held && !location ? dowel_recall(bq->d, "bigquery.location") : NULL;
+    char *held = NULL, *where = NULL;
+    int rc = dowel_recall_started(bq->d, "bigquery.job_id", &held, err);
+    if (!rc && held && !location) rc = dowel_recall_started(bq->d, "bigquery.location", &where, err);
+    if (rc) {
+        free(held);
+        return rc;
+    }
     snprintf(bq->location, sizeof bq->location, "%s", location ? location : where ? where : "");
     free(where);
     if (held) {
