@@ -315,6 +315,6 @@ int dowel_gcp_check_file(dowel *d, const char *path, dowel_error *err) {
     if (!rc) rc = dowel_gcp_check_keys(id, err);
     dowel_gcp_identity_drop(id);
     if (!rc) return 0;
-    if (rc == DOWEL_E_CREDENTIALS && err) err->code = rc = DOWEL_E_INVALID;
+    if (rc == DOWEL_E_CREDENTIALS && err) err->code = DOWEL_E_INVALID;
     return dowel_error_prefix(err, "field \"service_account_file\": ");
 }
