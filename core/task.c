@@ -114,6 +114,7 @@ static int attempt(dowel_run *run, json_t **result, dowel_error *err) {
     double outer = run->parent ? run->parent->deadline : 0;
     run->deadline = outer > 0 && (limit <= 0 || outer < limit) ? outer : limit;
     run->cleanup_deadline = 0;
+    run->done_late = false;
     *result = NULL;
     int rc = dowel_check(&run->scope, err);
     if (!rc) rc = run->task->run(&run->scope, dowel_record_data(run->args), result, err);
