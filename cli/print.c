@@ -9,7 +9,8 @@
 /* Text for the screen. Newly allocated. */
 static char *cell(const json_t *value) {
     if (dowel_json_is_exact(value)) return dowel_json_number_text(value);
-    if (json_is_string(value)) return dowel_printable_bytes(json_string_value(value), json_string_length(value), false);
+    if (json_is_string(value) && !dowel_json_verbatim_text(value, NULL))
+        return dowel_printable_bytes(json_string_value(value), json_string_length(value), false);
     if (!value || json_is_null(value)) return strdup("NULL");
     char *raw = dowel_json_dump(value, 0);
     char *shown = raw ? dowel_printable(raw, false) : NULL;

@@ -30,15 +30,20 @@ json_t *dowel_run_duration(double seconds);
 
 /* env.c: an array of the API's EnvVar. New reference. */
 json_t *dowel_run_env(const dowel_pair *env);
+/* A name that no variable can have, or an object that is nearly that of a secret, is INVALID. */
+int dowel_run_env_check(const dowel_pair *env, dowel_error *err);
 
 /* job.c: the job exists and is as the block says. */
 int dowel_run_ensure_job(dowel_run_client *client, dowel_error *err);
 /* `wait`: for the end of the deletion. */
 int dowel_run_delete_job(dowel_run_client *client, bool not_found_ok, bool wait, bool *deleted, dowel_error *err);
 
-/* job_change.c: the job (NULL: none yet) as the block wants it, as a new reference in *wanted; *changed: it differs. */
-int dowel_run_change(const dowel_cloud_run_job *block, const json_t *job, json_t **wanted, bool *changed,
-                     dowel_error *err);
+/* How a job differs from its block. UNRECORDED: only the record of what the block names is missing or out of date. */
+typedef enum dowel_run_difference { DOWEL_RUN_SAME, DOWEL_RUN_UNRECORDED, DOWEL_RUN_CHANGED } dowel_run_difference;
+
+/* job_change.c: the job (NULL: none yet) as the block wants it, as a new reference in *wanted. */
+int dowel_run_change(const dowel_cloud_run_job *block, const json_t *job, json_t **wanted,
+                     dowel_run_difference *difference, dowel_error *err);
 
 /* check.c */
 int dowel_run_check(dowel *d, dowel_block *block, json_t *report, dowel_error *err);

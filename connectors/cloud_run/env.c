@@ -2,30 +2,62 @@
 #include "client.h"
 
 #include <dowel/json.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* {"secret": "NAME", "version": "5"} as the API has it; NULL: the text means itself, or what {"value": ...} says in *literal. */
-static json_t *secret_of(const json_t *document, const char **literal) {
-    const char *secret = json_string_value(json_object_get(document, "secret")),
-               *version = json_string_value(json_object_get(document, "version")),
-               *value = json_string_value(json_object_get(document, "value"));
-    size_t members = json_object_size(document);
-    if (value && members == 1) *literal = value;
-    if (!secret || !*secret || members != (version ? 2u : 1u)) return NULL;
-    return json_pack("{s:{s:s,s:s}}", "secretKeyRef", "secret", secret, "version", version ? version : "latest");
+/* A version as text: "latest", "5" or 5. Newly allocated; NULL: it is not one. */
+static char *version_of(const json_t *version) {
+    const char *text = json_string_value(version);
+    if (!version) return strdup("latest");
+    if (json_is_integer(version) && json_integer_value(version) > 0) return dowel_json_number_text(version);
+    return text && *text && !dowel_json_is_exact(version) ? strdup(text) : NULL;
+}
+
+/* The JSON object that a value is (NULL: text), and the secret in *source that it names (NULL: none). New references. */
+static json_t *read_value(const char *name, const char *value, json_t **source) {
+    json_t *document = NULL;
+    *source = NULL;
+    if (*value != '{' || dowel_json_parse(value, strlen(value), name, &document, NULL)) return NULL;
+    const char *secret = json_string_value(json_object_get(document, "secret"));
+    const json_t *version = json_object_get(document, "version");
+    char *text = secret && *secret ? version_of(version) : NULL;
+    if (text && json_object_size(document) == (version ? 2u : 1u))
+        *source = json_pack("{s:{s:s,s:s}}", "secretKeyRef", "secret", secret, "version", text);
+    free(text);
+    return document;
 }
 
 json_t *dowel_run_env(const dowel_pair *env) {
     json_t *array = json_array();
     for (; env && env->name; env++) {
-        json_t *document = NULL;
-        const char *literal = env->value;
-        if (*env->value == '{' && dowel_json_parse(env->value, strlen(env->value), env->name, &document, NULL))
-            document = NULL;
-        json_t *source = secret_of(document, &literal);
-        json_array_append_new(array, source ? json_pack("{s:s,s:o}", "name", env->name, "valueSource", source)
-                                            : json_pack("{s:s,s:s}", "name", env->name, "value", literal));
+        json_t *source, *document = read_value(env->name, env->value, &source);
+        const char *inner =
+            json_object_size(document) == 1 ? json_string_value(json_object_get(document, "value")) : NULL;
+        json_array_append_new(array,
+                              source ? json_pack("{s:s,s:o}", "name", env->name, "valueSource", source)
+                                     : json_pack("{s:s,s:s}", "name", env->name, "value", inner ? inner : env->value));
         json_decref(document);
     }
     return array;
+}
+
+int dowel_run_env_check(const dowel_pair *env, dowel_error *err) {
+    int rc = 0;
+    for (; env && env->name && !rc; env++) {
+        if (!*env->name || strchr(env->name, '='))
+            return dowel_fail(err, DOWEL_E_INVALID,
+                              "field \"env\": \"%.100s\" is not the name of an environment variable", env->name);
+        json_t *source, *document = read_value(env->name, env->value ? env->value : "", &source);
+        if (!source && json_is_string(json_object_get(document, "secret"))) {
+            rc = dowel_fail(
+                err, DOWEL_E_INVALID,
+                "field \"env.%.100s\": expected {\"secret\": \"NAME\", \"version\": \"latest\"}, got an object with "
+                "another member or version",
+                env->name);
+            dowel_error_hint(err, "if the variable itself holds this JSON, write it as {\"value\": \"JSON as text\"}");
+        }
+        json_decref(source);
+        json_decref(document);
+    }
+    return rc;
 }

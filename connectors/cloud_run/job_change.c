@@ -45,6 +45,21 @@ static void note(json_t *record, const char *list, const char *name) {
     json_array_append_new(names, json_string(name));
 }
 
+/* Whether both records hold the same names in the list, in any order. */
+static bool is_same_list(const json_t *before, const json_t *now, const char *list) {
+    const json_t *names = json_object_get(now, list), *held = json_object_get(before, list);
+    size_t i;
+    json_t *one;
+    if (json_array_size(names) != json_array_size(held)) return false;
+    json_array_foreach(names, i, one) if (!is_in(before, list, json_string_value(one))) return false;
+    return true;
+}
+
+static bool is_same_record(const json_t *before, const json_t *now) {
+    return is_same_list(before, now, "fields") && is_same_list(before, now, "env") &&
+           is_same_list(before, now, "labels");
+}
+
 /* ---- comparing ---- */
 
 /* Quantities of Kubernetes and durations: "1" is "1000m", "1Gi" is "1024Mi", "90s" is "90.0s". NaN: not one. */
@@ -204,8 +219,8 @@ static void settle_labels(change *c) {
     if (!json_object_size(labels)) json_object_del(c->job, "labels");
 }
 
-int dowel_run_change(const dowel_cloud_run_job *block, const json_t *job, json_t **wanted, bool *changed,
-                     dowel_error *err) {
+int dowel_run_change(const dowel_cloud_run_job *block, const json_t *job, json_t **wanted,
+                     dowel_run_difference *difference, dowel_error *err) {
     change c = {.block = block, .is_new = !job, .now = json_object(), .before = read_record(job)};
     c.job = job ? json_deep_copy(job) : json_object();
     if (!c.job || !c.now || !c.before) {
@@ -226,7 +241,9 @@ int dowel_run_change(const dowel_cloud_run_job *block, const json_t *job, json_t
     /* One-time requests to start an execution, which must not be made again. */
     json_object_del(c.job, "runExecutionToken");
     json_object_del(c.job, "startExecutionToken");
-    *changed = c.changed || c.is_new;
+    *difference = c.changed || c.is_new             ? DOWEL_RUN_CHANGED
+                  : is_same_record(c.before, c.now) ? DOWEL_RUN_SAME
+                                                    : DOWEL_RUN_UNRECORDED;
     json_decref(c.now);
     json_decref(c.before);
     bool enough = record != NULL;

@@ -50,14 +50,16 @@ static int check_job(const void *data, dowel_error *err) {
         job->job[size - 1] == '-')
         return dowel_fail(
             err, DOWEL_E_INVALID,
-            "field \"job\": \"%.100s\" is no job name: at most 63 lower-case letters, digits and hyphens, "
-            "of which the first is a letter and the last no hyphen",
+            "field \"job\": \"%.100s\" is not a job name: at most 63 lower-case letters, digits and hyphens; "
+            "the first is a letter, the last is not a hyphen",
             job->job);
-    for (const dowel_pair *env = job->env; env && env->name; env++)
-        if (!*env->name || strchr(env->name, '='))
-            return dowel_fail(err, DOWEL_E_INVALID, "field \"env\": \"%.100s\" is no name of an environment variable",
-                              env->name);
-    return 0;
+    const struct {
+        const char *field, *text;
+    } texts[] = {{"image", job->image}, {"cpu", job->cpu}, {"memory", job->memory}};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        if (texts[i].text && !*texts[i].text)
+            return dowel_fail(err, DOWEL_E_INVALID, "field \"%s\" is empty; leave it out instead", texts[i].field);
+    return dowel_run_env_check(job->env, err);
 }
 
 static const dowel_table job_table = {"cloud-run-job", sizeof(dowel_cloud_run_job), job_fields, check_job};
@@ -93,7 +95,12 @@ static const dowel_field run_fields[] = {JOB(dowel_cloud_run_run_args),
                                          {DOWEL_AT(dowel_cloud_run_run_args, no_update), .kind = DOWEL_BOOL,
                                           .doc = "Run the job as it is, whatever the block says of it."},
                                          {0}};
-static const dowel_table run_table = {"cloud_run.run", sizeof(dowel_cloud_run_run_args), run_fields, NULL};
+
+static int check_run(const void *data, dowel_error *err) {
+    return dowel_run_env_check(((const dowel_cloud_run_run_args *)data)->env, err);
+}
+
+static const dowel_table run_table = {"cloud_run.run", sizeof(dowel_cloud_run_run_args), run_fields, check_run};
 
 /* One call of cloud_run.run on its way. What the history keeps of it: a mark before an execution is asked for, so that not even one whose name
  * was never read is started twice; its name; and how it ended: the result of one that succeeded, the mark of one that did not. */
@@ -249,10 +256,18 @@ static const dowel_field execution_fields[] = {JOB(dowel_cloud_run_execution_arg
                                                 .doc = "Name of the execution; without: the newest."},
                                                {DOWEL_GIVEN_AT(dowel_cloud_run_execution_args)},
                                                {0}};
+
+static int check_execution(const void *data, dowel_error *err) {
+    const char *execution = ((const dowel_cloud_run_execution_args *)data)->execution;
+    if (!execution || *dowel_run_short(execution)) return 0;
+    return dowel_fail(err, DOWEL_E_INVALID, "field \"execution\": \"%.100s\" is not the name of an execution",
+                      execution);
+}
+
 static const dowel_table status_table = {"cloud_run.status", sizeof(dowel_cloud_run_execution_args), execution_fields,
-                                         NULL};
+                                         check_execution};
 static const dowel_table cancel_table = {"cloud_run.cancel", sizeof(dowel_cloud_run_execution_args), execution_fields,
-                                         NULL};
+                                         check_execution};
 
 static int with_execution(dowel *d, const dowel_cloud_run_execution_args *args, bool cancel, json_t **result,
                           dowel_error *err) {

@@ -10,7 +10,7 @@
 static void copy_trace(const json_t *payload, dowel_error *err) {
     json_t *trace = json_object_get(payload, "stackTrace");
     if (!json_is_array(trace)) trace = json_object_get(payload, "trace");
-    size_t i, used = 0;
+    size_t i, used = strlen(err->detail); /* after a long message */
     json_t *line;
     json_array_foreach(trace, i, line) {
         const char *text = json_string_value(line);
@@ -32,11 +32,24 @@ static void copy_log(const char *log, dowel_error *err) {
     snprintf(err->detail + used, room + 1, "%s", log);
 }
 
-/* What a function says that does not answer as Lambda's runtimes do: its text, or whatever it answered. */
-static void copy_answer(const char *answer, dowel_error *err) {
-    size_t used = strlen(err->message), length = strcspn(answer, "\r\n");
-    snprintf(err->message + used, sizeof err->message - used, ": %.*s", (int)(length < 700 ? length : 700), answer);
-    if (answer[length] || length > 700) snprintf(err->detail, sizeof err->detail - 1, "%s", answer);
+/* The error's text: its message, or else all that the function answered. A message that is not text is shown as JSON. Newly allocated. */
+static char *words_of(const json_t *payload, dowel_bytes body) {
+    const json_t *message = json_object_get(payload, "errorMessage"), *text = message ? message : payload;
+    if (json_is_string(text) && !dowel_json_is_exact(text))
+        return dowel_printable_bytes(json_string_value(text), json_string_length(text), !message);
+    if (!message || json_is_null(message)) return dowel_printable_bytes(body.data, body.size, true);
+    char *dumped = dowel_json_dump(message, 0), *safe = dumped ? dowel_printable(dumped, false) : NULL;
+    free(dumped);
+    return safe;
+}
+
+/* The first line goes into the message, and everything into the detail if it is longer. */
+static void copy_words(const char *words, dowel_error *err) {
+    enum { LONGEST = 700 };
+    size_t used = strlen(err->message), line = strcspn(words, "\r\n"), length = line < LONGEST ? line : LONGEST;
+    while (length < line && (words[length] & 0xc0) == 0x80) length--; /* not in the middle of a character */
+    snprintf(err->message + used, sizeof err->message - used, ": %.*s", (int)length, words);
+    if (words[length]) snprintf(err->detail, sizeof err->detail - 1, "%s", words);
     size_t said = strlen(err->detail);
     if (said && err->detail[said - 1] != '\n') memcpy(err->detail + said, "\n", 2);
 }
@@ -44,19 +57,16 @@ static void copy_answer(const char *answer, dowel_error *err) {
 static int function_failed(const dowel_lambda_function *f, const char *kind, dowel_bytes body, const char *log,
                            dowel_error *err) {
     json_t *payload = NULL;
-    if (dowel_json_read(body.data, body.size, DOWEL_JSON_NUL | DOWEL_JSON_DUPLICATES, "the answer", &payload, NULL))
+    if (dowel_json_read(body.data, body.size, DOWEL_JSON_EXACT | DOWEL_JSON_NUL | DOWEL_JSON_DUPLICATES, "the answer",
+                        &payload, NULL))
         payload = NULL;
-    const char *type = json_string_value(json_object_get(payload, "errorType")),
-               *message = json_string_value(json_object_get(payload, "errorMessage"));
-    const char *text = json_string_value(payload);
-    dowel_fail(err, DOWEL_E_REMOTE, "Lambda function %s failed: %s%s%s", f->function_name, type ? type : kind,
-               message ? ": " : "", message ? message : "");
+    const char *type = json_string_value(json_object_get(payload, "errorType"));
+    dowel_fail(err, DOWEL_E_REMOTE, "Lambda function %s failed: %s", f->function_name, type ? type : kind);
     snprintf(err->reason, sizeof err->reason, "%s", type ? type : kind);
-    if (!type && !message && body.size) {
-        char *safe = dowel_printable(text ? text : body.data, true); /* a byte that is not text becomes \x.. */
-        if (safe) copy_answer(safe, err);
-        free(safe);
-    }
+    char *words = body.size ? words_of(payload, body) : NULL;
+    bool only_type = type && json_object_size(payload) == 1;
+    if (words && *words && !only_type) copy_words(words, err);
+    free(words);
     copy_trace(payload, err);
     if (log)
         copy_log(log, err);

@@ -136,6 +136,86 @@ def test_a_variable_that_becomes_a_secret_and_back():
     assert {"name": "OTHER", "valueSource": {"secretKeyRef": {"secret": "key", "version": "latest"}}} in used, used
 
 
+def test_a_version_of_a_secret_may_be_a_number():
+    block("versioned", *script("true"), "--env", 'PASSWORD={"secret":"db","version":7}')
+    run_job("versioned")
+    assert container("versioned")["env"] == [{"name": "PASSWORD", "valueSource": {"secretKeyRef": {"secret": "db", "version": "7"}}}]
+
+
+def test_what_is_nearly_a_secret_is_refused():
+    save = ["block", "save", "cloud-run-job/nearly", "--job", "nearly", "--region", "r", "--overwrite"]
+    for value in ('{"secret":"db","verison":"5"}', '{"secret":"db","version":1.5}', '{"secret":"db","version":0}', '{"secret":"db","version":null}',
+                  '{"secret":"","version":"5"}', '{"secret":"db","version":""}'):
+        fails(2, *save, "--env", f"PASSWORD={value}", saying="env.PASSWORD")
+        fails(2, "call", "cloud_run.run", "--job", "versioned", "--env", f"PASSWORD={value}", saying="env.PASSWORD")
+    for literal in ('{"value":"{\\"secret\\":\\"db\\",\\"url\\":1}"}', '{"secret":1}', '{"secret":"db"', "{}", ""):
+        dowel(*save, "--env", f"PASSWORD={literal}")
+
+
+def test_a_name_or_an_amount_that_is_empty_is_refused():
+    for field in ("image", "cpu", "memory"):
+        fails(2, "block", "save", "cloud-run-job/empty", "--job", "empty", "--region", "r", f"--{field}", "", saying=field)
+
+
+def test_a_field_that_was_as_the_block_says_already_is_taken_back_too():
+    server(f"{PARENT}?jobId=agreed", {"labels": {"team": "a", "theirs": "1"}, "template": {"template": {
+        "containers": [{"image": "local/report", "command": ["true"], "env": [{"name": "A", "value": "1"}]}]}}})
+    block("agreed", "--labels", "team=a", "--env", "A=1", image=None)
+    run_job("agreed")
+    assert updates() == 1, "what the block names is recorded"
+    run_job("agreed")
+    assert updates() == 0
+    block("agreed", image=None)
+    run_job("agreed")
+    assert job("agreed")["labels"] == {"theirs": "1"} and "env" not in container("agreed"), job("agreed")
+
+
+def test_what_somebody_else_sets_after_the_block_gave_it_up_stays():
+    block("given-up", *script("true"), "--cpu", "2")
+    run_job("given-up")
+
+    def drop(held):
+        del held["template"]["template"]["containers"][0]["resources"]["limits"]["cpu"]
+
+    def set_cpu(held):
+        held["template"]["template"]["containers"][0].setdefault("resources", {}).setdefault("limits", {})["cpu"] = "4"
+    patch("given-up", drop)
+    block("given-up", *script("true"))
+    run_job("given-up")
+    patch("given-up", set_cpu)
+    run_job("given-up")
+    assert container("given-up")["resources"]["limits"]["cpu"] == "4"
+
+
+def test_the_record_is_written_again_when_somebody_replaced_the_annotations():
+    block("replaced", *script("true"), "--labels", "team=a", "--labels", "cost=1")
+    run_job("replaced")
+    patch("replaced", lambda held: held.update(annotations={"owner": "terraform"}))
+    run_job("replaced")
+    block("replaced", *script("true"), "--labels", "team=a")
+    run_job("replaced")
+    assert job("replaced")["labels"] == {"team": "a"} and job("replaced")["annotations"]["owner"] == "terraform"
+    block("replaced", *script("true"), "--labels", "cost=1", "--labels", "team=a")
+    run_job("replaced")
+    block("replaced", *script("true"), "--labels", "team=a", "--labels", "cost=1")
+    run_job("replaced")
+    assert updates() == 0, "another order of the same names is no change"
+
+
+def test_who_may_only_run_jobs_runs_one_that_is_as_it_should_be():
+    server(f"{PARENT}?jobId=guest", {"labels": {"team": "a"}, "template": {"template": {"containers": [{"image": "local/report", "command": ["true"]}]}}})
+    block("guest", "--labels", "team=a", image=None)
+
+    def forbid(r):
+        return {"answer": (403, [], b'{"error":{"code":403,"status":"PERMISSION_DENIED"}}')} if r.method == "PATCH" else None
+    PROXY.reset(forbid)
+    assert call("cloud_run.run", "--job", "guest")["state"] == "succeeded"
+    block("guest", "--labels", "team=b", image=None)
+    PROXY.reset(forbid)
+    fails(4, "call", "cloud_run.run", "--job", "guest")
+    PROXY.reset()
+
+
 def test_amounts_are_compared_by_what_they_mean():
     block("amounts", *script("true"), "--cpu", "1", "--memory", "1Gi", "--timeout", "90s", "--env", "EMPTY=")
     run_job("amounts")
@@ -277,6 +357,9 @@ def test_what_no_execution_can_have_is_refused():
     fails(2, "call", "cloud_run.run", "--job", "cleared", "--task-count", "0", saying="task_count")
     fails(2, "block", "save", "cloud-run-job/none", "--job", "none", "--region", "r", "--task-count", "0", saying="task_count")
     fails(2, "block", "save", "cloud-run-job/none", "--job", "none", "--region", "r", "--parallelism", "-1", saying="parallelism")
+    for name in ("", "projects/p/locations/l/jobs/j/executions/"):
+        fails(2, "call", "cloud_run.status", "--job", "cleared", "--execution", name, saying="execution")
+        fails(2, "call", "cloud_run.cancel", "--job", "cleared", "--execution", name, saying="execution")
     assert not PROXY.requests
 
 

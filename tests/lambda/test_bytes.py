@@ -142,6 +142,13 @@ def test_an_answer_that_drives_a_terminal_does_not():
     assert "\u202e" not in out and json.loads(out)["payload"] == {"a": "\u202ered\u0085\x7f"}, out
 
 
+def test_an_answer_that_no_plain_value_holds_is_shown_as_it_is():
+    for text in ('{"a": 1, "a": 2}', '{"t": "\\ud83d"}', '[1, {"\\u0000": 2}]'):
+        answers(text.encode())
+        out = dowel("call", "lambda.invoke", "--function", "echo")
+        assert text in out and "x00" not in out, out
+
+
 def test_an_answer_that_is_text_is_text():
     for text in ("done, 5 rows", "<html></html>", '{"mean": NaN}', "[1,]", "grün\n", "a\0b", "\ufeffx", "0x10", "'a'", " "):
         answers(text.encode())
@@ -200,6 +207,15 @@ def test_what_a_failed_function_said_is_not_lost():
     assert said["reason"] == "F" and "twice" in said["message"], said
     said = failure(b"x" * 3000 + "ü".encode() * 2000)
     assert said["message"].startswith("Lambda function") and "xxxx" in said["message"] and "xxxx" in said["detail"], said
+    for message, shown in (('{"code": 7.10}', "7.10"), ("12345678901234567890", "12345678901234567890"), ('"a\\u0000b"', "a\\x00b"), ('[1]', "[1]")):
+        said = failure(f'{{"errorType": "E", "errorMessage": {message}}}'.encode())
+        assert said["reason"] == "E" and shown in said["message"], said
+    assert "disk is full" in failure(b'{"errorType": "E", "cause": "disk is full"}')["message"]
+    assert failure(b'{"errorType": "E"}')["message"].endswith("failed: E")
+    assert "behind" in failure(b"before\0behind")["message"]
+    for text in ("あ" * 600, "a" + "あ" * 600, "ab" + "あ" * 600):
+        said = failure(json.dumps({"errorMessage": text + " the end", "stackTrace": ["line 1"]}).encode())
+        assert said["message"].endswith("あ") and "the end\nline 1" in said["detail"], said
     log = ("ü" * 2100)[1:].encode()[1:]
     said = failure(b'{"errorMessage": "why"}', headers=[("X-Amz-Log-Result", base64.b64encode(log).decode())])
     assert said["detail"].endswith("üüü") or said["detail"].endswith("üüü\n"), said["detail"][-20:]
