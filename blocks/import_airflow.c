@@ -153,15 +153,15 @@ static int read_uri(dowel_importing *in, const char *uri, json_t *connection) {
 static int open_extra(dowel_importing *in, json_t *connection) {
     json_t *extra = json_object_get(connection, "extra"), *opened = NULL;
     int rc = 0;
-    if (json_is_string(extra) && json_string_length(extra)) {
-        rc = dowel_json_parse(json_string_value(extra), json_string_length(extra), "the connection's extra", &opened,
-                              in->err);
+    if (json_is_string(extra) && !dowel_json_is_number(extra) && json_string_length(extra)) {
+        rc = dowel_json_read(json_string_value(extra), json_string_length(extra), DOWEL_JSON_EXACT,
+                             "the connection's extra", &opened, in->err);
         if (!rc) json_object_set_new(connection, "extra", opened);
-    } else if (!json_is_object(extra)) {
+    } else if (!extra || json_is_null(extra) || (json_is_string(extra) && !json_string_length(extra))) {
         json_object_set_new(connection, "extra", json_object());
     }
     if (!rc && !json_is_object(json_object_get(connection, "extra")))
-        rc = dowel_fail(in->err, DOWEL_E_INVALID, "%s: the connection's extra is no JSON object", in->origin);
+        rc = dowel_fail(in->err, DOWEL_E_INVALID, "%s: the connection's extra is not a JSON object", in->origin);
     return rc;
 }
 
@@ -179,11 +179,21 @@ static int set_field(dowel_importing *in, json_t *document, const char *field, c
     return 0;
 }
 
-/* Takes a text out of `extra`, so that what stays in it was not used. */
+/* Takes a text out of `extra`, or a number as it is written where no credential is meant: what is left there was not used. */
 static int take(dowel_importing *in, json_t *extra, const char *name, json_t *document, const char *field) {
-    const json_t *value = json_object_get(extra, name);
-    if (!json_is_string(value)) return 0;
-    int rc = set_field(in, document, field, name, value);
+    json_t *value = json_object_get(extra, name), *text;
+    if (dowel_json_is_number(value) && !dowel_import_is_credential(name)) {
+        char *digits = dowel_json_number_text(value);
+        text = digits ? json_string(digits) : NULL;
+        free(digits);
+        if (!text) return dowel_fail(in->err, DOWEL_E_NO_MEMORY, "out of memory");
+    } else if (json_is_string(value) && !dowel_json_is_number(value)) {
+        text = json_incref(value);
+    } else {
+        return 0;
+    }
+    int rc = set_field(in, document, field, name, text);
+    json_decref(text);
     json_object_del(extra, name);
     return rc;
 }
@@ -233,7 +243,7 @@ static int take_login(dowel_importing *in, const json_t *connection, json_t *doc
     static const char *const members[][2] = {{"login", "access_key_id"}, {"password", "secret_access_key"}};
     for (size_t i = 0; i < 2; i++) {
         const json_t *value = json_object_get(connection, members[i][0]);
-        if (value && !json_is_null(value) && !json_is_string(value))
+        if (value && !json_is_null(value) && (!json_is_string(value) || dowel_json_is_number(value)))
             return dowel_fail(in->err, DOWEL_E_INVALID, "%s: \"%s\" is not text", in->origin, members[i][0]);
         int rc = set_field(in, document, members[i][1], members[i][0], value);
         if (rc) return rc;
@@ -405,7 +415,7 @@ static int google(dowel_importing *in, const char *id, const json_t *connection,
 /* `airflow connections get -o json` gives an array of one. */
 static int read_json(dowel_importing *in, const char *text, size_t size, json_t **connection) {
     json_t *whole = NULL;
-    int rc = dowel_json_parse(text, size, in->origin, &whole, in->err);
+    int rc = dowel_json_read(text, size, DOWEL_JSON_EXACT, in->origin, &whole, in->err);
     if (rc) return rc;
     *connection = json_is_array(whole) && json_array_size(whole) == 1 ? json_incref(json_array_get(whole, 0))
                                                                       : json_incref(whole);

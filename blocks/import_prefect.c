@@ -220,10 +220,17 @@ static int take(dowel_importing *in, const counterpart *c, json_t *ours, json_t 
         json_object_set_new(target, field, text ? dowel_import_path(in, name, text) : json_deep_copy(value));
         return 0;
     case PATH:
-        if (text) dowel_import_bucket_path(ours, text);
+        if (text && !dowel_json_is_number(value))
+            dowel_import_bucket_path(ours, text);
+        else
+            json_object_set_new(ours, field, json_deep_copy(value));
         return 0;
     case FOLDER: {
         size_t length = json_string_length(value);
+        if (!text || dowel_json_is_number(value)) { /* refused with the field's name when the block is checked */
+            json_object_set_new(ours, field, json_deep_copy(value));
+            return 0;
+        }
         while (length && text[length - 1] == '/') length--;
         if (length) json_object_set_new(ours, field, json_stringn(text, length));
         return 0;

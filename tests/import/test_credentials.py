@@ -84,6 +84,15 @@ class AirflowJson(Case):
             self.assertEqual((info["type"], info["delegates"], info["source_credentials"]), ("impersonated_service_account", ["a@x.iam"], KEY))
             self.assertIn("target@x.iam", info["service_account_impersonation_url"])
 
+    def test_numbers(self):
+        for number in ("12345678901234567890123", "1.10", "7"):
+            for extra in (f'{{"project": {number}}}', json.dumps(f'{{"project": {number}}}')):
+                self.assertEqual(self.airflow(f'{{"conn_type": "google_cloud_platform", "extra": {extra}}}')[0], {"project": number})
+            for members in (f'"login": {number}, "password": "x"', f'"login": "{ID}", "password": {number}', f'"extra": {{"aws_secret_access_key": {number}}}'):
+                self.airflow_refuses(f'{{"conn_type": "aws", {members}}}')
+            self.airflow_refuses(f'{{"conn_type": "aws", "extra": {number}}}', "extra")
+        self.airflow_refuses(json.dumps({"conn_type": "aws", "extra": [{"aws_secret_access_key": SECRET}]}), "extra")
+
     def test_what_the_command_line_gives(self):
         listed = [{"id": "1", "conn_id": "a", "conn_type": "aws", "description": None, "host": "", "schema": "", "login": ID, "password": SECRET, "port": None,
                    "is_encrypted": "False", "is_extra_encrypted": "False", "extra_dejson": {}, "get_uri": f"aws://{ID}:{SECRET}@"}]
@@ -167,12 +176,21 @@ class Prefect(Case):
         key = json.dumps(KEY)[:-1] + ', "n": 1.10, "m": 123456789012345678901}'
         for words, stdin in ((["import", "--from-prefect", "-"], f'{{"name": "k", "block_type": {{"slug": "gcp-credentials"}}, "data": {{"service_account_info": {key}}}}}'),
                              (["import", "--from-airflow", "-", "gcp-credentials/k"], json.dumps({"conn_type": "google_cloud_platform", "extra": {"keyfile_dict": key}})),
+                             (["import", "--from-airflow", "-", "gcp-credentials/k"], f'{{"conn_type": "google_cloud_platform", "extra": {{"keyfile_dict": {key}}}}}'),
+                             (["import", "--from-airflow", "-", "gcp-credentials/k"], json.dumps({"conn_type": "google_cloud_platform", "extra": f'{{"keyfile_dict": {key}}}'})),
+                             (["import", "--from-airflow", "-", "gcp-credentials/k"], "google-cloud-platform://?__extra__=" + urllib.parse.quote(f'{{"keyfile_dict": {key}}}')),
                              (["import", "--from-rclone", "k", "--config", "-"], f"[k]\ntype = google cloud storage\nservice_account_credentials = {key}\n"),
                              (["save", "gcp-credentials/k", "--service-account-info", "-"], key)):
             self.dowel("block", *words, "--overwrite", stdin=stdin)
             for shown in (self.dowel("block", "show", "gcp-credentials/k", "--show-secrets", "--json"), self.bundled("gcp-credentials/k")):
                 self.assertRegex(shown, r'"n": ?1\.10\b')
                 self.assertRegex(shown, r'"m": ?123456789012345678901\b')
+
+    def test_a_folder_that_is_a_number_is_not_lost(self):
+        for slug, data in (("gcs-bucket", '"bucket": "b", "bucket_folder": %s'), ("s3-bucket", '"bucket_name": "b", "bucket_folder": %s'), ("gcs", '"bucket_path": %s')):
+            for number in ("2024", "20.240", "123456789012345678901"):
+                self.refused(2, "--from-prefect", "-", says=["folder" if "folder" in data else "bucket", "text"],
+                             stdin=f'{{"name": "n", "block_type": {{"slug": "{slug}"}}, "data": {{{data % number}}}}}')
 
     def bundled(self, name):
         """The block after an export and a restore."""
