@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { NUMBER = 32 }; /* bytes of a number as text */
+
 static const char *type_name(const json_t *value) {
     if (dowel_json_is_exact(value)) return "a number";
     switch (json_typeof(value)) {
@@ -44,10 +46,16 @@ static int decode_text(const decoding *at, const dowel_field *field, const json_
     return *out ? 0 : no_memory(at->err);
 }
 
+/* A whole number without an exponent, as people write it. */
+static void write_number(double value, char text[NUMBER]) {
+    bool whole = value == floor(value) && fabs(value) < 1e19;
+    dowel_format(text, NUMBER, whole ? "%.0f" : "%.15g", value);
+}
+
 int dowel_fields_check_number(const decoding *at, const dowel_field *field, double value) {
     if (!isfinite(value))
-        return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": %g is no number to go by", at->root, at->path,
-                          field->name, value);
+        return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": %g is not a number that can be used", at->root,
+                          at->path, field->name, value);
     if ((field->kind == DOWEL_SIZE || field->kind == DOWEL_DURATION) && value < 0)
         return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": %g is negative", at->root, at->path,
                           field->name, value);
@@ -55,9 +63,14 @@ int dowel_fields_check_number(const decoding *at, const dowel_field *field, doub
         return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": %g s is longer than 100 years", at->root,
                           at->path, field->name, value);
     if ((field->minimum != 0 || field->maximum != 0) &&
-        (value < field->minimum || (field->maximum > field->minimum && value > field->maximum)))
-        return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": %.15g is not between %.15g and %.15g",
-                          at->root, at->path, field->name, value, field->minimum, field->maximum);
+        (value < field->minimum || (field->maximum > field->minimum && value > field->maximum))) {
+        char given[NUMBER], least[NUMBER], most[NUMBER];
+        write_number(value, given);
+        write_number(field->minimum, least);
+        write_number(field->maximum, most);
+        return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": %s is not between %s and %s", at->root,
+                          at->path, field->name, given, least, most);
+    }
     return 0;
 }
 

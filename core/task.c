@@ -98,12 +98,19 @@ int dowel_options_check(const dowel_call_options *options, dowel_error *err) {
                       options->size);
 }
 
+/* To the millisecond, and never with an exponent. */
+static void write_seconds(double seconds, char text[DOWEL_DURATION_TEXT_SIZE]) {
+    dowel_format_duration(round(seconds * 1000) / 1000, text);
+}
+
 /* What ends well after its deadline has not completed: whoever set the limit counts on it. */
 static int check_late(dowel_run *run, dowel_error *err) {
     double late = run->deadline > 0 ? dowel_clock() - run->deadline : 0;
     if (late <= 0) return 0;
+    char text[DOWEL_DURATION_TEXT_SIZE];
     run->done_late = true;
-    dowel_fail(err, DOWEL_E_TIMEOUT, "%s ended well, but %.3g s after its deadline", run->task->name, late);
+    write_seconds(late, text);
+    dowel_fail(err, DOWEL_E_TIMEOUT, "%s ended well, but %s after its deadline", run->task->name, text);
     dowel_error_hint(err, "what it did is done, so it is not tried again by itself; give it a longer timeout");
     return DOWEL_E_TIMEOUT;
 }
@@ -155,8 +162,10 @@ int dowel_run_execute(dowel_run *run, json_t **result, dowel_error *err) {
         /* Not sooner than the provider asked for; what it asks for too long is for the caller to wait. */
         if (asked > DOWEL_HTTP_LONGEST_WAIT && delay < asked) break;
         if (delay < asked) delay = asked;
-        dowel_log(&run->scope, DOWEL_LOG_WARNING, "%s: attempt %d of %lld failed: %s; next in %.3g s", run->task->name,
-                  run->attempt, (long long)run->policy.retries + 1, err->message, delay);
+        char text[DOWEL_DURATION_TEXT_SIZE];
+        write_seconds(delay, text);
+        dowel_log(&run->scope, DOWEL_LOG_WARNING, "%s: attempt %d of %lld failed: %s; next in %s", run->task->name,
+                  run->attempt, (long long)run->policy.retries + 1, err->message, text);
         dowel_history_state(run, "retrying");
         run->deadline = run->parent ? run->parent->deadline : 0;
         dowel_error stopped;
@@ -226,8 +235,10 @@ int dowel_check(dowel *d, dowel_error *err) {
         return dowel_fail(err, DOWEL_E_TIMEOUT, "cleaning up took longer than %d s", CLEANUP_SECONDS);
     if (left == 0) {
         double limit = d->run->policy.timeout;
-        dowel_fail(err, DOWEL_E_TIMEOUT, limit > 0 ? "%s did not finish within %.3g s" : "%s did not finish in time",
-                   d->run->task->name, limit);
+        char text[DOWEL_DURATION_TEXT_SIZE];
+        write_seconds(limit, text);
+        dowel_fail(err, DOWEL_E_TIMEOUT, limit > 0 ? "%s did not finish within %s" : "%s did not finish in time",
+                   d->run->task->name, text);
         dowel_error_hint(err, "give it a longer timeout, or look why it takes so long");
         return DOWEL_E_TIMEOUT;
     }
