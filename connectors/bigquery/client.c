@@ -275,10 +275,10 @@ void dowel_bq_warn(dowel *d, const char *what, const json_t *errors, int64_t bad
             return;
         }
         dowel_log(d, DOWEL_LOG_WARNING, "%s: %s%s%s%s%s", what, where ? where : "", where ? ": " : "",
+                  reason ? reason : "", reason && message ? ": " : "",
                   message  ? message
-                  : reason ? reason
-                           : "a warning without a message",
-                  message && reason ? " " : "", message && reason ? reason : "");
+                  : reason ? ""
+                           : "a warning without a message");
     }
 }
 

@@ -127,10 +127,14 @@ static bool is_compression(const char *text, size_t length) {
     return false;
 }
 
-/* The length of an ending without the number of a shard: "csv-00001", "json*", "000001". */
+/* The length of an ending without the number of a shard: "csv-00001", "csv-00001-of-00010", "json*", "000001". */
 static size_t without_shard(const char *text, size_t length) {
     size_t n = length;
-    while (n && (isdigit((unsigned char)text[n - 1]) || strchr("*-_", text[n - 1]))) n--;
+    for (size_t before = 0; n && n != before;) {
+        before = n;
+        while (n && (isdigit((unsigned char)text[n - 1]) || strchr("*-_", text[n - 1]))) n--;
+        if (n < length && n > 3 && text[n] == '-' && !memcmp(text + n - 3, "-of", 3)) n -= 3;
+    }
     /* bz2 and lz4 end in a digit of their own */
     return n == length || is_compression(text, length) ? length : n;
 }

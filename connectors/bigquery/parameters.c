@@ -64,7 +64,7 @@ static int read_type(const place *at, const char **text, int depth, json_t **typ
     char name[32];
     skip_spaces(text);
     size_t length = word_length(*text);
-    if (!length || length >= sizeof name) return wrong(at, "that is no type of BigQuery");
+    if (!length || length >= sizeof name) return wrong(at, "that is not a type of BigQuery");
     if (depth > DEEPEST) return wrong(at, "the type is nested too deep");
     for (size_t i = 0; i < length; i++) name[i] = (char)dowel_upper((unsigned char)(*text)[i]);
     name[length] = 0;
@@ -223,7 +223,9 @@ static int add(const place *at, const char *name, const json_t *value, json_t *l
         value = json_object_get(value, "value");
         if (!given || !value) return wrong(at, "an object must be {\"type\", \"value\"}");
         rc = read_type(at, &given, 0, &type);
-        if (!rc && *given) rc = wrong(at, "there is text after the type");
+        if (!rc && *given)
+            rc = wrong(at, *given == '(' ? "a parameter's type has no (precision) or (length)"
+                                         : "there is text after the type");
     } else if (json_is_array(value)) {
         rc = guess_array(at, value, &type);
     } else {

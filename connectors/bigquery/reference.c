@@ -33,9 +33,8 @@ static char *unquoted(const char *text, const char **why) {
     for (size_t i = brackets; copy && i < length - brackets; i++) {
         /* A part is quoted from its start to its end. */
         bool edge = i == 0 || i + 1 == length || strchr(".:", text[i - 1]) || strchr(".:", text[i + 1]);
-        if (text[i] == '`' && !(ticks++ % 2) && i && !strchr(".:", text[i - 1]))
-            *why = "a backtick is inside of a name";
-        if (text[i] == '`' && !edge) *why = "a backtick is inside of a name";
+        if (text[i] == '`' && !(ticks++ % 2) && i && !strchr(".:", text[i - 1])) *why = "a backtick is inside a name";
+        if (text[i] == '`' && !edge) *why = "a backtick is inside a name";
         if (text[i] != '`') copy[used++] = text[i];
     }
     if (!copy || ticks % 2) *why = copy ? "a backtick is missing" : "out of memory";
@@ -96,8 +95,9 @@ static const char *table_trouble(const char *table) {
     for (const char *p = table; *p; p++)
         if ((unsigned char)*p < 0x20 || *p == 0x7f || strchr("\"'/\\`[](){}<>?!@,;&%+=~^|#", *p))
             return "the table's name has a character that BigQuery does not allow";
-    if (*table == ' ' || table[strlen(table) - 1] == ' ') return "there is a blank at its end";
-    if (partition && (partition == table || !is_word(partition + 1, "_"))) return "the partition behind $ is not one";
+    if (*table == ' ' || table[strlen(table) - 1] == ' ') return "the table's name begins or ends with a blank";
+    if (partition && (partition == table || !is_word(partition + 1, "_")))
+        return "what follows the $ is not a partition";
     return NULL;
 }
 
@@ -116,9 +116,9 @@ static void read_parts(const char *text, bool has_table, parts *p, const char **
         p->table = dot + 1;
     }
     if (project && !is_project(project))
-        *why = "that project's name cannot be";
+        *why = "the project's name is not valid";
     else if (!is_word(p->dataset, "_-"))
-        *why = "a dataset's name has letters, digits and underscores";
+        *why = "a dataset's name consists of letters, digits and underscores";
     else if (has_table)
         *why = table_trouble(p->table);
 }

@@ -115,6 +115,7 @@ def test_the_format_of_a_name():
                            ("gs://b/x.ndjson", "NEWLINE_DELIMITED_JSON"), ("gs://b/x-*.jsonl.gzip", "NEWLINE_DELIMITED_JSON"), ("gs://b/out.parquet/part-*", "PARQUET"),
                            ("gs://b/out/part-0000.snappy.parquet", "PARQUET"), ("gs://b/x.parquet.snappy", "PARQUET"), ("gs://b/out.avro/", "AVRO"), ("gs://b/x.orc", "ORC"),
                            ("gs://b/rows.json-000000000000", "NEWLINE_DELIMITED_JSON"), ("gs://b/rows.json-*", "NEWLINE_DELIMITED_JSON"), ("gs://b/x.csv.000001", "CSV"),
+                           ("gs://b/out.csv-00000-of-00010", "CSV"), ("gs://b/out.json.gz-00000-of-00010", "NEWLINE_DELIMITED_JSON"), ("gs://b/out.csv-*-of-*", "CSV"),
                            ("gs://b/x.csv*", "CSV"), ("gs://b/a.csv/b.json/part-1", "NEWLINE_DELIMITED_JSON"), ("gs://b/backup.export_metadata", "DATASTORE_BACKUP"),
                            ("gs://b/day=2026.01.31/x.csv", "CSV"), ("gs://b/x.tar.csv", "CSV")):
         sent = load(source=("--uris", name))

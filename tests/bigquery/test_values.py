@@ -250,6 +250,7 @@ def test_max_rows():
         SERVER.reset(FIVE)
         fails(2, "call", "bigquery.query", *HERE, "--query", "SELECT", "--max-rows", wrong, saying="max_rows")
         assert not SERVER.requests
+    fails(2, "call", "bigquery.query", *HERE, "--query", "SELECT", "--max-rows", "-1", saying="-1 is not between 0 and 1000000000000000\n")
     query("--maximum-bytes-billed", "0", pages=[FIVE])
     assert SERVER.submitted[0]["configuration"]["query"]["maximumBytesBilled"] == "0"
 
@@ -294,6 +295,7 @@ def test_bad_records_of_a_load():
     assert got["bad_records"] == 9 and got["errors"] == errors and got["rows"] == 2, got
     done = run("call", *words)
     assert done.returncode == 0 and b"Could not parse 'x' as INT64, row 0" in done.stdout and b"bad_records" in done.stdout, done
+    assert b"gs://b/x.csv: invalid: Could not parse 'x' as INT64, row 0" in done.stderr, done.stderr
     assert b"9 bad records were left out" in done.stderr and b"row 4" in done.stderr and b"and 4 more" in done.stderr, done.stderr
     run_id = json.loads(dowel("runs", "list", "--json", "--limit", "1"))[0]["id"]
     assert "9 bad records were left out" in dowel("runs", "show", run_id)
