@@ -101,6 +101,11 @@ static int open_places(dowel *d, const args_t *args, dowel_place_use use, dowel_
     int rc = dowel_place_open(d, args->source, use, &source, args->symlinks == DOWEL_LINKS_FOLLOW, from, err);
     if (rc) return rc;
     rc = dowel_place_open(d, args->destination, use, &target, false, to, err);
+    if (!rc) {
+        rc = dowel_place_keep(d, "objects.source", from, err);
+        if (!rc) rc = dowel_place_keep(d, "objects.destination", to, err);
+        if (rc) dowel_place_close(to);
+    }
     if (rc) dowel_place_close(from);
     return rc;
 }

@@ -156,6 +156,37 @@ bool dowel_place_is_same(const dowel_place *a, const dowel_place *b) {
     return dowel_place_holds(a, b) && dowel_place_holds(b, a);
 }
 
+/* ---- again ---- */
+
+/* What the place means by now: the service, and what it holds. Newly allocated. */
+static char *meaning_of(const dowel_place *place) {
+    char *holder = holder_of(place), *folder = folder_of(place),
+         *inside = holder && folder ? joined(holder, *folder ? "/" : "", folder) : NULL,
+         *text = inside ? joined(place->service ? place->service : "", "/", inside) : NULL;
+    free(inside);
+    free(folder);
+    free(holder);
+    return text;
+}
+
+int dowel_place_keep(dowel *d, const char *handle, const dowel_place *place, dowel_error *err) {
+    if (!place->block || place->files) return 0; /* a path is recorded as it is */
+    char *began = NULL, *now = meaning_of(place);
+    int rc = now ? dowel_recall_started(d, handle, &began, err) : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!rc && began && strcmp(began, now) != 0) {
+        rc = dowel_fail(err, DOWEL_E_CONFLICT, "%.200s now means %.300s, and meant %.300s when this run began",
+                        place->shown, now, began);
+        dowel_error_hint(
+            err, "nothing was changed; put the block or the environment back as it was, or call the task again");
+    } else if (!rc && !began) {
+        /* A history that cannot be written fails no run. */
+        (void)dowel_remember(d, handle, now, false, NULL);
+    }
+    free(began);
+    free(now);
+    return rc;
+}
+
 /* ---- asking ---- */
 
 /* What is remembered of an object to know it again. */

@@ -47,6 +47,9 @@ bool dowel_place_holds(const dowel_place *a, const dowel_place *b);
 bool dowel_place_is_same(const dowel_place *a, const dowel_place *b);
 /* Of a folder of this machine. False: it is none, or not there yet. */
 bool dowel_place_folder_id(const dowel_place *place, dowel_folder_id *id);
+/* Remembers what the place means, and refuses to go on where a resumed run would work on another one: a saved block may have changed since the run
+ * began, and so may the environment that says where a bucket is. */
+int dowel_place_keep(dowel *d, const char *handle, const dowel_place *place, dowel_error *err);
 /* Asks both services, where the addresses alone do not tell whether one folder lies in the other: one bucket may be served at several addresses.
  * *overlap: an object of the source was found at the destination under its own whole name, with all that is known of it the same; *inside: the
  * destination's name lies in the source's. */

@@ -223,8 +223,10 @@ static int run_remove(dowel *d, const void *data, json_t **result, dowel_error *
     int rc = open_place(d, args, args->recursive ? DOWEL_PLACE_TREE : DOWEL_PLACE_ONE, &place, err);
     if (rc) return rc;
     dowel_report_open(&report, args->reporter);
-    rc = args->recursive ? dowel_tree_remove(d, &place, args->include, args->exclude, args->dry_run, &report, err)
-                         : remove_one(d, args, &place, &report, err);
+    rc = dowel_place_keep(d, "objects.place", &place, err);
+    if (!rc)
+        rc = args->recursive ? dowel_tree_remove(d, &place, args->include, args->exclude, args->dry_run, &report, err)
+                             : remove_one(d, args, &place, &report, err);
     rc = dowel_report_end(&report, rc, err);
     if (!rc) *result = json_pack("{s:I}", "removed", (json_int_t)report.removed);
     dowel_report_close(&report);

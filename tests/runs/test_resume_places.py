@@ -83,6 +83,46 @@ def test_sync_that_is_resumed_elsewhere_changes_the_folders_it_began_with():
         assert holds(os.path.join(mine, "out")) == {"a": "1"}, words
 
 
+def test_a_saved_block_that_means_another_place_by_now():
+    """Of the source, of the destination and of what is removed; back as it was, the run goes on."""
+    precious = {"precious": "keep me"}
+
+    def save(top):
+        dowel("block", "save", "local-file-system/moved", "--basepath", top, "--overwrite")
+
+    for words, code in ((["sync", "moved/in/", "local-file-system/moved:out/", "--delete"], 1),
+                        (["sync", "local-file-system/moved:in/", "moved/out/", "--delete"], 1),
+                        (["cp", "-r", "moved/in/", "local-file-system/moved:out/"], 1),
+                        (["cp", "local-file-system/moved:in/a", "moved/out/a"], 1),
+                        (["rm", "-r", "local-file-system/moved:old/"], 3),
+                        (["rm", "local-file-system/moved:old/a"], 3)):
+        mine = folder("moved", {"in/a": "1", "out": "no folder"})
+        other = folder("other", {"in/b": "other", "in/a": "other", "out/precious": "keep me", "old/a": "keep me"})
+        before = holds(other)
+        save(mine)
+        at(TMP, *words, code=None)
+        run_id = newest()
+        assert json.loads(dowel("runs", "show", run_id, "--json"))["state"] == "failed", words
+        os.unlink(os.path.join(mine, "out"))
+        folder("moved/out", {})
+        folder("moved/old", {"a": "0"})
+        save(other)
+        at(TMP, "runs", "resume", run_id, code=7, saying=["local-file-system/moved:", mine, other, "when this run began"])
+        assert holds(other) == before and holds(mine) == {"in/a": "1", "old/a": "0"}, words
+        save(mine)
+        at(TMP, "runs", "resume", run_id)
+        assert holds(mine) == ({"in/a": "1"} if words[0] == "rm" else {"in/a": "1", "out/a": "1", "old/a": "0"}), words
+
+
+def test_an_environment_that_means_another_place_by_now():
+    keys = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1"}
+    first, second = ({**keys, "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{port}"} for port in (1, 2))
+    fails(5, "call", "objects.remove", "--place", "s3://bucket/a", "--timeout", "0.2", env=first)
+    run_id = newest()
+    fails(7, "runs", "resume", run_id, env=second, saying=["http://127.0.0.1:1/bucket", "http://127.0.0.1:2/bucket"])
+    fails(5, "runs", "resume", run_id, env=first)
+
+
 def test_remove_that_is_resumed_elsewhere():
     mine = folder("mine", {})
     other = folder("other", {"old/precious": "keep me"})
