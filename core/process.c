@@ -37,20 +37,37 @@ static void put_line(char part[PART_SIZE], const char *path) {
     fclose(file);
 }
 
-/* Start time in clock ticks since boot: with the pid, it names a process for the life of the machine. 0: unknown. */
-static unsigned long long started(const char *process, long pid) {
+/* The fields of /proc/PID/stat from the third on, the process's state; false: unknown. */
+static bool read_stat(const char *process, long pid, char *fields, size_t room) {
     char path[64], text[1024];
     snprintf(path, sizeof path, "/proc/%s/stat", process);
     FILE *file = fopen(path, "re");
-    if (!file) return 0;
+    if (!file) return false;
     size_t size = fread(text, 1, sizeof text - 1, file);
     fclose(file);
     text[size] = 0;
+    const char *end = strrchr(text, ')'); /* the name before it may hold anything */
     /* The /proc of another pid namespace may be mounted here. */
-    if (strtol(text, NULL, 10) != pid) return 0;
-    const char *p = strrchr(text, ')'); /* the name before it may hold anything */
-    for (int field = 2; p && field < 22; field++) p = strchr(p + 1, ' ');
-    return p ? strtoull(p + 1, NULL, 10) : 0;
+    if (!end || end[1] != ' ' || strtol(text, NULL, 10) != pid) return false;
+    snprintf(fields, room, "%s", end + 2);
+    return true;
+}
+
+enum { STATE = 3, THREADS = 20, STARTED = 22, FIELDS_SIZE = 1024 };
+
+static unsigned long long number_in(const char *fields, int which) {
+    const char *p = fields;
+    for (int field = STATE; p && field < which; field++) {
+        p = strchr(p, ' ');
+        if (p) p++;
+    }
+    return p ? strtoull(p, NULL, 10) : 0;
+}
+
+/* Start time in clock ticks since boot: with the pid, it names a process for the life of the machine. 0: unknown. */
+static unsigned long long started(const char *process, long pid) {
+    char fields[FIELDS_SIZE];
+    return read_stat(process, pid, fields, sizeof fields) ? number_in(fields, STARTED) : 0;
 }
 
 static void put_namespace(char part[PART_SIZE]) {
@@ -118,7 +135,12 @@ bool dowel_process_is_gone(const char *process) {
     unsigned long long then = strtoull(of.part[START], NULL, 10);
     if (pid <= 0) return false;
     if (kill((pid_t)pid, 0) && errno == ESRCH) return true;
-    unsigned long long now = started(of.part[PID], pid);
+    char fields[FIELDS_SIZE];
+    if (!read_stat(of.part[PID], pid, fields, sizeof fields)) return false;
+    /* Ended, and its parent does not ask for it: in containers without an init this lasts. Of a program whose first thread has ended alone, others
+     * are left. */
+    if (*fields == 'Z' && number_in(fields, THREADS) <= 1) return true;
+    unsigned long long now = number_in(fields, STARTED);
     return then && now && then != now;
 }
 

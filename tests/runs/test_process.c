@@ -3,6 +3,8 @@
 
 #include <process.h>
 
+#include <pthread.h>
+#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,20 +34,57 @@ static int set_up(void **state) {
     return 0;
 }
 
-/* A process that has ended and was waited for. */
-static void name_of_ended(char name[DOWEL_PROCESS_SIZE]) {
+static int release[2]; /* at whose end a child's last thread ends */
+
+static void *until_released(void *context) {
+    char byte;
+    close(release[1]);
+    (void)!read(release[0], &byte, 1);
+    _exit(0);
+    return context;
+}
+
+/* A child that has given its name. It ends then, or, where `threaded`, its first thread does. */
+static pid_t begin(char name[DOWEL_PROCESS_SIZE], bool threaded) {
     int ends[2];
+    pthread_t thread;
     assert_int_equal(pipe(ends), 0);
+    assert_int_equal(pipe(release), 0);
     pid_t child = fork();
     if (!child) {
         name_of_handle(name);
-        _exit(write(ends[1], name, DOWEL_PROCESS_SIZE) != DOWEL_PROCESS_SIZE);
+        bool failed = write(ends[1], name, DOWEL_PROCESS_SIZE) != DOWEL_PROCESS_SIZE;
+        if (!threaded || failed || pthread_create(&thread, NULL, until_released, NULL)) _exit(failed);
+        pthread_exit(NULL);
     }
-    int status;
     assert_int_equal(read(ends[0], name, DOWEL_PROCESS_SIZE), DOWEL_PROCESS_SIZE);
-    assert_int_equal(waitpid(child, &status, 0), child);
     close(ends[0]);
     close(ends[1]);
+    close(release[0]);
+    return child;
+}
+
+static void await(pid_t child) {
+    int status;
+    close(release[1]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+}
+
+/* A process that has ended and was waited for. */
+static void name_of_ended(char name[DOWEL_PROCESS_SIZE]) {
+    await(begin(name, false));
+}
+
+static void until_defunct(pid_t child) {
+    char path[64], text[1024] = "";
+    snprintf(path, sizeof path, "/proc/%ld/stat", (long)child);
+    while (!strstr(text, ") Z ")) {
+        FILE *file = fopen(path, "r");
+        assert_non_null(file);
+        assert_non_null(fgets(text, sizeof text, file));
+        fclose(file);
+        sched_yield();
+    }
 }
 
 static void check(const char *name, bool gone, bool elsewhere) {
@@ -70,6 +109,26 @@ static void test_one_that_has_ended(void **state) {
     check(ended, true, false);
     check(with(ours, START, "1"), true, false);  /* its pid was given to us */
     check(with(ours, START, "0"), false, false); /* not known: it may be alive */
+}
+
+static void test_one_that_nobody_waits_for(void **state) {
+    (void)state;
+    char name[DOWEL_PROCESS_SIZE];
+    pid_t child = begin(name, false);
+    until_defunct(child);
+    check(name, true, false);
+    await(child);
+    check(name, true, false);
+}
+
+static void test_one_whose_first_thread_has_ended(void **state) {
+    (void)state;
+    char name[DOWEL_PROCESS_SIZE];
+    pid_t child = begin(name, true);
+    until_defunct(child);
+    check(name, false, false); /* another thread is at work */
+    await(child);
+    check(name, true, false);
 }
 
 static void test_what_is_elsewhere_is_not_gone(void **state) {
@@ -117,6 +176,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_our_own),
         cmocka_unit_test(test_one_that_has_ended),
+        cmocka_unit_test(test_one_that_nobody_waits_for),
+        cmocka_unit_test(test_one_whose_first_thread_has_ended),
         cmocka_unit_test(test_what_is_elsewhere_is_not_gone),
         cmocka_unit_test(test_names_of_earlier_versions),
     };
