@@ -1,5 +1,6 @@
 /* From a C caller's struct to a record, by its table. */
 #include "fields_decoding.h"
+#include "utf8.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,6 +13,20 @@
 static int copy_struct(const dowel_table *table, const char *root, const char *path, const void *from, size_t size,
                        int depth, dowel_arena *arena, void *to, const json_t *given, dowel_error *err);
 
+/* As JSON, which the history keeps arguments in, would have it. A file's name may be anything. */
+static int copy_text(const decoding *at, const dowel_field *field, const char *text, const char **copy) {
+    size_t size = strlen(text), used = 0, length = 1;
+    uint32_t character;
+    if (field->kind == DOWEL_PATH || field->flags & DOWEL_PLACE) used = size;
+    for (; used < size && length; used += length)
+        length = dowel_utf8_read((const unsigned char *)text + used, size - used, &character);
+    if (!length)
+        return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": expected UTF-8 text", at->root, at->path,
+                          field->name);
+    *copy = dowel_arena_text(at->arena, text, size);
+    return *copy ? 0 : no_memory(at->err);
+}
+
 static int copy_bytes(const decoding *at, const dowel_field *field, const void *from, void *to) {
     const dowel_bytes *bytes = from;
     dowel_bytes *copy = to;
@@ -23,32 +38,31 @@ static int copy_bytes(const decoding *at, const dowel_field *field, const void *
     return copy->data ? 0 : no_memory(at->err);
 }
 
-static int copy_list(const decoding *at, const void *from, void *to) {
+static int copy_list(const decoding *at, const dowel_field *field, const void *from, void *to) {
     const char *const *list = *(const char *const *const *)from;
     size_t count = 0;
     while (list[count]) count++;
     const char **copy = dowel_arena_alloc(at->arena, (count + 1) * sizeof *copy);
     if (!copy) return no_memory(at->err);
-    for (size_t i = 0; i < count; i++)
-        if (!(copy[i] = dowel_arena_text(at->arena, list[i], strlen(list[i])))) return no_memory(at->err);
+    int rc = 0;
+    for (size_t i = 0; i < count && !rc; i++) rc = copy_text(at, field, list[i], &copy[i]);
     *(const char *const **)to = copy;
-    return 0;
+    return rc;
 }
 
-static int copy_map(const decoding *at, const void *from, void *to) {
+static int copy_map(const decoding *at, const dowel_field *field, const void *from, void *to) {
     const dowel_pair *pairs = *(const dowel_pair *const *)from;
     size_t count = 0;
     while (pairs[count].name) count++;
     dowel_pair *copy = dowel_arena_alloc(at->arena, (count + 1) * sizeof *copy);
     if (!copy) return no_memory(at->err);
-    for (size_t i = 0; i < count; i++) {
-        const char *value = pairs[i].value ? pairs[i].value : "";
-        copy[i].name = dowel_arena_text(at->arena, pairs[i].name, strlen(pairs[i].name));
-        copy[i].value = dowel_arena_text(at->arena, value, strlen(value));
-        if (!copy[i].name || !copy[i].value) return no_memory(at->err);
+    int rc = 0;
+    for (size_t i = 0; i < count && !rc; i++) {
+        rc = copy_text(at, field, pairs[i].name, &copy[i].name);
+        if (!rc) rc = copy_text(at, field, pairs[i].value ? pairs[i].value : "", &copy[i].value);
     }
     *(const dowel_pair **)to = copy;
-    return 0;
+    return rc;
 }
 
 static int copy_table(const decoding *at, const dowel_field *field, const void *from, void *to) {
@@ -111,14 +125,10 @@ static int copy_member(const decoding *at, const dowel_field *field, const void 
     dowel_arena *arena = at->arena;
     switch (field->kind) {
     case DOWEL_STRING:
-    case DOWEL_PATH: {
-        const char *text = *(const char *const *)from;
-        *(const char **)to = dowel_arena_text(arena, text, strlen(text));
-        return *(const char **)to ? 0 : no_memory(at->err);
-    }
+    case DOWEL_PATH: return copy_text(at, field, *(const char *const *)from, to);
     case DOWEL_BYTES: return copy_bytes(at, field, from, to);
-    case DOWEL_LIST: return copy_list(at, from, to);
-    case DOWEL_MAP: return copy_map(at, from, to);
+    case DOWEL_LIST: return copy_list(at, field, from, to);
+    case DOWEL_MAP: return copy_map(at, field, from, to);
     case DOWEL_TABLE: return copy_table(at, field, from, to);
     case DOWEL_TABLES: return copy_tables(at, field, from, to);
     case DOWEL_JSON: {

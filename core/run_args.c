@@ -35,6 +35,12 @@ static void add(walk *w, const void *data, size_t size) {
     w->size += size;
 }
 
+/* Of what follows: a list's items are not taken for the fields behind it. */
+static void add_count(walk *w, size_t count) {
+    const uint64_t number = count;
+    dowel_digest_update(w->digest, &number, sizeof number);
+}
+
 static void add_text(walk *w, const char *text) {
     json_t *value = json_string(text);
     if (!value) w->not_text = true;
@@ -114,6 +120,7 @@ static void add_map(walk *w, const dowel_pair *pairs) {
     }
     memcpy(sorted, pairs, count * sizeof *sorted);
     qsort(sorted, count, sizeof *sorted, by_name);
+    add_count(w, count);
     for (size_t i = 0; i < count; i++) {
         add_text(w, sorted[i].name);
         add_text(w, sorted[i].value);
@@ -124,6 +131,20 @@ static void add_map(walk *w, const dowel_pair *pairs) {
 static void add_number(walk *w, double number) {
     if (number == 0) number = 0; /* minus zero is the same */
     add(w, &number, sizeof number);
+}
+
+static void add_list(walk *w, const dowel_field *field, const char *const *items) {
+    size_t count = 0;
+    while (items[count]) count++;
+    add_count(w, count);
+    for (size_t i = 0; i < count; i++) add_string(w, field, items[i]);
+}
+
+static void add_structs(walk *w, const dowel_table *table, const void *const *items) {
+    size_t count = 0;
+    while (items[count]) count++;
+    add_count(w, count);
+    for (size_t i = 0; i < count; i++) add_struct(w, table, items[i]);
 }
 
 static void add_member(walk *w, const dowel_field *field, const void *member) {
@@ -138,15 +159,10 @@ static void add_member(walk *w, const dowel_field *field, const void *member) {
     case DOWEL_DURATION: add_number(w, *(const double *)member); break;
     case DOWEL_ENUM: add_text(w, field->values[*(const int *)member]); break;
     case DOWEL_BYTES: add(w, ((const dowel_bytes *)member)->data, ((const dowel_bytes *)member)->size); break;
-    case DOWEL_LIST:
-        for (const char *const *item = *(const char *const *const *)member; *item; item++) add_string(w, field, *item);
-        break;
+    case DOWEL_LIST: add_list(w, field, *(const char *const *const *)member); break;
     case DOWEL_MAP: add_map(w, *(const dowel_pair *const *)member); break;
     case DOWEL_TABLE: add_struct(w, field->table, *(const void *const *)member); break;
-    case DOWEL_TABLES:
-        for (const void *const *item = *(const void *const *const *)member; *item; item++)
-            add_struct(w, field->table, *item);
-        break;
+    case DOWEL_TABLES: add_structs(w, field->table, *(const void *const *const *)member); break;
     case DOWEL_JSON: add_json(w, *(json_t *const *)member); break;
     case DOWEL_BLOCK: add_block(w, *(dowel_block *const *)member); break;
     case DOWEL_POINTER:

@@ -1,4 +1,4 @@
-/* Numbers, times and enumerations are held to the same rules in JSON and in a C caller's struct, at any depth, with the field's path. */
+/* Numbers, times and enumerations are held to the same rules in JSON and in a C caller's struct, at any depth, with the field's path; so is text. */
 #include "../test.h"
 
 #include <math.h>
@@ -16,6 +16,19 @@ static const dowel_field inner_fields[] = {{DOWEL_AT(inner_args, share), .kind =
                                            {DOWEL_GIVEN_AT(inner_args)},
                                            {0}};
 static const dowel_table inner_table = {"inner", sizeof(inner_args), inner_fields, NULL};
+
+typedef struct words_args {
+    const char *text, *file, *place;
+    const char *const *list;
+    const dowel_pair *map;
+} words_args;
+static const dowel_field words_fields[] = {{DOWEL_AT(words_args, text), .kind = DOWEL_STRING},
+                                           {DOWEL_AT(words_args, file), .kind = DOWEL_PATH},
+                                           {DOWEL_AT(words_args, place), .kind = DOWEL_STRING, .flags = DOWEL_PLACE},
+                                           {DOWEL_AT(words_args, list), .kind = DOWEL_LIST},
+                                           {DOWEL_AT(words_args, map), .kind = DOWEL_MAP},
+                                           {0}};
+static const dowel_table words_table = {"words", sizeof(words_args), words_fields, NULL};
 
 typedef struct outer_args {
     int64_t count, bytes, when;
@@ -79,6 +92,36 @@ static void test_structs(void **state) {
     assert_ok(dowel_record_copy(&outer_table, &fine, sizeof fine, &record, err));
     const outer_args *copy = dowel_record_data(record);
     assert_true(copy->bytes == INT64_MAX && copy->when == -1 && copy->one->share == 0.0);
+    dowel_record_free(record);
+}
+
+static void words_refused(const words_args *args, const char *field) {
+    dowel_record *record;
+    dowel_error why = {0};
+    char message[64];
+    snprintf(message, sizeof message, "words: field \"%s\": expected UTF-8 text", field);
+    assert_int_equal(dowel_record_copy(&words_table, args, sizeof *args, &record, &why), DOWEL_E_INVALID);
+    assert_string_equal(why.message, message);
+}
+
+static void test_text(void **state) {
+    (void)state;
+    const char *const wrong[] = {"\xff", "a\xe9", "\xed\xa0\x80", "\xc0\xaf", "cut \xe3\x81"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        const char *const list[] = {"good", wrong[i], NULL};
+        const dowel_pair name[] = {{wrong[i], "good"}, {0}}, value[] = {{"good", wrong[i]}, {0}};
+        words_refused(&(words_args){.text = wrong[i]}, "text");
+        words_refused(&(words_args){.list = list}, "list");
+        words_refused(&(words_args){.map = name}, "map");
+        words_refused(&(words_args){.map = value}, "map");
+    }
+    dowel_record *record;
+    const char *const list[] = {"", "\xc3\xbc", NULL};
+    const words_args fine = {.text = "\xf0\x9f\x98\x80", .file = "\xff", .place = "\xff", .list = list};
+    assert_ok(dowel_record_copy(&words_table, &fine, sizeof fine, &record, err));
+    const words_args *copy = dowel_record_data(record);
+    assert_string_equal(copy->file, "\xff");
+    assert_string_equal(copy->list[1], list[1]);
     dowel_record_free(record);
 }
 
@@ -192,10 +235,8 @@ static void test_other_structs(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_structs),
-        cmocka_unit_test(test_documents),
-        cmocka_unit_test(test_every_task),
-        cmocka_unit_test(test_other_structs),
+        cmocka_unit_test(test_structs),    cmocka_unit_test(test_text),          cmocka_unit_test(test_documents),
+        cmocka_unit_test(test_every_task), cmocka_unit_test(test_other_structs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,6 +32,9 @@
  * What is given is not replaced by the field's default, is held to `minimum`, and is kept by the history and by a resumed
  * run. Texts, lists, objects and blocks need not be named: an empty one differs from NULL.
  *
+ * A C caller's struct is held to the rules of JSON: numbers are finite and within their limits, enumerations are in range, and text is UTF-8
+ * (except paths and places, which file systems let be anything). Otherwise the call is INVALID.
+ *
  * Structs only grow at the end. Calls carry the caller's size, so older programs work with newer libraries. */
 #ifndef DOWEL_FIELDS_H
 #define DOWEL_FIELDS_H
