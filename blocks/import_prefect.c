@@ -217,6 +217,7 @@ static int take(dowel_importing *in, const counterpart *c, json_t *ours, json_t 
     case BLOCK: return take_block(in, c, ours, m, document, name, value, depth);
     case CLIENT: take_client(in, ours, value, left); return 0;
     case FILE_PATH: /* Prefect reads "~" as the home folder */
+        if (text && !*text) return 0;
         json_object_set_new(target, field, text ? dowel_import_path(in, name, text) : json_deep_copy(value));
         return 0;
     case PATH:

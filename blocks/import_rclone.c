@@ -128,6 +128,12 @@ static int take_google(dowel_importing *in, const char *name, const json_t *remo
     int rc = take_options(in, name, remote, gcs_options, credentials, bucket);
     if (rc) return rc;
     if (is_on(remote, "anonymous")) json_object_set_new(credentials, "anonymous", json_true());
+    if (file && !info && strchr(file, '$')) {
+        rc = dowel_fail(in->err, DOWEL_E_INVALID, "rclone's remote %.100s: rclone replaces variables in %.300s", name,
+                        file);
+        dowel_error_hint(in->err, "nothing was saved; write the path itself as service_account_file");
+        return rc;
+    }
     if (file) json_object_set_new(credentials, "service_account_file", dowel_import_path(in, name, file));
     if (info) {
         char origin[200];

@@ -367,6 +367,8 @@ int dowel_fields_finish(const dowel_table *table, const char *root, const char *
         }
         if (field->flags & DOWEL_REQUIRED && (absent || (!zero && is_empty(field, member))))
             return dowel_fail(err, DOWEL_E_INVALID, "%s: field \"%s%s\" is required", root, path, field->name);
+        if (field->kind == DOWEL_PATH && !zero && is_empty(field, member)) /* as of a variable that is not set */
+            return dowel_fail(err, DOWEL_E_INVALID, "%s: field \"%s%s\": the path is empty", root, path, field->name);
     }
     if (table->check && !refs_unresolved) {
         int rc = table->check(data, err);

@@ -40,6 +40,10 @@ class SavedPaths(CommandTest):
                 done = self.at("block", "save", reference, *needed[row["type"]], flag, "/abs/file", "--overwrite")
                 self.assertEqual(self.document(reference)[name], "/abs/file")
                 self.assertNotIn("note:", done.stderr)
+                # As of a variable that is not set.
+                done = self.at("block", "save", reference, *needed[row["type"]], flag, "", "--overwrite", status=2)
+                self.assertRegex(done.stderr, f'"{name}"(: the path is empty| is required)')
+                self.assertEqual(self.document(reference)[name], "/abs/file")
         self.assertGreaterEqual(found, 3)
 
     def test_inside_of_inline_blocks(self):

@@ -129,6 +129,7 @@ class Rclone(Case):
     def test_remotes_that_cannot_be_imported(self):
         self.refuses(f"[r]\ntype = crypt\nremote = minio:bucket/sub\npassword = {SECRET}\n", '"crypt"', "it wraps minio:bucket/sub")
         self.refuses('[r]\ntype = google cloud storage\nservice_account_credentials = {"type":"service_account"\n', "remote r: service_account_credentials", "line 1")
+        self.refuses("[r]\ntype = google cloud storage\nservice_account_file = ${RCLONE_CONFIG_DIR}/key.json\n", "variables", "${RCLONE_CONFIG_DIR}")
         _, said = self.remote("[r]\ntype = google cloud storage\n")
         self.assertIn("no credentials", said[0])
 
@@ -191,6 +192,10 @@ class Prefect(Case):
             for number in ("2024", "20.240", "123456789012345678901"):
                 self.refused(2, "--from-prefect", "-", says=["folder" if "folder" in data else "bucket", "text"],
                              stdin=f'{{"name": "n", "block_type": {{"slug": "{slug}"}}, "data": {{{data % number}}}}}')
+
+    def test_a_path_that_is_empty_says_nothing(self):
+        blocks, _ = self.imported("--from-prefect", "-", stdin=json.dumps(self.document("gcp-credentials", "e", {"service_account_file": "", "service_account_info": KEY})))
+        self.assertEqual(blocks["gcp-credentials/e"], {"service_account_info": KEY})
 
     def bundled(self, name):
         """The block after an export and a restore."""
