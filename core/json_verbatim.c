@@ -172,8 +172,11 @@ static json_t *wrap_text(const char *text, size_t size) {
     return json_pack("{s:o}", WRAPPED, json_stringn(text, size));
 }
 
-static bool is_wrapped(const json_t *value) {
-    return json_object_size(value) == 1 && json_is_string(json_object_get(value, WRAPPED));
+/* The text at the bottom of what is wrapped, or only looks so: {"$json": {"$json": "TEXT"}} stands for {"$json": "TEXT"}. NULL: it does not. */
+static const json_t *wrapped_text(const json_t *value) {
+    if (json_object_size(value) != 1) return NULL;
+    while (json_object_size(value) == 1) value = json_object_get(value, WRAPPED);
+    return json_is_string(value) && !dowel_json_is_exact(value) ? value : NULL;
 }
 
 static json_t *convert_parts(const json_t *value, json_t *(*convert)(const json_t *value, bool deep)) {
@@ -189,22 +192,23 @@ json_t *dowel_json_wrap(const json_t *value, bool deep) {
     size_t size;
     const char *text = dowel_json_verbatim_text(value, &size);
     if (text) return wrap_text(text, size);
-    if (is_wrapped(value)) { /* it looks like what we write, and means itself */
+    const json_t *looks = wrapped_text(value);
+    if (looks && dowel_json_verbatim_text(looks, NULL)) { /* whose parts could be read in two ways */
         char *own = dowel_json_dump(value, 0);
         json_t *wrapped = own ? wrap_text(own, strlen(own)) : NULL;
         free(own);
         return wrapped;
     }
+    if (looks) return json_pack("{s:o}", WRAPPED, json_deep_copy(value)); /* means itself */
     return deep && (json_is_object(value) || json_is_array(value)) ? convert_parts(value, dowel_json_wrap)
                                                                    : json_deep_copy(value);
 }
 
 json_t *dowel_json_unwrap(const json_t *value, bool deep) {
-    if (is_wrapped(value)) {
-        const json_t *text = json_object_get(value, WRAPPED);
-        json_t *own = dowel_json_verbatim(json_string_value(text), json_string_length(text));
-        if (own) return own;
-    }
+    const json_t *inner = wrapped_text(value) ? json_object_get(value, WRAPPED) : NULL;
+    if (inner && !json_is_string(inner)) return json_deep_copy(inner);
+    json_t *own = inner ? dowel_json_verbatim(json_string_value(inner), json_string_length(inner)) : NULL;
+    if (own) return own;
     return deep && (json_is_object(value) || json_is_array(value)) ? convert_parts(value, dowel_json_unwrap)
                                                                    : json_deep_copy(value);
 }

@@ -165,6 +165,7 @@ static void round_trip(json_t *value, bool deep, const char *kept) {
     if (kept) assert_string_equal(written, kept);
     assert_ok(dowel_json_read(written, strlen(written), DOWEL_JSON_EXACT | DOWEL_JSON_NUL, "test", &read, err));
     json_t *back = dowel_json_unwrap(read, deep);
+    assert_true(json_equal(value, back)); /* and no object has become text that is passed on */
     char *a = dowel_json_dump(value, 0), *b = dowel_json_dump(back, 0);
     assert_string_equal(a, b);
     free(a);
@@ -176,6 +177,23 @@ static void round_trip(json_t *value, bool deep, const char *kept) {
     json_decref(value);
 }
 
+/* Where only the text is the same afterwards: parts of an object that could be read in two ways. */
+static void test_verbatim_parts_of_what_looks_kept(void **state) {
+    (void)state;
+    static const char twice[] = "{\"a\":1,\"a\":1.0}";
+    for (int deep = 0; deep < 2; deep++) {
+        json_t *value = json_pack("{s:o}", "$json", dowel_json_verbatim(twice, sizeof twice - 1));
+        if (deep) value = json_pack("{s:o}", "$json", value);
+        json_t *wrapped = dowel_json_wrap(value, true), *back = dowel_json_unwrap(wrapped, true);
+        char *before = dowel_json_dump(value, 0);
+        assert_dump(back, 0, before);
+        free(before);
+        json_decref(value);
+        json_decref(wrapped);
+        json_decref(back);
+    }
+}
+
 static void test_it_is_kept_and_read_again(void **state) {
     (void)state;
     static const char twice[] = "{\"a\":1,\"a\":1.0}";
@@ -185,6 +203,10 @@ static void test_it_is_kept_and_read_again(void **state) {
     round_trip(json_pack("{s:s}", "$json", "1"), false, NULL);
     round_trip(json_pack("[{s:s}]", "$json", "not JSON"), true, NULL);
     round_trip(json_pack("{s:{s:{s:s}}}", "a", "$json", "$json", "1"), true, NULL);
+    round_trip(json_pack("{s:{s:{s:s}}}", "$json", "$json", "$json", "1"), true, NULL);
+    round_trip(json_pack("{s:{s:[{s:s}]}}", "$json", "$json", "$json", "1"), true, NULL);
+    round_trip(json_pack("{s:o}", "$json", dowel_json_number("0.10", 4)), true, "{\"$json\":0.10}");
+    round_trip(json_pack("{s:{s:o}}", "$json", "x", dowel_json_verbatim(twice, sizeof twice - 1)), true, NULL);
     round_trip(json_pack("{s:s,s:i}", "$json", "1", "more", 1), true, "{\"$json\":\"1\",\"more\":1}");
     round_trip(json_pack("{s:i}", "$json", 1), true, "{\"$json\":1}");
 }
@@ -197,6 +219,7 @@ int main(void) {
         cmocka_unit_test(test_it_is_written_as_it_is),
         cmocka_unit_test(test_nothing_read_is_verbatim),
         cmocka_unit_test(test_it_is_kept_and_read_again),
+        cmocka_unit_test(test_verbatim_parts_of_what_looks_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

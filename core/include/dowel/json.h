@@ -48,8 +48,8 @@ DOWEL_API char *dowel_json_number_text(const json_t *value);
 DOWEL_API json_t *dowel_json_verbatim(const char *text, size_t size);
 /* The text of a verbatim value, also ended by NUL; NULL: it is not one. Borrowed. */
 DOWEL_API const char *dowel_json_verbatim_text(const json_t *value, size_t *size);
-/* For documents that are kept and read again: verbatim values as {"$json": "TEXT"} (of all parts, where `deep`), and back. New reference;
- * NULL: out of memory. */
+/* For documents that are kept and read again: verbatim values as {"$json": "TEXT"} (of all parts, where `deep`), and back. An object that only
+ * looks like that is kept as {"$json": OBJECT}. New reference; NULL: out of memory. */
 DOWEL_API json_t *dowel_json_wrap(const json_t *value, bool deep);
 DOWEL_API json_t *dowel_json_unwrap(const json_t *value, bool deep);
 
