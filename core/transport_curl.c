@@ -36,6 +36,7 @@ typedef struct call {
     dowel_error *err;
     int failed;    /* a code that a callback ended the transfer with */
     double ticked; /* when on_tick was last asked */
+    bool headers_ended;
     char reason[CURL_ERROR_SIZE];
 } call;
 
@@ -67,8 +68,10 @@ static size_t take_header(char *line, size_t size, size_t count, void *context) 
         const char *space = memchr(line, ' ', length);
         if (space) status = strtol(space, NULL, 10);
         c->exchange->status = (int)status;
+        c->headers_ended = false;
         return length;
     }
+    if (*line == '\r' || *line == '\n') c->headers_ended = true;
     if (c->exchange->status < 200 || length >= LONGEST_ANSWER_HEADER) return length;
     char *text = strndup(line, length);
     if (!text) {
@@ -311,6 +314,17 @@ static int no_connection(call *c, CURLcode code, const char *said) {
     return rc;
 }
 
+static bool was_connected(const call *c) {
+    curl_off_t connected = 0;
+    return !curl_easy_getinfo(c->curl, CURLINFO_CONNECT_TIME_T, &connected) && connected > 0;
+}
+
+/* libcurl takes an answer that breaks off in its headers for a whole one without a body. */
+static int check_headers(const call *c) {
+    if (c->headers_ended) return 0;
+    return dowel_fail(c->err, DOWEL_E_NETWORK, "the connection broke: the answer ends within its headers");
+}
+
 static int explain(call *c, CURLcode code) {
     const char *said = *c->reason ? c->reason : curl_easy_strerror(code);
     long connected = 0;
@@ -334,8 +348,10 @@ static int explain(call *c, CURLcode code) {
         return rc;
     }
     case CURLE_OPERATION_TIMEDOUT: return dowel_fail(c->err, DOWEL_E_TIMEOUT, "no answer in time: %s", said);
+    case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL: return dowel_fail(c->err, DOWEL_E_INVALID, "the address is not valid: %s", said);
+        if (was_connected(c)) return dowel_fail(c->err, DOWEL_E_PROTOCOL, "the answer is not HTTP: %s", said);
+        return dowel_fail(c->err, DOWEL_E_INVALID, "the address is not valid: %s", said);
     case CURLE_OUT_OF_MEMORY: return dowel_fail(c->err, DOWEL_E_NO_MEMORY, "out of memory");
     default: return dowel_fail(c->err, DOWEL_E_NETWORK, "the connection broke: %s", said);
     }
@@ -404,9 +420,10 @@ static int perform(dowel_transport *base, dowel *d, dowel_exchange *x, dowel_err
                             code != CURLE_PEER_FAILED_VERIFICATION && code != CURLE_SSL_CACERT_BADFILE &&
                             code != CURLE_URL_MALFORMAT && !(code == CURLE_OPERATION_TIMEDOUT && connected == 0)));
     /* A server that refuses a body before it read it all hangs up: its answer says more than the broken connection. */
-    if ((code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR) && x->status >= 400 && !c.failed) code = CURLE_OK;
+    if ((code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR) && x->status >= 400 && c.headers_ended && !c.failed)
+        code = CURLE_OK;
     drop_headers(headers);
-    rc = code == CURLE_OK ? 0 : c.failed ? c.failed : explain(&c, code);
+    rc = code == CURLE_OK ? check_headers(&c) : c.failed ? c.failed : explain(&c, code);
     give_back(t, h);
     return rc;
 }
