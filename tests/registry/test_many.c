@@ -151,6 +151,7 @@ static void killed_saves_leave_old_or_new(void **state) {
     assert_int_equal(open_it(&d, &err), 0);
     assert_int_equal(save(d, "pair/a", "first", &err), 0);
     assert_int_equal(save(d, "pair/b", "first", &err), 0);
+    dowel_close(d); /* a child must not inherit an open SQLite database */
     srand((unsigned)getpid());
     for (int round = 0; round < kills; round++) {
         fflush(NULL);
@@ -161,9 +162,12 @@ static void killed_saves_leave_old_or_new(void **state) {
         int status;
         waitpid(child, &status, 0);
         assert_true(WIFSIGNALED(status));
+        assert_int_equal(open_it(&d, &err), 0);
         if (load(d, "pair/a", NULL, &err) || load(d, "pair/b", NULL, &err))
             fail_msg("round %d: %s", round, err.message);
+        dowel_close(d);
     }
+    assert_int_equal(open_it(&d, &err), 0);
     if (save(d, "pair/a", "afterwards", &err) || load(d, "pair/a", "afterwards", &err)) fail_msg("%s", err.message);
     dowel_close(d);
     print_message("%d kills\n", kills);
