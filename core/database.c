@@ -97,7 +97,7 @@ static int default_path(dowel *d, char path[PATH_MAX], dowel_error *err) {
         usable = !access(folder, W_OK | X_OK);
     }
     if (usable) {
-        memcpy(path, wanted, PATH_MAX);
+        memcpy(path, wanted, strlen(wanted) + 1);
         return 0;
     }
     rc = temporary_path(path, err);
