@@ -150,6 +150,8 @@ int dowel_gcp_sign_jwt(const dowel_gcp_identity *identity, const json_t *claims,
 int64_t dowel_gcp_jwt_expiry(const char *jwt);
 /* Whether the keys of the identity, and of those behind it, can sign at all. */
 int dowel_gcp_check_keys(const dowel_gcp_identity *identity, dowel_error *err);
+/* Fails: the identity's private key cannot sign. */
+int dowel_gcp_unusable_key(const dowel_gcp_identity *identity, dowel_error *err);
 
 /* What an external account proves itself with at the token endpoint: gcp_subject*.c. */
 int dowel_gcp_subject_token(dowel *d, const dowel_gcp_identity *identity, char **token, dowel_error *err);

@@ -64,20 +64,53 @@ int dowel_gcp_take_scopes(const json_t *document, dowel_gcp_identity *id, dowel_
 
 /* ---- the types that hold a secret of their own ---- */
 
-/* Variables and templates often escape a key twice: "\\n" arrives as a backslash and an n, neither of which PEM has otherwise. */
+/* Variables and templates escape a key twice or more often: "\\n" arrives as backslashes and an n, none of which PEM has otherwise. */
 static void unescape_newlines(char *key) {
     char *out = key;
-    for (const char *in = key; *in; in++) {
-        if (*in == '\\' && (in[1] == 'n' || in[1] == 'r')) {
-            *out++ = in[1] == 'n' ? '\n' : '\r';
-            in++;
+    for (const char *in = key; *in;) {
+        size_t escapes = strspn(in, "\\");
+        if (escapes && (in[escapes] == 'n' || in[escapes] == 'r')) {
+            *out++ = in[escapes] == 'n' ? '\n' : '\r';
+            in += escapes + 1;
         } else {
-            *out++ = *in;
+            *out++ = *in++;
         }
     }
     size_t left = strlen(out);
     *out = 0;
     OPENSSL_cleanse(out + (left > 0), left ? left - 1 : 0);
+}
+
+/* Writes the lines of PEM anew: shells and templates join, indent and quote them. What is not PEM is left as it is. */
+static int mend_lines(char **key, dowel_error *err) {
+    static const char dashes[] = "-----";
+    enum { LINE = 64 };
+    const char *begin = strstr(*key, "-----BEGIN "), *body = begin ? strstr(begin + strlen(dashes), dashes) : NULL,
+               *end = body ? strstr(body + strlen(dashes), "-----END ") : NULL,
+               *last = end ? strstr(end + strlen(dashes), dashes) : NULL;
+    if (!last) return 0;
+    body += strlen(dashes);
+    last += strlen(dashes);
+    if (memchr(body, ':', (size_t)(end - body))) return 0; /* it has headers */
+    size_t size = strlen(*key), used = (size_t)(body - begin), column = LINE;
+    char *mended = calloc(1, size + size / LINE + 8);
+    if (!mended) return no_memory(err);
+    memcpy(mended, begin, used);
+    for (const char *p = body; p < end; p++) {
+        if (dowel_is_space((unsigned char)*p)) continue;
+        if (column == LINE) {
+            mended[used++] = '\n';
+            column = 0;
+        }
+        mended[used++] = *p;
+        column++;
+    }
+    mended[used++] = '\n';
+    memcpy(mended + used, end, (size_t)(last - end));
+    mended[used + (size_t)(last - end)] = '\n';
+    dowel_gcp_wipe(*key);
+    *key = mended;
+    return 0;
 }
 
 static int parse_service_account(const json_t *document, const char *origin, dowel_gcp_identity **out,
@@ -90,6 +123,7 @@ static int parse_service_account(const json_t *document, const char *origin, dow
     if (!rc) rc = dowel_gcp_take(document, "token_uri", false, origin, &id->token_uri, err);
     if (!rc) rc = dowel_gcp_take(document, "project_id", false, origin, &id->project, err);
     if (!rc) unescape_newlines(id->private_key);
+    if (!rc) rc = mend_lines(&id->private_key, err);
     if (!rc && (!strstr(id->private_key, "-----BEGIN ") || strstr(id->private_key, "ENCRYPTED") ||
                 !strstr(id->private_key, "PRIVATE KEY"))) {
         rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "%s: \"private_key\" is not a PEM private key%s", origin,

@@ -20,10 +20,7 @@ int dowel_gcp_sign_jwt(const dowel_gcp_identity *id, const json_t *claims, char 
     jwt_free(jwt);
     free(text);
     if (*signed_jwt) return 0;
-    int rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "%s: its private key cannot sign: it is damaged or not an RSA key",
-                        id->origin);
-    dowel_error_hint(err, "use the key file of %s as Google made it; without it, create a new key", id->email);
-    return rc;
+    return dowel_gcp_unusable_key(id, err);
 }
 
 /* base64url without padding, as dowel_base64_decode wants it. */

@@ -9,7 +9,7 @@ import threading
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from command import BIN, TMP, dowel, fails, main, run  # noqa: E402
 
-from cryptography.hazmat.primitives.asymmetric import ec  # noqa: E402
+from cryptography.hazmat.primitives.asymmetric import ec, rsa  # noqa: E402
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat  # noqa: E402
 
 GCS, KEYS = os.environ["DOWEL_TEST_GCS_URL"], os.environ["DOWEL_TEST_OAUTH_KEYS"]
@@ -18,6 +18,7 @@ with open(KEYFILE, encoding="utf-8") as opened:
     KEY = json.load(opened)
 PEM = KEY["private_key"]
 EC = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+SHORT = rsa.generate_private_key(65537, 1024).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 LINES = PEM.strip().split("\n")
 
 
@@ -30,6 +31,8 @@ WORKS = {
     "blanks": "\n \t" + json.dumps(KEY) + "\n\n \n", "escaped-twice": with_key(PEM.replace("\n", "\\n")), "escaped-twice-crlf": with_key(PEM.replace("\n", "\\r\\n")),
     "bom-and-escaped-twice": "\ufeff" + with_key(PEM.replace("\n", "\\n")), "no-last-newline": with_key(PEM.strip()), "crlf-in-key": with_key(PEM.replace("\n", "\r\n")),
     "one-line": with_key("\n".join([LINES[0], "".join(LINES[1:-1]), LINES[-1]])), "text-in-text": json.dumps(json.dumps(KEY)),
+    "escaped-three-times": with_key(PEM.replace("\n", "\\\\n")), "blanks-for-newlines": with_key(PEM.replace("\n", " ")), "tabs-for-newlines": with_key(PEM.replace("\n", "\t")),
+    "joined": with_key("".join(LINES)), "indented": with_key("".join(f"    {line}\n" for line in LINES)), "quoted": with_key(f'"{PEM}"'), "noise-around": with_key(f"Key:\n{PEM}\n\n"),
 }
 REFUSED = {
     "real-newlines": (json.dumps(KEY).replace("\\n", "\n"), ["line 1", "line break"]), "base64": (base64.b64encode(json.dumps(KEY).encode()), ["base64"]),
@@ -39,6 +42,8 @@ REFUSED = {
     "duplicate": ('{"project_id": "other", ' + json.dumps(KEY)[1:], ["duplicate", "twice"]), "cut": (json.dumps(KEY)[:300], ["line 1"]), "empty": ("", ["empty"]),
     "damaged-key": (with_key("-----BEGIN PRIVATE KEY-----\nbm90IGEga2V5\n-----END PRIVATE KEY-----\n"), ["private key cannot sign", "as Google made it"]),
     "cut-key": (with_key("\n".join(LINES[:5] + LINES[-1:])), ["private key cannot sign"]), "ec-key": (with_key(EC), ["not an RSA key"]),
+    "short-key": (with_key(SHORT), ["2048 bits"]), "flipped": (with_key("\n".join([*LINES[:3], LINES[3][::-1], *LINES[4:]])), ["private key cannot sign"]),
+    "no-end": (with_key("\n".join(LINES[:-1])), ["private key cannot sign"]),
     "no-pem": (with_key("MIIEvQIBADANBgkqhkiG9w0BAQEFAASC"), ["not a PEM private key"]), "certificate": (with_key(PEM.replace("PRIVATE KEY", "CERTIFICATE")), ["certificate"]),
     "public": (with_key(PEM.replace("PRIVATE KEY", "PUBLIC KEY")), ["public key"]), "encrypted": (with_key(PEM.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY")), ["encrypted"]),
     "impersonated": (json.dumps({"type": "impersonated_service_account", "service_account_impersonation_url":
