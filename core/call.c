@@ -119,7 +119,7 @@ static int submit(dowel *d, const char *name, const given *args, const dowel_cal
     int rc = dowel_find_task(d, name, &task, err);
     if (!rc) rc = new_run(d, task, false, args, options, &run, err);
     if (rc) return rc;
-    run->options.run_id = NULL; /* the caller's, who may be gone when the run begins */
+    run->options.run_id = NULL; /* the caller may have returned when the run begins */
     run->options.unkept = NULL;
     return dowel_future_start(run, options, future, err);
 }

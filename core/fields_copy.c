@@ -115,7 +115,7 @@ static int copy_enum(const decoding *at, const dowel_field *field, const void *f
     int value = *(const int *)from, count = 0;
     while (field->values[count]) count++;
     if (value < 0 || value >= count)
-        return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": %d is none of its %d values", at->root,
+        return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": %d is not one of its %d values", at->root,
                           at->path, field->name, value, count);
     *(int *)to = value;
     return 0;
@@ -155,7 +155,7 @@ static int copy_member(const decoding *at, const dowel_field *field, const void 
     case DOWEL_TIME:
         *(int64_t *)to = *(const int64_t *)from;
         if (*(const int64_t *)from >= FIRST_TIME && *(const int64_t *)from < END_OF_TIME) return 0;
-        return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": %lld is no time of the years 0 to 9999",
+        return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": %lld is not a time in the years 0 to 9999",
                           at->root, at->path, field->name, (long long)*(const int64_t *)from);
     default: memcpy(to, from, dowel_kind_size(field->kind)); return 0;
     }

@@ -1,4 +1,4 @@
-/* Futures: submitted runs, what they wait for, who waits for them. */
+/* Futures: submitted runs, what they wait for, and the threads that wait for them. */
 #define _GNU_SOURCE /* pipe2 */
 #include "future.h"
 
@@ -10,7 +10,7 @@
 
 static void release(dowel_future *future);
 
-/* Seconds between looks at whether a call was cancelled that waits for others. */
+/* Seconds between checks whether a waiting call was cancelled. */
 #define LOOK_EVERY 0.05
 
 static void destroy(dowel_future *future) {
@@ -36,7 +36,7 @@ static void release(dowel_future *future) {
     if (future && atomic_fetch_sub(&future->references, 1) == 1) destroy(future);
 }
 
-/* What another process submitted is that process's to run, to ask and to free. */
+/* Only the process that submitted a future runs, asks and frees it. */
 static bool is_forked(const dowel_future *future, dowel_error *err) {
     return dowel_check_pid(future->pool->pid, err) != 0;
 }
@@ -65,7 +65,7 @@ static int link_upstream(dowel_future *future, const dowel_call_options *options
     return 0;
 }
 
-/* Among the dependents of those upstream, of whom one may be there several times. */
+/* In the upstream futures' lists of dependents. One future may be upstream several times. */
 static int make_room(const dowel_future *future) {
     size_t most = 0;
     while (future->upstream[most]) most++;
@@ -213,9 +213,9 @@ void dowel_future_run(dowel_future *future) {
         if (--future->dependents[i]->unfinished == 0) dowel_pool_push(pool, future->dependents[i]);
     future->dependent_count = 0;
     pthread_cond_broadcast(&pool->changed);
-    /* What completed is no longer its parent's to look after. */
+    /* The parent need not wait for a child that completed. */
     if (!rc && remove_child(future)) atomic_fetch_sub(&future->references, 1);
-    /* Let go of before anyone can learn that it is done: whoever got the result is then the last to hold it, and frees it in their own thread. */
+    /* Drop the run's reference before signalling completion, so that the waiter holds the last one. */
     bool unwanted = atomic_fetch_sub(&future->references, 1) == 1;
     pthread_mutex_unlock(&pool->lock);
     if (unwanted) destroy(future);

@@ -322,7 +322,7 @@ void dowel_close(dowel *d) {
     }
     wait_until_all_left(core);
     dowel_pool_close(core);
-    wait_until_all_left(core); /* those who waited for what the workers did */
+    wait_until_all_left(core); /* threads that waited for the workers */
     if (core->pool) dowel_pool_release(core->pool);
     while (core->connectors_open--)
         if (core->connectors[core->connectors_open]->close) core->connectors[core->connectors_open]->close(d);

@@ -20,12 +20,9 @@ static const dowel_field fields[] = {
     {DOWEL_AT(dowel_policy, retry_jitter), .kind = DOWEL_FLOAT, .maximum = 1,
      .doc = "Stretches each delay by a random share up to this much."},
     {DOWEL_AT(dowel_policy, retry_delay_max), .kind = DOWEL_DURATION,
-     .doc = "No wait is longer, the random share included; without: 5 minutes, or the longest wait given.",
-     .example = "1m"},
+     .doc = "Longest wait, jitter included; without: 5 minutes, or the longest wait given.", .example = "1m"},
     {DOWEL_AT(dowel_policy, retry_on), .kind = DOWEL_LIST,
-     .doc =
-         "Errors after which to retry, such as timeout, unavailable, not_found; without: those that may be different "
-         "next time."},
+     .doc = "Errors to retry after, such as timeout, unavailable, not_found; without: those that may pass."},
     {DOWEL_AT(dowel_policy, timeout), .kind = DOWEL_DURATION, .doc = "Limit of each attempt.", .example = "10m"},
     {DOWEL_AT(dowel_policy, persist_result), .kind = DOWEL_BOOL, .doc = "Keep the result in result_storage."},
     {DOWEL_GIVEN_AT(dowel_policy)},
@@ -37,7 +34,7 @@ const dowel_table dowel_policy_table = {.name = "policy", .size = sizeof(dowel_p
 
 dowel_policy dowel_policy_merge(const dowel_policy *own, const dowel_policy *over, const dowel_policy *inherited) {
     dowel_policy p = *own;
-    if (inherited && !p.persist_result && !p.result_storage) {
+    if (inherited && !DOWEL_WAS_GIVEN(own, persist_result) && !p.result_storage) {
         p.persist_result = inherited->persist_result;
         p.result_storage = inherited->result_storage;
     }
@@ -57,8 +54,7 @@ dowel_policy dowel_policy_merge(const dowel_policy *own, const dowel_policy *ove
     return p;
 }
 
-/* Waits of what says no longest one. */
-enum { DELAY_MAX = 300 };
+enum { DELAY_MAX = 300 }; /* without retry_delay_max */
 
 static double delay_at(const dowel_policy *policy, size_t i) {
     double seconds = 0;
@@ -83,7 +79,7 @@ static int check_retry_on(const char *name, dowel_error *err) {
                                         "corrupt", "io",          "database", "key",         "internal",   NULL};
     if (!never_retried(dowel_code_named(name))) return 0;
     const char *near = dowel_nearest(name, names);
-    dowel_fail(err, DOWEL_E_INVALID, "policy: field \"retry_on\": \"%.40s\" is no error that can be retried%s%s%s",
+    dowel_fail(err, DOWEL_E_INVALID, "policy: field \"retry_on\": \"%.40s\" is not an error that can be retried%s%s%s",
                name, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
     dowel_error_hint(err,
                      "errors are network, timeout, unavailable, remote, io, database, protocol, internal, not_found, "

@@ -21,7 +21,7 @@ static void *make_pool(dowel *d) {
         char *end;
         long number = strtol(wanted, &end, 10);
         if (*end || number < 1 || number > DOWEL_MOST_WORKERS)
-            dowel_log(d, DOWEL_LOG_WARNING, "DOWEL_WORKERS: \"%.60s\" is no number from 1 to %d; there are %d", wanted,
+            dowel_log(d, DOWEL_LOG_WARNING, "DOWEL_WORKERS: \"%.60s\" is not a number from 1 to %d; using %d", wanted,
                       DOWEL_MOST_WORKERS, WORKERS);
         else
             pool->limit = (int)number;
@@ -54,7 +54,7 @@ static void *work(void *context) {
     pthread_mutex_lock(&pool->lock);
     pool->starting--;
     for (;;) {
-        /* Those who waited go on: there may be more threads at work than wanted. */
+        /* Threads that waited run again: more threads may be at work than the limit allows. */
         bool too_many = pool->count - pool->idle - pool->blocked > pool->limit;
         dowel_future *future = too_many && !pool->closing ? NULL : dowel_pool_take(pool, NULL);
         if (future) {
@@ -73,7 +73,7 @@ static void *work(void *context) {
     return NULL;
 }
 
-/* False: no thread can be had now; those that are there do the work. */
+/* False: no thread can be created now; the existing ones do the work. */
 static bool start_worker(dowel_pool *pool) {
     /* The program's signals belong to its own threads. */
     sigset_t all, before;
@@ -86,8 +86,8 @@ static bool start_worker(dowel_pool *pool) {
     return made;
 }
 
-/* Sees to it that what is queued is begun, as far as there is room: an idle thread takes one thing, however long the queue is. */
-static void get_going(dowel_pool *pool) {
+/* Starts queued futures while there is a free worker slot: an idle thread takes one future, however long the queue is. */
+static void start_queued(dowel_pool *pool) {
     bool made = !pool->closing;
     while (made && pool->queued > pool->idle + pool->starting && pool->count - pool->blocked < pool->limit &&
            pool->count < pool->limit * 2)
@@ -104,7 +104,7 @@ void dowel_pool_push(dowel_pool *pool, dowel_future *future) {
         pool->first = future;
     pool->last = future;
     pool->queued++;
-    get_going(pool);
+    start_queued(pool);
 }
 
 dowel_future *dowel_pool_take(dowel_pool *pool, dowel_future *wanted) {
@@ -133,7 +133,7 @@ static bool is_worker(const dowel_pool *pool) {
 void dowel_pool_wait(dowel_pool *pool, double seconds) {
     bool worker = is_worker(pool);
     pool->blocked += worker;
-    if (worker) get_going(pool);
+    if (worker) start_queued(pool);
     if (seconds > 0) {
         struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);

@@ -48,7 +48,7 @@ int dowel_run_new(dowel *d, const dowel_task *task, bool flow, dowel_record *arg
     }
     if (r->options.run_key && !rc && !(r->key = strdup(r->options.run_key)))
         rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-    /* The caller's, who may be gone when the run begins. */
+    /* They belong to the caller, which may have returned when the run begins. */
     r->options.run_key = r->options.run_name = NULL;
     r->options.bindings = NULL;
     r->options.wait_for = NULL;
@@ -103,7 +103,7 @@ static void write_seconds(double seconds, char text[DOWEL_DURATION_TEXT_SIZE]) {
     dowel_format_duration(round(seconds * 1000) / 1000, text);
 }
 
-/* What ends well after its deadline has not completed: whoever set the limit counts on it. */
+/* A body that succeeds after its deadline has not completed: the caller relies on the limit. */
 static int check_late(dowel_run *run, dowel_error *err) {
     double late = run->deadline > 0 ? dowel_clock() - run->deadline : 0;
     if (late <= 0) return 0;
@@ -111,7 +111,7 @@ static int check_late(dowel_run *run, dowel_error *err) {
     run->done_late = true;
     write_seconds(late, text);
     dowel_fail(err, DOWEL_E_TIMEOUT, "%s ended well, but %s after its deadline", run->task->name, text);
-    dowel_error_hint(err, "what it did is done, so it is not tried again by itself; give it a longer timeout");
+    dowel_error_hint(err, "its work is done, so it is not retried; give it a longer timeout");
     return DOWEL_E_TIMEOUT;
 }
 

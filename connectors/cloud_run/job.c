@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of others who change the job at the same time. */
-enum { CONFLICTS = 6 };
+enum { CONFLICTS = 6 }; /* with other writers of the job, before it is an error */
 
 /* The job as it is, every number as it was written, since it is sent back; NULL where there is none. */
 static int read_job(dowel_run_client *c, json_t **job, dowel_error *err) {
@@ -74,7 +73,7 @@ static int update(dowel_run_client *c, const json_t *wanted, json_t **operation,
     return dowel_http_fetch_json(c->d, r, operation, err);
 }
 
-/* Reads the job and changes what differs. *again: somebody else was faster, and the job is to be read anew. */
+/* Reads the job and changes what differs. *again: somebody else changed it meanwhile; read it again. */
 static int ensure_once(dowel_run_client *c, bool *again, dowel_error *err) {
     json_t *job = NULL, *wanted = NULL, *operation = NULL;
     dowel_run_difference difference = DOWEL_RUN_SAME;

@@ -41,7 +41,7 @@ static const dowel_field job_fields[] = {
     {DOWEL_GIVEN_AT(dowel_cloud_run_job)},
     {0}};
 
-/* What the service would refuse only after a request. */
+/* Refused here, before a request. */
 static int check_job(const void *data, dowel_error *err) {
     const dowel_cloud_run_job *job = data;
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz", all[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
@@ -299,7 +299,7 @@ static int run_cancel(dowel *d, const void *data, json_t **result, dowel_error *
 
 static const dowel_field delete_fields[] = {JOB(dowel_cloud_run_delete_args),
                                             {DOWEL_AT(dowel_cloud_run_delete_args, not_found_ok), .kind = DOWEL_BOOL,
-                                             .doc = "It is no error when there is none."},
+                                             .doc = "A job that does not exist is not an error."},
                                             {DOWEL_GIVEN_AT(dowel_cloud_run_delete_args)},
                                             {0}};
 static const dowel_table delete_table = {"cloud_run.delete", sizeof(dowel_cloud_run_delete_args), delete_fields, NULL};
@@ -326,7 +326,7 @@ static int run_delete(dowel *d, const void *data, json_t **result, dowel_error *
 
 TASK(run, "Creates or updates a job, runs it and waits for its end.", run_table, run_run,
      "--job cloud-run-job/nightly");
-TASK(status, "Tells how an execution is.", status_table, run_status, "--job cloud-run-job/nightly");
+TASK(status, "Shows the state of an execution.", status_table, run_status, "--job cloud-run-job/nightly");
 TASK(cancel, "Cancels an execution and waits for its end.", cancel_table, run_cancel, "--job cloud-run-job/nightly");
 TASK(delete, "Deletes the job.", delete_table, run_delete, "--job cloud-run-job/nightly");
 

@@ -74,7 +74,7 @@ static void test_structs(void **state) {
     struct_refused(&(outer_args){.pause = -INFINITY}, "outer: field \"pause\"");
     struct_refused(&(outer_args){.pause = INFINITY}, "outer: field \"pause\"");
     struct_refused(&(outer_args){.pause = 1e18}, "outer: field \"pause\": 1e+18 s is longer than 100 years");
-    struct_refused(&(outer_args){.shape = 2}, "outer: field \"shape\": 2 is none of its 2 values");
+    struct_refused(&(outer_args){.shape = 2}, "outer: field \"shape\": 2 is not one of its 2 values");
     struct_refused(&(outer_args){.shape = -1}, "outer: field \"shape\": -1");
     struct_refused(&(outer_args){.when = INT64_MAX}, "outer: field \"when\"");
     struct_refused(&(outer_args){.when = INT64_MIN}, "outer: field \"when\"");

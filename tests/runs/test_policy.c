@@ -49,6 +49,8 @@ static void test_merging(void **state) {
     assert_true(p.persist_result && p.retries == 0);
     p = dowel_policy_merge(&(dowel_policy){0}, &(dowel_policy){.given = "persist_result"}, &above);
     assert_false(p.persist_result);
+    p = dowel_policy_merge(&(dowel_policy){.given = "persist_result"}, &(dowel_policy){0}, &above);
+    assert_false(p.persist_result);
 }
 
 /* ---- delays ---- */
@@ -182,8 +184,8 @@ static void test_runs(void **state) {
     assert_int_equal(count(d, DOWEL_E_INTERNAL, missing), 1);
     assert_int_equal(count(d, DOWEL_E_INTERNAL, nothing), 1);
     refused(d, (dowel_policy){.retry_on = odd},
-            "policy: field \"retry_on\": \"netwerk\" is no error that can be retried; did you mean \"network\"?");
-    refused(d, (dowel_policy){.retry_on = no}, "\"cancelled\" is no error that can be retried");
+            "policy: field \"retry_on\": \"netwerk\" is not an error that can be retried; did you mean \"network\"?");
+    refused(d, (dowel_policy){.retry_on = no}, "\"cancelled\" is not an error that can be retried");
     refused(d, (dowel_policy){.retry_delays = words}, "policy: field \"retry_delays\"");
     refused(d, (dowel_policy){.retries = -1}, "policy: field \"retries\": -1 is not between 0 and 1000");
     refused(d, (dowel_policy){.retries = 1001}, "field \"retries\"");
@@ -196,7 +198,7 @@ static void test_runs(void **state) {
     refused(d, (dowel_policy){.timeout = 1e300}, "longer than 100 years");
     refused(d, (dowel_policy){.retry_jitter = 1.5}, "policy: field \"retry_jitter\"");
     refused(d, (dowel_policy){.retry_jitter = NAN}, "policy: field \"retry_jitter\"");
-    refused(d, (dowel_policy){.retry_backoff = 7}, "policy: field \"retry_backoff\": 7 is none of its 2 values");
+    refused(d, (dowel_policy){.retry_backoff = 7}, "policy: field \"retry_backoff\": 7 is not one of its 2 values");
     refused(d, (dowel_policy){.retry_backoff = -1}, "policy: field \"retry_backoff\"");
     refused(d, (dowel_policy){.persist_result = true}, "\"result_storage\" is required");
     /* What was given is copied. */

@@ -1,6 +1,6 @@
 /* dowel/runtime.h: the handle, tasks, futures, flows and their recorded runs.
  *
- * Every task runs in one way, whoever asks (C, the command, a flow): arguments are copied and validated by the table, a run is
+ * Every task runs in one way, from C, the command or a flow: arguments are copied and validated by the table, a run is
  * recorded, the body is attempted as the policy says, the outcome is recorded, the result is persisted where asked. */
 #ifndef DOWEL_RUNTIME_H
 #define DOWEL_RUNTIME_H
@@ -128,8 +128,8 @@ typedef struct dowel_call_options {
  *
  * A run completes when its body returned 0 before its deadline, everything that the body submitted has ended, and none of it
  * failed without the body asking for the outcome (dowel_wait, or another future that depends on it). A body that returns 0 after its
- * deadline, its own or that of a run above it, has failed with TIMEOUT: whoever set the limit counts on it. What it did is done,
- * so it is not tried again, unless `retry_on` names timeout.
+ * deadline, its own or that of a run above it, has failed with TIMEOUT, because the caller relies on the limit. Its work is done,
+ * so it is not retried unless `retry_on` names timeout.
  *
  * `args` points to the struct of the task's table, `size` is its sizeof in the caller.
  * `options` and `result` may be NULL. *result is a new reference. */
