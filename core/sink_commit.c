@@ -46,9 +46,9 @@ static int was_written(int fd) {
 #endif
 
 static int prepare(dowel_file *f) {
-    int64_t fraction = f->modified % 1000000 + (f->modified % 1000000 < 0 ? 1000000 : 0);
-    const struct timespec times[2] = {{0, UTIME_NOW},
-                                      {(time_t)((f->modified - fraction) / 1000000), (long)fraction * 1000}};
+    int64_t time = f->modified == 1 ? 0 : f->modified; /* the epoch itself, since 0 is no time */
+    int64_t fraction = time % 1000000 + (time % 1000000 < 0 ? 1000000 : 0);
+    const struct timespec times[2] = {{0, UTIME_NOW}, {(time_t)((time - fraction) / 1000000), (long)fraction * 1000}};
     if (f->left && ftruncate(f->fd, 0)) return errno;
     f->left = false;
     int why = dowel_file_keep_access(f);

@@ -89,10 +89,12 @@ void dowel_gcs_record_mtime(int64_t modified, char text[2][DOWEL_TIME_TEXT_SIZE]
     pairs[1] = (dowel_pair){MTIME_SECONDS, text[1]};
 }
 
+/* 0: none. The epoch itself is told as the microsecond behind it. */
 static int64_t time_of(const json_t *object, const char *member) {
     int64_t time;
     const char *text = json_string_value(json_object_get(object, member));
-    return text && !dowel_parse_time(text, &time) ? time : 0;
+    if (!text || dowel_parse_time(text, &time)) return 0;
+    return time ? time : 1;
 }
 
 static int64_t modified_of(const json_t *resource, bool *own) {
@@ -102,7 +104,8 @@ static int64_t modified_of(const json_t *resource, bool *own) {
     if (!time && seconds) {
         char *end;
         long long value = strtoll(seconds, &end, 10);
-        if (!*end && value > -62135596800LL && value < 253402300800LL) time = value * 1000000;
+        bool whole = end != seconds && !*end && value > -62135596800LL && value < 253402300800LL;
+        if (whole) time = value ? value * 1000000 : 1;
     }
     *own = time != 0;
     if (!time) time = time_of(resource, "timeCreated");

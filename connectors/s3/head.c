@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Seconds with a fraction, as copying programs record a file's time. */
+/* Seconds with a fraction, as copying programs record a file's time; 0: none. The epoch itself is told as the microsecond behind it. */
 static int64_t recorded_time(const char *text) {
     int64_t seconds = 0, fraction = 0;
     int digits = 0;
@@ -19,7 +19,8 @@ static int64_t recorded_time(const char *text) {
             if (digits++ < 6) fraction = fraction * 10 + (*text - '0');
     if (*text) return 0;
     for (; digits < 6; digits++) fraction *= 10;
-    return (seconds * 1000000 + fraction) * (before ? -1 : 1);
+    int64_t time = seconds * 1000000 + fraction;
+    return !time ? 1 : before ? -time : time;
 }
 
 bool dowel_s3_etag_is_md5(const dowel_http_response *response) {

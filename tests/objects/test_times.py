@@ -18,7 +18,8 @@ GCS_URL = os.environ.get("DOWEL_TEST_TESTBENCH_URL") or os.environ["DOWEL_TEST_G
 GOOGLE = storage.Client(project="demo", credentials=AnonymousCredentials(), client_options={"api_endpoint": GCS_URL})
 PROXY = Proxy(S3_URL)
 # µs since the epoch: whole seconds, fractions, tomorrow, before the epoch.
-TIMES = {"seconds": 1714557600_000000, "fraction": 1714644000_123456, "d/milli": 1714730400_250000, "future": 4102444800_000001, "before": -86400_500000}
+TIMES = {"seconds": 1714557600_000000, "fraction": 1714644000_123456, "d/milli": 1714730400_250000, "future": 4102444800_000001, "before": -86400_500000,
+         "epoch": 0}
 
 
 def made(name, times=None):
@@ -142,6 +143,21 @@ def test_objects_of_others():
         stored = AMAZON.head_object(Bucket="times", Key="foreign/" + name)["LastModified"].timestamp()
         os.utime(root + name, (stored, stored))
     assert counts("sync", "s3-bucket/s:foreign/", root) == (0, 2)
+
+
+def test_the_epoch_is_a_time():
+    """As other tools record it."""
+    AMAZON.put_object(Bucket="times", Key="zero/a", Body=b"0", Metadata={"mtime": "0"})
+    AMAZON.put_object(Bucket="times", Key="zero/b", Body=b"0", Metadata={"mtime": "0.000000000"})
+    for name, metadata in (("a", {"goog-reserved-file-mtime": "0"}), ("b", {"mtime": "1970-01-01T00:00:00Z"})):
+        blob = GOOGLE.bucket("times").blob("zero/" + name)
+        blob.metadata = metadata
+        blob.upload_from_string(b"0")
+    for number, source in enumerate(("s3-bucket/s:zero/", "gcs-bucket/g:zero/")):
+        root = os.path.join(TMP, f"zero-{number}/")
+        assert counts("sync", source, root) == (2, 0), source
+        assert [os.stat(root + name).st_mtime_ns for name in "ab"] == [0, 0], source
+        assert counts("sync", root, source) == (0, 2), source
 
 
 def test_looking_costs_little():

@@ -22,7 +22,7 @@ typedef struct dowel_object {
     bool is_deleted;  /* a marker of a deletion; only where versions were asked for */
     bool is_current;  /* the newest version */
     int64_t size;     /* bytes */
-    int64_t modified; /* µs since the epoch; 0: unknown */
+    int64_t modified; /* µs since the epoch; 0: unknown, 1: the epoch itself */
     bool
         own_time; /* `modified` is the file's own time, recorded by the writer; else it is when the object was stored */
     const char *version;      /* generation or version id; NULL: none */
