@@ -197,7 +197,7 @@ static int wrong(dowel_error *err, const dowel_table *table, const dowel_field *
 /* Everything that `path` ("-": standard input) holds. */
 static int read_all(const dowel_table *table, const dowel_field *field, const char *path, dowel_sink *into,
                     dowel_error *err) {
-    dowel_source *source;
+    dowel_source *source = NULL;
     int rc = dowel_source_file(path, &source, err);
     char buffer[4096];
     size_t got = 1;
@@ -206,10 +206,8 @@ static int read_all(const dowel_table *table, const dowel_field *field, const ch
         if (!rc && got) rc = dowel_sink_write(into, buffer, got, err);
     }
     OPENSSL_cleanse(buffer, sizeof buffer); /* it may be a secret */
-    if (rc)
-        dowel_error_prefix(err, "%s: field \"%s\": ", table->name, field->name);
-    else
-        dowel_source_close(source);
+    dowel_source_close(source);
+    if (rc) dowel_error_prefix(err, "%s: field \"%s\": ", table->name, field->name);
     return rc;
 }
 
@@ -315,11 +313,15 @@ int dowel_field_parse(const dowel_table *table, const dowel_field *field, const 
     char *end;
     double seconds;
     int64_t number;
-    bool from_file = (*text == '@' && text[1]) || !strcmp(text, "-");
+    bool from_file = *text == '@' || !strcmp(text, "-");
     bool json_kind = field->kind == DOWEL_JSON || field->kind == DOWEL_TABLE || field->kind == DOWEL_TABLES ||
                      field->kind == DOWEL_BLOCK; /* of which a file has the whole document */
-    if (from_file && (field->kind == DOWEL_BYTES || field->flags & (DOWEL_MULTILINE | DOWEL_SECRET) || json_kind))
-        return parse_file(table, field, *text == '@' ? text + 1 : text, json_kind, object, err);
+    from_file =
+        from_file && (field->kind == DOWEL_BYTES || field->flags & (DOWEL_MULTILINE | DOWEL_SECRET) || json_kind);
+    if (from_file && !strcmp(text, "@")) /* as of a variable that is not set */
+        return dowel_fail(err, DOWEL_E_INVALID, "%s: field \"%s\": no file is named after the @", table->name,
+                          field->name);
+    if (from_file) return parse_file(table, field, *text == '@' ? text + 1 : text, json_kind, object, err);
     switch (field->kind) {
     case DOWEL_BOOL: {
         static const char *const yes[] = {"true", "yes", "1", "on"}, *const no[] = {"false", "no", "0", "off"};
