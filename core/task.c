@@ -15,6 +15,22 @@
 static const dowel_field no_fields[] = {{0}};
 const dowel_table dowel_no_args = {"task", 0, no_fields, NULL};
 
+static int check_text(const char *what, const char *text, dowel_error *err) {
+    size_t size = text ? strlen(text) : 0;
+    return text ? dowel_text_check(what, &text, &size, err) : 0;
+}
+
+/* The history is text, and a key must be found again in it. */
+static int check_names(const dowel_call_options *options, dowel_error *err) {
+    if (options->run_key && !*options->run_key) {
+        dowel_fail(err, DOWEL_E_INVALID, "the run key is empty");
+        dowel_error_hint(err, "give a key that names this piece of work, such as a date, or none");
+        return DOWEL_E_INVALID;
+    }
+    int rc = check_text("the run key", options->run_key, err);
+    return rc ? rc : check_text("the run's name", options->run_name, err);
+}
+
 int dowel_run_new(dowel *d, const dowel_task *task, bool flow, dowel_record *args, const dowel_call_options *options,
                   dowel_run **run, dowel_error *err) {
     int rc = dowel_check_process(d, err);
@@ -42,10 +58,7 @@ int dowel_run_new(dowel *d, const dowel_task *task, bool flow, dowel_record *arg
     (void)dowel_working_folder(folder);
     if (!rc && !(r->folder = strdup(folder))) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     if (!rc) rc = dowel_record_anchor(args, folder, err);
-    if (!rc && r->options.run_key && !*r->options.run_key) {
-        rc = dowel_fail(err, DOWEL_E_INVALID, "the run key is empty");
-        dowel_error_hint(err, "give a key that names this piece of work, such as a date, or none");
-    }
+    if (!rc) rc = check_names(&r->options, err);
     if (r->options.run_key && !rc && !(r->key = strdup(r->options.run_key)))
         rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     /* They belong to the caller, which may have returned when the run begins. */

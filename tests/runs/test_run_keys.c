@@ -377,6 +377,21 @@ static void test_an_empty_key_is_refused(void **state) {
     assert_int_equal(atomic_load(&calls), before);
 }
 
+static void test_keys_and_names_are_text(void **state) {
+    (void)state;
+    const work_args args = {.text = "a"};
+    int before = atomic_load(&calls);
+    for (int i = 0; i < 2; i++) {
+        const dowel_call_options options = {
+            .size = sizeof options, .run_key = i ? NULL : "a\xff", .run_name = i ? "a\xff" : NULL};
+        dowel_error why;
+        assert_int_equal(dowel_call(d, "work", &args, sizeof args, &options, NULL, &why), DOWEL_E_INVALID);
+        assert_non_null(strstr(why.message, i ? "the run's name" : "the run key"));
+        assert_non_null(strstr(why.message, "UTF-8"));
+    }
+    assert_int_equal(atomic_load(&calls), before);
+}
+
 static void test_a_key_needs_the_history(void **state) {
     (void)state;
     dowel *other;
@@ -416,6 +431,7 @@ int main(void) {
         cmocka_unit_test(test_data_behind_pointers_and_pipes),
         cmocka_unit_test(test_masks_never_become_values),
         cmocka_unit_test(test_an_empty_key_is_refused),
+        cmocka_unit_test(test_keys_and_names_are_text),
         cmocka_unit_test(test_a_key_needs_the_history),
         cmocka_unit_test(test_a_run_that_never_began_holds_no_key),
     };
