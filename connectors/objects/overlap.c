@@ -158,12 +158,16 @@ bool dowel_place_is_same(const dowel_place *a, const dowel_place *b) {
 
 /* ---- again ---- */
 
-/* What the place means by now: the service, and what it holds. Newly allocated. */
+/* What the place means by now: the folder on this machine, or the service and what it holds. Newly allocated. */
 static char *meaning_of(const dowel_place *place) {
-    char *holder = holder_of(place), *folder = folder_of(place),
-         *inside = holder && folder ? joined(holder, *folder ? "/" : "", folder) : NULL,
-         *text = inside ? joined(place->service ? place->service : "", "/", inside) : NULL;
-    free(inside);
+    char *holder = holder_of(place), *folder = folder_of(place), *text = NULL;
+    if (holder && place->objects->sink) {
+        text = real_path(*holder ? holder : ".");
+    } else if (holder && folder) {
+        char *inside = joined(holder, *folder ? "/" : "", folder);
+        if (inside) text = joined(place->service ? place->service : "", "/", inside);
+        free(inside);
+    }
     free(folder);
     free(holder);
     return text;
@@ -176,8 +180,8 @@ int dowel_place_keep(dowel *d, const char *handle, const dowel_place *place, dow
     if (!rc && began && strcmp(began, now) != 0) {
         rc = dowel_fail(err, DOWEL_E_CONFLICT, "%.200s now means %.300s, and meant %.300s when this run began",
                         place->shown, now, began);
-        dowel_error_hint(
-            err, "nothing was changed; put the block or the environment back as it was, or call the task again");
+        dowel_error_hint(err, "nothing was changed; put the block, the environment or the working directory back as it "
+                              "was, or call the task again");
     } else if (!rc && !began) {
         /* A history that cannot be written fails no run. */
         (void)dowel_remember(d, handle, now, false, NULL);

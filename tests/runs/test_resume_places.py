@@ -114,6 +114,23 @@ def test_a_saved_block_that_means_another_place_by_now():
         assert holds(mine) == ({"in/a": "1"} if words[0] == "rm" else {"in/a": "1", "out/a": "1", "old/a": "0"}), words
 
 
+def test_a_relative_path_in_a_block_from_outside():
+    """Of a variable or a mounted file: it starts from the working directory."""
+    mounted = folder("blocks", {"local-file-system/outside.json": '{"basepath": "out"}'})
+    for name, value in (("DOWEL_BLOCK_LOCAL_FILE_SYSTEM__OUTSIDE", '{"basepath": "out"}'), ("DOWEL_BLOCKS_DIR", mounted)):
+        mine = folder("mine", {"in/a": "1", "out/sub": "no folder"})
+        other = folder("other", {"in/a": "other", "out/sub/precious": "keep me"})
+        os.environ[name] = value
+        at(mine, "sync", "in", "local-file-system/outside:sub/", "--delete", code=None)
+        run_id = newest()
+        os.unlink(os.path.join(mine, "out/sub"))
+        at(other, "runs", "resume", run_id, code=7, saying=[os.path.join(mine, "out"), os.path.join(other, "out")])
+        assert holds(other) == {"in/a": "other", "out/sub/precious": "keep me"}, name
+        at(mine, "runs", "resume", run_id)
+        assert holds(os.path.join(mine, "out")) == {"sub/a": "1"}, name
+        del os.environ[name]
+
+
 def test_an_environment_that_means_another_place_by_now():
     keys = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1"}
     first, second = ({**keys, "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{port}"} for port in (1, 2))
