@@ -45,7 +45,7 @@ static int not_encoded(dowel_importing *in, char c, const char *where) {
 }
 
 static int no_uri(dowel_importing *in, const char *why) {
-    return dowel_fail(in->err, DOWEL_E_INVALID, "%s: no connection URI (TYPE://LOGIN:PASSWORD@HOST/?NAME=VALUE)%s%s",
+    return dowel_fail(in->err, DOWEL_E_INVALID, "%s: not a connection URI (TYPE://LOGIN:PASSWORD@HOST/?NAME=VALUE)%s%s",
                       in->origin, *why ? ": " : "", why);
 }
 
@@ -447,10 +447,12 @@ int dowel_import_airflow(dowel_importing *in, const char *id, const char *text, 
             rc = amazon(in, id, connection, extra);
         else if (type && (!strcmp(type, "google_cloud_platform") || !strcmp(type, "google-cloud-platform")))
             rc = google(in, id, connection, extra);
+        else if (!type)
+            rc = dowel_fail(in->err, DOWEL_E_INVALID, "%s: the connection has no \"conn_type\"", in->origin);
         else
             rc = dowel_fail(in->err, DOWEL_E_INVALID,
                             "%s: connection type \"%.60s\" has no counterpart: aws and google-cloud-platform have one",
-                            in->origin, type ? type : "");
+                            in->origin, type);
     }
     if (uri) OPENSSL_cleanse(uri, strlen(uri));
     free(uri);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <locale.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,7 +50,7 @@ double dowel_read_real(const char *text, char **stop) {
 
 void dowel_format_real(double value, char text[DOWEL_REAL_TEXT_SIZE]) {
     plain p = begin();
-    int digits = 15;
+    int digits = isnormal(value) ? 15 : 1; /* the smallest numbers have fewer digits than 15 */
     do snprintf(text, DOWEL_REAL_TEXT_SIZE, "%.*g", digits, value);
     while (strtod(text, NULL) != value && digits++ < 17);
     end(p);

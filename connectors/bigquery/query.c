@@ -138,6 +138,7 @@ static json_t *describe(const dowel_bigquery_query_args *args, const json_t *job
     if (changed)
         json_object_set_new(result, "affected_rows",
                             json_integer((json_int_t)dowel_bq_int(statistics, "numDmlAffectedRows")));
+    if (args->dry_run) json_object_set_new(result, "bytes_to_process", json_integer((json_int_t)bytes));
     if (args->destination && !args->dry_run) {
         json_object_set_new(result, "destination", json_string(args->destination));
         json_object_set_new(result, "destination_rows", json_integer((json_int_t)f->total));

@@ -233,7 +233,8 @@ static int run_job(dowel *d, const void *data, json_t **result, dowel_error *err
                                          .example = shown}
 
 /* What has no rows tells what it did. */
-static const char *const notes[] = {"affected_rows", "destination", "destination_rows", "rows_not_fetched", NULL};
+static const char *const notes[] = {"bytes_to_process", "affected_rows",    "destination",
+                                    "destination_rows", "rows_not_fetched", NULL};
 
 static const dowel_task task_query = {.size = sizeof(dowel_task),
                                       .name = "bigquery.query",

@@ -9,7 +9,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from place import GOOGLE, PROXY, bq, checked, fails, prepare, refused, rows, submitted  # noqa: E402
+from place import GOOGLE, HERE, PROXY, bq, checked, fails, prepare, refused, rows, submitted  # noqa: E402
 from command import TMP, dowel, main, run  # noqa: E402
 
 SCALARS = """
@@ -163,8 +163,10 @@ def test_dialects():
 
 def test_a_dry_run_runs_nothing():
     got = bq("query", "--query", "SELECT 1 AS x, 'a' AS y", "--dry-run")
+    assert got["bytes_to_process"] == got["bytes_processed"], got
     assert got["dry_run"] is True and got["rows"] == [] and [f["name"] for f in got["schema"]] == ["x", "y"], got
     assert submitted()[0]["configuration"]["dryRun"] is True and not PROXY.seen("GET"), "no rows are asked for"
+    assert dowel("call", "bigquery.query", *HERE, "--query", "SELECT 1 AS x", "--dry-run").startswith("bytes_to_process: ")
     said = refused(1, "query", "--query", "SELEC 1", "--dry-run", saying=["invalidQuery", "Syntax error"])
     assert "SELEC" in said
 

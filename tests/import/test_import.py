@@ -251,10 +251,10 @@ class Airflow(ImportTest):
         said = self.refused(2, "--from-airflow", "aws://A:planted-4Ev3r@/", says=["must not be an argument", "env:AIRFLOW_CONN_MY_AWS"])
         self.assertNotIn("planted", said)
         self.refused(2, "--from-airflow", "env:NOT_SET", says="NOT_SET is not set")
-        for text, says in (("postgres://u:planted@host/db", ["postgres", "no counterpart"]), ("what", "no connection URI"), ("", "no connection URI"),
+        for text, says in (("postgres://u:planted@host/db", ["postgres", "no counterpart"]), ("what", "not a connection URI"), ("", "not a connection URI"),
                            ('{"conn_type": ', "line 1"), ('{"conn_type": "aws", "extra": "{"}', "line 1"),
                            ("aws://AKIA@/", "secret_access_key"), ("google-cloud-platform://?keyfile_dict=%7B", "keyfile_dict"),
-                           ("aws://?a=%00", "no connection URI"), ("aws://?a=%ff", "no connection URI"), ("aws://AKIA:planted\0" + "x" * 100000, "NUL byte")):
+                           ("aws://?a=%00", "not a connection URI"), ("aws://?a=%ff", "not a connection URI"), ("aws://AKIA:planted\0" + "x" * 100000, "NUL byte")):
             said = self.refused(2, "--from-airflow", "-", says=says, stdin=text)
             self.assertNotIn("planted", said)
 

@@ -153,8 +153,8 @@ typedef struct dowel_bigquery_job_args {
     const char *given; /* members that are zero on purpose (dowel/fields.h) */
 } dowel_bigquery_job_args;
 
-/* {rows: [{column: value}], schema, total_rows, job_id, location, bytes_processed, cache_hit, dry_run}, and affected_rows of a
- * statement that changes rows. INT64 are JSON integers, NUMERIC and BIGNUMERIC text, FLOAT64 numbers ("NaN", "Infinity" and
+/* {rows: [{column: value}], schema, total_rows, job_id, location, bytes_processed, cache_hit, dry_run}, bytes_to_process of a dry run, and
+ * affected_rows of a statement that changes rows. INT64 are JSON integers, NUMERIC and BIGNUMERIC text, FLOAT64 numbers ("NaN", "Infinity" and
  * "-Infinity" text), BYTES base64, times RFC 3339 text, STRUCT objects, ARRAY arrays, JSON text, NULL null. Of columns that have one name,
  * those behind the first get a number: name_1. `warnings` is there when the job had any. With a destination, `destination` and
  * `destination_rows`; with max_rows, `rows_not_fetched` where there are more. */
