@@ -73,6 +73,11 @@ static int update(dowel_run_client *c, const json_t *wanted, json_t **operation,
     return dowel_http_fetch_json(c->d, r, operation, err);
 }
 
+static bool is_job(const dowel_run_client *c, const json_t *answer) {
+    const char *name = json_string_value(json_object_get(answer, "name"));
+    return name && !strcmp(name, c->name);
+}
+
 /* Reads the job and changes what differs. *again: somebody else changed it meanwhile; read it again. */
 static int ensure_once(dowel_run_client *c, bool *again, dowel_error *err) {
     json_t *job = NULL, *wanted = NULL, *operation = NULL;
@@ -88,6 +93,11 @@ static int ensure_once(dowel_run_client *c, bool *again, dowel_error *err) {
         if (rc == DOWEL_E_PERMISSION && difference == DOWEL_RUN_UNRECORDED) rc = 0;
     }
     *again = rc && err->http_status == 409;
+    if (!rc && is_job(c, operation)) { /* the server is done at once */
+        json_decref(job);
+        job = operation;
+        operation = NULL;
+    }
     if (!rc && operation) rc = dowel_run_operation(c, &operation, err);
     if (!rc) rc = check_ready(c, operation ? json_object_get(operation, "response") : job, err);
     json_decref(operation);
@@ -100,6 +110,9 @@ int dowel_run_ensure_job(dowel_run_client *c, dowel_error *err) {
     for (int attempt = 1;; attempt++) {
         bool again = false;
         int rc = ensure_once(c, &again, err);
+        if (again && attempt == CONFLICTS)
+            dowel_error_hint(
+                err, "somebody else keeps changing the job; call again later, or with --no-update to run it as it is");
         if (!again || attempt == CONFLICTS) return rc;
         dowel_log(c->d, DOWEL_LOG_INFO, "job %s was changed by somebody else: read again", c->job->job);
         dowel_error stopped;

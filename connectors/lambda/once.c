@@ -10,8 +10,9 @@
 #define REASON "OutcomeUnknown"
 
 static void say_what_to_do(dowel_error *err) {
-    dowel_error_hint(err, "look in the function's log whether it ran; if it may run twice, call it with --idempotent, "
-                          "or else call it anew (with another run key, if there is one)");
+    dowel_error_hint(err,
+                     "look in the function's log whether it ran; to invoke it again, call it with another run key or "
+                     "without one (--idempotent: requests may be repeated)");
 }
 
 int dowel_lambda_begin(dowel_lambda_once *once, dowel_error *err) {

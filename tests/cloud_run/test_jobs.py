@@ -4,7 +4,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from place import PARENT, PROXY, TMP, block, call, container, executions, fails, fault, job, prepare, script, server  # noqa: E402
+from place import HOME, PARENT, PROXY, TMP, block, call, container, executions, fails, fault, job, prepare, script, server  # noqa: E402
 from command import dowel, main  # noqa: E402
 
 NOISY = ("etag", "generation", "updateTime", "reconciling", "terminalCondition", "latestCreatedExecution", "executionCount")
@@ -296,7 +296,7 @@ def test_a_conflict_that_does_not_end_is_told():
     block("always", *script("true"), "--labels", "team=b")
     fault(path="/jobs/always", method="PATCH", status=409, name="ABORTED", count=100)
     PROXY.reset()
-    fails(7, "call", "cloud_run.run", "--job", "always", saying=["409", "injected fault"])
+    fails(7, "call", "cloud_run.run", "--job", "always", saying=["409", "injected fault", "--no-update"])
     assert 2 <= updates() <= 10, updates()
     assert len(PROXY.seen("GET", "/jobs/always")) >= updates(), "read again each time"
 
@@ -322,6 +322,20 @@ def test_an_image_that_is_pushed_later():
         assert not executions(name)
         server("/_push", {"image": f"local/missing-{name}"})
         assert run_job(name, *words)["state"] == "succeeded" and len(executions(name)) == 1
+
+
+def test_a_server_that_answers_a_change_with_the_job_is_done_at_once():
+    for name, state in (("direct", "CONDITION_SUCCEEDED"), ("direct-bad", "CONDITION_FAILED")):
+        block(name, *script("true"))
+        run_job(name)
+        answer = {"name": f"{HOME}/{name}", "terminalCondition": {"state": state, "message": "Image 'x' not found."}}
+        block(name, *script("true"), "--labels", "team=a")
+        PROXY.reset(lambda r, answer=answer: {"answer": (200, [], json.dumps(answer).encode())} if r.method == "PATCH" else None)
+        if state == "CONDITION_FAILED":
+            fails(6, "call", "cloud_run.run", "--job", name, saying=["cannot run", "Image 'x' not found"])
+        else:
+            assert call("cloud_run.run", "--job", name)["state"] == "succeeded"
+    PROXY.reset()
 
 
 def test_a_start_token_is_not_sent_again():
