@@ -37,12 +37,6 @@ int dowel_local_check(dowel_block *block, const char *name, dowel_error *err) {
                       dowel_block_reference(block), name);
 }
 
-bool dowel_local_is_unfinished(const char *name) {
-    const char *slash = strrchr(name, '/'), *last = slash ? slash + 1 : name;
-    size_t length = strlen(last), ending = strlen(".dowel");
-    return *last == '.' && length > ending + 1 && !strcmp(last + length - ending, ".dowel");
-}
-
 static int make_base(const char *path) {
     char folder[PATH_MAX];
     if ((size_t)snprintf(folder, sizeof folder, "%s/", path) >= sizeof folder) {

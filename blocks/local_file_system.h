@@ -15,8 +15,6 @@ extern const dowel_objects dowel_local_objects;
 
 /* Whether a name stays below the folder and can be a file's. */
 int dowel_local_check(dowel_block *block, const char *name, dowel_error *err);
-/* Whether a name (whole, or its last part) is one of those that files have until they are whole (dowel_sink_file_in). */
-bool dowel_local_is_unfinished(const char *name);
 typedef enum dowel_local_use {
     DOWEL_LOCAL_READ,
     DOWEL_LOCAL_WRITE, /* makes folders that are missing */

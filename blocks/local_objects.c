@@ -81,7 +81,7 @@ static int source(dowel *d, dowel_block *block, const char *name, dowel_source *
 
 static int check_new(dowel_block *block, const char *name, dowel_error *err) {
     int rc = dowel_local_check(block, name, err);
-    if (!rc && dowel_local_is_unfinished(name))
+    if (!rc && dowel_is_unfinished(name))
         rc = dowel_fail(err, DOWEL_E_INVALID, "%s: \"%.200s\" is a name of files that are not finished yet",
                         dowel_block_reference(block), name);
     return rc;
@@ -148,6 +148,25 @@ static int sink(dowel *d, dowel_block *block, const char *name, const dowel_obje
         return sink_of_link(block, name, shown, options, made, err);
     }
     return dowel_sink_file_in(folder, file, shown, options ? options->modified : 0, made, err);
+}
+
+static int make_folder(dowel *d, dowel_block *block, const char *name, dowel_error *err) {
+    (void)d;
+    const char *rest;
+    size_t length = strlen(name);
+    char *checked = length ? strndup(name, length - 1) : NULL;
+    int rc = !length    ? 0
+             : !checked ? dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory")
+                        : dowel_local_check(block, checked, err);
+    free(checked);
+    if (rc) return rc;
+    int folder = dowel_local_open_folder(block, name, DOWEL_LOCAL_WRITE, &rest);
+    if (folder < 0 && (errno == ENOTDIR || errno == ELOOP || errno == EEXIST))
+        return dowel_fail(err, DOWEL_E_EXISTS, "%s: a file or link stands where the folder %s should be",
+                          dowel_block_reference(block), name);
+    if (folder < 0) return dowel_local_failed(block, "make the folder", name, errno == ENOENT ? EIO : errno, err);
+    close(folder);
+    return 0;
 }
 
 /* The way from a source into a sink. */
@@ -270,4 +289,5 @@ const dowel_objects dowel_local_objects = {.size = sizeof(dowel_objects),
                                            .remove = remove_all,
                                            .check_name = check_new,
                                            .source = source,
-                                           .sink = sink};
+                                           .sink = sink,
+                                           .make_folder = make_folder};

@@ -172,7 +172,7 @@ static int one(walk *w, int folder, const char *entry, const level *here, dowel_
     struct stat st;
     if (fstatat(folder, entry, &st, w->follow ? 0 : AT_SYMLINK_NOFOLLOW))
         return errno == ENOENT ? 0 /* gone meanwhile */ : tell_odd(w, w->path, strerror(errno), DOWEL_E_IO, err);
-    if (dowel_local_is_unfinished(entry)) return tell_odd(w, w->path, "a file that was not finished", 0, err);
+    if (dowel_is_unfinished(entry)) return tell_odd(w, w->path, "a file that was not finished", 0, err);
     if (!S_ISREG(st.st_mode)) return tell_odd(w, w->path, "a device, pipe or socket", 0, err);
     const dowel_object object = {
         .name = w->path, .is_current = true, .size = st.st_size, .modified = dowel_local_time(&st), .own_time = true};

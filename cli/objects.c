@@ -114,6 +114,7 @@ static void print_event_json(const view *v, const dowel_object_event *event) {
 static void print_listed(const view *v, const dowel_object_event *event, const char *name) {
     char when[DOWEL_TIME_TEXT_SIZE] = "";
     if (event->object->modified) dowel_format_time(event->object->modified, when);
+    if (!*name) name = "./"; /* the object of the folder itself */
     if (!v->list_long)
         puts(name);
     else if (event->object->is_prefix || event->object->odd)
@@ -125,6 +126,7 @@ static void print_listed(const view *v, const dowel_object_event *event, const c
 
 /* What went wrong, or was left out; after so many of a kind only that there are more. */
 static void print_trouble(view *v, const dowel_object_event *event, const char *name, bool skipped) {
+    bool lacking = !strcmp(event->what, "incomplete");
     int *lines = skipped ? &v->skipped : &v->failed;
     if (!v->verbose && *lines > TOLD) return;
     cli_progress_end(&v->progress);
@@ -132,7 +134,10 @@ static void print_trouble(view *v, const dowel_object_event *event, const char *
         fprintf(stderr, "%s: more %s; --verbose or --json tells of each\n", v->c->program,
                 skipped ? "is left out" : "fails");
     else
-        fprintf(stderr, "%s: %s: %s%s\n", v->c->program, name, skipped ? "left out: " : "",
+        fprintf(stderr, "%s: %s: %s%s\n", v->c->program, name,
+                lacking   ? "not carried over: "
+                : skipped ? "left out: "
+                          : "",
                 skipped ? event->why : event->error->message);
     ++*lines;
 }
@@ -140,7 +145,8 @@ static void print_trouble(view *v, const dowel_object_event *event, const char *
 static void on_event(void *context, const dowel_object_event *event) {
     view *v = context;
     bool copied = !strcmp(event->what, "copy"), removed = !strcmp(event->what, "remove"),
-         failed = !strcmp(event->what, "fail"), skipped = !strcmp(event->what, "skip");
+         failed = !strcmp(event->what, "fail"),
+         skipped = !strcmp(event->what, "skip") || !strcmp(event->what, "incomplete");
     bool unchanged = !strcmp(event->what, "unchanged");
     if (copied || removed || unchanged) cli_progress_count(&v->progress, unchanged);
     v->copied += copied;
@@ -179,9 +185,11 @@ static void print_summary(const view *v, const json_t *result) {
         return;
     }
     cli_size_text((double)count_of(result, "bytes"), bytes);
-    printf("%s%lld copied (%s), %lld unchanged, %lld left out, %s%lld removed\n", would,
+    printf("%s%lld copied (%s), %lld unchanged, %lld left out, %s%lld removed", would,
            (long long)count_of(result, "copied"), bytes, (long long)count_of(result, "unchanged"),
            (long long)count_of(result, "skipped"), would, (long long)count_of(result, "removed"));
+    if (count_of(result, "incomplete")) printf(", %lld incomplete", (long long)count_of(result, "incomplete"));
+    putchar('\n');
 }
 
 static void print_result(const view *v, json_t *result, bool whole) {

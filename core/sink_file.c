@@ -1,10 +1,10 @@
 /* Sinks that are files: what is written appears whole or not at all. */
 #include "sink.h"
+#include "unfinished.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,18 +78,12 @@ static int forget_temporary(dowel_file *f, int why) {
 /* Opens the file beside `name` that takes the bytes until they are all there. Its name is always the same, so that what a killed process left is
  * taken over by the next one for the same file; where another process is at it, or something else is in the way, it is a random one. */
 static int open_temporary(dowel_file *f) {
-    const char *slash = strrchr(f->name, '/'), *last = slash ? slash + 1 : f->name;
-    size_t size = strlen(f->name) + 24;
-    unsigned char noise[6];
-    /* A name may be as long as names can be. */
-    int folder = (int)(last - f->name), length = (int)strlen(last) < NAME_MAX - 20 ? (int)strlen(last) : NAME_MAX - 20;
     struct stat old;
     bool replaces = dowel_file_replaces(f, &old);
     mode_t mode =
         replaces ? 0600 : 0666; /* until it has the name, what it holds may be as secret as what it replaces */
-    f->temporary = malloc(size);
+    f->temporary = dowel_unfinished_name(f->name, false);
     if (!f->temporary) return errno = ENOMEM;
-    snprintf(f->temporary, size, "%.*s.%.*s.dowel", folder, f->name, length, last);
     f->fd = openat(f->folder, f->temporary, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, mode);
     if (f->fd >= 0 && is_ours(f) && !(replaces && fchmod(f->fd, mode))) {
         f->left = true;
@@ -97,9 +91,9 @@ static int open_temporary(dowel_file *f) {
     }
     if (f->fd >= 0) close(f->fd);
     f->fd = -1;
-    if (RAND_bytes(noise, sizeof noise) != 1) return forget_temporary(f, EIO);
-    snprintf(f->temporary, size, "%.*s.%.*s.%02x%02x%02x%02x%02x%02x", folder, f->name, length, last, noise[0],
-             noise[1], noise[2], noise[3], noise[4], noise[5]);
+    free(f->temporary);
+    f->temporary = dowel_unfinished_name(f->name, true);
+    if (!f->temporary) return errno = ENOMEM;
     f->fd = openat(f->folder, f->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     if (f->fd >= 0) return 0;
     return forget_temporary(f, errno);

@@ -1,4 +1,5 @@
 """Runs the real command in tests: `dowel(...)` gives what it printed, `fails(...)` checks that it failed and gives what it said."""
+import hashlib
 import json
 import os
 import subprocess
@@ -38,6 +39,13 @@ def fails(code, *words, saying=(), **options):
 def start(*words, env=None, **options):
     """The running process, for tests that interrupt it."""
     return subprocess.Popen([BIN, *map(str, words)], env={**os.environ, **(env or {})}, **options)
+
+
+def unfinished(name, random=None):
+    """The name that a file has while it is written; `random`: the twelve digits of one where that name was taken."""
+    folder, last = os.path.split(name)
+    start = f".{last}.{random or hashlib.sha256(b'dowel file' + bytes([10]) + last.encode()).hexdigest()[:12]}"
+    return os.path.join(folder, start + hashlib.sha256(b"dowel unfinished file" + bytes([10]) + start.encode()).hexdigest()[:12] + ".dowel")
 
 
 def main(module):

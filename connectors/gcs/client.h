@@ -47,7 +47,11 @@ void dowel_gcs_condition(dowel_http_request *request, dowel_gcs_conditions condi
 /* The object name with the folder in front. Newly allocated. */
 char *dowel_gcs_full_name(const dowel_gcs_client *client, const char *name);
 /* The reverse, as a JSON string. New reference. */
-json_t *dowel_gcs_relative(const dowel_gcs_client *client, const char *name);
+json_t *dowel_gcs_relative(const dowel_gcs_client *client, const json_t *name);
+/* Whether a NUL byte makes it longer than any C text of it. */
+bool dowel_gcs_has_nul(const json_t *text);
+/* With such bytes as \x00. Newly allocated. */
+char *dowel_gcs_shown(const json_t *text);
 /* The same; borrowed. */
 const char *dowel_gcs_without_folder(const dowel_gcs_client *client, const char *name);
 /* What tasks give of an object's resource. New reference. */
@@ -60,6 +64,7 @@ int dowel_gcs_object_metadata(const json_t *resource, dowel_object *object, dowe
 extern const char dowel_gcs_object_members[];
 /* Metadata under which the time of a file is kept. NULL-terminated pairs with room for `text`; 0: none. */
 #define DOWEL_GCS_MTIME_PAIRS 2
+bool dowel_gcs_is_mtime(const char *name);
 void dowel_gcs_record_mtime(int64_t modified, char text[2][DOWEL_TIME_TEXT_SIZE],
                             dowel_pair pairs[DOWEL_GCS_MTIME_PAIRS]);
 /* What an upload says of its object. New reference. */

@@ -2,6 +2,8 @@
 #include "client.h"
 #include "tasks.h"
 
+#include <dowel/json.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,8 +44,9 @@ static int check_page(const dowel_gcs_client *c, const json_t *page, const char 
         (prefixes && !json_is_array(prefixes)) || (more && !next))
         return broken(c, "the answer is no listing", err);
     json_array_foreach(items, i, item) {
-        const char *name = json_string_value(json_object_get(item, "name"));
-        if (!name || !*name) return broken(c, "an object without a name", err);
+        const json_t *text = json_object_get(item, "name");
+        const char *name = json_string_value(text);
+        if (!name || !json_string_length(text)) return broken(c, "an object without a name", err);
         if (strncmp(name, prefix, strlen(prefix)) != 0) return broken(c, "an object that was not asked for", err);
     }
     return next && token && !strcmp(next, token) ? broken(c, "there is more, and no way to it", err) : 0;
@@ -69,7 +72,9 @@ static int visit_page(const json_t *page, int64_t *left, dowel_gcs_visitor visit
             rc = visit(context, item, NULL, err);
             i++;
         } else {
-            rc = visit(context, NULL, prefix, err);
+            char *shown = dowel_gcs_shown(json_array_get(prefixes, j));
+            rc = shown ? visit(context, NULL, shown, err) : dowel_gcs_no_memory(err);
+            free(shown);
             j++;
         }
     }
@@ -85,9 +90,9 @@ int dowel_gcs_walk(dowel_gcs_client *c, const dowel_gcs_query *query, dowel_gcs_
     int rc = prefix && start && end ? 0 : dowel_gcs_no_memory(err);
     while (!rc && pages && !cut && left) {
         json_t *page = NULL;
-        rc = dowel_http_fetch_json(
+        rc = dowel_http_fetch_document(
             c->d, page_request(c, query, (const char *const[]){prefix, start, end}, token, left < PAGE ? left : PAGE),
-            &page, err);
+            DOWEL_JSON_NUL, &page, err);
         if (!rc) rc = check_page(c, page, prefix, token, err);
         if (!rc) rc = visit_page(page, &left, visit, context, &cut, err);
         const char *next = json_string_value(json_object_get(page, "nextPageToken"));
@@ -137,8 +142,9 @@ typedef struct collection {
 
 static int collect(void *context, const json_t *resource, const char *prefix, dowel_error *err) {
     collection *all = context;
-    int failed = resource ? json_array_append_new(all->objects, dowel_gcs_describe(all->client, resource))
-                          : json_array_append_new(all->prefixes, dowel_gcs_relative(all->client, prefix));
+    int failed = resource
+                     ? json_array_append_new(all->objects, dowel_gcs_describe(all->client, resource))
+                     : json_array_append_new(all->prefixes, json_string(dowel_gcs_without_folder(all->client, prefix)));
     return failed ? dowel_gcs_no_memory(err) : 0;
 }
 

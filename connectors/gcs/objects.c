@@ -2,6 +2,9 @@
 #include "client.h"
 #include "sign.h"
 
+#include <dowel/json.h>
+
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,9 +23,23 @@ typedef struct listing {
     void *context;
 } listing;
 
+/* A name that no C text holds: it is told, and nothing is ever done to it. */
+static int visit_unnameable(const listing *all, const json_t *name, dowel_error *err) {
+    char *shown = dowel_gcs_shown(name);
+    if (!shown) return dowel_gcs_no_memory(err);
+    const dowel_object object = {.name = dowel_gcs_without_folder(all->client, shown),
+                                 .odd = "its name holds a NUL byte, with which it cannot be named",
+                                 .odd_code = DOWEL_E_REFUSED};
+    int rc = all->visit(all->context, &object, err);
+    free(shown);
+    return rc;
+}
+
 static int visit_one(void *context, const json_t *resource, const char *prefix, dowel_error *err) {
     const listing *all = context;
     dowel_object object = {.is_prefix = true};
+    const json_t *name = json_object_get(resource, "name");
+    if (dowel_gcs_has_nul(name)) return visit_unnameable(all, name, err);
     if (resource)
         dowel_gcs_object(all->client, resource, &object);
     else
@@ -55,7 +72,7 @@ static int stat(dowel *d, dowel_block *block, const char *name, const char *vers
     dowel_http_request *r = dowel_gcs_request(&c, "GET", name);
     dowel_gcs_encrypt(r, c.bucket, false);
     dowel_http_query(r, "generation", version);
-    rc = dowel_http_fetch_json(d, r, &resource, err);
+    rc = dowel_http_fetch_document(d, r, DOWEL_JSON_NUL, &resource, err);
     if (!rc) {
         dowel_object object;
         dowel_pair *metadata;
@@ -79,14 +96,27 @@ static int get(dowel *d, dowel_block *block, const char *name, const char *versi
     return rc ? rc : dowel_gcs_download_sink(&c, &args, sink, NULL, NULL, err);
 }
 
+static void tell_unheld(const dowel_object_put_options *o, const char *name) {
+    char part[128];
+    bool tells = o->size >= offsetof(dowel_object_put_options, unheld_context) + sizeof o->unheld_context && o->unheld;
+    snprintf(part, sizeof part, "metadata.%.100s", name);
+    if (tells) o->unheld(o->unheld_context, part, "the time of the file has this name");
+}
+
 /* The caller's metadata and the time of the file. NULL: out of memory. */
 static dowel_pair *metadata_of(const dowel_object_put_options *options, char text[2][DOWEL_TIME_TEXT_SIZE]) {
     size_t count = 0;
     while (options->metadata && options->metadata[count].name) count++;
     dowel_pair *all = calloc(count + DOWEL_GCS_MTIME_PAIRS + 1, sizeof *all);
     if (!all) return NULL;
-    if (count) memcpy(all, options->metadata, count * sizeof *all);
-    if (options->modified) dowel_gcs_record_mtime(options->modified, text, all + count);
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (options->modified && dowel_gcs_is_mtime(options->metadata[i].name))
+            tell_unheld(options, options->metadata[i].name);
+        else
+            all[kept++] = options->metadata[i];
+    }
+    if (options->modified) dowel_gcs_record_mtime(options->modified, text, all + kept);
     return all;
 }
 

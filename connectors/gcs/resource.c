@@ -26,8 +26,26 @@ const char *dowel_gcs_without_folder(const dowel_gcs_client *c, const char *name
     return length && !strncmp(name, c->bucket->folder, length) && name[length] == '/' ? name + length + 1 : name;
 }
 
-json_t *dowel_gcs_relative(const dowel_gcs_client *c, const char *name) {
-    return json_string(dowel_gcs_without_folder(c, name ? name : ""));
+bool dowel_gcs_has_nul(const json_t *text) {
+    return json_is_string(text) && strlen(json_string_value(text)) != json_string_length(text);
+}
+
+char *dowel_gcs_shown(const json_t *text) {
+    const char *p = json_string_value(text), *end = p + json_string_length(text);
+    char *shown = malloc(4 * (size_t)(end - p) + 1), *out = shown;
+    for (; shown && p < end; p++) {
+        if (*p)
+            *out++ = *p;
+        else
+            out = (char *)memcpy(out, "\\x00", 4) + 4;
+    }
+    if (shown) *out = 0;
+    return shown;
+}
+
+json_t *dowel_gcs_relative(const dowel_gcs_client *c, const json_t *name) {
+    const char *text = json_is_string(name) ? json_string_value(name) : "", *rest = dowel_gcs_without_folder(c, text);
+    return json_stringn(rest, json_string_length(name) - (size_t)(rest - text));
 }
 
 /* ---- what the service says ---- */
@@ -65,7 +83,7 @@ static int64_t size_of(const json_t *resource) {
 
 json_t *dowel_gcs_describe(const dowel_gcs_client *c, const json_t *resource) {
     json_t *object = json_object();
-    json_object_set_new(object, "name", dowel_gcs_relative(c, json_string_value(json_object_get(resource, "name"))));
+    json_object_set_new(object, "name", dowel_gcs_relative(c, json_object_get(resource, "name")));
     json_object_set_new(object, "size", json_integer(size_of(resource)));
     for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
         json_t *value = json_object_get(resource, members[i].member);
@@ -87,6 +105,10 @@ void dowel_gcs_record_mtime(int64_t modified, char text[2][DOWEL_TIME_TEXT_SIZE]
     snprintf(text[1], DOWEL_TIME_TEXT_SIZE, "%" PRId64, seconds);
     pairs[0] = (dowel_pair){MTIME, text[0]};
     pairs[1] = (dowel_pair){MTIME_SECONDS, text[1]};
+}
+
+bool dowel_gcs_is_mtime(const char *name) {
+    return !strcmp(name, MTIME) || !strcmp(name, MTIME_SECONDS);
 }
 
 /* 0: none. The epoch itself is told as the microsecond behind it. */
@@ -112,8 +134,17 @@ static int64_t modified_of(const json_t *resource, bool *own) {
     return time ? time : time_of(resource, "updated");
 }
 
-static bool is_own(const char *name) {
-    return !strcmp(name, MTIME) || !strcmp(name, MTIME_SECONDS) || !strcmp(name, DOWEL_GCS_MARK);
+static bool is_seconds(const char *text) {
+    text += *text == '-';
+    return *text && strspn(text, "0123456789") == strlen(text);
+}
+
+/* A user may use the name of a recorded time for something else. */
+static bool is_own(const char *name, const json_t *value) {
+    int64_t time;
+    const char *text = json_string_value(value);
+    return !strcmp(name, DOWEL_GCS_MARK) || (!strcmp(name, MTIME) && text && !dowel_parse_time(text, &time)) ||
+           (!strcmp(name, MTIME_SECONDS) && text && is_seconds(text));
 }
 
 /* Other than the time that copying programs record, and the mark of a conditional upload. */
@@ -121,7 +152,7 @@ static bool has_metadata(const json_t *resource) {
     json_t *all = json_object_get(resource, "metadata"), *value;
     const char *name;
     json_object_foreach(all, name, value) {
-        if (!is_own(name)) return true;
+        if (!is_own(name, value)) return true;
     }
     return false;
 }
@@ -183,7 +214,11 @@ int dowel_gcs_object_metadata(const json_t *resource, dowel_object *object, dowe
     *metadata = calloc(json_object_size(all) + 1, sizeof **metadata);
     if (!*metadata) return dowel_gcs_no_memory(err);
     json_object_foreach(all, name, value) {
-        if (is_own(name) || !json_is_string(value)) continue;
+        if (is_own(name, value) || !json_is_string(value)) continue;
+        if (dowel_gcs_has_nul(value)) {
+            object->untold = "values of its metadata that hold a NUL byte";
+            continue;
+        }
         (*metadata)[count++] = (dowel_pair){name, json_string_value(value)};
     }
     object->metadata = count ? *metadata : NULL;

@@ -36,11 +36,12 @@ typedef struct finding {
 static int find(void *context, const json_t *resource, const char *prefix, dowel_error *err) {
     const finding *all = context;
     int64_t created;
-    const char *name = json_string_value(json_object_get(resource, "name")),
+    const json_t *text = json_object_get(resource, "name");
+    const char *name = dowel_gcs_has_nul(text) ? NULL : json_string_value(text),
                *time = json_string_value(json_object_get(resource, "timeCreated"));
     (void)prefix;
     if (!name || !is_part(name) || !time || dowel_parse_time(time, &created) || created >= all->before) return 0;
-    return json_array_append_new(all->names, dowel_gcs_relative(all->client, name)) ? dowel_gcs_no_memory(err) : 0;
+    return json_array_append_new(all->names, dowel_gcs_relative(all->client, text)) ? dowel_gcs_no_memory(err) : 0;
 }
 
 static int remove_all(dowel_gcs_client *c, const json_t *list, dowel_error *err) {

@@ -238,7 +238,9 @@ static int counts(const dowel_report *report, json_t **result, dowel_error *err)
     *result = json_pack("{s:I,s:I,s:I,s:I,s:I}", "copied", (json_int_t)report->copied, "bytes",
                         (json_int_t)report->bytes, "unchanged", (json_int_t)report->unchanged, "skipped",
                         (json_int_t)report->skipped, "removed", (json_int_t)report->removed);
-    return *result ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!*result) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (report->incomplete) json_object_set_new(*result, "incomplete", json_integer((json_int_t)report->incomplete));
+    return 0;
 }
 
 static int run(dowel *d, const args_t *args, bool sync, json_t **result, dowel_error *err) {
@@ -255,7 +257,8 @@ static int run(dowel *d, const args_t *args, bool sync, json_t **result, dowel_e
                                      .storage_class = args->storage_class,
                                      .metadata = args->metadata,
                                      .named = !whole,
-                                     .parts = {args->part_size, args->part_concurrency}},
+                                     .parts = {args->part_size, args->part_concurrency},
+                                     .report = &report},
                              .include = args->include,
                              .exclude = args->exclude,
                              .merge = sync,

@@ -86,15 +86,13 @@ static int visit(void *context, const dowel_object *object, dowel_error *err) {
         return dowel_fail(err, DOWEL_E_PROTOCOL, "%.60s lists %.200s, which is not below %.200s", l->place->shown,
                           object->name, l->place->path);
     if (!below) prefix = 0;
-    int rc = l->ordered ? check_order(l, object->name, err) : 0;
+    int rc = l->ordered && !object->odd_code ? check_order(l, object->name, err) : 0;
     if (rc) return rc;
     pthread_mutex_lock(&l->lock);
     l->any = true;
     pthread_mutex_unlock(&l->lock);
-    /* The folder itself, as an empty object that some tools make, and what the caller does not want. */
-    if (!object->odd_code &&
-        (!object->name[prefix] || !dowel_glob_wanted(l->include, l->exclude, object->name + prefix)))
-        return 0;
+    /* The object of the folder itself is told with the name "". */
+    if (!object->odd_code && !dowel_glob_wanted(l->include, l->exclude, object->name + prefix)) return 0;
     dowel_item *item = dowel_item_of(object, prefix);
     if (!item) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     pthread_mutex_lock(&l->lock);

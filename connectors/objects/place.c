@@ -230,6 +230,8 @@ char *dowel_place_join(const dowel_place *place, const char *name) {
 
 int dowel_place_check_name(const dowel_place *place, const char *name, dowel_error *err) {
     if (place->objects->check_name) return place->objects->check_name(place->block, name, err);
+    /* A request without a name is one for the whole bucket. */
+    if (!*name) return dowel_fail(err, DOWEL_E_INVALID, "an object's name cannot be empty");
     json_t *text = json_string(name);
     if (!text) return dowel_fail(err, DOWEL_E_INVALID, "its name is not UTF-8, as names of objects are");
     json_decref(text);

@@ -56,6 +56,15 @@ void dowel_report_copied(dowel_report *report, const char *from, const char *to,
     pthread_mutex_unlock(&report->lock);
 }
 
+void dowel_report_incomplete(dowel_report *report, const char *name, char *lines) {
+    char *rest = NULL;
+    pthread_mutex_lock(&report->lock);
+    report->incomplete++;
+    for (char *line = strtok_r(lines, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+        tell(report, &(dowel_object_event){.what = "incomplete", .name = name, .why = line});
+    pthread_mutex_unlock(&report->lock);
+}
+
 void dowel_report_removed(dowel_report *report, const char *name) {
     pthread_mutex_lock(&report->lock);
     succeeded(report);

@@ -21,6 +21,7 @@ typedef struct dowel_report {
     const dowel_object_reporter *reporter;
     pthread_mutex_t lock;
     int64_t copied, bytes, unchanged, skipped, removed, failed;
+    int64_t incomplete;  /* objects that were copied without something that went along with them */
     int64_t known_bytes; /* of what was copied or is on its way */
     int first;           /* code of the first failure; 0: none */
     bool mixed;          /* not all failures have that code */
@@ -41,6 +42,8 @@ enum { DOWEL_REPORT_BLIND = 1 }; /* what is told once, however many objects it i
 void dowel_report_open(dowel_report *report, const dowel_object_reporter *reporter);
 void dowel_report_close(dowel_report *report);
 void dowel_report_copied(dowel_report *report, const char *from, const char *to, int64_t size);
+/* Of an object that was copied: what of its description is not at the destination, a line each. */
+void dowel_report_incomplete(dowel_report *report, const char *name, char *lines);
 void dowel_report_removed(dowel_report *report, const char *name);
 void dowel_report_skipped(dowel_report *report, const char *name, const char *why);
 void dowel_report_unchanged(dowel_report *report, const char *name);

@@ -111,7 +111,7 @@ typedef struct listing {
 static int list_one(void *context, const dowel_object *object, dowel_error *err) {
     listing *all = context;
     size_t prefix = strlen(all->place->path);
-    if (strncmp(object->name, all->place->path, prefix) != 0 || !object->name[prefix]) return 0;
+    if (strncmp(object->name, all->place->path, prefix) != 0) return 0;
     all->any = true;
     if (!object->is_prefix && !dowel_glob_wanted(all->args->include, all->args->exclude, object->name + prefix))
         return 0;

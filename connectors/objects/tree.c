@@ -8,6 +8,8 @@
 
 #include <dowel/transfer.h>
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,10 +37,15 @@ static int draw(dowel_listing *listing, dowel_item **next, bool *ended, dowel_er
     return rc;
 }
 
+/* An object whose name ends with a slash, also that of the place itself (its relative name is ""). */
+static bool is_folder_object(const dowel_item *item) {
+    size_t length = strlen(item->name);
+    return !length || item->name[length - 1] == '/';
+}
+
 /* Empty objects that stand for folders are no content: a bucket's console leaves one where everything was deleted. */
 static bool is_content(const dowel_item *item) {
-    size_t length = strlen(item->name);
-    return !item->object.odd && (item->object.size || item->name[length - 1] != '/');
+    return !item->object.odd && (item->object.size || !is_folder_object(item));
 }
 
 /* What only the destination has. */
@@ -47,8 +54,16 @@ static int keep_extraneous(merge *m, const dowel_item *item, dowel_error *err) {
         return dowel_fail(err, DOWEL_E_INVALID,
                           "the source lies in the destination, at %s%s, and would be removed with the rest",
                           m->tree->way.to->shown, item->object.name);
-    if (item->object.odd_code || dowel_shadow_covers(&m->shadow, item->name)) return 0;
+    /* The place itself stays, whether its own object is there or not. */
+    bool place_itself = !*item->name && !item->object.size;
+    if (place_itself || item->object.odd_code || dowel_shadow_covers(&m->shadow, item->name)) return 0;
     return dowel_extraneous_add(&m->extraneous, m->tree->way.to, &item->object, err);
+}
+
+static void report_kept(const merge *m, const dowel_object *object) {
+    char *shown = dowel_place_name(m->tree->way.to, object->name);
+    dowel_report_skipped(m->tree->report, shown ? shown : object->name, object->odd);
+    free(shown);
 }
 
 /* The next object of the source, with what the destination has under its name. Both NULL at the end. The lock is held. */
@@ -58,6 +73,18 @@ static int next_pair(merge *m, dowel_item **from, dowel_item **to, dowel_error *
         int rc = draw(m->from, &m->from_next, &m->from_ended, err);
         if (!rc && m->to) rc = draw(m->to, &m->to_next, &m->to_ended, err);
         if (rc) return rc;
+        /* What cannot be named is no pair of anything, and may stand out of order. */
+        if (m->to_next && m->to_next->object.odd_code && m->to_next->object.odd_code != DOWEL_E_CONFLICT) {
+            if (m->tree->delete_extraneous) report_kept(m, &m->to_next->object);
+            free(m->to_next);
+            m->to_next = NULL;
+            continue;
+        }
+        if (m->from_next && m->from_next->object.odd_code) {
+            *from = m->from_next;
+            m->from_next = NULL;
+            return 0;
+        }
         int order = !m->from_next ? 1 : !m->to_next ? -1 : strcmp(m->from_next->name, m->to_next->name);
         if (!m->from_next && !m->to_next) return 0;
         if (order <= 0) {
@@ -186,9 +213,48 @@ static int has_its_name(dowel *d, void *context, void *file, const dowel_error *
     return rc;
 }
 
+static bool makes_folders(const dowel_objects *objects) {
+    return objects->size >= offsetof(dowel_objects, make_folder) + sizeof objects->make_folder && objects->make_folder;
+}
+
+/* A folder of files holds no bytes of its own: it is made, and what the object holds is left out. Folders of files are made for what is in them, so
+ * an object without content makes none. Takes the item over. */
+static int copy_folder(dowel *d, merge *m, dowel_item *item, dowel_error *err) {
+    const dowel_place *to = m->tree->way.to;
+    const dowel_object *object = &item->object;
+    dowel_error why;
+    char *name = dowel_place_join(to, item->name), held[160];
+    int rc = name ? 0 : dowel_fail(&why, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!rc && object->size && !m->tree->dry_run) rc = to->objects->make_folder(d, to->block, name, &why);
+    if (rc && (fatal(rc) || of_all(d, m, object, &why))) {
+        if (err) *err = why;
+    } else if (rc) {
+        report_failed(m, object->name, &why);
+        rc = 0;
+    } else if (object->size) {
+        snprintf(held, sizeof held, "a folder of files cannot hold the %" PRId64 " bytes of this object; it was made",
+                 object->size);
+        report_skipped(m, object->name, held);
+    } else {
+        report_skipped(m, object->name, "an empty object that stands for a folder");
+    }
+    free(name);
+    free(item);
+    return rc;
+}
+
+/* The object of the source's folder, where the destination is a whole bucket: it would have no name. Takes the item over. */
+static int copy_nameless(const merge *m, dowel_item *item) {
+    report_skipped(m, item->object.name, "at the destination it would have no name; what it holds is left out");
+    free(item);
+    return 0;
+}
+
 /* Takes the item over. */
 static int copy(dowel *d, merge *m, dowel_item *item, bool again, dowel_error *err) {
     const dowel_tree *tree = m->tree;
+    if (!*item->name && !*tree->way.to->path && !makes_folders(tree->way.to->objects)) return copy_nameless(m, item);
+    if (is_folder_object(item) && makes_folders(tree->way.to->objects)) return copy_folder(d, m, item, err);
     char *name = dowel_place_join(tree->way.to, item->name);
     copying *one = calloc(1, sizeof *one);
     if (!one)
@@ -205,9 +271,6 @@ static int copy(dowel *d, merge *m, dowel_item *item, bool again, dowel_error *e
         if (!tree->dry_run)
             rc = dowel_way_copy(d, &tree->way, &item->object, name, &one->size, again ? NULL : &open, &why);
         if (!open) rc = settle(d, m, one, rc ? &why : NULL, err);
-    } else if (!item->object.size && item->name[strlen(item->name) - 1] == '/') {
-        report_skipped(m, item->object.name, "an empty object that stands for a folder");
-        rc = 0;
     } else {
         rc = settle(d, m, one, &why, err);
     }
@@ -261,6 +324,8 @@ static int one_pair(dowel *d, merge *m, dowel_item **drawn, const dowel_item *to
         odd(m, from);
         return 0;
     }
+    /* An empty object of the source's folder itself says nothing that the copy needs. */
+    if (!*from->name && !from->object.size && !to) return 0;
     bool differs, wait, sample;
     dowel_error why;
     int rc = compare(d, m, from, to, &differs, &why);

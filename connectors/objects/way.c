@@ -5,6 +5,7 @@
 
 #include <dowel/transfer.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,6 +117,28 @@ static int from_file(dowel *d, const dowel_way *way, const dowel_object *object,
     return rc ? rc : unchanged(d, way->from, object->name, before, err);
 }
 
+/* What of a description the destination cannot hold, a line each. */
+typedef struct losses {
+    char *lines;
+    size_t size;
+    bool no_memory;
+} losses;
+
+static void add_loss(losses *l, const char *part, const char *why) {
+    size_t more = strlen(part) + strlen(why) + 4;
+    char *lines = realloc(l->lines, l->size + more);
+    if (!lines) {
+        l->no_memory = true;
+        return;
+    }
+    l->lines = lines;
+    l->size += (size_t)snprintf(lines + l->size, more, "%s%s%s\n", part, *part ? ": " : "", why);
+}
+
+static void on_unheld(void *context, const char *part, const char *why) {
+    add_loss(context, part, why);
+}
+
 /* From one cloud to another, with all that goes along with it: a listing may not have told that. */
 typedef struct through {
     dowel *d;
@@ -131,8 +154,22 @@ static int copy_described(void *context, const dowel_object *object, dowel_error
     full.name = t->listed->name;
     full.version = t->listed->version ? t->listed->version : object->version;
     if (t->listed->modified && !object->own_time) full.modified = t->listed->modified;
-    const dowel_object_put_options options = options_of(t->way, &full);
-    return dowel_pipe_copy(t->d, t->way, &full, t->to_name, &options, err);
+    losses lost = {0};
+    dowel_object_put_options options = options_of(t->way, &full);
+    /* What the caller says must be held, or it is an error. */
+    bool said = t->way->content_type || t->way->cache_control || t->way->metadata;
+    if (!said) {
+        options.unheld = on_unheld;
+        options.unheld_context = &lost;
+    }
+    if (object->untold && !t->way->metadata) add_loss(&lost, "", object->untold);
+    int rc = dowel_pipe_copy(t->d, t->way, &full, t->to_name, &options, err);
+    if (!rc && lost.no_memory) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    char *name = !rc && lost.lines ? dowel_place_name(t->way->from, full.name) : NULL;
+    if (name) dowel_report_incomplete(t->way->report, name, lost.lines);
+    free(name);
+    free(lost.lines);
+    return rc;
 }
 
 static int through_memory(dowel *d, const dowel_way *way, const dowel_object *object, const char *to_name,

@@ -2,7 +2,7 @@
 #ifndef DOWEL_WAY_H
 #define DOWEL_WAY_H
 
-#include "place.h"
+#include "report.h"
 
 #include <pthread.h>
 
@@ -20,7 +20,8 @@ typedef struct dowel_way {
     bool if_absent; /* CONFLICT where there is such an object already */
     bool named;     /* one object that the caller named, not one of a tree */
     dowel_object_parts parts;
-    dowel_gate *gate; /* NULL: one object alone */
+    dowel_gate *gate;     /* NULL: one object alone */
+    dowel_report *report; /* told of what does not go along with an object */
 } dowel_way;
 
 /* pipe.c */

@@ -235,9 +235,14 @@ static int take_page(dowel_s3_client *c, const dowel_s3_abort_stale_args *args, 
         const char *upload = dowel_xml_child_text(e, "UploadId"), *initiated = dowel_xml_child_text(e, "Initiated");
         /* Of what has no readable time it is not known that it is old. */
         if (!upload || !initiated || dowel_parse_time(initiated, &began) || began > limit) continue;
-        char *key = dowel_s3_decoded(dowel_xml_child_text(e, "Key"), encoded);
+        bool has_nul;
+        char *key = dowel_s3_decoded(dowel_xml_child_text(e, "Key"), encoded, &has_nul);
         if (!key) rc = no_memory(err);
-        if (key && !strncmp(key, folder, skip)) {
+        if (key && has_nul)
+            dowel_log(c->d, DOWEL_LOG_WARNING,
+                      "S3: the upload %s of %s stays: its key holds a NUL byte, with which it cannot be named", upload,
+                      key);
+        else if (key && !strncmp(key, folder, skip)) {
             if (!args->dry_run) rc = abort_one(c, key + skip, upload, aborted, err);
             if (!rc)
                 json_array_append_new(uploads, json_pack("{s:o,s:s,s:s}", "key", text_of(key + skip), "upload_id",
@@ -275,12 +280,13 @@ static int run_abort_stale(dowel *d, const void *data, json_t **result, dowel_er
                    *next_key = dowel_xml_child_text(root, "NextKeyMarker"),
                    *next_upload = dowel_xml_child_text(root, "NextUploadIdMarker");
         more = truncated && !strcmp(truncated, "true") && next_key && *next_key;
-        char *after = more ? dowel_s3_decoded(next_key, encoding && !strcmp(encoding, "url")) : NULL,
+        bool has_nul = false;
+        char *after = more ? dowel_s3_decoded(next_key, encoding && !strcmp(encoding, "url"), &has_nul) : NULL,
              *after_upload = more && next_upload && *next_upload ? strdup(next_upload) : NULL;
         /* A server that does not move on would be asked for ever. */
         bool moved =
             !key || !after || strcmp(key, after) || (after_upload && (!upload || strcmp(upload, after_upload)));
-        if (!rc && more && !moved)
+        if (!rc && more && (!moved || has_nul))
             rc = dowel_fail(err, DOWEL_E_PROTOCOL, "S3: bucket %s: there are more uploads, and no way to them",
                             c.bucket->bucket);
         free(key);

@@ -77,6 +77,7 @@ void dowel_s3_set_plain(const dowel_s3_client *client, const dowel_error *why);
 /* describe.c */
 extern const char *const dowel_s3_encryption_names[];
 int dowel_s3_check_description(const dowel_s3_put_args *args, dowel_error *err);
+bool dowel_s3_fits_header(const char *text);
 int dowel_s3_check_customer_key(const char *field, const char *key, dowel_error *err);
 int dowel_s3_customer_key(dowel_http_request *request, const char *key, bool of_copy_source, dowel_error *err);
 /* What was refused may be for lack of the right key; `key`: the one that was given. */
@@ -140,8 +141,20 @@ int dowel_s3_head_object(dowel_s3_client *client, const char *key, const char *v
                          int64_t part, dowel_http_response **response, dowel_error *err);
 /* Borrows from the answer and from `etag`. */
 dowel_object dowel_s3_object_of(const char *name, const dowel_http_response *response, char etag[DOWEL_S3_ETAG_SIZE]);
-/* The user's metadata, with or without the time that copying programs record; borrows from the answer. Newly allocated. */
-dowel_pair *dowel_s3_metadata(const dowel_http_response *response, bool with_time);
+/* Of x-amz-meta-mtime; 0: it is none. */
+int64_t dowel_s3_recorded_time(const char *text);
+
+/* metadata.c */
+/* The user's metadata as Unicode; `with_own`: also the time that copying programs record, and marks of conditional uploads. */
+dowel_pair *dowel_s3_metadata(const dowel_http_response *response, bool with_own);
+void dowel_s3_metadata_free(dowel_pair *metadata);
+/* How many entries the service holds and does not return. */
+int64_t dowel_s3_missing_metadata(const dowel_http_response *response);
+int dowel_s3_check_metadata(const dowel_pair *metadata, dowel_error *err);
+int dowel_s3_describe_metadata(dowel_http_request *request, const dowel_pair *metadata, dowel_error *err);
+/* The metadata that S3 can hold; the rest is told to `unheld`, which must be there. Newly allocated, borrows the texts. NULL: out of memory. */
+dowel_pair *dowel_s3_holdable(const dowel_object_put_options *options);
+
 /* Unless it is encrypted with a key of the bucket's or the caller's own, or came in parts. */
 bool dowel_s3_etag_is_md5(const dowel_http_response *response);
 
@@ -149,8 +162,8 @@ bool dowel_s3_etag_is_md5(const dowel_http_response *response);
 /* Page after page of at most `page` names. */
 int dowel_s3_list_each(dowel_s3_client *client, const dowel_objects_query *query, int64_t page,
                        dowel_object_visitor visit, void *context, dowel_error *err);
-/* A key as a listing has it. Newly allocated. */
-char *dowel_s3_decoded(const char *text, bool encoded);
+/* A key as a listing has it; where it holds a NUL byte (*has_nul), text that only shows it. Newly allocated. */
+char *dowel_s3_decoded(const char *text, bool encoded, bool *has_nul);
 const char *dowel_s3_unquoted(const char *etag, char text[DOWEL_S3_ETAG_SIZE]);
 /* Whether the ETag, which may be NULL, has the form of an MD5. */
 bool dowel_s3_read_md5(const char *etag, unsigned char md5[16]);

@@ -154,7 +154,7 @@ static int copy_in_parts(copying *c, const dowel_http_response *head, json_t **e
         c->upload.etag = NULL;
     }
     dowel_s3_upload_clear(&c->upload);
-    free((void *)args.metadata);
+    dowel_s3_metadata_free((dowel_pair *)args.metadata);
     free((void *)args.tags);
     json_decref(tags);
     return rc;

@@ -12,27 +12,10 @@ const char *const dowel_s3_encryption_names[] = {"bucket_default", "AES256", "aw
 /* ---- what may be said ---- */
 
 /* What is not ASCII would be stored as something else, or break the signature. */
-static bool fits_header(const char *text) {
+bool dowel_s3_fits_header(const char *text) {
     for (; *text; text++)
         if (*text < ' ' || *text > '~') return false;
     return true;
-}
-
-static int check_metadata(const dowel_pair *pair, dowel_error *err) {
-    for (; pair && pair->name; pair++) {
-        size_t length = strlen(pair->name);
-        if (!length || length > 200 ||
-            length !=
-                strspn(pair->name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~"))
-            return dowel_fail(err, DOWEL_E_INVALID, "field \"metadata\": \"%.80s\" cannot be a name in a header",
-                              pair->name);
-        if (fits_header(pair->value)) continue;
-        int rc =
-            dowel_fail(err, DOWEL_E_INVALID, "field \"metadata.%s\": only printable ASCII fits a header", pair->name);
-        dowel_error_hint(err, "encode the value, for example percent-encoded");
-        return rc;
-    }
-    return 0;
 }
 
 int dowel_s3_check_customer_key(const char *field, const char *key, dowel_error *err) {
@@ -58,7 +41,7 @@ int dowel_s3_check_description(const dowel_s3_put_args *args, dowel_error *err) 
                    {"kms_key_id", args->kms_key_id},
                    {"if_match", args->if_match}};
     for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++)
-        if (headers[i].value && !fits_header(headers[i].value))
+        if (headers[i].value && !dowel_s3_fits_header(headers[i].value))
             return dowel_fail(err, DOWEL_E_INVALID, "field \"%s\": only printable ASCII fits a header",
                               headers[i].name);
     if (args->if_absent && args->if_match)
@@ -70,7 +53,7 @@ int dowel_s3_check_description(const dowel_s3_put_args *args, dowel_error *err) 
     if (args->customer_key && args->encryption)
         return dowel_fail(err, DOWEL_E_INVALID, "one of \"customer_key\" and \"encryption\", not both");
     int rc = dowel_s3_check_customer_key("customer_key", args->customer_key, err);
-    return rc ? rc : check_metadata(args->metadata, err);
+    return rc ? rc : dowel_s3_check_metadata(args->metadata, err);
 }
 
 /* ---- how it is said ---- */
@@ -149,11 +132,8 @@ int dowel_s3_describe(dowel_http_request *r, const dowel_s3_upload *u, dowel_err
                       args->encryption ? dowel_s3_encryption_names[args->encryption] : NULL);
     if (args->bucket_key) dowel_http_header(r, "x-amz-server-side-encryption-bucket-key-enabled", "true");
     dowel_http_header(r, "x-amz-server-side-encryption-aws-kms-key-id", args->kms_key_id);
-    for (const dowel_pair *pair = args->metadata; pair && pair->name; pair++) {
-        char name[256];
-        snprintf(name, sizeof name, "x-amz-meta-%s", pair->name);
-        dowel_http_header(r, name, pair->value);
-    }
+    int rc = dowel_s3_describe_metadata(r, args->metadata, err);
+    if (rc) return rc;
     if (DOWEL_WAS_GIVEN(args, modified)) { /* seconds with a fraction, as rclone writes them */
         char time[48];
         int64_t size = args->modified < 0 ? -args->modified : args->modified;

@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Seconds with a fraction, as copying programs record a file's time; 0: none. The epoch itself is told as the microsecond behind it. */
-static int64_t recorded_time(const char *text) {
+int64_t dowel_s3_recorded_time(const char *text) {
     int64_t seconds = 0, fraction = 0;
     int digits = 0;
     bool before = text && *text == '-';
@@ -35,7 +35,7 @@ dowel_object dowel_s3_object_of(const char *name, const dowel_http_response *res
     dowel_object object = {.name = name,
                            .is_current = true,
                            .size = size ? strtoll(size, NULL, 10) : 0,
-                           .modified = recorded_time(mtime),
+                           .modified = dowel_s3_recorded_time(mtime),
                            .version = dowel_http_response_header(response, "x-amz-version-id"),
                            .etag = dowel_s3_unquoted(dowel_http_response_header(response, "ETag"), etag),
                            .content_type = dowel_http_response_header(response, "Content-Type"),
@@ -60,24 +60,6 @@ dowel_object dowel_s3_object_of(const char *name, const dowel_http_response *res
     }
     if (dowel_s3_etag_is_md5(response)) dowel_s3_md5_of_etag(&object);
     return object;
-}
-
-dowel_pair *dowel_s3_metadata(const dowel_http_response *response, bool with_time) {
-    static const char prefix[] = "x-amz-meta-";
-    size_t count = 0;
-    dowel_header header;
-    for (size_t i = 0; (header = dowel_http_response_header_at(response, i)).name; i++)
-        if (!dowel_ncasecmp(header.name, prefix, sizeof prefix - 1)) count++;
-    dowel_pair *metadata = calloc(count + 1, sizeof *metadata);
-    if (!metadata) return NULL;
-    count = 0;
-    for (size_t i = 0; (header = dowel_http_response_header_at(response, i)).name; i++) {
-        const char *name = header.name + sizeof prefix - 1;
-        if (dowel_ncasecmp(header.name, prefix, sizeof prefix - 1)) continue;
-        bool own = !dowel_casecmp(name, "mtime") || !dowel_casecmp(header.name, DOWEL_S3_MARK);
-        if (with_time || !own) metadata[count++] = (dowel_pair){name, header.value};
-    }
-    return metadata;
 }
 
 int dowel_s3_head_object(dowel_s3_client *c, const char *key, const char *version, const char *customer_key,

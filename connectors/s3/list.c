@@ -16,12 +16,21 @@ static int hex(char c) {
                                   : -1;
 }
 
-/* Keys come percent-encoded, because XML cannot hold every one; a server that does not know how sends them as they are. */
-char *dowel_s3_decoded(const char *text, bool encoded) {
-    char *plain = strdup(text ? text : ""), *out = plain;
+/* Keys come percent-encoded, because XML cannot hold every one; a server that does not know how sends them as they are. A key with a NUL byte fits
+ * no C text: for it, text to show is made (\x00), which must not be taken for a key. */
+char *dowel_s3_decoded(const char *text, bool encoded, bool *has_nul) {
+    size_t size = text ? strlen(text) + 1 : 1;
+    char *plain = malloc(size + size / 3), *out = plain; /* %00 grows by one */
+    *has_nul = false;
+    if (plain) memcpy(plain, text ? text : "", size);
     if (!plain || !encoded) return plain;
-    for (const char *p = plain; *p; p++) {
-        if (*p == '%' && hex(p[1]) >= 0 && hex(p[2]) >= 0 && strncmp(p, "%00", 3)) { /* which no C text can hold */
+    for (const char *p = text ? text : ""; *p; p++) {
+        if (!strncmp(p, "%00", 3)) {
+            memcpy(out, "\\x00", 4);
+            out += 4;
+            p += 2;
+            *has_nul = true;
+        } else if (*p == '%' && hex(p[1]) >= 0 && hex(p[2]) >= 0) {
             *out++ = (char)(hex(p[1]) << 4 | hex(p[2]));
             p += 2;
         } else {
@@ -80,15 +89,24 @@ static int broken(const listing *l, const char *what, dowel_error *err) {
                       what);
 }
 
+/* A key that no `name` can say: it is told, and nothing is ever done to it. */
+static int visit_unnameable(listing *l, const char *shown, dowel_error *err) {
+    const dowel_object object = {.name = strlen(shown) >= l->folder ? shown + l->folder : shown,
+                                 .odd = "its key holds a NUL byte, with which it cannot be named",
+                                 .odd_code = DOWEL_E_REFUSED};
+    return l->visit(l->context, &object, err);
+}
+
 static int visit_prefix(listing *l, const dowel_xml *entry, dowel_error *err) {
-    char *name = dowel_s3_decoded(dowel_xml_child_text(entry, "Prefix"), l->encoded);
+    bool has_nul;
+    char *name = dowel_s3_decoded(dowel_xml_child_text(entry, "Prefix"), l->encoded, &has_nul);
     if (!name) return no_memory(err);
     if (strncmp(name, l->prefix, strlen(l->prefix)) != 0) {
         free(name);
         return broken(l, "a prefix that does not begin as was asked for", err);
     }
     const dowel_object object = {.name = strlen(name) >= l->folder ? name + l->folder : name, .is_prefix = true};
-    int rc = l->visit(l->context, &object, err);
+    int rc = has_nul ? visit_unnameable(l, name, err) : l->visit(l->context, &object, err);
     free(name);
     return rc;
 }
@@ -96,7 +114,8 @@ static int visit_prefix(listing *l, const dowel_xml *entry, dowel_error *err) {
 static int visit_object(listing *l, const dowel_xml *entry, dowel_error *err) {
     const char *key = dowel_xml_child_text(entry, "Key");
     if (!key || !*key) return broken(l, "an object without a key", err);
-    char *name = dowel_s3_decoded(key, l->encoded), etag[DOWEL_S3_ETAG_SIZE];
+    bool has_nul;
+    char *name = dowel_s3_decoded(key, l->encoded, &has_nul), etag[DOWEL_S3_ETAG_SIZE];
     if (!name) return no_memory(err);
     /* Names are what is removed by: one from outside of what was asked for is none of ours. */
     if (strncmp(name, l->prefix, strlen(l->prefix)) != 0) {
@@ -104,9 +123,14 @@ static int visit_object(listing *l, const dowel_xml *entry, dowel_error *err) {
         return broken(l, "a key that does not begin as was asked for", err);
     }
     /* Not every server knows this parameter, and one compares with names as they are encoded. */
-    if (l->start_after && strcmp(name, l->start_after) <= 0) {
+    if (!has_nul && l->start_after && strcmp(name, l->start_after) <= 0) {
         free(name);
         return 0;
+    }
+    if (has_nul) {
+        int told = visit_unnameable(l, name, err);
+        free(name);
+        return told;
     }
     const char *size = dowel_xml_child_text(entry, "Size"), *when = dowel_xml_child_text(entry, "LastModified"),
                *latest = dowel_xml_child_text(entry, "IsLatest");
@@ -188,10 +212,10 @@ static int go_on(listing *l, const dowel_xml *root, bool *more, dowel_error *err
     *more = !truncated ? next != NULL : (!dowel_casecmp(truncated, "true") || !strcmp(truncated, "1"));
     if (!*more) return 0;
     char *before = l->token;
-    bool other_version = false;
+    bool other_version = false, has_nul = false;
     if (l->query->versions) {
         const char *version = dowel_xml_child_text(root, "NextVersionIdMarker");
-        l->token = dowel_s3_decoded(dowel_xml_child_text(root, "NextKeyMarker"), l->encoded);
+        l->token = dowel_s3_decoded(dowel_xml_child_text(root, "NextKeyMarker"), l->encoded, &has_nul);
         other_version = version && (!l->version_marker || strcmp(version, l->version_marker));
         free(l->version_marker);
         l->version_marker = version && *version ? strdup(version) : NULL;
@@ -199,7 +223,7 @@ static int go_on(listing *l, const dowel_xml *root, bool *more, dowel_error *err
         l->token = next ? strdup(next) : NULL;
     }
     /* A server that does not move on would be listed for ever. */
-    bool moved = l->token && *l->token && (!before || strcmp(before, l->token) || other_version) &&
+    bool moved = l->token && *l->token && !has_nul && (!before || strcmp(before, l->token) || other_version) &&
                  (l->query->versions || !is_again(l));
     free(before);
     return moved ? 0 : broken(l, "there is more, and no way to it", err);

@@ -1,6 +1,8 @@
 /* A bucket in the vocabulary of dowel/objects.h: what copying, syncing and listing work over. */
 #include "client.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +13,27 @@ static int list(dowel *d, dowel_block *block, const dowel_objects_query *query, 
     if (rc) return rc;
     rc = dowel_s3_list_each(&c, query, 1000, visit, context, err);
     dowel_s3_client_close(&c);
+    return rc;
+}
+
+static int no_memory(dowel_error *err) {
+    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+}
+
+/* Headers may hold bytes of ISO-8859-1; objects are described in UTF-8. */
+static int visit_told(dowel_object *object, dowel_object_visitor visit, void *context, dowel_error *err) {
+    const char **const texts[] = {&object->content_type, &object->content_encoding, &object->content_language,
+                                  &object->content_disposition, &object->cache_control};
+    enum { COUNT = sizeof texts / sizeof texts[0] };
+    char *own[COUNT] = {NULL};
+    bool complete = true;
+    for (size_t i = 0; i < COUNT; i++) {
+        if (!*texts[i]) continue;
+        *texts[i] = own[i] = dowel_http_header_text(*texts[i]);
+        complete &= own[i] != NULL;
+    }
+    int rc = complete ? visit(context, object, err) : no_memory(err);
+    for (size_t i = 0; i < COUNT; i++) free(own[i]);
     return rc;
 }
 
@@ -25,10 +48,17 @@ static int stat_object(dowel *d, dowel_block *block, const char *name, const cha
     if (!rc) {
         dowel_object object = dowel_s3_object_of(name, response, etag);
         dowel_pair *metadata = dowel_s3_metadata(response, false);
+        char untold[96];
+        int64_t missing = dowel_s3_missing_metadata(response);
         object.metadata = metadata && metadata->name ? metadata : NULL;
         object.described = true;
-        rc = metadata ? visit(context, &object, err) : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-        free(metadata);
+        if (missing > 0) {
+            snprintf(untold, sizeof untold, "metadata that S3 does not return (x-amz-missing-meta: %" PRId64 ")",
+                     missing);
+            object.untold = untold;
+        }
+        rc = metadata ? visit_told(&object, visit, context, err) : no_memory(err);
+        dowel_s3_metadata_free(metadata);
         dowel_http_response_free(response);
     }
     dowel_s3_client_close(&c);
@@ -55,10 +85,28 @@ static int get(dowel *d, dowel_block *block, const char *name, const char *versi
     return fetch(d, block, name, version, parts, sink, NULL, NULL, err);
 }
 
-static int put(dowel *d, dowel_block *block, const char *name, dowel_source *source,
-               const dowel_object_put_options *options, dowel_object_visitor visit, void *context, dowel_error *err) {
-    static const dowel_object_put_options none;
-    const dowel_object_put_options *o = options ? options : &none;
+static bool tells_unheld(const dowel_object_put_options *o) {
+    return o->size >= offsetof(dowel_object_put_options, unheld_context) + sizeof o->unheld_context && o->unheld;
+}
+
+/* What stands in a header and does not fit one. */
+static void drop_unheld(dowel_object_put_options *o) {
+    const struct {
+        const char *name, **text;
+    } headers[] = {{"content_type", &o->content_type},
+                   {"content_encoding", &o->content_encoding},
+                   {"content_language", &o->content_language},
+                   {"content_disposition", &o->content_disposition},
+                   {"cache_control", &o->cache_control}};
+    for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++) {
+        if (!*headers[i].text || dowel_s3_fits_header(*headers[i].text)) continue;
+        o->unheld(o->unheld_context, headers[i].name, "only printable ASCII fits a header");
+        *headers[i].text = NULL;
+    }
+}
+
+static int put_held(dowel *d, dowel_block *block, const char *name, dowel_source *source,
+                    const dowel_object_put_options *o, dowel_object_visitor visit, void *context, dowel_error *err) {
     const dowel_s3_put_args args = {.bucket = block,
                                     .key = name,
                                     .content_type = o->content_type,
@@ -99,6 +147,21 @@ static int put(dowel *d, dowel_block *block, const char *name, dowel_source *sou
     }
     dowel_s3_stored_clear(&stored);
     dowel_s3_client_close(&c);
+    return rc;
+}
+
+static int put(dowel *d, dowel_block *block, const char *name, dowel_source *source,
+               const dowel_object_put_options *options, dowel_object_visitor visit, void *context, dowel_error *err) {
+    static const dowel_object_put_options none;
+    if (!options || !tells_unheld(options))
+        return put_held(d, block, name, source, options ? options : &none, visit, context, err);
+    dowel_object_put_options held = *options;
+    dowel_pair *metadata = dowel_s3_holdable(options);
+    if (!metadata) return no_memory(err);
+    held.metadata = metadata;
+    drop_unheld(&held);
+    int rc = put_held(d, block, name, source, &held, visit, context, err);
+    free(metadata);
     return rc;
 }
 

@@ -165,6 +165,7 @@ static int collect(void *context, const dowel_object *object, dowel_error *err) 
         json_t *entry =
             json_pack("{s:o,s:I,s:s,s:o,s:s*}", "key", text_of(object->name), "size", (json_int_t)object->size,
                       "last_modified", when, "etag", text_of(object->etag), "storage_class", object->storage_class);
+        if (object->odd) json_object_set_new(entry, "left_out", text_of(object->odd));
         if (object->version) json_object_set_new(entry, "version_id", text_of(object->version));
         if (object->version) json_object_set_new(entry, "latest", json_boolean(object->is_current));
         if (object->is_deleted) json_object_set_new(entry, "deleted", json_true());
@@ -230,13 +231,15 @@ static int run_head(dowel *d, const void *data, json_t **result, dowel_error *er
         const dowel_object object = dowel_s3_object_of(args->key, response, etag);
         const char *when = dowel_http_response_header(response, "Last-Modified"), *check;
         json_t *metadata = json_object();
-        dowel_header header;
-        for (size_t i = 0; (header = dowel_http_response_header_at(response, i)).name; i++)
-            if (!dowel_ncasecmp(header.name, "x-amz-meta-", 11))
-                json_object_set_new(metadata, header.name + 11, text_of(header.value));
+        dowel_pair *pairs = dowel_s3_metadata(response, true);
+        for (const dowel_pair *pair = pairs; pair && pair->name; pair++)
+            json_object_set_new(metadata, pair->name, json_string(pair->value));
+        dowel_s3_metadata_free(pairs);
+        int64_t missing = dowel_s3_missing_metadata(response);
         *result = json_pack("{s:s,s:I,s:o,s:o,s:s,s:o}", "key", args->key, "size", (json_int_t)object.size,
                             "content_type", text_of(object.content_type), "etag", text_of(object.etag), "last_modified",
                             when ? when : "", "metadata", metadata);
+        if (missing > 0) json_object_set_new(*result, "missing_metadata", json_integer((json_int_t)missing));
         static const struct {
             const char *name, *header;
         } more[] = {{"content_encoding", "Content-Encoding"},

@@ -3,8 +3,10 @@ import json
 import os
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, ".."), os.path.join(HERE, "..", "cli")]
 from cli_case import CommandTest  # noqa: E402
+from command import unfinished  # noqa: E402, F401
 
 
 class ObjectsTest(CommandTest):

@@ -11,7 +11,7 @@ import tempfile
 import time
 import unittest
 
-from objects_case import ObjectsTest
+from objects_case import ObjectsTest, unfinished
 
 FILES = {"a.txt": b"alpha", "d/b.csv": b"1,2\n", "d/e/c": b"", "d-x": b"before d/", "d.x": b"after", "grün/ü": b"umlaut", "z z": b"space"}
 
@@ -278,7 +278,7 @@ class Local(ObjectsTest):
             self.assertLessEqual(os.stat(self.path("out", name)).st_blocks, os.stat(self.path("in", name)).st_blocks + 64, name)
         with open(self.path("in/plain"), "r+b") as file:  # smaller than what an earlier copy left half done
             file.truncate(1000)
-        self.tree("out", {".plain.dowel": b"z" * 5000})
+        self.tree("out", {unfinished("plain"): b"z" * 5000})
         self.dowel("sync", "in", "out")
         with open(self.path("in/plain"), "rb") as a, open(self.path("out/plain"), "rb") as b:
             self.assertEqual(a.read(), b.read())
@@ -332,16 +332,38 @@ class Local(ObjectsTest):
     # ---- interruption, change ----
 
     def test_what_a_killed_process_left(self):
-        """The names of unfinished files belong to nobody's content: they are not copied, not listed as objects, and cannot be written to."""
-        self.tree("in", {"x": b"x", ".x.dowel": b"half", "d/.y.dowel": b"half", ".dowel": b"a name like others"})
+        """The names of unfinished files belong to nobody's content: they are not copied, not listed as objects, and cannot be written to. Users'
+        own files whose names only look like them are files like others."""
+        long = "n" * 251 + "ü"
+        own = {name: name.encode() for name in (".dowel", ".x.dowel", "..dowel", ".x.0123456789ab.dowel", ".x.0123456789abcdef01234567.dowel",
+                                                "d/.y.dowel", unfinished("x")[1:], unfinished("x") + ".dowel", "." + unfinished("x"))}
+        left = [unfinished("x"), unfinished("d/y"), unfinished("x", random="0123456789ab")]
+        self.tree("in", {"x": b"x", long: b"long", **own, **{name: b"half" for name in left}})
         done = self.run_dowel("sync", "in", "out")
         self.assertEqual(done.returncode, 0, done.err)
-        self.assertIn("in/.x.dowel: left out: a file that was not finished", done.err)
-        self.assertEqual(self.files("out"), {"x": b"x", ".dowel": b"a name like others"})
-        self.fails(2, "cp", "in/x", "out/.x.dowel", says="not finished")
-        self.tree("out", {".gone.dowel": b"half"})
+        for name in left:
+            self.assertIn(f"in/{name}: left out: a file that was not finished", done.err)
+        self.assertEqual(self.files("out"), {"x": b"x", long: b"long", **own})
+        self.fails(2, "cp", "in/x", "out/" + unfinished("x"), says="not finished")
+        self.tree("out", {unfinished("gone"): b"half"})
         self.dowel("sync", "in", "out", "--delete")
-        self.assertEqual(self.files("out"), {"x": b"x", ".dowel": b"a name like others"})
+        self.assertEqual(self.files("out"), {"x": b"x", long: b"long", **own})
+        self.assertEqual(self.counts("rm", "-r", "out")["removed"], 2 + len(own))
+
+    def test_a_killed_copy_leaves_what_is_recognised(self):
+        """What really stands there while a file is written is what tests call unfinished."""
+        os.mkdir(self.path("k"))
+        running = subprocess.Popen([os.environ["DOWEL_BIN"], "cp", "-", self.path("k/target")], stdin=subprocess.PIPE, env=self.env)
+        running.stdin.write(b"z" * 3_000_000)
+        running.stdin.flush()
+        deadline = time.monotonic() + 60
+        while not os.listdir(self.path("k")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        running.kill()
+        running.communicate()
+        self.assertEqual(os.listdir(self.path("k")), [unfinished("target")])
+        self.assertIn("1 left out", self.dowel("sync", "k", "copy"))
+        self.assertEqual(self.files("copy"), {})
 
     def test_interrupted(self):
         """SIGTERM in the middle leaves whole files only, and a second sync completes."""

@@ -148,6 +148,14 @@ DOWEL_API const char *dowel_http_response_header(const dowel_http_response *resp
 DOWEL_API int64_t dowel_http_response_time(const dowel_http_response *response);
 /* Seconds since the epoch of a date as HTTP writes it ("Sun, 06 Nov 1994 08:49:37 GMT", and the two older ways); 0 when it is none, or NULL. */
 DOWEL_API int64_t dowel_http_parse_date(const char *text);
+/* A header's value as UTF-8: bytes that are not are read as ISO-8859-1. Newly allocated. */
+DOWEL_API char *dowel_http_header_text(const char *value);
+/* The same with encoded words (RFC 2047: "=?UTF-8?Q?gro=C3=9F?=") decoded. Words in other charsets than UTF-8, US-ASCII and ISO-8859-1 stay as they
+ * are. Newly allocated. */
+DOWEL_API char *dowel_http_decode_text(const char *value);
+/* The reverse: text that a header would not give back as it is (not ASCII, blanks at its ends, what looks like a word) becomes encoded words.
+ * Newly allocated; NULL: not UTF-8, or out of memory. */
+DOWEL_API char *dowel_http_encode_text(const char *text);
 /* The n-th header; {NULL, NULL} past the last. */
 DOWEL_API dowel_header dowel_http_response_header_at(const dowel_http_response *response, size_t n);
 /* The body in memory (empty when it went to a sink), always followed by a NUL that does not count. At most 64 MiB, which is more than any

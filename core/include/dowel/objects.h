@@ -43,6 +43,8 @@ typedef struct dowel_object {
     int odd_code; /* 0: left out by its nature; else the code of what went wrong there, and more names may be missing */
     /* `modified` is when the object was stored, and only `stat` tells whether a file's own time is recorded (listings of S3). */
     bool time_untold;
+    /* What goes along with the content and cannot be told, as a sentence: "2 entries of its metadata are not returned". NULL: nothing. */
+    const char *untold;
 } dowel_object;
 
 /* Receives objects one by one. Anything but 0 ends the listing, which then returns it: a code with `err` filled, or a number above 0
@@ -83,6 +85,10 @@ typedef struct dowel_object_put_options {
     bool
         named; /* the caller named this one object. Of files: a symbolic link under the name stays, and what it leads to is replaced; without, as in
                      * a tree, it is in the way (EXISTS) */
+    /* Called for each part of the description that the service cannot hold ("metadata.title") with the reason; the object is stored without it.
+     * NULL: such a part is an error. */
+    void (*unheld)(void *context, const char *part, const char *why);
+    void *unheld_context;
 } dowel_object_put_options;
 
 typedef struct dowel_presign_options {
@@ -140,6 +146,8 @@ typedef struct dowel_objects {
     /* As `get`, and tells what the answer says of the object: its recorded time. `visit` is called after the last byte. NULL: `stat` and `get`. */
     int (*fetch)(dowel *d, dowel_block *block, const char *name, const char *version, const dowel_object_parts *parts,
                  dowel_sink *sink, dowel_object_visitor visit, void *context, dowel_error *err);
+    /* Of files: makes the folder `name` ("" or ending with a slash) and those above it. EXISTS where a file or link is in the way. */
+    int (*make_folder)(dowel *d, dowel_block *block, const char *name, dowel_error *err);
 } dowel_objects;
 
 /* What the ending of a name suggests; "application/octet-stream" where it suggests nothing. */

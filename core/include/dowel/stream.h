@@ -70,6 +70,9 @@ typedef struct dowel_sink_ops {
     void (*close)(void *context);
 } dowel_sink_ops;
 
+/* Whether a file of this name is one that a sink writes, or that a killed process left of it. */
+DOWEL_API bool dowel_is_unfinished(const char *name);
+
 DOWEL_API dowel_sink *dowel_sink_new(const dowel_sink_ops *ops, void *context);
 /* Writes to a temporary file beside `path`; commit flushes it to disk (fsync) and renames it; close without commit removes
  * it. "-" is standard output, which cannot restart. */

@@ -22,10 +22,10 @@ DOWEL_API extern const dowel_connector dowel_objects_connector;
 
 /* One thing that was done, would be done (dry run), was left out or failed. Borrowed. */
 typedef struct dowel_object_event {
-    const char *what; /* "copy", "remove", "unchanged", "skip", "fail", "object", "prefix" (listings) */
+    const char *what; /* "copy", "incomplete", "remove", "unchanged", "skip", "fail", "object", "prefix" (listings) */
     const char *name; /* of the object, with its place in front: a place of its own */
     const char *to;   /* of a copy; else NULL */
-    const char *why;  /* of what was left out; else NULL */
+    const char *why;  /* of what was left out; of "incomplete": what of its description was; else NULL */
     const dowel_error *error;
     const struct dowel_object *object; /* of listings; else NULL */
     int64_t size;
@@ -94,7 +94,8 @@ typedef struct dowel_objects_place_args { /* list, remove, stat, presign */
 } dowel_objects_place_args;
 
 /* One object, or with `recursive` all that are below the source's folder, under the same names below the destination's.
- * {copied, bytes, unchanged, skipped, removed}. When some fail, the others are copied nevertheless, and the error counts and names them: its code is
+ * {copied, bytes, unchanged, skipped, removed}, and incomplete, the number of copies that lack something that went along with the object (metadata
+ * that the destination cannot hold), where there are such. When some fail, the others are copied nevertheless, and the error counts and names them: its code is
  * that of all failures, REMOTE when they differ. */
 static inline int dowel_objects_copy(dowel *d, const dowel_objects_copy_args *args, json_t **result, dowel_error *err) {
     return dowel_call(d, "objects.copy", args, sizeof *args, NULL, result, err);
