@@ -92,6 +92,13 @@ int dowel_persist_recall(dowel_run *run, json_t **result, dowel_error *err) {
     return rc;
 }
 
+bool dowel_persist_holds(dowel *d, const char *run_id) {
+    char *text = NULL;
+    bool held = !dowel_history_held(d, run_id, unstored, &text, NULL) && text;
+    discard(text, text ? strlen(text) : 0);
+    return held;
+}
+
 void dowel_persist_forget(dowel_run *run) {
     dowel_forget(&run->scope, unstored);
 }

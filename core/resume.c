@@ -265,7 +265,7 @@ static int check_paths(dowel *d, const record *r, const dowel_table *table, json
     return rc;
 }
 
-static int refuse(const record *r, dowel_error *err) {
+static int refuse(dowel *d, const record *r, dowel_error *err) {
     if (!strcmp(r->state, "completed"))
         return dowel_fail(err, DOWEL_E_CONFLICT, "run %s of %s completed: there is nothing to go on with", r->id,
                           r->task);
@@ -279,7 +279,11 @@ static int refuse(const record *r, dowel_error *err) {
     int rc = dowel_fail(err, DOWEL_E_INVALID,
                         "run %s of %s: its arguments were not kept whole (secrets, large data, or data from a pipe)",
                         r->id, r->task);
-    dowel_error_hint(err, "call the task again with the same arguments and run key");
+    if (dowel_persist_holds(d, r->id))
+        dowel_error_hint(err, "its work is done: `dowel runs result %s` shows the result that could not be stored",
+                         r->id);
+    else
+        dowel_error_hint(err, "call the task again with the same arguments and run key");
     return rc;
 }
 
@@ -329,7 +333,7 @@ static int prepare(dowel *d, const record *r, const dowel_call_options *options,
     dowel_call_options own = {0};
     if (options) memcpy(&own, options, options->size && options->size < sizeof own ? options->size : sizeof own);
     int rc = check_free(r, own.take_over, err);
-    if (!rc) rc = refuse(r, err);
+    if (!rc) rc = refuse(d, r, err);
     if (rc) return rc;
     rc = dowel_find_task(d, r->task, &task, err);
     if (!rc) rc = decode(d, r, task, &args, policy, err);

@@ -93,6 +93,8 @@ int dowel_persist(dowel_run *run, const json_t *result, char **storage, char **k
 /* What an earlier attempt of a resumed run gave and could not store; *result stays NULL where there is nothing. */
 int dowel_persist_recall(dowel_run *run, json_t **result, dowel_error *err);
 void dowel_persist_forget(dowel_run *run);
+/* Whether the history holds a result that the run's storage refused. */
+bool dowel_persist_holds(dowel *d, const char *run_id);
 /* As dowel_runs_result; *lost: it was kept, and is gone or damaged. */
 int dowel_kept_result(dowel *d, const char *part, json_t **result, bool *lost, dowel_error *err);
 /* The whole id of which `part` is a part. */

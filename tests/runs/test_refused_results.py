@@ -1,6 +1,7 @@
 """The command, when a result cannot be stored: it is printed, the work is not repeated, and the history has it."""
 import json
 import os
+import shutil
 import sqlite3
 import sys
 
@@ -79,13 +80,25 @@ def test_keys_that_are_no_names():
     fails(2, "call", *TASK, "--recursive", *KEEP, "--run-key", odd, saying="other arguments")
 
 
+def globs(last):
+    return [word for n in range(4000) for word in ("--exclude", f"nothing-{n:020d}")] + ["--exclude", last]
+
+
 def test_large_arguments_are_compared_whole():
-    def globs(last):
-        return [word for n in range(4000) for word in ("--exclude", f"nothing-{n:020d}")] + ["--exclude", last]
     write("e")
     assert "b" not in names(call(*TASK, *KEEP, "--run-key", "large", *globs("b")))
     fails(2, "call", *TASK, *KEEP, "--run-key", "large", *globs("c"), saying="other arguments")
     assert "b" not in names(call(*TASK, *KEEP, "--run-key", "large", *globs("b")))
+
+
+def test_what_cannot_be_resumed_tells_where_its_result_is():
+    shutil.rmtree(RESULTS)
+    with open(RESULTS, "w"):
+        pass
+    assert run("call", *TASK, *KEEP, *globs("a")).returncode
+    failed = newest()["id"]
+    fails(2, "runs", "resume", failed, saying=["not kept whole", f"dowel runs result {failed}"])
+    assert "b" in names(json.loads(dowel("runs", "result", failed, "--json")))
 
 
 if __name__ == "__main__":
