@@ -255,12 +255,12 @@ static void finish(const counterpart *c, const json_t *data, const char *name, j
         char job[64], memory[64];
         size_t n = 0;
         for (const char *p = name; *p && n < sizeof job - 1; p++)
-            job[n++] = (char)((*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9') ? *p : '-');
+            job[n++] = dowel_is_alnum((unsigned char)*p) ? (char)dowel_lower((unsigned char)*p) : '-';
         job[n] = 0;
         dowel_import_set(ours, "job", job);
         if (json_is_false(json_object_get(data, "keep_job"))) json_object_set_new(ours, "delete_after", json_true());
         const char *unit = text_of(data, "memory_unit"), *amount = text_of(ours, "memory");
-        if (unit && amount && strspn(amount, "0123456789") == strlen(amount)) {
+        if (unit && amount && strspn(amount, "0123456789.") == strlen(amount)) {
             snprintf(memory, sizeof memory, "%.40s%.8s", amount, unit);
             dowel_import_set(ours, "memory", memory);
         }

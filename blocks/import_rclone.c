@@ -168,9 +168,13 @@ static int convert(dowel_importing *in, const char *name, const char *path, cons
     const char *type = value_of(remote, "type"), *target = value_of(remote, "remote");
     if (!remote) return unknown(in, name, sections);
     if (type && !strcmp(type, "alias") && target && strchr(target, ':') && depth < DEEPEST) {
+        while (*path == '/') path++; /* rclone joins the two with one slash */
         size_t length = strcspn(target, ":");
         char *other = strndup(target, length), *joined = NULL;
-        json_t *text = json_sprintf("%s%s%s", target + length + 1, *path && target[length + 1] ? "/" : "", path);
+        const char *root = target + length + 1;
+        size_t size = strlen(root);
+        while (size && root[size - 1] == '/') size--;
+        json_t *text = json_sprintf("%.*s%s%s", (int)size, root, *path && size ? "/" : "", path);
         joined = text ? strdup(json_string_value(text)) : NULL;
         int rc = other && joined ? convert(in, other, joined, sections, depth + 1)
                                  : dowel_fail(in->err, DOWEL_E_NO_MEMORY, "out of memory");

@@ -126,6 +126,13 @@ class Rclone(Case):
         self.refuses(f"[r]\ntype = s3\nsecret_access_key = {SECRET}\n", "secret_access_key without access_key_id", status=4)
         self.refuses("[r]\ntype = s3\naccess_key_id = XXX\nsecret_access_key = XXX\n", "masked", "rclone config show")
 
+    def test_the_folder_of_an_alias(self):
+        for root in ("k:bucket/sub", "k:bucket/sub/", "k:bucket/sub//"):
+            for remote, folder in (("r", "sub"), ("r:", "sub"), ("r:x", "sub/x"), ("r:/x/", "sub/x"), ("r://x/y", "sub/x/y")):
+                text = f"[k]\ntype = s3\naccess_key_id = {ID}\nsecret_access_key = {SECRET}\n[r]\ntype = alias\nremote = {root}\n"
+                blocks, _ = self.imported("--from-rclone", remote, "--overwrite", "--config", "-", stdin=text)
+                self.assertEqual((blocks["s3-bucket/k"]["bucket"], blocks["s3-bucket/k"]["folder"]), ("bucket", folder), (root, remote))
+
     def test_remotes_that_cannot_be_imported(self):
         self.refuses(f"[r]\ntype = crypt\nremote = minio:bucket/sub\npassword = {SECRET}\n", '"crypt"', "it wraps minio:bucket/sub")
         self.refuses('[r]\ntype = google cloud storage\nservice_account_credentials = {"type":"service_account"\n', "remote r: service_account_credentials", "line 1")
@@ -192,6 +199,12 @@ class Prefect(Case):
             for number in ("2024", "20.240", "123456789012345678901"):
                 self.refused(2, "--from-prefect", "-", says=["folder" if "folder" in data else "bucket", "text"],
                              stdin=f'{{"name": "n", "block_type": {{"slug": "{slug}"}}, "data": {{{data % number}}}}}')
+
+    def test_a_job_has_a_name_that_can_be(self):
+        for name in ("Job One", "Job_One", "job-one"):
+            document = self.document("cloud-run-job", name, {"image": "i", "region": "r", "memory": 1.5, "memory_unit": "Gi"})
+            job = self.imported("--from-prefect", "-", "--overwrite", stdin=json.dumps(document))[0]["cloud-run-job/job-one"]
+            self.assertEqual((job["job"], job["memory"]), ("job-one", "1.5Gi"))
 
     def test_a_path_that_is_empty_says_nothing(self):
         blocks, _ = self.imported("--from-prefect", "-", stdin=json.dumps(self.document("gcp-credentials", "e", {"service_account_file": "", "service_account_info": KEY})))
