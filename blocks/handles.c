@@ -55,7 +55,7 @@ static int key_of(const char *sealed, char id[DOWEL_KEY_ID_SIZE], dowel_error *e
     void *blob = NULL;
     size_t size = 0;
     if (dowel_base64_decode(sealed, &blob, &size))
-        return dowel_fail(err, DOWEL_E_CORRUPT, "what should be sealed is not");
+        return dowel_fail(err, DOWEL_E_CORRUPT, "sealed data is damaged: it does not begin like a seal");
     int rc = dowel_sealed_key_id(blob, size, id, err);
     free(blob);
     return rc;

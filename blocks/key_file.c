@@ -257,12 +257,12 @@ static int not_flushed(const char *path, dowel_error *err) {
     return rc;
 }
 
-int dowel_key_file_make(const char *path, dowel_error *err) {
+int dowel_key_file_make(const char *path, const dowel_key *first, dowel_error *err) {
     dowel_keys keys = {0};
     dowel_key key;
     char *text = NULL;
-    int rc = dowel_key_random(&key, err);
-    if (!rc) rc = dowel_keys_insert(&keys, &key, true, err);
+    int rc = first ? 0 : dowel_key_random(&key, err);
+    if (!rc) rc = dowel_keys_insert(&keys, first ? first : &key, true, err);
     if (!rc) rc = file_text(&keys, &text, err);
     int failed = rc ? 0 : make_folders(path) ? -1 : write_beside(path, text, put_new);
     if (failed == NOT_FLUSHED) {

@@ -101,7 +101,7 @@ static int read_source(dowel *d, const dowel_key_source *source, bool make, read
     int rc = 0;
     /* Before it is read: a change between the two is then seen later. */
     if (stat(source->path, &r->file) && errno == ENOENT && !source->named) {
-        rc = make ? dowel_key_file_make(source->path, err) : no_file(source, err);
+        rc = make ? dowel_key_file_make(source->path, NULL, err) : no_file(source, err);
         if (!rc) (void)stat(source->path, &r->file);
     }
     if (!rc) rc = dowel_key_file_read(d, source->path, known, &r->keys, err);

@@ -34,8 +34,8 @@ int dowel_handles_rotate(dowel *d, const dowel_key *key, json_int_t *sealed, dow
 
 /* `known`: a passphrase to try before anybody is asked; may be NULL. */
 int dowel_key_file_read(dowel *d, const char *path, const char *known, dowel_keys *keys, dowel_error *err);
-/* A file with a new key, unless another process is faster. */
-int dowel_key_file_make(const char *path, dowel_error *err);
+/* A file with this key, or with a new one for NULL, unless another process is faster. */
+int dowel_key_file_make(const char *path, const dowel_key *first, dowel_error *err);
 /* Puts the keys into the place of what is there, under keys->passphrase where there is one. */
 int dowel_key_file_write(const char *path, const dowel_keys *keys, dowel_error *err);
 /* Who changes a key file holds this meanwhile; close(*lock) ends it. */

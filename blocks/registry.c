@@ -156,6 +156,30 @@ static int prepare(saving *s, dowel_error *err) {
     return dowel_secrets_split(s->d, s->type, s->document, &s->shown, &s->secrets, err);
 }
 
+static bool have_secrets(const saving *list, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (json_object_size(list[i].secrets)) return true;
+    return false;
+}
+
+/* A machine without the registry's key could not use the blocks that it has used so far any more once it has sealed one with a key of its own: a
+ * block without secrets is not worth that. *other: the registry's key, or "". */
+static int refuse_other_key(dowel *d, const saving *list, size_t count, char other[DOWEL_KEY_ID_SIZE],
+                            dowel_error *err) {
+    bool foreign;
+    *other = 0;
+    /* What is wrong with a key is said by find_keys. */
+    if (dowel_registry_is_foreign(d, &foreign, NULL) || !foreign) return 0;
+    int rc = dowel_registry_key(d, other, err);
+    if (rc || !*other || !count || have_secrets(list, count)) return rc;
+    rc = dowel_fail(err, DOWEL_E_KEY,
+                    "block %s was not saved: this registry seals every block, and its key %s is not on this machine",
+                    list[0].reference, other);
+    dowel_error_hint(err, "give that key (`dowel key add`, DOWEL_KEY or DOWEL_KEY_FILE). If it is lost, set DOWEL_KEY "
+                          "to a new one (`openssl rand -base64 32`) and save every block again");
+    return rc;
+}
+
 /* The keys, before the database is held: a passphrase may be asked for. A block without secrets can do without them; *why then says why
  * it has to. */
 static int find_keys(saving *s, dowel_error *why, dowel_error *err) {
@@ -198,8 +222,10 @@ static int save_rows(dowel *d, dowel_db *db, saving *list, size_t count, dowel_s
 static int save_all(dowel *d, saving *list, size_t count, dowel_save_mode mode, dowel_error *err) {
     dowel_db *db = NULL;
     dowel_error why = {.code = 0};
+    char other[DOWEL_KEY_ID_SIZE] = "";
     int rc = 0;
     for (size_t i = 0; !rc && i < count; i++) rc = prepare(&list[i], err);
+    if (!rc) rc = refuse_other_key(d, list, count, other, err);
     /* After every document was looked at: a wrong one should not make a key. */
     for (size_t i = 0; !rc && i < count; i++) rc = find_keys(&list[i], &why, err);
     if (!rc) rc = dowel_registry_database(d, &db, err);
@@ -209,6 +235,11 @@ static int save_all(dowel *d, saving *list, size_t count, dowel_save_mode mode, 
         dowel_log(d, DOWEL_LOG_WARNING,
                   "block %s is saved without a seal, so nothing tells whether it is changed outside of dowel: %s",
                   list[0].reference, why.message);
+    if (!rc && *other)
+        dowel_log(d, DOWEL_LOG_WARNING,
+                  "block %s is sealed with a key of this machine alone, and other blocks of this registry with key %s, "
+                  "which is not here: they cannot be used here without it",
+                  list[0].reference, other);
     for (size_t i = 0; i < count; i++) {
         dowel_json_cleanse(list[i].shown);
         dowel_json_cleanse(list[i].secrets);

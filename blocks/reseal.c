@@ -142,6 +142,16 @@ static int read_column(dowel_db *db, const char *sql, const dowel_value *values,
     return rc;
 }
 
+/* Which keys have all of their rows in the current format, as pairs of "seals KEY-ID". */
+static int read_done(dowel_db *db, json_t *done, dowel_error *err) {
+    return read_column(
+        db,
+        "SELECT component, component FROM dowel_schema WHERE component LIKE '" SEALS "%' "
+        "UNION SELECT '" SEALS "' || key_id, key_id FROM blocks WHERE " DOWEL_SEAL_IS_CURRENT " AND key_id IS NOT NULL "
+        "UNION SELECT '" SEALS UNSEALED "', key_id FROM blocks WHERE " DOWEL_SEAL_IS_CURRENT " AND key_id IS NOT NULL",
+        NULL, 0, done, err);
+}
+
 static bool is_done(const json_t *done, const char *key_id) {
     for (size_t i = 0; i < json_array_size(done); i++)
         if (!strcmp(json_string_value(json_array_get(json_array_get(done, i), 0)) + strlen(SEALS), key_id)) return true;
@@ -183,8 +193,10 @@ static int reseal_key(dowel *d, dowel_db *db, const char *key_id, const dowel_ke
 
 int dowel_registry_is_sealed(dowel_db *db, bool *sealed, dowel_error *err) {
     dowel_rows *rows;
-    int rc =
-        dowel_db_query(db, "SELECT 1 FROM dowel_schema WHERE component = '" SEALS UNSEALED "'", NULL, 0, &rows, err);
+    int rc = dowel_db_query(db,
+                            "SELECT 1 FROM dowel_schema WHERE component = '" SEALS UNSEALED
+                            "' UNION ALL SELECT 1 FROM blocks WHERE " DOWEL_SEAL_IS_CURRENT " LIMIT 1",
+                            NULL, 0, &rows, err);
     if (rc) return rc;
     rc = dowel_rows_next(rows, err);
     *sealed = rc == 1;
@@ -194,9 +206,7 @@ int dowel_registry_is_sealed(dowel_db *db, bool *sealed, dowel_error *err) {
 
 int dowel_registry_reseal(dowel *d, dowel_db *db, const dowel_keys *keys, dowel_error *err) {
     json_t *done = json_array();
-    int rc = done ? read_column(db, "SELECT component, component FROM dowel_schema WHERE component LIKE '" SEALS "%'",
-                                NULL, 0, done, err)
-                  : no_memory(err);
+    int rc = done ? read_done(db, done, err) : no_memory(err);
     for (size_t i = 0; !rc && i < keys->count; i++)
         if (!is_done(done, keys->list[i].id)) rc = reseal_key(d, db, keys->list[i].id, &keys->list[i], err);
     if (!rc && !is_done(done, UNSEALED)) rc = reseal_key(d, db, UNSEALED, &keys->list[0], err);
@@ -215,19 +225,53 @@ static int knows_key(dowel_db *db, const char *key_id, bool *known, dowel_error 
     return rc < 0 ? rc : 0;
 }
 
-int dowel_registry_knows(dowel *d, const dowel_keys *keys, bool *known, dowel_error *err) {
+/* Whether one of these keys has ever sealed a block of the registry. */
+static int knows_keys(dowel *d, const dowel_keys *keys, bool *known, dowel_error *err) {
     dowel_db *db = NULL;
     json_t *done = json_array();
     *known = false;
     int rc = done ? dowel_registry_database(d, &db, err) : no_memory(err);
-    if (!rc)
-        rc = read_column(db, "SELECT component, component FROM dowel_schema WHERE component LIKE '" SEALS "%'", NULL, 0,
-                         done, err);
+    if (!rc) rc = read_done(db, done, err);
     for (size_t i = 0; !rc && i < keys->count; i++) {
         *known |= is_done(done, keys->list[i].id);
         if (!*known) rc = knows_key(db, keys->list[i].id, known, err);
     }
     dowel_database_release(d, db);
     json_decref(done);
+    return rc;
+}
+
+int dowel_registry_is_foreign(dowel *d, bool *foreign, dowel_error *err) {
+    dowel_key_source source;
+    const dowel_keys *keys;
+    bool known = false;
+    *foreign = true;
+    if (dowel_keys_absent()) return 0;
+    int rc = dowel_key_source_find(&source, err);
+    if (!rc && (source.variable || source.named)) {
+        *foreign = false;
+        return 0;
+    }
+    if (!rc) rc = dowel_keys_get(d, false, &keys, err);
+    if (!rc) rc = knows_keys(d, keys, &known, err);
+    *foreign = !rc && !known;
+    return rc;
+}
+
+int dowel_registry_key(dowel *d, char key_id[DOWEL_KEY_ID_SIZE], dowel_error *err) {
+    dowel_db *db = NULL;
+    dowel_rows *rows = NULL;
+    *key_id = 0;
+    int rc = dowel_registry_database(d, &db, err);
+    if (rc) return rc;
+    rc = dowel_db_query(db, "SELECT key_id FROM blocks WHERE sealed IS NOT NULL ORDER BY updated DESC LIMIT 1", NULL, 0,
+                        &rows, err);
+    if (!rc && (rc = dowel_rows_next(rows, err)) == 1) {
+        const char *text = dowel_rows_text(rows, 0);
+        snprintf(key_id, DOWEL_KEY_ID_SIZE, "%s", text ? text : "");
+        rc = 0;
+    }
+    dowel_rows_free(rows);
+    dowel_database_release(d, db);
     return rc;
 }

@@ -6,11 +6,21 @@
 
 #include <dowel/database.h>
 
-/* SQL: the component in dowel_schema that says that the rows like this one are all in the current format. */
-#define DOWEL_SEALS_OF_ROW "CASE WHEN sealed IS NULL THEN 'seals none' ELSE 'seals ' || COALESCE(key_id, '') END"
+/* SQL: whether a seal is in the current format (its first two bytes in base64, whichever way LIKE treats case). */
+#define DOWEL_SEAL_IS_CURRENT "sealed LIKE 'Ah%'"
+/* SQL, for a row of `blocks`: 1 when all rows of its key, or all rows for one without a seal, are in the current format. dowel_schema says so, and
+ * so does any other row in the current format: deleting from dowel_schema does not bring the older formats back. */
+#define DOWEL_SEAL_MUST_BE_CURRENT                                                                                     \
+    "CASE WHEN EXISTS (SELECT 1 FROM dowel_schema WHERE component = CASE WHEN blocks.sealed IS NULL THEN 'seals "      \
+    "none' "                                                                                                           \
+    "ELSE 'seals ' || COALESCE(blocks.key_id, '') END) THEN 1 WHEN EXISTS (SELECT 1 FROM blocks AS other WHERE "       \
+    "other." DOWEL_SEAL_IS_CURRENT " AND (blocks.sealed IS NULL OR other.key_id = blocks.key_id)) THEN 1 ELSE 0 END"
 
-/* Whether one of these keys has ever sealed a block of the registry. Outside of a transaction too. */
-int dowel_registry_knows(dowel *d, const dowel_keys *keys, bool *known, dowel_error *err);
+/* Whether this machine has no key of the registry's: none at all, or only the one that dowel made here by itself, such as for a run's upload, and
+ * that never sealed a block of this registry. A key that DOWEL_KEY or DOWEL_KEY_FILE names is meant for the registry. */
+int dowel_registry_is_foreign(dowel *d, bool *foreign, dowel_error *err);
+/* The key that sealed the block that was saved last; "": no block has a seal. */
+int dowel_registry_key(dowel *d, char key_id[DOWEL_KEY_ID_SIZE], dowel_error *err);
 
 /* Everything else here runs inside a write transaction. */
 

@@ -118,23 +118,41 @@ static int open_file(dowel *d, dowel_key_source *source, dowel_keys *keys, int *
     return rc;
 }
 
-int dowel_keys_add(dowel *d, const char *text, json_t **id, dowel_error *err) {
+/* On a machine without a key file, the key is the only one of the new file: a key made beside it would be in front and seal. */
+static int add_first(const dowel_key *key, bool *first, dowel_error *err) {
     dowel_key_source source;
-    dowel_keys keys = {0}, given = {0};
-    dowel_key made = {0};
-    int lock, rc = open_file(d, &source, &keys, &lock, err);
-    if (!rc) rc = text ? dowel_keys_parse(text, strlen(text), "key", &given, err) : dowel_key_random(&made, err);
-    if (!rc && given.count > 1) rc = dowel_fail(err, DOWEL_E_INVALID, "one key at a time");
-    const dowel_key *key = text && !rc ? given.list : &made;
-    if (!rc && dowel_keys_find(&keys, key->id))
-        rc = dowel_fail(err, DOWEL_E_EXISTS, "key %s is in %s already", key->id, source.path);
-    if (!rc) rc = dowel_keys_insert(&keys, key, false, err);
-    if (!rc) rc = dowel_key_file_write(source.path, &keys, err);
-    if (!rc && !(*id = json_string(key->id))) rc = no_memory(err);
+    *first = dowel_keys_absent();
+    int rc = *first ? dowel_key_source_find(&source, err) : 0;
+    return rc || !*first ? rc : dowel_key_file_make(source.path, key, err);
+}
+
+static int add_key(dowel *d, const dowel_key *key, dowel_error *err) {
+    dowel_key_source source;
+    dowel_keys keys = {0};
+    bool first;
+    int lock = -1, rc = add_first(key, &first, err);
+    if (!rc) rc = open_file(d, &source, &keys, &lock, err);
+    bool there = !rc && dowel_keys_find(&keys, key->id);
+    if (there && !first) rc = dowel_fail(err, DOWEL_E_EXISTS, "key %s is in %s already", key->id, source.path);
+    if (!rc && !there) {
+        rc = dowel_keys_insert(&keys, key, false, err);
+        if (!rc) rc = dowel_key_file_write(source.path, &keys, err);
+    }
     if (lock >= 0) close(lock);
+    dowel_keys_clear(&keys);
+    return rc;
+}
+
+int dowel_keys_add(dowel *d, const char *text, json_t **id, dowel_error *err) {
+    dowel_keys given = {0};
+    dowel_key made = {0};
+    int rc = text ? dowel_keys_parse(text, strlen(text), "key", &given, err) : dowel_key_random(&made, err);
+    if (!rc && given.count > 1) rc = dowel_fail(err, DOWEL_E_INVALID, "one key at a time");
+    const dowel_key *key = text ? given.list : &made;
+    if (!rc) rc = add_key(d, key, err);
+    if (!rc && !(*id = json_string(key->id))) rc = no_memory(err);
     OPENSSL_cleanse(&made, sizeof made);
     dowel_keys_clear(&given);
-    dowel_keys_clear(&keys);
     return rc;
 }
 

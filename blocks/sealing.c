@@ -103,7 +103,7 @@ int dowel_seal(const dowel_key *key, const dowel_sealed_for *owner, const void *
 int dowel_sealed_key_id(const void *sealed, size_t sealed_size, char id[DOWEL_KEY_ID_SIZE], dowel_error *err) {
     const unsigned char *in = sealed;
     if (sealed_size < HEADER || (in[0] != FORMAT && in[0] != OLD_FORMAT) || in[1] != ID_LENGTH)
-        return dowel_fail(err, DOWEL_E_CORRUPT, "what should be sealed is not");
+        return dowel_fail(err, DOWEL_E_CORRUPT, "sealed data is damaged: it does not begin like a seal");
     memcpy(id, in + 2, ID_LENGTH);
     id[ID_LENGTH] = 0;
     return 0;

@@ -45,7 +45,7 @@ int dowel_reference_parse(dowel *d, const char *reference, const dowel_block_typ
                           dowel_error *err) {
     const char *slash = reference ? strchr(reference, '/') : NULL;
     if (!slash || slash == reference || !slash[1]) {
-        int rc = dowel_fail(err, DOWEL_E_INVALID, "\"%.100s\" is no block reference", reference ? reference : "");
+        int rc = dowel_fail(err, DOWEL_E_INVALID, "\"%.100s\" is not a block reference", reference ? reference : "");
         dowel_error_hint(err, "write it as type/name, such as gcs-bucket/results");
         return rc;
     }
@@ -123,8 +123,8 @@ static int read_table(dowel *d, dowel_db *db, dowel_stored *stored, dowel_error 
     dowel_rows *rows;
     int rc = dowel_db_query(
         db,
-        "SELECT revision, version, document, sealed, key_id, created, updated, (SELECT COUNT(*) FROM "
-        "dowel_schema WHERE component = " DOWEL_SEALS_OF_ROW ") FROM blocks WHERE type = $1 AND name = $2",
+        "SELECT revision, version, document, sealed, key_id, created, updated, " DOWEL_SEAL_MUST_BE_CURRENT
+        " FROM blocks WHERE type = $1 AND name = $2",
         DOWEL_VALUES(DOWEL_TEXT(stored->type->name), DOWEL_TEXT(stored->name)), &rows, err);
     if (rc) return rc;
     int got = dowel_rows_next(rows, err);
@@ -202,22 +202,16 @@ static void warn_unchecked(dowel *d, const dowel_stored *stored) {
             stored->type->name, stored->name);
 }
 
-/* Whether nothing here can tell if a block without secrets was changed: there is no key, or only the one that dowel made by itself on this
- * machine, such as for a run's upload, and that never sealed a block of this registry. Who names a key means the registry's. */
+/* Whether nothing here can tell if a block without secrets was changed. */
 static int is_foreign(dowel *d, const dowel_stored *stored, bool *foreign, dowel_error *err) {
-    dowel_key_source source;
     const dowel_keys *keys;
-    bool known = false;
-    *foreign = !dowel_secrets_present(stored->document);
-    if (!*foreign || dowel_keys_absent()) return 0;
-    int rc = dowel_key_source_find(&source, err);
-    if (!rc) *foreign = !source.variable && !source.named;
-    if (rc || !*foreign) return rc;
-    rc = dowel_keys_get(d, false, &keys, err);
-    if (!rc && dowel_keys_find(keys, stored->key_id)) known = true;
-    if (!rc && !known) rc = dowel_registry_knows(d, keys, &known, err);
-    *foreign = !rc && !known;
-    return rc;
+    *foreign = false;
+    if (dowel_secrets_present(stored->document)) return 0;
+    if (!dowel_keys_absent()) {
+        int rc = dowel_keys_get(d, false, &keys, err);
+        if (rc || dowel_keys_find(keys, stored->key_id)) return rc;
+    }
+    return dowel_registry_is_foreign(d, foreign, err);
 }
 
 /* Seals what is in the first format anew; where that cannot be, as in a database that is only read, the user learns of it. */

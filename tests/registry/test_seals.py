@@ -126,6 +126,22 @@ class Seals(Store, CommandTest):
             self.env.update(keys)
         self.assertEqual(self.value("secret/s"), "planted-two")
 
+    def test_deleting_the_marks_brings_no_old_format_back(self):
+        """dowel_schema says that all seals are new: whoever changes blocks can delete that too."""
+        self.start_old()
+        kept = {name: sealed for name, sealed in self.sql("SELECT name, sealed FROM blocks")}
+        self.value("secret/s")
+        self.sql("DELETE FROM dowel_schema WHERE component LIKE 'seals %'")
+        self.sql("UPDATE blocks SET sealed = NULL, key_id = NULL, document = REPLACE(document, '\"b\"', '\"evil\"') WHERE name = 'b'")
+        document = json.dumps({"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": {"$sealed": True}, "region": "evil"})
+        self.sql(f"UPDATE blocks SET sealed = '{kept['prod']}', document = '{document}' WHERE name = 'prod'")
+        for step in ("at once", "after a save"):
+            self.refused("block", "show", "s3-bucket/b", "--show-secrets")
+            said = self.fails(1, "block", "show", "aws-credentials/prod", "--show-secrets", says="not accepted any more")
+            self.assertNotIn("planted", said, step)
+            self.dowel("block", "save", "secret/new", "--value", "-", "--overwrite", stdin="planted-new")
+        self.assertEqual(self.formats(), {"prod": 1, "s": 2, "b": None, "new": 2}, "nothing that was changed is sealed anew")
+
     def test_saving_renews_what_is_old(self):
         self.start_old()
         self.dowel("block", "save", "secret/new", "--value", "-", stdin="planted-new")
@@ -180,6 +196,31 @@ class Seals(Store, CommandTest):
         self.fails(4, "block", "show", "local-file-system/f", "--show-secrets", env={"DOWEL_KEY": base64.b64encode(OTHER).decode()}, says=key_id(KEY))
         self.dowel("block", "save", "secret/t", "--value", "-", stdin="v", env=job)
         self.fails(4, "block", "show", "local-file-system/f", "--show-secrets", env=job, says=key_id(KEY))
+
+    def test_a_machine_without_the_key_does_not_make_one_for_a_block_without_secrets(self):
+        """As a job whose DOWEL_KEY is not set: with a key of its own, it could use none of the blocks any more that it has used so far."""
+        self.dowel("block", "save", "local-file-system/f", "--basepath", self.folder)
+        job = {"DOWEL_KEY": "", "DOWEL_DATABASE_URL": self.env.get("DOWEL_DATABASE_URL", "sqlite:" + self.database)}
+        key_file = self.path("home", ".config", "dowel", "key")
+        said = self.fails(4, "block", "save", "local-file-system/g", "--basepath", self.folder, env=job, says=["seals every block", key_id(KEY), "dowel key add"])
+        self.assertFalse(os.path.exists(key_file), said)
+        self.assertEqual(self.run_dowel("block", "show", "local-file-system/f", "--show-secrets", env=job).returncode, 0)
+        # Nor does it seal one with the key that it made for something else.
+        self.dowel("block", "save", "secret/s", "--value", "-", stdin="v", env={**job, "DOWEL_DATABASE_URL": "sqlite:" + self.path("own.db")})
+        self.fails(4, "block", "save", "local-file-system/g", "--basepath", self.folder, env=job, says=key_id(KEY))
+        # A secret is worth a key, and the user learns what follows from it.
+        done = self.run_dowel("block", "save", "secret/t", "--value", "-", stdin="v", env=job)
+        self.assertEqual(done.returncode, 0, done.err)
+        self.assertIn(key_id(KEY), done.err)
+        os.remove(key_file)
+        # The registry's key, added on a new machine, is the one that seals there.
+        self.dowel("key", "add", "--key", "-", stdin=self.env["DOWEL_KEY"], env=job)
+        self.assertEqual([(key["id"], key["use"]) for key in self.json("key", "show-id", env=job)["keys"]][0], (key_id(KEY), "seals"))
+        with open(key_file) as file:
+            self.assertEqual(file.read().split(), [self.env["DOWEL_KEY"]])
+        self.assertEqual(os.stat(key_file).st_mode & 0o777, 0o600)
+        self.assertEqual(self.dowel("block", "save", "local-file-system/g", "--basepath", self.folder, env=job), "saved local-file-system/g (revision 1)\n")
+        self.assertEqual(self.json("block", "show", "local-file-system/g", "--show-secrets")["revision"], 1)
 
     def test_an_older_dowel_is_kept_out(self):
         self.dowel("block", "list")

@@ -60,12 +60,13 @@ DOWEL_API int dowel_blocks_restore(dowel *d, const json_t *exported, const char 
 /* ---- sealing keys ----
  *
  * They come from DOWEL_KEY, from the file that DOWEL_KEY_FILE names, or from the key file of the config folder, which is made with the
- * first block. The first seals, all of them open. A handle notices when the file changes. */
+ * first block of a registry (later only for a block with secrets). The first seals, all of them open. A handle notices when the file changes. */
 
 /* An array of {id, use, blocks, handles}: "seals", "opens", or "missing" for keys that were sealed with and that are not there. `blocks` and
  * `handles` (what unfinished runs remember) count those of the database. `origin` (may be NULL) receives where they are from. New references. */
 DOWEL_API int dowel_keys_show(dowel *d, json_t **keys, json_t **origin, dowel_error *err);
-/* Adds a key (base64 or hexadecimal; NULL: a new one) to the key file, at its end: it opens. *id is a new reference. */
+/* Adds a key (base64 or hexadecimal; NULL: a new one) to the key file, at its end: it opens. In a new key file it is the only key, which seals.
+ * *id is a new reference. */
 DOWEL_API int dowel_keys_add(dowel *d, const char *key, json_t **id, dowel_error *err);
 /* Puts a new key, or the known one whose id is `to`, in front, and seals every block, and what runs remember, with it anew. May be interrupted at any moment and
  * run again, which finishes what was begun; meanwhile every block can be loaded. Keys that sealed before stay in the file. *report is
