@@ -101,10 +101,11 @@ static json_t *part(json_t *object, const char *member) {
 }
 
 static void put(change *c, json_t *parent, const char *member, json_t *value, bool amounts) {
-    if (!is_same(json_object_get(parent, member), value, amounts)) {
-        c->changed = true;
-        json_object_set(parent, member, value);
-    }
+    const json_t *held = json_object_get(parent, member);
+    bool same = is_same(held, value, amounts);
+    if (!same) c->changed = true;
+    /* A zero is written even if it is the same: the service replaces a member that is left out by its default. */
+    if (!same || !held) json_object_set(parent, member, value);
     json_decref(value);
 }
 

@@ -241,6 +241,23 @@ def test_a_zero_in_the_block_is_a_value():
     assert not job("zero")["template"].get("parallelism") and not job("zero")["template"]["template"].get("maxRetries")
 
 
+def test_a_zero_is_written_and_not_left_to_the_default_of_the_service():
+    """Which is 3 retries for a job that says nothing."""
+    def written(method):
+        return json.loads(PROXY.seen(method)[0].body)["template"]
+    for name, words in (("new-zero", ["--max-retries", "0", "--parallelism", "0"]), ("new", [])):
+        block(name, *script("true"), *words)
+        PROXY.reset()
+        call("cloud_run.run", "--job", name)
+        assert written("POST")["template"]["maxRetries"] == 0, written("POST")
+        assert written("POST").get("parallelism") == (0 if words else None), written("POST")
+        block(name, *script("exit 0"), *words)
+        run_job(name)
+        assert updates() == 1 and written("PATCH")["template"].get("maxRetries") == (0 if words else None)
+        run_job(name)
+        assert updates() == 0, "a job that is as it should be was changed"
+
+
 def test_a_job_is_run_without_saying_what_it_is():
     out = os.path.join(TMP, "named")
     server(f"{PARENT}?jobId=named", {"template": {"template": {"maxRetries": 3, "containers": [
