@@ -249,7 +249,7 @@ int dowel_check(dowel *d, dowel_error *err) {
     if (left == 0) {
         double limit = d->run->policy.timeout;
         char text[DOWEL_DURATION_TEXT_SIZE];
-        write_seconds(limit, text);
+        dowel_format_duration(limit, text);
         dowel_fail(err, DOWEL_E_TIMEOUT, limit > 0 ? "%s did not finish within %s" : "%s did not finish in time",
                    d->run->task->name, text);
         dowel_error_hint(err, "give it a longer timeout, or look why it takes so long");
