@@ -255,6 +255,12 @@ def test_max_rows():
     assert SERVER.submitted[0]["configuration"]["query"]["maximumBytesBilled"] == "0"
 
 
+def test_a_timeout_is_told_as_it_was_given():
+    SERVER.reset(page([]))
+    done = run("call", "bigquery.query", *HERE, "--query", "SELECT", "--timeout", "0.0001")
+    assert done.returncode and b"bigquery.query did not finish within 0.0001s\n" in done.stderr, done
+
+
 def test_rows_of_a_destination_stay_in_its_table():
     got = query("--destination", "d.t", pages=[FIVE])
     assert got["rows"] == [] and got["destination"] == "d.t" and got["destination_rows"] == 5, got
