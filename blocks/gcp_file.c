@@ -285,7 +285,7 @@ static int read_text(const char *path, char **text, size_t *size, bool *pipe, do
     OPENSSL_cleanse(bytes, LARGEST + 1);
     free(bytes);
     if (why == ETIMEDOUT)
-        return unusable_file(path, "a pipe that nothing is written to", "check who writes to it", err);
+        return unusable_file(path, "a pipe that nothing is written to", "check the program that writes to it", err);
     if (why) return cannot_read(path, why, err);
     return unusable_file(path,
                          *size   ? "far too large"

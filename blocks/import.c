@@ -147,9 +147,9 @@ int dowel_import_left_out(dowel_importing *in, const char *what, json_t *left) {
     }
     json_decref(left);
     if (*in->lost) {
-        int rc =
-            dowel_fail(in->err, DOWEL_E_INVALID, "%s: %.200s: \"%s\" says who calls, and a block has no place for it",
-                       in->origin, what, in->lost);
+        int rc = dowel_fail(in->err, DOWEL_E_INVALID,
+                            "%s: %.200s: \"%s\" decides whose credentials are used, and a block cannot hold it",
+                            in->origin, what, in->lost);
         dowel_error_hint(in->err, "nothing was saved; remove it there if it is not needed, or use `dowel block save`");
         return rc;
     }

@@ -1,4 +1,4 @@
-/* Who may read a file that replaces another: nobody who could not read the one before. */
+/* Access to a file that replaces another: the new one grants nobody more than the old one did. */
 #include "sink.h"
 
 #include <errno.h>

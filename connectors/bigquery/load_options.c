@@ -274,7 +274,7 @@ static int add_options(const dowel_bigquery_load_args *args, json_t *load, dowel
     return rc;
 }
 
-/* What would be sent as something else than it is. */
+/* Refuses values that would be sent as something else. */
 static int check_text(const dowel_bigquery_load_args *args, dowel_error *err) {
     for (const dowel_field *f = fields; f->name; f++) {
         const char *text = f->kind == DOWEL_STRING ? *(const char *const *)((const char *)args + f->offset) : NULL;

@@ -232,7 +232,7 @@ static int run_job(dowel *d, const void *data, json_t **result, dowel_error *err
                                          .run = body,                                                                  \
                                          .example = shown}
 
-/* What has no rows tells what it did. */
+/* Shown below the rows: a statement without rows still tells what it did. */
 static const char *const notes[] = {"bytes_to_process", "affected_rows",    "destination",
                                     "destination_rows", "rows_not_fetched", NULL};
 

@@ -57,7 +57,7 @@ static bool read_seconds(const char *text, int64_t *seconds, int64_t *fraction) 
 /* RFC 3339 with no fraction, microseconds or picoseconds: as many as the value has. */
 static json_t *time_text(int64_t seconds, int64_t picoseconds) {
     char text[DOWEL_TIME_TEXT_SIZE];
-    /* What no calendar of BigQuery's has is no time. */
+    /* From the year 1 to 9999; anything else is left as the text that it is. */
     if (seconds < INT64_C(-62135596800) || seconds > INT64_C(253402300799)) return NULL;
     dowel_format_time(seconds * 1000000, text);
     text[strlen(text) - 1] = 0; /* Z */

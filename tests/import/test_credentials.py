@@ -169,7 +169,7 @@ class Prefect(Case):
     def test_credentials_that_a_block_cannot_hold(self):
         for data in ({"aws_access_key_id": ID, "aws_secret_access_key": SECRET, "mfa_token": SECRET},
                      {"aws_client_parameters": {"config": {"proxies_config": {"proxy_password": SECRET}}}}):
-            said = self.refused(2, "--from-prefect", "-", says="who calls", stdin=json.dumps(self.document("aws-credentials", "x", data)))
+            said = self.refused(2, "--from-prefect", "-", says="whose credentials are used", stdin=json.dumps(self.document("aws-credentials", "x", data)))
             self.assertNotIn("planted", said)
         self.refused(2, "--from-prefect", "-", says="masked", stdin=json.dumps(self.document("cloud-run-job", "x", {"image": "i", "region": "r", "args": ["********"]})))
 
