@@ -180,8 +180,8 @@ int dowel_place_keep(dowel *d, const char *handle, const dowel_place *place, dow
     if (!rc && began && strcmp(began, now) != 0) {
         rc = dowel_fail(err, DOWEL_E_CONFLICT, "%.200s now means %.300s, and meant %.300s when this run began",
                         place->shown, now, began);
-        dowel_error_hint(err, "nothing was changed; put the block, the environment or the working directory back as it "
-                              "was, or call the task again");
+        dowel_error_hint(err, "put the block, the environment or the working directory back as it was, or call the "
+                              "task again (under another run key)");
     } else if (!rc && !began) {
         /* A history that cannot be written fails no run. */
         (void)dowel_remember(d, handle, now, false, NULL);
