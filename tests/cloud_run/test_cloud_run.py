@@ -143,7 +143,7 @@ def test_an_interrupted_run_cancels_its_execution():
 
 def test_a_run_that_takes_too_long_is_cancelled():
     save("slow", "sleep 600")
-    fails(5, "call", "cloud_run.run", "--job", "slow", "--task-timeout", "300", "--timeout", "1", saying="1 s")
+    fails(5, "call", "cloud_run.run", "--job", "slow", "--task-timeout", "300", "--timeout", "1", saying="within 1s")
     ended = until(lambda: [e for e in executions("slow") if e.get("completionTime")])
     assert ended[0].get("cancelledCount") == 1
 

@@ -148,7 +148,7 @@ def test_an_interrupted_invocation_ends_at_once():
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 130
-    refused(5, "slow", "--payload", '{"milliseconds": 60000}', "--timeout", "3s", saying="within 3 s")
+    refused(5, "slow", "--payload", '{"milliseconds": 60000}', "--timeout", "3s", saying="within 3s")
     assert len(PROXY.requests) == 1
 
 
