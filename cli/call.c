@@ -34,6 +34,70 @@ static void help(cli *c, const dowel_task *task) {
                                    : "--query 'SELECT 1 AS x' --credentials prod");
 }
 
+/* Bytes that a flag reads from a file: they go to the task as they are, not by way of JSON and base64. */
+typedef struct held {
+    const dowel_field *field; /* NULL: a later flag of the field won */
+    dowel_sink *bytes;
+    struct held *next;
+} held;
+
+static bool names_a_file(const char *value) {
+    return (*value == '@' && value[1]) || !strcmp(value, "-");
+}
+
+/* In the arguments an empty value stands for the bytes. */
+static int hold(cli *c, const dowel_table *table, const dowel_field *field, const char *value, json_t *args,
+                held **all) {
+    held *one = calloc(1, sizeof *one);
+    if (!one) return dowel_fail(&c->err, DOWEL_E_NO_MEMORY, "out of memory");
+    one->field = field;
+    int rc = cli_read_text(c, field->name, *value == '@' ? value + 1 : value, &one->bytes);
+    if (rc) dowel_error_prefix(&c->err, "%s: field \"%s\": ", table->name, field->name);
+    if (!rc && json_object_set_new(args, field->name, json_string("")))
+        rc = dowel_fail(&c->err, DOWEL_E_NO_MEMORY, "out of memory");
+    one->next = *all;
+    *all = one;
+    return rc;
+}
+
+static void let_go(held *all) {
+    for (held *next; all; all = next) {
+        next = all->next;
+        dowel_sink_close(all->bytes);
+        free(all);
+    }
+}
+
+static int set_field(cli *c, const dowel_table *table, const dowel_field *field, cli_flag *flag, json_t *args,
+                     held **all) {
+    if (field->kind != DOWEL_BYTES || field->flags & DOWEL_SECRET) return cli_set_field(c, table, field, flag, args);
+    const char *value = cli_flag_value(c, flag);
+    if (!value) return c->err.code;
+    for (held *earlier = *all; earlier; earlier = earlier->next)
+        if (earlier->field == field) earlier->field = NULL;
+    if (names_a_file(value)) return hold(c, table, field, value, args, all);
+    return dowel_field_parse(table, field, value, args, &c->err);
+}
+
+static int call(cli *c, const dowel_task *task, const json_t *args, const held *all, const dowel_call_options *options,
+                json_t **result) {
+    dowel_record *record;
+    if (!all) return dowel_call_json(c->d, task->name, args, options, result, &c->err);
+    int rc = dowel_record_decode(task->args, args, dowel_get_resolver(c->d), &record, &c->err);
+    if (rc) return rc;
+    char *filled = malloc(task->args->size);
+    if (filled) memcpy(filled, dowel_record_data(record), task->args->size);
+    for (const held *one = all; filled && one; one = one->next) {
+        const dowel_bytes bytes = dowel_sink_bytes(one->bytes);
+        if (one->field) memcpy(filled + one->field->offset, &bytes, sizeof bytes);
+    }
+    rc = filled ? dowel_call(c->d, task->name, filled, task->args->size, options, result, &c->err)
+                : dowel_fail(&c->err, DOWEL_E_NO_MEMORY, "out of memory");
+    free(filled);
+    dowel_record_free(record);
+    return rc;
+}
+
 /* The policy field that a flag means, or NULL. */
 static const dowel_field *policy_field(const char *name) {
     const dowel_field *field = dowel_field_find(&dowel_policy_table, name);
@@ -58,7 +122,8 @@ static int stray_word(cli *c, const char *word, const dowel_task *task) {
                      field->name);
 }
 
-static int read_flags(cli *c, const dowel_task *task, json_t *args, json_t *policy, dowel_call_options *options) {
+static int read_flags(cli *c, const dowel_task *task, json_t *args, json_t *policy, held **all,
+                      dowel_call_options *options) {
     snprintf(c->help, sizeof c->help, "dowel call %s --help", task->name);
     json_t *document = json_object();
     cli_flag flag;
@@ -71,7 +136,7 @@ static int read_flags(cli *c, const dowel_task *task, json_t *args, json_t *poli
         if (kind == CLI_WORD) {
             status = stray_word(c, flag.word, task);
         } else if (field) {
-            rc = cli_set_field(c, task->args, field, &flag, args);
+            rc = set_field(c, task->args, field, &flag, args, all);
         } else if (policy_is) {
             rc = cli_set_field(c, &dowel_policy_table, policy_is, &flag, policy);
         } else if (cli_flag_is(&flag, "json")) {
@@ -121,7 +186,8 @@ int cli_call(cli *c) {
                                   .cancelled = cli_interrupted,
                                   .unkept = &result};
     dowel_record *record = NULL;
-    int status = read_flags(c, task, args, policy, &options);
+    held *all = NULL;
+    int status = read_flags(c, task, args, policy, &all, &options);
     if (!status && json_object_size(policy)) {
         if (dowel_record_decode(&dowel_policy_table, policy, dowel_get_resolver(c->d), &record, &c->err))
             status = cli_failed(c);
@@ -130,7 +196,7 @@ int cli_call(cli *c) {
     }
     if (!status) {
         cli_signals_begin();
-        int rc = dowel_call_json(c->d, task->name, args, &options, &result, &c->err);
+        int rc = call(c, task, args, all, &options, &result);
         cli_signals_end();
         cli_progress_end(&progress);
         const char *file = json_string_value(json_object_get(args, "file"));
@@ -145,6 +211,7 @@ int cli_call(cli *c) {
         if (rc) status = cli_failed(c); /* also of a result that could not be kept */
     }
     dowel_record_free(record);
+    let_go(all);
     json_decref(result);
     json_decref(policy);
     dowel_json_cleanse(args);

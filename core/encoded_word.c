@@ -190,7 +190,7 @@ char *dowel_http_encode_text(const char *text) {
         if (at) *p++ = ' ';
         memcpy(p, open, sizeof open - 1);
         memcpy(p + sizeof open - 1, base64, length);
-        memcpy(p + sizeof open - 1 + length, close, sizeof close - 1);
+        memcpy(p + sizeof open - 1 + length, close, sizeof close);
         p += sizeof open - 1 + length + sizeof close - 1;
         free(base64);
         at += count;

@@ -219,7 +219,10 @@ static int add_value(json_t *object, const dowel_field *field, json_t *value, do
 
 /* JSON text as a value that is written in the same bytes. What jansson refuses (duplicate members, say) is JSON all the same. */
 static int read_verbatim(const char *origin, const char *text, size_t size, json_t **value, dowel_error *err) {
+    enum { LARGE = 1 << 16 }; /* a tree of it would take many times its memory */
     json_t *plain = NULL;
+    if (size > LARGE && !dowel_text_check(origin, &text, &size, NULL) && (*value = dowel_json_verbatim(text, size)))
+        return 0;
     int rc = dowel_json_read(text, size, DOWEL_JSON_EXACT, origin, &plain, err);
     if (dowel_text_check(origin, &text, &size, NULL)) return rc;
     char *written = plain && !json_object_get(plain, "$json") ? dowel_json_dump(plain, 0) : NULL;

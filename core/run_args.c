@@ -94,6 +94,12 @@ static void add_block(walk *w, dowel_block *block) {
 }
 
 static void add_json(walk *w, const json_t *value) {
+    size_t size;
+    const char *verbatim = dowel_json_verbatim_text(value, &size);
+    if (verbatim && size > LARGEST) { /* not written once more */
+        add(w, verbatim, size);
+        return;
+    }
     char *text = dowel_json_dump(value, JSON_SORT_KEYS);
     if (!text) {
         w->no_memory = true;
