@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SEPARATORS ", \t\r\n"
+
 static const char *set(const char *name) {
     const char *value = getenv(name);
-    return value && *value ? value : NULL;
+    return value && value[strspn(value, " \t\r\n\v\f")] ? value : NULL;
 }
 
 const char *dowel_proxy_variable(const char *url) {
@@ -68,8 +70,8 @@ char *dowel_no_proxy(const char *url) {
     dowel_text list = {0};
     dowel_text_add(&list, "", 0);
     for (const char *p = given; *p;) {
-        p += strspn(p, ", \t");
-        size_t size = strcspn(p, ", \t");
+        p += strspn(p, SEPARATORS);
+        size_t size = strcspn(p, SEPARATORS);
         if (size) add_entry(&list, p, size, port, port_size);
         p += size;
     }

@@ -37,6 +37,7 @@ typedef struct call {
     int failed;    /* a code that a callback ended the transfer with */
     double ticked; /* when on_tick was last asked */
     bool headers_ended;
+    char *file, *folder; /* SSL_CERT_FILE and SSL_CERT_DIR; NULL: not set */
     char reason[CURL_ERROR_SIZE];
 } call;
 
@@ -236,31 +237,30 @@ static void set_body(CURL *curl, const dowel_exchange *x, call *c) {
 
 /* ---- which certificates are trusted ---- */
 
-static const char *set(const char *name) {
-    const char *value = getenv(name);
-    return value && *value ? value : NULL;
-}
-
 static bool is_folder(const char *path) {
     struct stat st;
     return !stat(path, &st) && S_ISDIR(st.st_mode);
 }
 
 /* The setting that says whom to trust, and its value; NULL: nothing says it. */
-static const char *trusted(const dowel_exchange *x, const char **path) {
-    const char *file = set("SSL_CERT_FILE"), *folder = set("SSL_CERT_DIR");
-    *path = x->authorities ? x->authorities : file ? file : folder;
-    return x->authorities ? x->authorities_setting : file ? "SSL_CERT_FILE" : folder ? "SSL_CERT_DIR" : NULL;
+static const char *trusted(const call *c, const char **path) {
+    const dowel_exchange *x = c->exchange;
+    *path = x->authorities ? x->authorities : c->file ? c->file : c->folder;
+    return x->authorities ? x->authorities_setting : c->file ? "SSL_CERT_FILE" : c->folder ? "SSL_CERT_DIR" : NULL;
 }
 
-static int trust(CURL *curl, const dowel_exchange *x, dowel_error *err) {
-    const char *path, *setting = trusted(x, &path), *folder = set("SSL_CERT_DIR");
+static int trust(call *c) {
+    CURL *curl = c->curl;
+    const dowel_exchange *x = c->exchange;
+    c->file = dowel_variable("SSL_CERT_FILE");
+    c->folder = dowel_variable("SSL_CERT_DIR");
+    const char *path, *setting = trusted(c, &path), *folder = c->folder;
     if (dowel_ncasecmp(x->url, "https:", 6) != 0) return 0;
     bool list = setting && !strcmp(setting, "SSL_CERT_DIR"); /* of folders: those that are not there are passed over */
     if (path && !list && access(path, R_OK)) {
-        int rc = dowel_fail(err, DOWEL_E_IO, "the file of trusted certificates cannot be read: %s: %s", path,
+        int rc = dowel_fail(c->err, DOWEL_E_IO, "the file of trusted certificates cannot be read: %s: %s", path,
                             strerror(errno));
-        dowel_error_hint(err, "correct %s", setting);
+        dowel_error_hint(c->err, "correct %s", setting);
         return rc;
     }
     if (path && !list) curl_easy_setopt(curl, is_folder(path) ? CURLOPT_CAPATH : CURLOPT_CAINFO, path);
@@ -269,8 +269,13 @@ static int trust(CURL *curl, const dowel_exchange *x, dowel_error *err) {
     return 0;
 }
 
+static void end_trust(call *c) {
+    free(c->file);
+    free(c->folder);
+}
+
 static void hint_at_trust(const call *c) {
-    const char *path, *setting = trusted(c->exchange, &path);
+    const char *path, *setting = trusted(c, &path);
     if (!setting)
         dowel_error_hint(c->err, "name the authority's certificate with SSL_CERT_FILE");
     else if (is_folder(path))
@@ -299,8 +304,21 @@ static int refused_by_proxy(call *c, long status) {
     return rc;
 }
 
+/* libcurl quotes a proxy that it cannot use, with its password: "Unsupported proxy syntax in '...'". */
+static bool is_unusable_proxy(CURLcode code, const char *said) {
+    return !strncmp(said, "Unsupported proxy", 17) || (code == CURLE_COULDNT_RESOLVE_PROXY && strchr(said, '\''));
+}
+
 static int no_connection(call *c, CURLcode code, const char *said) {
     const char *variable = c->exchange->direct ? NULL : dowel_proxy_variable(c->exchange->url);
+    if (variable && is_unusable_proxy(code, said)) {
+        int rc = dowel_fail(c->err, DOWEL_E_INVALID, "%s does not name a proxy that can be used", variable);
+        dowel_error_hint(c->err,
+                         "write %s=http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, with / ? # @ %% and blanks of "
+                         "the password as %%2F %%3F %%23 %%40 %%25 %%20",
+                         variable);
+        return rc;
+    }
     int rc = dowel_fail(c->err, DOWEL_E_NETWORK, "no connection: %s", said);
     if (code == CURLE_COULDNT_RESOLVE_PROXY && variable)
         dowel_error_hint(c->err, "there is no host of the proxy's name: correct %s", variable);
@@ -342,7 +360,7 @@ static int explain(call *c, CURLcode code) {
         return rc;
     }
     case CURLE_SSL_CACERT_BADFILE: {
-        const char *path, *setting = trusted(c->exchange, &path);
+        const char *path, *setting = trusted(c, &path);
         int rc = dowel_fail(c->err, DOWEL_E_IO, "the file of trusted certificates cannot be read: %s", said);
         dowel_error_hint(c->err, "correct %s", setting ? setting : "the system's certificates");
         return rc;
@@ -355,6 +373,18 @@ static int explain(call *c, CURLcode code) {
     case CURLE_OUT_OF_MEMORY: return dowel_fail(c->err, DOWEL_E_NO_MEMORY, "out of memory");
     default: return dowel_fail(c->err, DOWEL_E_NETWORK, "the connection broke: %s", said);
     }
+}
+
+/* Named here, since libcurl would take the variables with the line breaks that mounted files leave at their ends. */
+static int set_proxy(CURL *curl, const dowel_exchange *x, dowel_error *err) {
+    const char *variable = x->direct ? NULL : dowel_proxy_variable(x->url);
+    char *proxy = variable ? dowel_variable(variable) : NULL, *no_proxy = variable ? dowel_no_proxy(x->url) : NULL;
+    bool failed = (variable && !proxy) || curl_easy_setopt(curl, CURLOPT_PROXY, proxy ? proxy : "") ||
+                  (no_proxy && curl_easy_setopt(curl, CURLOPT_NOPROXY, no_proxy));
+    if (proxy) OPENSSL_cleanse(proxy, strlen(proxy));
+    free(proxy); /* libcurl has a copy */
+    free(no_proxy);
+    return failed ? dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory") : 0;
 }
 
 static int perform(dowel_transport *base, dowel *d, dowel_exchange *x, dowel_error *err) {
@@ -393,15 +423,14 @@ static int perform(dowel_transport *base, dowel *d, dowel_exchange *x, dowel_err
         curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
         curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, 60L);
     }
-    char *no_proxy = x->direct ? NULL : dowel_no_proxy(x->url);
-    if (x->direct || no_proxy) curl_easy_setopt(curl, CURLOPT_NOPROXY, x->direct ? "*" : no_proxy);
-    free(no_proxy); /* libcurl has a copy */
     if (x->timeout > 0) curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)(x->timeout * 1000) + 1);
     /* On a kept connection that died, libcurl would send the request a second time by itself. */
     if (x->once) curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
-    int rc = trust(curl, x, err);
+    int rc = set_proxy(curl, x, err);
+    if (!rc) rc = trust(&c);
     if (rc) {
         drop_headers(headers);
+        end_trust(&c);
         give_back(t, h);
         return rc;
     }
@@ -424,6 +453,7 @@ static int perform(dowel_transport *base, dowel *d, dowel_exchange *x, dowel_err
         code = CURLE_OK;
     drop_headers(headers);
     rc = code == CURLE_OK ? check_headers(&c) : c.failed ? c.failed : explain(&c, code);
+    end_trust(&c);
     give_back(t, h);
     return rc;
 }

@@ -76,6 +76,31 @@ def test_a_proxy_that_refuses_or_is_not_there():
     assert "proxy that" not in said and "any proxy" in said, said
 
 
+def test_a_proxy_that_cannot_be_used():
+    """libcurl's own message quotes it, with the password (ask() looks for that)."""
+    for value in ("http://someone:hunter2 x@127.0.0.1:1", "http://someone:hunter2/@127.0.0.1:1", "ftp://someone:hunter2@127.0.0.1:1",
+                  "http://someone:hunter2@127.0.0.1:99999", "http://someone:hunter2@", "http://someone:hunter2@127.0.0.1:port", "gopher://hunter2"):
+        for variable, endpoint in (("http_proxy", f"http://127.0.0.1:{PORT}"), ("HTTPS_PROXY", "https://127.0.0.1:1"), ("all_proxy", "https://127.0.0.1:1")):
+            said = ask(endpoint, **{variable: value})
+            assert f"{variable} does not name a proxy" in said and f"{variable}=http://HOST:PORT" in said and not Origin.seen, said
+
+
+def test_variables_with_line_breaks():
+    """As mounted files and CRLF files leave them."""
+    Handler.status = 404
+    for end in ("\n", "\r\n", "\r", " "):
+        said = ask(f"http://127.0.0.1:{PORT}", http_proxy=NAMED + end)
+        assert len(Handler.seen) == 1 and not Origin.seen, said
+        said = ask(f"http://127.0.0.1:{PORT}", http_proxy=NAMED, NO_PROXY=f"x.invalid{end},127.0.0.1:{PORT}{end}")
+        assert Origin.seen and not Handler.seen, said
+        said = ask(f"http://127.0.0.1:{PORT}", http_proxy=end, all_proxy=NAMED)
+        assert len(Handler.seen) == 1 and not Origin.seen, said
+        said = ask("https://127.0.0.1:1", SSL_CERT_FILE=__file__ + end, SSL_CERT_DIR="/nowhere" + end)
+        assert "cannot be read: /" not in said, said
+        said = ask("https://127.0.0.1:1", SSL_CERT_FILE="/nowhere" + end)
+        assert "cannot be read: /nowhere: No such file" in said and "correct SSL_CERT_FILE" in said, said
+
+
 def test_hosts_that_are_reached_without_it():
     Handler.status = 404
     rows = [("127.0.0.1", True), (f"127.0.0.1:{PORT}", True), ("127.0.0.1:1", False), (f"x,127.0.0.1:{PORT}", True),
