@@ -4,6 +4,7 @@
 #include <dowel/ascii.h>
 #include <dowel/http.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -173,11 +174,10 @@ static bool needs_words(const char *text) {
 enum { WORD_BYTES = 45 }; /* a word has at most 75 characters */
 
 char *dowel_http_encode_text(const char *text) {
-    static const char open[] = "=?UTF-8?B?", close[] = "?=";
     size_t size = strlen(text);
     if (!is_utf8(text, size)) return NULL;
     if (!needs_words(text)) return strdup(text);
-    char *out = malloc((size / (WORD_BYTES - 3) + 1) * 76 + 1), *p = out;
+    char *out = malloc((size / (WORD_BYTES - 3) + 1) * 76 + 80), *p = out;
     for (size_t at = 0; out && at < size;) {
         size_t count = size - at < WORD_BYTES ? size - at : WORD_BYTES;
         while (at + count < size && ((unsigned char)text[at + count] & 0xc0) == 0x80) count--;
@@ -186,12 +186,7 @@ char *dowel_http_encode_text(const char *text) {
             free(out);
             return NULL;
         }
-        size_t length = strlen(base64);
-        if (at) *p++ = ' ';
-        memcpy(p, open, sizeof open - 1);
-        memcpy(p + sizeof open - 1, base64, length);
-        memcpy(p + sizeof open - 1 + length, close, sizeof close);
-        p += sizeof open - 1 + length + sizeof close - 1;
+        p += snprintf(p, 80, "%s=?UTF-8?B?%s?=", at ? " " : "", base64);
         free(base64);
         at += count;
     }

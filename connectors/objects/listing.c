@@ -60,7 +60,8 @@ dowel_item *dowel_item_of(const dowel_object *object, size_t prefix) {
     item->object.content_disposition = add(&at, object->content_disposition);
     item->object.cache_control = add(&at, object->cache_control);
     item->object.metadata = NULL;
-    if (object->metadata) item->object.described = false;
+    item->object.untold = NULL;
+    if (object->metadata || object->untold) item->object.described = false;
     item->name = item->object.name + prefix;
     return item;
 }

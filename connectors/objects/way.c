@@ -156,9 +156,8 @@ static int copy_described(void *context, const dowel_object *object, dowel_error
     if (t->listed->modified && !object->own_time) full.modified = t->listed->modified;
     losses lost = {0};
     dowel_object_put_options options = options_of(t->way, &full);
-    /* What the caller says must be held, or it is an error. */
-    bool said = t->way->content_type || t->way->cache_control || t->way->metadata;
-    if (!said) {
+    /* Metadata that the caller says must be held, or it is an error. */
+    if (!t->way->metadata || !t->way->metadata->name) {
         options.unheld = on_unheld;
         options.unheld_context = &lost;
     }

@@ -110,6 +110,11 @@ static int described(copying *c, const dowel_http_response *head, dowel_s3_put_a
                                 .content_disposition = dowel_http_response_header(head, "Content-Disposition"),
                                 .storage_class = c->args->storage_class,
                                 .customer_key = c->args->to_customer_key};
+    int64_t missing = dowel_s3_missing_metadata(head);
+    if (missing > 0)
+        dowel_log(c->to->d, DOWEL_LOG_WARNING,
+                  "S3: the copy %s lacks metadata that S3 does not return (x-amz-missing-meta: %" PRId64 ")",
+                  c->args->to_key, missing);
     const char *tagged = dowel_http_response_header(head, "x-amz-tagging-count");
     *tags = NULL;
     if (!tagged || !strcmp(tagged, "0")) return 0;
