@@ -317,6 +317,11 @@ static bool changes_nothing(const char *const *steps, int64_t version) {
     return version > 0;
 }
 
+int64_t dowel_db_readonly_version(dowel_db *db, const char *component) {
+    int64_t version = -1;
+    return db->readonly && !read_version(db, component, &version, NULL) ? version : -1;
+}
+
 int dowel_db_migrate(dowel_db *db, const char *component, const char *const *steps, dowel_error *err) {
     for (int i = 0; i < DOWEL_COMPONENTS; i++)
         if (atomic_load(&db->migrated[i]) == (uintptr_t)steps) return 0;

@@ -55,6 +55,10 @@ struct dowel_rows {
     const dowel_db_backend *backend;
 };
 
+/* The version of a component's tables in a database that can only be read, after dowel_db_migrate failed: 0 when there are none, -1 when the database
+ * can be written or does not tell. */
+int64_t dowel_db_readonly_version(dowel_db *db, const char *component);
+
 int dowel_sqlite_open(const char *path, bool memory, dowel_db **db, dowel_error *err);
 int dowel_postgres_open(const dowel_database_address *address, dowel_db **db, dowel_error *err);
 

@@ -1,6 +1,7 @@
 /* Writes what happens to runs into the database. Failing to is warned of once and never fails the run. */
 #include "history.h"
 
+#include "database_backend.h"
 #include "process.h"
 #include "run_args.h"
 
@@ -37,6 +38,19 @@ int dowel_history_acquire(dowel *d, dowel_db **db, dowel_error *err) {
     rc = dowel_db_migrate(*db, "runs", migrations, err);
     if (rc) dowel_database_release(d, *db);
     return rc;
+}
+
+#define OLDEST_READABLE 2 /* later steps add nothing that is shown */
+
+int dowel_history_read(dowel *d, dowel_db **db, dowel_error *err) {
+    int rc = dowel_database_acquire(d, db, err);
+    if (rc) return rc;
+    rc = dowel_db_migrate(*db, "runs", migrations, err);
+    int64_t version = rc ? dowel_db_readonly_version(*db, "runs") : OLDEST_READABLE;
+    if (version >= OLDEST_READABLE) return 0;
+    dowel_database_release(d, *db);
+    *db = NULL;
+    return version ? rc : 1;
 }
 
 static void warn_once(dowel_core *core, const dowel_error *err) {
@@ -283,10 +297,10 @@ int dowel_remembered(dowel *d,
     dowel_db *db;
     if (d->core->options.no_history) return 0;
     json_t *list = json_array(), *row;
-    int rc = list ? dowel_history_acquire(d, &db, err) : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    int rc = list ? dowel_history_read(d, &db, err) : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     if (rc) {
         json_decref(list);
-        return rc;
+        return rc > 0 ? 0 : rc;
     }
     rc = list_secrets(db, list, err);
     size_t i;

@@ -138,7 +138,8 @@ int dowel_runs_list(dowel *d, const dowel_runs_query *query, json_t **runs, dowe
                             !strcmp(q.state, "retrying") || !strcmp(q.state, "crashed"));
     dowel_db *db;
     int rc = check_query(&q, err);
-    if (!rc) rc = dowel_history_acquire(d, &db, err);
+    if (!rc) rc = dowel_history_read(d, &db, err);
+    if (rc == 1) return (*runs = json_array()) ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     if (rc) return rc;
     if (q.parent && *q.parent) rc = dowel_find_run_id(db, q.parent, parent, err);
     if (!rc)
@@ -175,7 +176,8 @@ int dowel_runs_show(dowel *d, const char *part, json_t **run, dowel_error *err) 
     dowel_db *db;
     char id[DOWEL_RUN_ID_SIZE];
     json_t *found = NULL, *more = NULL;
-    int rc = dowel_history_acquire(d, &db, err);
+    int rc = dowel_history_read(d, &db, err);
+    if (rc == 1) return dowel_fail(err, DOWEL_E_NOT_FOUND, "no run \"%.40s\": this database has no history", part);
     if (rc) return rc;
     rc = dowel_find_run_id(db, part, id, err);
     if (!rc)

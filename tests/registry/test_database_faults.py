@@ -1,5 +1,6 @@
 """What a SQLite database meets in the world: it can only be read, the disk is full, it is damaged, locked, of a version that no dowel wrote. Each with plain
 words and the file's name; nothing is lost, and no empty registry takes the place of one that cannot be read."""
+import json
 import os
 import resource
 import shutil
@@ -60,17 +61,41 @@ class Faults(CommandTest):
             self.assertEqual(done.returncode, 1, f"{words}: {done.out}{done.err}")
             self.assertIn("it can only be read", done.err)
 
-    def prepare(self):
+    def prepare(self, runs=True):
         done = self.save()
         self.assertEqual(done.returncode, 0, done.err)
         self.dowel("block", "save", "local-file-system/f", "--basepath", self.path("tmp"))
-        self.dowel("runs")
+        if runs:
+            self.dowel("runs")
 
     def test_a_file_that_can_only_be_read(self):
         self.prepare()
         reader = self.as_reader()
         self.modes(0o400, 0o700)
         self.check_reading(reader)
+
+    def test_a_history_that_never_began_or_is_older(self):
+        """Blocks that were put into an image, where nothing ever ran; and the tables of the first version that could resume runs."""
+        self.prepare(runs=False)
+        reader = self.as_reader()
+        self.modes(0o400, 0o500)
+        self.check_reading(reader)
+        self.assertEqual(self.run_dowel("runs", "--json", **reader).out.split(), ["[]"])
+        done = self.run_dowel("runs", "show", "0123", **reader)
+        self.assertEqual(done.returncode, 3, done.err)
+        self.modes(0o600, 0o700)
+        done = self.run_dowel("call", "block.check", "--block", "local-file-system/f", **reader)
+        self.assertEqual(done.returncode, 0, done.err)
+        with sqlite3.connect(self.database) as database:
+            database.execute("ALTER TABLE runs DROP COLUMN digest")
+            database.execute("UPDATE dowel_schema SET version = 2 WHERE component = 'runs'")
+        database.close()
+        self.as_reader()
+        self.modes(0o400, 0o700)
+        self.check_reading(reader)
+        (run,) = json.loads(self.run_dowel("runs", "--json", **reader).out)
+        self.assertEqual(run["task"], "block.check")
+        self.assertIn("block.check", self.run_dowel("runs", "show", run["id"], **reader).out)
 
     def test_a_folder_that_cannot_be_written(self):
         self.prepare()
