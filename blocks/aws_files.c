@@ -119,7 +119,7 @@ static int load_both(dowel *d, const signature files[2], dowel_aws_profiles **pr
         return rc;
     }
     const dowel_error *problem = dowel_aws_profiles_problem(p);
-    if (problem && d) dowel_log(d, DOWEL_LOG_WARNING, "%s; it is passed over", problem->message);
+    if (problem && d) dowel_log(d, DOWEL_LOG_WARNING, "%s; the line is ignored", problem->message);
     *profiles = p;
     return 0;
 }

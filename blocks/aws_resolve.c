@@ -79,8 +79,14 @@ static int from_places(dowel *d, const dowel_aws_settings *settings, dowel_aws_k
     if (block->access_key_id) return from_fields(block, keys, err);
     int rc = block->profile ? 0 : dowel_aws_from_environment(keys, err);
     if (!rc) rc = from_profile(d, settings, keys, err);
-    if (!rc && block->profile)
-        return dowel_fail(err, DOWEL_E_CREDENTIALS, "profile \"%s\" says nothing of where keys are", block->profile);
+    if (!rc && block->profile) {
+        rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "profile \"%s\" has no keys, and no setting says where to get them",
+                        block->profile);
+        dowel_error_hint(err,
+                         "in the credentials file the keys stand below [%s], in the config file below [profile %s]",
+                         block->profile, block->profile);
+        return rc;
+    }
     if (!rc) rc = from_web_identity(d, settings, keys, err);
     if (!rc) rc = dowel_aws_from_container(d, settings, keys, err);
     dowel_error why = {0};
