@@ -96,6 +96,7 @@ static void print_event_json(const view *v, const dowel_object_event *event) {
     const dowel_object *object = event->object;
     if (!strcmp(event->what, "copy") || (object && !object->is_prefix && !object->odd))
         json_object_set_new(line, "size", json_integer((json_int_t)event->size));
+    if (!strcmp(event->what, "kept")) json_object_set_new(line, "count", json_integer((json_int_t)event->size));
     if (object && object->modified) {
         char when[DOWEL_TIME_TEXT_SIZE];
         dowel_format_time(object->modified, when);
@@ -156,6 +157,7 @@ static void on_event(void *context, const dowel_object_event *event) {
         if (!v->quiet) print_event_json(v, event);
         return;
     }
+    if (!strcmp(event->what, "kept")) return; /* the log has warned of it */
     char *name = dowel_printable(event->name, false), *to = event->to ? dowel_printable(event->to, false) : NULL;
     if (!name) return;
     if (event->object) {

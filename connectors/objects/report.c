@@ -73,6 +73,13 @@ void dowel_report_removed(dowel_report *report, const char *name) {
     pthread_mutex_unlock(&report->lock);
 }
 
+void dowel_report_kept(dowel_report *report, const char *place, int64_t count, const char *why) {
+    pthread_mutex_lock(&report->lock);
+    report->kept = count;
+    tell(report, &(dowel_object_event){.what = "kept", .name = place, .why = why, .size = count});
+    pthread_mutex_unlock(&report->lock);
+}
+
 void dowel_report_skipped(dowel_report *report, const char *name, const char *why) {
     pthread_mutex_lock(&report->lock);
     report->skipped++;
@@ -102,6 +109,13 @@ static bool hold(dowel_report *report, const char *name, const dowel_error *why)
     if (!kept) return false;
     report->held[report->holding++] = (dowel_refusal){kept, *why};
     return true;
+}
+
+int64_t dowel_report_failures(dowel_report *report) {
+    pthread_mutex_lock(&report->lock);
+    int64_t failed = report->failed + report->holding;
+    pthread_mutex_unlock(&report->lock);
+    return failed;
 }
 
 bool dowel_report_doubts(dowel_report *report) {
@@ -191,11 +205,15 @@ int dowel_report_end(dowel_report *report, int rc, dowel_error *err) {
     pthread_mutex_unlock(&report->lock);
     if (rc) return end_early(report, rc, err);
     if (!report->failed) return 0;
+    char kept[96] = "";
+    if (report->kept)
+        snprintf(kept, sizeof kept, " (nothing, because of the failures; %" PRId64 " would have been)", report->kept);
     /* "Bad input" would say that nothing was changed. */
     int code = report->mixed ? DOWEL_E_REMOTE : report->first == DOWEL_E_INVALID ? DOWEL_E_REFUSED : report->first;
     dowel_fail(err, code,
-               "%" PRId64 " failed, %" PRId64 " copied, %" PRId64 " unchanged, %" PRId64 " removed; the first: %.600s",
-               report->failed, report->copied, report->unchanged, report->removed, report->error.message);
+               "%" PRId64 " failed, %" PRId64 " copied, %" PRId64 " unchanged, %" PRId64
+               " removed%s; the first: %.600s",
+               report->failed, report->copied, report->unchanged, report->removed, kept, report->error.message);
     if (err) {
         err->retryable = report->error.retryable;
         err->permanent = report->error.permanent && !report->mixed;

@@ -21,6 +21,7 @@ typedef struct dowel_report {
     const dowel_object_reporter *reporter;
     pthread_mutex_t lock;
     int64_t copied, bytes, unchanged, skipped, removed, failed;
+    int64_t kept;        /* of what only the destination has: not removed, because something failed */
     int64_t incomplete;  /* objects that were copied without something that went along with them */
     int64_t known_bytes; /* of what was copied or is on its way */
     int first;           /* code of the first failure; 0: none */
@@ -45,9 +46,13 @@ void dowel_report_copied(dowel_report *report, const char *from, const char *to,
 /* Of an object that was copied: what of its description is not at the destination, a line each. */
 void dowel_report_incomplete(dowel_report *report, const char *name, char *lines);
 void dowel_report_removed(dowel_report *report, const char *name);
+/* Nothing was removed below this place, which has so many objects that the source has not. */
+void dowel_report_kept(dowel_report *report, const char *place, int64_t count, const char *why);
 void dowel_report_skipped(dowel_report *report, const char *name, const char *why);
 void dowel_report_unchanged(dowel_report *report, const char *name);
 void dowel_report_failed(dowel_report *report, const char *name, const dowel_error *why);
+/* How many single objects have failed by now. */
+int64_t dowel_report_failures(dowel_report *report);
 /* Whether everything was refused so far, so that it is time to try what comes much later before all is. */
 bool dowel_report_doubts(dowel_report *report);
 /* What came much later was refused, too. */

@@ -24,6 +24,7 @@ typedef struct merge {
     dowel_shadow shadow;
     dowel_folder_id from_id, to_id;
     dowel_spool extraneous, blocked, postponed;
+    int64_t extraneous_count;
     char *last; /* that was postponed */
     int64_t postponed_count, next_sample;
     int samples, judged; /* begun, ended */
@@ -57,6 +58,7 @@ static int keep_extraneous(merge *m, const dowel_item *item, dowel_error *err) {
     /* The place itself stays, whether its own object is there or not. */
     bool place_itself = !*item->name && !item->object.size;
     if (place_itself || item->object.odd_code || dowel_shadow_covers(&m->shadow, item->name)) return 0;
+    m->extraneous_count++;
     return dowel_extraneous_add(&m->extraneous, m->tree->way.to, &item->object, err);
 }
 
@@ -462,15 +464,33 @@ static int check_source(const merge *m, dowel_error *err) {
     return DOWEL_E_NOT_FOUND;
 }
 
+/* What failed may be an object that has got another name: what stands under its old one may be the only good copy. */
+static void keep_all(dowel *d, const merge *m, int64_t failed) {
+    const dowel_place *to = m->tree->way.to;
+    char why[160], *shown = dowel_place_name(to, to->path);
+    if (m->incomplete)
+        snprintf(why, sizeof why, "nothing is removed, because not everything of the source could be listed");
+    else
+        snprintf(why, sizeof why, "nothing is removed, because %" PRId64 " failed", failed);
+    dowel_log(d, DOWEL_LOG_WARNING, "%s; %" PRId64 " that only the destination has %s", why, m->extraneous_count,
+              m->extraneous_count == 1 ? "stays" : "stay");
+    dowel_report_kept(m->tree->report, shown ? shown : to->path, m->extraneous_count, why);
+    free(shown);
+}
+
+static int remove_extraneous(dowel *d, merge *m, dowel_error *err) {
+    int64_t failed = dowel_report_failures(m->tree->report);
+    if (!failed) return dowel_extraneous_remove(d, m->tree, &m->extraneous, err);
+    if (m->extraneous_count) keep_all(d, m, failed);
+    return 0;
+}
+
 static int finish(dowel *d, merge *m, dowel_error *err) {
     const dowel_tree *tree = m->tree;
     int rc = check_source(m, err);
     if (!rc) rc = copy_postponed(d, m, err);
     if (rc) return rc;
-    if (tree->delete_extraneous && m->incomplete)
-        dowel_log(d, DOWEL_LOG_WARNING, "nothing is removed, because not everything of the source could be listed");
-    else if (tree->delete_extraneous)
-        rc = dowel_extraneous_remove(d, tree, &m->extraneous, err);
+    if (tree->delete_extraneous) rc = remove_extraneous(d, m, err);
     return rc ? rc : copy_blocked(d, m, err);
 }
 

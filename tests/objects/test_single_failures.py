@@ -172,6 +172,35 @@ def test_some_may_not_be_removed():
         assert names(kind) == wrong
 
 
+def test_nothing_is_removed_after_a_failure():
+    """One copy fails: what only the destination has stays, which is said to people and to machines; when nothing fails any more, it is removed."""
+    refusals = [(1, 403, "AccessDenied", 4), (1, 404, "", 3), (5, 403, "AccessDenied", 4), (2, 400, "InvalidRequest", None)]
+    for count, status, code, exit_status in refusals:
+        wrong, proxy = set(FILES[20:20 + count]), PROXIES["s3"]
+        for first in (False, True):  # there already is all but those, or nothing
+            clear()
+            for extra in ("aside", "z/old"):
+                AMAZON.put_object(Bucket="single", Key=extra, Body=b"old")
+            if not first:
+                dowel("sync", ROOT, "s3-bucket/b:")
+                for name in wrong:
+                    AMAZON.delete_object(Bucket="single", Key=name)
+            proxy.reset(lambda r: {"answer": answer("s3", status, code)} if r.method == "PUT" and key_of(r) in wrong else None)
+            done = run("sync", ROOT, "s3-bucket/b:", "--delete")
+            said = done.stderr.decode()
+            assert done.returncode and exit_status in (None, done.returncode), done
+            assert counted(said)[0] == count and counted(said)[3] == 0 and "2 would have been" in said, said
+            assert f"nothing is removed, because {count} failed; 2 that only the destination has stay" in said, said
+            assert names("s3") == (set(FILES) - wrong) | {"aside", "z/old"}
+            done = run("sync", ROOT, "s3-bucket/b:", "--delete", "--json")
+            kept = [event for event in map(json.loads, done.stdout.splitlines()) if event["event"] not in ("fail", "copy")]
+            assert done.returncode and kept == [{"event": "kept", "name": "s3-bucket/b:", "count": 2, "why": f"nothing is removed, because {count} failed"}], kept
+            assert not [r for r in proxy.requests if r.method == "DELETE" or (r.method == "POST" and "delete" in r.path)]
+            proxy.reset()
+            done = run("sync", ROOT, "s3-bucket/b:", "--delete")
+            assert not done.returncode and names("s3") == set(FILES), done
+
+
 def test_archived_objects():
     """Those that have to be restored first are named, the others are there, and those that were restored are read like any."""
     clear()
@@ -191,7 +220,8 @@ def test_archived_objects():
         assert done.returncode == 1 and counted(said)[:2] == (7, 9), said
         assert said.count("archived") == 1 and all(f"x/a{name}: " in said for name in FILES[:7]), said
         assert set(os.listdir(target)) - {"old"} == wanted
-        assert ("old" in os.listdir(target)) == ("--delete" not in command)
+        assert "old" in os.listdir(target)  # some failed: nothing is removed
+        assert ("nothing is removed, because 7 failed" in said) == ("--delete" in command), said
     done = run("sync", "s3-bucket/b:x/", "gcs-bucket/b:x/", "--json")
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 1 and {e["event"] for e in events} == {"copy", "fail"}, done

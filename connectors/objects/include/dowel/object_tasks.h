@@ -22,13 +22,14 @@ DOWEL_API extern const dowel_connector dowel_objects_connector;
 
 /* One thing that was done, would be done (dry run), was left out or failed. Borrowed. */
 typedef struct dowel_object_event {
-    const char *what; /* "copy", "incomplete", "remove", "unchanged", "skip", "fail", "object", "prefix" (listings) */
-    const char *name; /* of the object, with its place in front: a place of its own */
+    /* "copy", "incomplete", "remove", "kept", "unchanged", "skip", "fail", "object", "prefix" (listings) */
+    const char *what;
+    const char *name; /* of the object, with its place in front: a place of its own; of "kept": the place */
     const char *to;   /* of a copy; else NULL */
-    const char *why;  /* of what was left out; of "incomplete": what of its description was; else NULL */
+    const char *why;  /* of what was left out or kept; of "incomplete": what of its description was; else NULL */
     const dowel_error *error;
     const struct dowel_object *object; /* of listings; else NULL */
-    int64_t size;
+    int64_t size;                      /* of "kept": how many would have been removed if nothing had failed */
 } dowel_object_event;
 
 /* Called from any thread, one call at a time. */
@@ -101,7 +102,7 @@ static inline int dowel_objects_copy(dowel *d, const dowel_objects_copy_args *ar
     return dowel_call(d, "objects.copy", args, sizeof *args, NULL, result, err);
 }
 /* Makes the destination's folder hold what the source's holds: copies what differs, and with `delete_extraneous` removes what only the
- * destination has, at the end and only when everything could be listed. A source with nothing to copy is an error then (`allow_empty`), and so is a
+ * destination has, at the end and only when everything could be listed and nothing failed: else nothing is removed, and the error says so. A source with nothing to copy is an error then (`allow_empty`), and so is a
  * source that lies in the destination, however both are spelled. */
 static inline int dowel_objects_sync(dowel *d, const dowel_objects_copy_args *args, json_t **result, dowel_error *err) {
     return dowel_call(d, "objects.sync", args, sizeof *args, NULL, result, err);
