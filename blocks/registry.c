@@ -163,14 +163,15 @@ static bool have_secrets(const saving *list, size_t count) {
 }
 
 /* A machine without the registry's key could not use the blocks that it has used so far any more once it has sealed one with a key of its own: a
- * block without secrets is not worth that. *other: the registry's key, or "". */
-static int refuse_other_key(dowel *d, const saving *list, size_t count, char other[DOWEL_KEY_ID_SIZE],
+ * block without secrets is not worth that. *other: the registry's key, or "". Asked twice: before a key is made, with `db` NULL, and with the write
+ * lock held, since two machines may make one at once. */
+static int refuse_other_key(dowel *d, dowel_db *db, const saving *list, size_t count, char other[DOWEL_KEY_ID_SIZE],
                             dowel_error *err) {
     bool foreign;
     *other = 0;
     /* What is wrong with a key is said by find_keys. */
-    if (dowel_registry_is_foreign(d, &foreign, NULL) || !foreign) return 0;
-    int rc = dowel_registry_key(d, other, err);
+    if (dowel_registry_is_foreign(d, db, &foreign, NULL) || !foreign) return 0;
+    int rc = dowel_registry_key(d, db, other, err);
     if (rc || !*other || !count || have_secrets(list, count)) return rc;
     rc = dowel_fail(err, DOWEL_E_KEY,
                     "block %s was not saved: this registry seals every block, and its key %s is not on this machine",
@@ -205,10 +206,11 @@ static int settle_keys(dowel *d, dowel_db *db, saving *list, size_t count, const
 }
 
 static int save_rows(dowel *d, dowel_db *db, saving *list, size_t count, dowel_save_mode mode, const dowel_error *why,
-                     dowel_error *err) {
+                     char other[DOWEL_KEY_ID_SIZE], dowel_error *err) {
     int rc = dowel_db_begin(db, err);
     if (rc) return rc;
-    rc = settle_keys(d, db, list, count, why, err);
+    if (count && list[0].keys) rc = refuse_other_key(d, db, list, count, other, err);
+    if (!rc) rc = settle_keys(d, db, list, count, why, err);
     for (size_t i = 0; !rc && i < count; i++) {
         list[i].db = db;
         rc = save_row(&list[i], mode, err);
@@ -225,11 +227,11 @@ static int save_all(dowel *d, saving *list, size_t count, dowel_save_mode mode, 
     char other[DOWEL_KEY_ID_SIZE] = "";
     int rc = 0;
     for (size_t i = 0; !rc && i < count; i++) rc = prepare(&list[i], err);
-    if (!rc) rc = refuse_other_key(d, list, count, other, err);
+    if (!rc) rc = refuse_other_key(d, NULL, list, count, other, err);
     /* After every document was looked at: a wrong one should not make a key. */
     for (size_t i = 0; !rc && i < count; i++) rc = find_keys(&list[i], &why, err);
     if (!rc) rc = dowel_registry_database(d, &db, err);
-    if (!rc) rc = save_rows(d, db, list, count, mode, &why, err);
+    if (!rc) rc = save_rows(d, db, list, count, mode, &why, other, err);
     dowel_database_release(d, db);
     if (!rc && count && !list[0].keys)
         dowel_log(d, DOWEL_LOG_WARNING,

@@ -226,24 +226,22 @@ static int knows_key(dowel_db *db, const char *key_id, bool *known, dowel_error 
 }
 
 /* Whether one of these keys has ever sealed a block of the registry. */
-static int knows_keys(dowel *d, const dowel_keys *keys, bool *known, dowel_error *err) {
-    dowel_db *db = NULL;
-    json_t *done = json_array();
+static int knows_keys(dowel_db *db, const dowel_keys *keys, bool *known, dowel_error *err) {
     *known = false;
-    int rc = done ? dowel_registry_database(d, &db, err) : no_memory(err);
-    if (!rc) rc = read_done(db, done, err);
-    for (size_t i = 0; !rc && i < keys->count; i++) {
-        *known |= is_done(done, keys->list[i].id);
-        if (!*known) rc = knows_key(db, keys->list[i].id, known, err);
-    }
-    dowel_database_release(d, db);
+    int rc = 0;
+    for (size_t i = 0; !rc && !*known && i < keys->count; i++) rc = knows_key(db, keys->list[i].id, known, err);
+    if (rc || *known) return rc;
+    json_t *done = json_array();
+    rc = done ? read_done(db, done, err) : no_memory(err);
+    for (size_t i = 0; !rc && i < keys->count; i++) *known |= is_done(done, keys->list[i].id);
     json_decref(done);
     return rc;
 }
 
-int dowel_registry_is_foreign(dowel *d, bool *foreign, dowel_error *err) {
+int dowel_registry_is_foreign(dowel *d, dowel_db *db, bool *foreign, dowel_error *err) {
     dowel_key_source source;
     const dowel_keys *keys;
+    dowel_db *borrowed = NULL;
     bool known = false;
     *foreign = true;
     if (dowel_keys_absent()) return 0;
@@ -253,18 +251,21 @@ int dowel_registry_is_foreign(dowel *d, bool *foreign, dowel_error *err) {
         return 0;
     }
     if (!rc) rc = dowel_keys_get(d, false, &keys, err);
-    if (!rc) rc = knows_keys(d, keys, &known, err);
+    if (!rc && !db) rc = dowel_registry_database(d, &borrowed, err);
+    if (!rc) rc = knows_keys(db ? db : borrowed, keys, &known, err);
+    dowel_database_release(d, borrowed);
     *foreign = !rc && !known;
     return rc;
 }
 
-int dowel_registry_key(dowel *d, char key_id[DOWEL_KEY_ID_SIZE], dowel_error *err) {
-    dowel_db *db = NULL;
+int dowel_registry_key(dowel *d, dowel_db *db, char key_id[DOWEL_KEY_ID_SIZE], dowel_error *err) {
+    dowel_db *borrowed = NULL;
     dowel_rows *rows = NULL;
     *key_id = 0;
-    int rc = dowel_registry_database(d, &db, err);
+    int rc = db ? 0 : dowel_registry_database(d, &borrowed, err);
     if (rc) return rc;
-    rc = dowel_db_query(db, "SELECT key_id FROM blocks WHERE sealed IS NOT NULL ORDER BY updated DESC LIMIT 1", NULL, 0,
+    rc = dowel_db_query(db ? db : borrowed,
+                        "SELECT key_id FROM blocks WHERE sealed IS NOT NULL ORDER BY updated DESC LIMIT 1", NULL, 0,
                         &rows, err);
     if (!rc && (rc = dowel_rows_next(rows, err)) == 1) {
         const char *text = dowel_rows_text(rows, 0);
@@ -272,6 +273,6 @@ int dowel_registry_key(dowel *d, char key_id[DOWEL_KEY_ID_SIZE], dowel_error *er
         rc = 0;
     }
     dowel_rows_free(rows);
-    dowel_database_release(d, db);
+    dowel_database_release(d, borrowed);
     return rc;
 }

@@ -17,10 +17,11 @@
     "other." DOWEL_SEAL_IS_CURRENT " AND (blocks.sealed IS NULL OR other.key_id = blocks.key_id)) THEN 1 ELSE 0 END"
 
 /* Whether this machine has no key of the registry's: none at all, or only the one that dowel made here by itself, such as for a run's upload, and
- * that never sealed a block of this registry. A key that DOWEL_KEY or DOWEL_KEY_FILE names is meant for the registry. */
-int dowel_registry_is_foreign(dowel *d, bool *foreign, dowel_error *err);
+ * that never sealed a block of this registry. A key that DOWEL_KEY or DOWEL_KEY_FILE names is meant for the registry.
+ * `db` NULL: borrowed. */
+int dowel_registry_is_foreign(dowel *d, dowel_db *db, bool *foreign, dowel_error *err);
 /* The key that sealed the block that was saved last; "": no block has a seal. */
-int dowel_registry_key(dowel *d, char key_id[DOWEL_KEY_ID_SIZE], dowel_error *err);
+int dowel_registry_key(dowel *d, dowel_db *db, char key_id[DOWEL_KEY_ID_SIZE], dowel_error *err);
 
 /* Everything else here runs inside a write transaction. */
 

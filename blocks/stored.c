@@ -211,7 +211,7 @@ static int is_foreign(dowel *d, const dowel_stored *stored, bool *foreign, dowel
         int rc = dowel_keys_get(d, false, &keys, err);
         if (rc || dowel_keys_find(keys, stored->key_id)) return rc;
     }
-    return dowel_registry_is_foreign(d, foreign, err);
+    return dowel_registry_is_foreign(d, NULL, foreign, err);
 }
 
 /* Seals what is in the first format anew; where that cannot be, as in a database that is only read, the user learns of it. */

@@ -37,6 +37,25 @@ class Races(Store, CommandTest):
             return len(file.read().split())
 
     @unittest.skipIf(SERVER, "SQLite's lock")
+    def test_two_machines_that_make_a_key_at_once(self):
+        """Both find a registry without seals, and make a key; the first that gets the lock has the registry's key."""
+        path = self.path("new.db")
+        shared = {"DOWEL_DATABASE_URL": "sqlite:" + path}
+        self.dowel("block", "list", env=shared)
+        holder = sqlite3.connect(path, isolation_level=None)
+        holder.execute("BEGIN IMMEDIATE")
+        homes = [self.path(f"machine-{n}") for n in (1, 2)]
+        savers = [subprocess.Popen([BIN, "block", "save", f"local-file-system/f{i}", "--basepath", self.folder], env={**self.env, **shared, "HOME": home},
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for i, home in enumerate(homes)]
+        wait_for(lambda: all(os.path.exists(os.path.join(home, ".config", "dowel", "key")) for home in homes))
+        holder.execute("ROLLBACK")
+        said = [saver.communicate(timeout=60)[1] for saver in savers]
+        self.assertEqual(sorted(saver.returncode for saver in savers), [0, 4], said)
+        (key,), = holder.execute("SELECT key_id FROM blocks").fetchall()
+        holder.close()
+        self.assertIn(f"its key {key} is not on this machine", "".join(said))
+
+    @unittest.skipIf(SERVER, "SQLite's lock")
     def test_a_save_that_waits_while_a_rotation_begins(self):
         """It has looked at the keys already; the rotation has a new one in the file; both wait for the database."""
         holder = sqlite3.connect(self.database, isolation_level=None)
