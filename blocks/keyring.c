@@ -156,6 +156,8 @@ int dowel_open_sealed(dowel *d, const dowel_sealed_for *owner, const char *key_i
     int rc = dowel_keys_get(d, false, &keys, err);
     if (rc) {
         dowel_error_prefix(err, "%s/%s was sealed with key %s: ", owner->type, owner->name, key_id);
+        /* A new key would not open it. */
+        if (dowel_keys_absent()) dowel_error_hint(err, "give that key: `dowel key add`, DOWEL_KEY or DOWEL_KEY_FILE");
         return rc;
     }
     if (!dowel_keys_find(keys, key_id)) (void)newer(d, &keys);

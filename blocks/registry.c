@@ -183,11 +183,13 @@ static int refuse_other_key(dowel *d, dowel_db *db, const saving *list, size_t c
 
 /* The keys, before the database is held: a passphrase may be asked for. A block without secrets can do without them; *why then says why
  * it has to. */
-static int find_keys(saving *s, dowel_error *why, dowel_error *err) {
+static int find_keys(saving *s, const char *other, dowel_error *why, dowel_error *err) {
     if (!dowel_keys_get(s->d, true, &s->keys, why)) return 0;
     s->keys = NULL;
     if (!json_object_size(s->secrets)) return 0;
     if (err) *err = *why;
+    if (*other)
+        dowel_error_hint(err, "this registry is sealed with key %s: give it with DOWEL_KEY or DOWEL_KEY_FILE", other);
     return dowel_error_prefix(err, "block %s has secrets and was not saved: ", s->reference);
 }
 
@@ -229,7 +231,7 @@ static int save_all(dowel *d, saving *list, size_t count, dowel_save_mode mode, 
     for (size_t i = 0; !rc && i < count; i++) rc = prepare(&list[i], err);
     if (!rc) rc = refuse_other_key(d, NULL, list, count, other, err);
     /* After every document was looked at: a wrong one should not make a key. */
-    for (size_t i = 0; !rc && i < count; i++) rc = find_keys(&list[i], &why, err);
+    for (size_t i = 0; !rc && i < count; i++) rc = find_keys(&list[i], other, &why, err);
     if (!rc) rc = dowel_registry_database(d, &db, err);
     if (!rc) rc = save_rows(d, db, list, count, mode, &why, other, err);
     dowel_database_release(d, db);

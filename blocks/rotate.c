@@ -349,6 +349,8 @@ int dowel_keys_rotate(dowel *d, const char *to, json_t **report, dowel_error *er
         rc = r.first.code;
         dowel_error_prefix(err, "%lld blocks are sealed with key %s now, %zu could not be: ", (long long)r.sealed,
                            r.key->id, r.failed);
+        dowel_error_hint(
+            err, "run it again with the keys that are missing (`dowel key show-id`), or save those blocks again");
     }
     if (!rc)
         *report =

@@ -213,6 +213,10 @@ class Seals(Store, CommandTest):
         self.assertEqual(done.returncode, 0, done.err)
         self.assertIn(key_id(KEY), done.err)
         os.remove(key_file)
+        # No message tells anyone to make a key where only the registry's helps.
+        said = self.fails(4, "block", "show", "secret/t", "--show-secrets", env=job, says="give that key")
+        said += self.fails(4, "block", "save", "secret/u", "--value", "-", stdin="v", env={**job, "HOME": ""}, says="this registry is sealed with key")
+        self.assertNotIn("openssl", said)
         # The registry's key, added on a new machine, is the one that seals there.
         self.dowel("key", "add", "--key", "-", stdin=self.env["DOWEL_KEY"], env=job)
         self.assertEqual([(key["id"], key["use"]) for key in self.json("key", "show-id", env=job)["keys"]][0], (key_id(KEY), "seals"))
