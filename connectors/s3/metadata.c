@@ -145,7 +145,7 @@ dowel_pair *dowel_s3_holdable(const dowel_object_put_options *options) {
             problem = "S3 has another of this name, as names have no case";
         if (!problem && options->modified && !dowel_casecmp(name, "mtime"))
             problem = "the time of the file has this name";
-        if (!problem && !dowel_casecmp(name, DOWEL_S3_MARK + PREFIX_SIZE)) problem = "dowel itself uses this name";
+        if (!problem && !dowel_casecmp(name, &DOWEL_S3_MARK[PREFIX_SIZE])) problem = "dowel itself uses this name";
         if (problem) {
             tell(options, &kept[count], problem);
             kept[count] = (dowel_pair){NULL, NULL};
