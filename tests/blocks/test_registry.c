@@ -365,11 +365,10 @@ static void changes_from_outside_are_seen(void **state) {
         "UPDATE blocks SET document = REPLACE(document, 'plain', 'other') WHERE name = 'b'",
         "UPDATE blocks SET sealed = NULL, key_id = NULL WHERE name = 'b'",
         "UPDATE blocks SET sealed = (SELECT sealed FROM blocks WHERE name = 'c') WHERE name = 'b'",
-        "UPDATE blocks SET document = (SELECT document FROM blocks WHERE name = 'c'), sealed = (SELECT sealed FROM "
-        "blocks "
-        "WHERE name = 'c') WHERE name = 'b'",
-        "INSERT INTO blocks (type, name, revision, version, document, created, updated) SELECT type, 'new', 1, 1, "
-        "'{\"label\":\"x\"}', 0, 0 FROM blocks WHERE name = 'b'",
+        ("UPDATE blocks SET document = (SELECT document FROM blocks WHERE name = 'c'), sealed = (SELECT sealed FROM "
+         "blocks WHERE name = 'c') WHERE name = 'b'"),
+        ("INSERT INTO blocks (type, name, revision, version, document, created, updated) SELECT type, 'new', 1, 1, "
+         "'{\"label\":\"x\"}', 0, 0 FROM blocks WHERE name = 'b'"),
     };
     for (size_t i = 0; i < sizeof tampering / sizeof tampering[0]; i++) {
         assert_ok(w, save(w, "node/c", "{\"label\": \"mine\"}", DOWEL_SAVE_OVERWRITE));
