@@ -12,7 +12,7 @@ static const dowel_field fields[] = {
      .doc = "Profile of the shared credentials and config files.", .example = "work"},
     {DOWEL_AT(dowel_aws_credentials, region), .kind = DOWEL_STRING,
      .doc = "Region for services that have no region of their own.", .example = "eu-west-1"},
-    {DOWEL_AT(dowel_aws_credentials, endpoint), .kind = DOWEL_STRING,
+    {DOWEL_AT(dowel_aws_credentials, endpoint), .kind = DOWEL_STRING, .flags = DOWEL_ADDRESS,
      .doc = "Address for every service: a server that speaks its protocol.", .example = "http://127.0.0.1:9000"},
     {DOWEL_AT(dowel_aws_credentials, anonymous), .kind = DOWEL_BOOL, .doc = "Do not sign: public buckets."},
     {DOWEL_AT(dowel_aws_credentials, role_arn), .kind = DOWEL_STRING,

@@ -20,7 +20,7 @@ static const dowel_field fields[] = {
      .doc = "User to act for, with domain-wide delegation.", .example = "somebody@example.com"},
     {DOWEL_AT(dowel_gcp_credentials, scopes), .kind = DOWEL_LIST,
      .doc = "OAuth scopes; the default is the cloud-platform scope.", .example = DOWEL_GCP_SCOPE},
-    {DOWEL_AT(dowel_gcp_credentials, token_uri), .kind = DOWEL_STRING,
+    {DOWEL_AT(dowel_gcp_credentials, token_uri), .kind = DOWEL_STRING, .flags = DOWEL_ADDRESS,
      .doc = "Token endpoint, in place of the one that the key file names."},
     {0}};
 

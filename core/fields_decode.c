@@ -347,6 +347,17 @@ static bool is_empty(const dowel_field *field, const void *member) {
     }
 }
 
+static bool is_blank(const char *text) {
+    return !text[strspn(text, " \t\r\n")];
+}
+
+/* As of a variable that is not set: the request would go to the cloud itself. */
+static int empty_address(const decoding *at, const dowel_field *field) {
+    dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": the address is empty", at->root, at->path, field->name);
+    dowel_error_hint(at->err, "leave the field out to mean the service's own address");
+    return DOWEL_E_INVALID;
+}
+
 int dowel_fields_finish(const dowel_table *table, const char *root, const char *path, void *data, dowel_arena *arena,
                         bool refs_unresolved, const json_t *given, dowel_error *err) {
     decoding at = {table, root, path, NULL, 0, arena, err};
@@ -369,6 +380,8 @@ int dowel_fields_finish(const dowel_table *table, const char *root, const char *
             return dowel_fail(err, DOWEL_E_INVALID, "%s: field \"%s%s\" is required", root, path, field->name);
         if (field->kind == DOWEL_PATH && !zero && is_empty(field, member)) /* as of a variable that is not set */
             return dowel_fail(err, DOWEL_E_INVALID, "%s: field \"%s%s\": the path is empty", root, path, field->name);
+        if (field->flags & DOWEL_ADDRESS && !zero && is_blank(*(const char *const *)member))
+            return empty_address(&at, field);
     }
     if (table->check && !refs_unresolved) {
         int rc = table->check(data, err);

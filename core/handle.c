@@ -244,6 +244,9 @@ int dowel_open_with(dowel **d, const dowel_options *options, dowel_error *err) {
     if (workers < 0 || workers > DOWEL_MOST_WORKERS)
         rc = dowel_fail(err, DOWEL_E_INVALID, "options: field \"workers\": %d is not between 0 and %d", workers,
                         DOWEL_MOST_WORKERS);
+    if (!rc && core->options.database_url && !*core->options.database_url)
+        rc = dowel_fail(err, DOWEL_E_INVALID,
+                        "options: field \"database_url\": the address is empty; NULL is the default");
     if (!rc && core->options.database_url && !(core->database_url = strdup(core->options.database_url)))
         rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     const dowel_connector *const *list = core->options.connectors;

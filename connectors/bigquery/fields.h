@@ -24,7 +24,7 @@ const char *dowel_bq_write_mode(int disposition); /* NULL: the service's own */
 #define DOWEL_BQ_ENDPOINT(type)                                                                                        \
     {                                                                                                                  \
         DOWEL_AT(type, endpoint),                                                                                      \
-            .kind = DOWEL_STRING,                                                                                      \
+            .kind = DOWEL_STRING, .flags = DOWEL_ADDRESS,                                                              \
             .doc = "Address of a server that speaks BigQuery; without: BIGQUERY_EMULATOR_HOST, else Google's."         \
     }
 

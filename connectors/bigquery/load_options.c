@@ -69,7 +69,7 @@ static const dowel_field fields[] = {
      .example = "FILE_SET_SPEC_TYPE_NEW_LINE_DELIMITED_MANIFEST"},
     {AT(json_extension), .kind = DOWEL_STRING, .doc = "Variant of JSON.", .example = "GEOJSON"},
     {AT(source_column_match), .kind = DOWEL_STRING, .doc = "How columns are matched to the schema.", .example = "NAME"},
-    {AT(reference_file_schema_uri), .kind = DOWEL_STRING, .doc = "File whose schema all have."},
+    {AT(reference_file_schema_uri), .kind = DOWEL_STRING, .flags = DOWEL_ADDRESS, .doc = "File whose schema all have."},
     {AT(destination_table_properties), .kind = DOWEL_JSON, .doc = "Description and labels of a new table."},
     {AT(hive_partitioning_options), .kind = DOWEL_JSON, .doc = "Hive partitioning of the URIs.",
      .example = "{\"mode\": \"AUTO\", \"sourceUriPrefix\": \"gs://landing/trips\"}"},

@@ -36,7 +36,7 @@ static const dowel_field job_fields[] = {
     {DOWEL_AT(dowel_cloud_run_job, labels), .kind = DOWEL_MAP, .doc = "Labels of the job."},
     {DOWEL_AT(dowel_cloud_run_job, delete_after), .kind = DOWEL_BOOL,
      .doc = "Delete the job when the execution has ended."},
-    {DOWEL_AT(dowel_cloud_run_job, endpoint), .kind = DOWEL_STRING,
+    {DOWEL_AT(dowel_cloud_run_job, endpoint), .kind = DOWEL_STRING, .flags = DOWEL_ADDRESS,
      .doc = "Address of a server that speaks Cloud Run."},
     {DOWEL_GIVEN_AT(dowel_cloud_run_job)},
     {0}};

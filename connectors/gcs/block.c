@@ -13,7 +13,7 @@ static const dowel_field fields[] = {
      .doc = "In front of every object name; names are relative to it.", .example = "2026/q1"},
     {DOWEL_AT(dowel_gcs_bucket, credentials), .kind = DOWEL_BLOCK, .blocks = "gcp-credentials",
      .doc = "Who calls; without: Application Default Credentials."},
-    {DOWEL_AT(dowel_gcs_bucket, endpoint), .kind = DOWEL_STRING,
+    {DOWEL_AT(dowel_gcs_bucket, endpoint), .kind = DOWEL_STRING, .flags = DOWEL_ADDRESS,
      .doc = "Address of a server that speaks Cloud Storage; without: STORAGE_EMULATOR_HOST, else Google's.",
      .example = "http://127.0.0.1:4443"},
     {DOWEL_AT(dowel_gcs_bucket, user_project), .kind = DOWEL_STRING,

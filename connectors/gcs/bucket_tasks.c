@@ -154,7 +154,7 @@ static const dowel_field list_fields[] = {
     {DOWEL_AT(dowel_gcs_list_buckets_args, prefix), .kind = DOWEL_STRING, .doc = "Only names that begin so."},
     {DOWEL_AT(dowel_gcs_list_buckets_args, limit), .kind = DOWEL_INT, .fallback = "1000", .minimum = 1, .maximum = 1e15,
      .doc = "Most buckets to name."},
-    {DOWEL_AT(dowel_gcs_list_buckets_args, endpoint), .kind = DOWEL_STRING,
+    {DOWEL_AT(dowel_gcs_list_buckets_args, endpoint), .kind = DOWEL_STRING, .flags = DOWEL_ADDRESS,
      .doc = "Address of a server that speaks Cloud Storage; without: STORAGE_EMULATOR_HOST, else Google's."},
     {DOWEL_GIVEN_AT(dowel_gcs_list_buckets_args)},
     {0}};

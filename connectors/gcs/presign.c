@@ -130,7 +130,7 @@ static const char *const styles[] = {"path", "virtual-hosted", "bucket-bound", N
     }
 #define HOST(type)                                                                                                     \
     {                                                                                                                  \
-        DOWEL_AT(type, host), .kind = DOWEL_STRING,                                                                    \
+        DOWEL_AT(type, host), .kind = DOWEL_STRING, .flags = DOWEL_ADDRESS,                                            \
                               .doc = "Host that leads to the bucket, for the style bucket-bound.",                     \
                               .example = "downloads.example.com"                                                       \
     }

@@ -9,8 +9,8 @@ static const dowel_field function_fields[] = {
      .doc = "Who calls; without: what Amazon's own tools would find."},
     {DOWEL_AT(dowel_lambda_function, region), .kind = DOWEL_STRING, .doc = "The function's region.",
      .example = "eu-west-1"},
-    {DOWEL_AT(dowel_lambda_function, endpoint), .kind = DOWEL_STRING, .doc = "Address of a server that speaks Lambda.",
-     .example = "http://127.0.0.1:3002"},
+    {DOWEL_AT(dowel_lambda_function, endpoint), .kind = DOWEL_STRING, .flags = DOWEL_ADDRESS,
+     .doc = "Address of a server that speaks Lambda.", .example = "http://127.0.0.1:3002"},
     {0}};
 static const dowel_table function_table = {"lambda-function", sizeof(dowel_lambda_function), function_fields, NULL};
 

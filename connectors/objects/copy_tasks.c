@@ -35,11 +35,13 @@ static const char *const comparisons[] = {"time", "size", "checksum", NULL};
         DOWEL_CALLER_FIELDS(args_t),                                                                                   \
         {DOWEL_AT(args_t, from_credentials), .kind = DOWEL_STRING, .flags = DOWEL_BLOCK_TEXT,                          \
          .doc = "Credentials for the source alone."},                                                                  \
-        {DOWEL_AT(args_t, from_endpoint), .kind = DOWEL_STRING, .doc = "Endpoint of the source alone."},               \
+        {DOWEL_AT(args_t, from_endpoint), .kind = DOWEL_STRING, .flags = DOWEL_ADDRESS,                                \
+         .doc = "Endpoint of the source alone."},                                                                      \
         {DOWEL_AT(args_t, from_region), .kind = DOWEL_STRING, .doc = "Region of the source alone."},                   \
         {DOWEL_AT(args_t, to_credentials), .kind = DOWEL_STRING, .flags = DOWEL_BLOCK_TEXT,                            \
          .doc = "Credentials for the destination alone."},                                                             \
-        {DOWEL_AT(args_t, to_endpoint), .kind = DOWEL_STRING, .doc = "Endpoint of the destination alone."},            \
+        {DOWEL_AT(args_t, to_endpoint), .kind = DOWEL_STRING, .flags = DOWEL_ADDRESS,                                  \
+         .doc = "Endpoint of the destination alone."},                                                                 \
         {DOWEL_AT(args_t, to_region), .kind = DOWEL_STRING, .doc = "Region of the destination alone."}, {              \
         DOWEL_AT(args_t, reporter), .kind = DOWEL_POINTER, .flags = DOWEL_WATCHING                                     \
     }

@@ -10,7 +10,8 @@ extern const dowel_task dowel_objects_copy_task, dowel_objects_sync_task; /* cop
 #define DOWEL_CALLER_FIELDS(type)                                                                                      \
     {DOWEL_AT(type, credentials), .kind = DOWEL_STRING, .flags = DOWEL_BLOCK_TEXT,                                     \
      .doc = "Saved block of credentials for places that are URLs; without: what the provider's own tools find."},      \
-        {DOWEL_AT(type, endpoint), .kind = DOWEL_STRING, .doc = "Address of the service, for places that are URLs."},  \
+        {DOWEL_AT(type, endpoint), .kind = DOWEL_STRING, .flags = DOWEL_ADDRESS,                                       \
+         .doc = "Address of the service, for places that are URLs."},                                                  \
     {                                                                                                                  \
         DOWEL_AT(type, region), .kind = DOWEL_STRING, .doc = "Region, for places that are URLs."                       \
     }

@@ -15,7 +15,7 @@ static const dowel_field bucket_fields[] = {
     {DOWEL_AT(dowel_s3_bucket, credentials), .kind = DOWEL_BLOCK, .blocks = "aws-credentials",
      .doc = "Who calls; without: what Amazon's own tools would find."},
     {DOWEL_AT(dowel_s3_bucket, region), .kind = DOWEL_STRING, .doc = "The bucket's region.", .example = "eu-west-1"},
-    {DOWEL_AT(dowel_s3_bucket, endpoint), .kind = DOWEL_STRING,
+    {DOWEL_AT(dowel_s3_bucket, endpoint), .kind = DOWEL_STRING, .flags = DOWEL_ADDRESS,
      .doc = "Address of a server that speaks S3; plain http only where this says so.",
      .example = "http://127.0.0.1:9000"},
     {DOWEL_AT(dowel_s3_bucket, addressing), .kind = DOWEL_ENUM, .values = addressings,

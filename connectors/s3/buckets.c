@@ -157,8 +157,8 @@ static const dowel_field list_fields[] = {
      .doc = "Whose; without: what Amazon's own tools would find."},
     {DOWEL_AT(dowel_s3_list_buckets_args, region), .kind = DOWEL_STRING, .doc = "Region to ask in.",
      .example = "eu-west-1"},
-    {DOWEL_AT(dowel_s3_list_buckets_args, endpoint), .kind = DOWEL_STRING, .doc = "Address of a server that speaks S3.",
-     .example = "http://127.0.0.1:9000"},
+    {DOWEL_AT(dowel_s3_list_buckets_args, endpoint), .kind = DOWEL_STRING, .flags = DOWEL_ADDRESS,
+     .doc = "Address of a server that speaks S3.", .example = "http://127.0.0.1:9000"},
     {DOWEL_GIVEN_AT(dowel_s3_list_buckets_args)},
     {0}};
 static const dowel_table list_table = {"s3.list_buckets", sizeof(dowel_s3_list_buckets_args), list_fields, NULL};

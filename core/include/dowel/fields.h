@@ -96,6 +96,8 @@ typedef enum dowel_kind {
 /* JSON that is passed on byte for byte: text given on the command line or in a file becomes a verbatim value (dowel/json.h) where a plain one
  * would change it; in a document {"$json": "TEXT"} says the same. */
 #define DOWEL_VERBATIM 64u
+#define DOWEL_ADDRESS                                                                                                  \
+    128u /* a STRING that is an address: an empty one is refused, and never taken for the service's own address */
 
 struct dowel_table;
 

@@ -19,7 +19,8 @@ struct dowel_transport; /* dowel/http.h */
 
 typedef struct dowel_options {
     size_t size; /* sizeof(dowel_options) */
-    /* "sqlite:PATH", "postgresql://...", "memory:". NULL: DOWEL_DATABASE_URL, else sqlite:$XDG_DATA_HOME/dowel/dowel.db. Opened on first use. */
+    /* "sqlite:PATH", "postgresql://...", "memory:". NULL: DOWEL_DATABASE_URL, else sqlite:$XDG_DATA_HOME/dowel/dowel.db. Opened on first use.
+     * "" is INVALID. */
     const char *database_url;
     const dowel_connector *const *connectors; /* NULL-terminated list, copied; descriptors borrowed */
     int workers;                              /* threads for submitted tasks, at most 1024; 0: 8 or DOWEL_WORKERS */
