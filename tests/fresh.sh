@@ -96,7 +96,7 @@ copy_to() { # copy_to USER: what git would clone, with what is not committed yet
     git ls-files -z --cached --others --exclude-standard | xargs -0 sh -c 'for f; do [ ! -e "$f" ] || printf "%s\0" "$f"; done' sh |
         tar -c --null -T - | tar -x -C "$system$home/dowel"
     (cd "$system$home/dowel" && git init -q && git add -A)
-    [ ! -d ../shared ] || cp -r ../shared "$system$home/shared"
+    [ ! -d ../shared ] || cp -rL ../shared "$system$home/shared"
     chroot "$system" chown -R "$1" "$home"
 }
 
