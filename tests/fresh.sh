@@ -103,7 +103,8 @@ copy_to() { # copy_to USER: what git would clone, with what is not committed yet
 failures=0
 run() { # run USER COMMAND ...
     say "$release, $1: $(shift; echo "$*")"
-    if inside "$@" >"$folder/log" 2>&1; then
+    inside "$@" >"$folder/log" 2>&1 & # in the background, so that a signal ends this script at once
+    if wait $!; then
         tail -n "${DOWEL_FRESH_LINES:-5}" "$folder/log"
     else
         status=$?
