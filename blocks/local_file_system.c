@@ -37,7 +37,7 @@ int dowel_local_check(dowel_block *block, const char *name, dowel_error *err) {
                       dowel_block_reference(block), name);
 }
 
-static int make_base(const char *path) {
+static int make_base(dowel *d, const char *path) {
     char folder[PATH_MAX];
     if ((size_t)snprintf(folder, sizeof folder, "%s/", path) >= sizeof folder) {
         errno = ENAMETOOLONG;
@@ -45,25 +45,25 @@ static int make_base(const char *path) {
     }
     for (char *slash = strchr(folder + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
         *slash = 0;
-        if (mkdir(folder, 0777) && errno != EEXIST) return -1;
+        if (dowel_make_folder(d, AT_FDCWD, folder) && errno != EEXIST) return -1;
         *slash = '/';
     }
     return 0;
 }
 
-int dowel_local_open_folder(dowel_block *block, const char *name, dowel_local_use use, const char **file) {
+int dowel_local_open_folder(dowel *d, dowel_block *block, const char *name, dowel_local_use use, const char **file) {
     const dowel_local_folder *fs = dowel_block_data(block);
     bool make = use == DOWEL_LOCAL_WRITE;
     int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (use == DOWEL_LOCAL_READ && fs->follow_links ? 0 : O_NOFOLLOW);
     int at = open(fs->basepath, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (at < 0 && errno == ENOENT && make && !make_base(fs->basepath))
+    if (at < 0 && errno == ENOENT && make && !make_base(d, fs->basepath))
         at = open(fs->basepath, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     const char *part = name;
     for (const char *slash; at >= 0 && (slash = strchr(part, '/')); part = slash + 1) {
         char step[NAME_MAX + 1];
         snprintf(step, sizeof step, "%.*s", (int)(slash - part), part);
         int next = openat(at, step, flags);
-        if (next < 0 && errno == ENOENT && make && (!mkdirat(at, step, 0777) || errno == EEXIST))
+        if (next < 0 && errno == ENOENT && make && (!dowel_make_folder(d, at, step) || errno == EEXIST))
             next = openat(at, step, flags);
         int why = errno;
         close(at);

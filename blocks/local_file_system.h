@@ -21,8 +21,8 @@ typedef enum dowel_local_use {
     DOWEL_LOCAL_REMOVE
 } dowel_local_use;
 /* Opens the folder that the file of a checked name is in; -1 and errno when it cannot be. Going to write or remove, symbolic links are never followed: one
- * could lead outside. *file is the last part of the name. */
-int dowel_local_open_folder(dowel_block *block, const char *name, dowel_local_use use, const char **file);
+ * could lead outside. *file is the last part of the name. `d` makes folders; NULL where none is to be made. */
+int dowel_local_open_folder(dowel *d, dowel_block *block, const char *name, dowel_local_use use, const char **file);
 /* "local-file-system/results: cannot WHAT NAME: ..." */
 int dowel_local_failed(dowel_block *block, const char *what, const char *name, int why, dowel_error *err);
 

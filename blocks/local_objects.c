@@ -24,7 +24,7 @@ static int open_file(dowel_block *block, const char *name, struct stat *st, int 
     const char *file;
     int rc = dowel_local_check(block, name, err);
     if (rc) return rc;
-    int folder = dowel_local_open_folder(block, name, DOWEL_LOCAL_READ, &file);
+    int folder = dowel_local_open_folder(NULL, block, name, DOWEL_LOCAL_READ, &file);
     if (folder < 0) return dowel_local_failed(block, "read", name, errno == ENOTDIR ? ENOENT : errno, err);
     /* Not to wait for the other end of a pipe. */
     *fd = openat(folder, file, O_RDONLY | O_NONBLOCK | O_CLOEXEC | (fs->follow_links ? 0 : O_NOFOLLOW));
@@ -123,13 +123,12 @@ static int sink_of_link(dowel_block *block, const char *name, const char *shown,
 
 static int sink(dowel *d, dowel_block *block, const char *name, const dowel_object_put_options *options,
                 dowel_sink **made, dowel_error *err) {
-    (void)d;
     const char *file;
     char shown[PATH_MAX + NAME_MAX];
     struct stat st;
     int rc = check_new(block, name, err);
     if (rc) return rc;
-    int folder = dowel_local_open_folder(block, name, DOWEL_LOCAL_WRITE, &file);
+    int folder = dowel_local_open_folder(d, block, name, DOWEL_LOCAL_WRITE, &file);
     if (folder < 0 && (errno == ENOTDIR || errno == ELOOP || errno == EEXIST))
         return dowel_fail(err, DOWEL_E_EXISTS, "%s: a file or link stands where %s needs a folder",
                           dowel_block_reference(block), name);
@@ -147,11 +146,12 @@ static int sink(dowel *d, dowel_block *block, const char *name, const dowel_obje
         close(folder);
         return sink_of_link(block, name, shown, options, made, err);
     }
-    return dowel_sink_file_in(folder, file, shown, options ? options->modified : 0, made, err);
+    rc = dowel_sink_file_in(folder, file, shown, options ? options->modified : 0, made, err);
+    if (!rc) dowel_sink_set_folders(*made, d);
+    return rc;
 }
 
 static int make_folder(dowel *d, dowel_block *block, const char *name, dowel_error *err) {
-    (void)d;
     const char *rest;
     size_t length = strlen(name);
     char *checked = length ? strndup(name, length - 1) : NULL;
@@ -160,13 +160,13 @@ static int make_folder(dowel *d, dowel_block *block, const char *name, dowel_err
                         : dowel_local_check(block, checked, err);
     free(checked);
     if (rc) return rc;
-    int folder = dowel_local_open_folder(block, name, DOWEL_LOCAL_WRITE, &rest);
+    int folder = dowel_local_open_folder(d, block, name, DOWEL_LOCAL_WRITE, &rest);
     if (folder < 0 && (errno == ENOTDIR || errno == ELOOP || errno == EEXIST))
         return dowel_fail(err, DOWEL_E_EXISTS, "%s: a file or link stands where the folder %s should be",
                           dowel_block_reference(block), name);
     if (folder < 0) return dowel_local_failed(block, "make the folder", name, errno == ENOENT ? EIO : errno, err);
     close(folder);
-    return 0;
+    return dowel_flush_folders(d) ? dowel_local_failed(block, "flush the folder above", name, errno, err) : 0;
 }
 
 /* The way from a source into a sink. */
@@ -229,7 +229,7 @@ static void remove_empty(dowel_block *block, const char *name) {
     for (char *slash; path && (slash = strrchr(path, '/'));) {
         const char *last;
         *slash = 0;
-        int folder = dowel_local_open_folder(block, path, DOWEL_LOCAL_REMOVE, &last);
+        int folder = dowel_local_open_folder(NULL, block, path, DOWEL_LOCAL_REMOVE, &last);
         if (folder < 0) break;
         int rc = unlinkat(folder, last, AT_REMOVEDIR);
         close(folder);
@@ -241,7 +241,7 @@ static void remove_empty(dowel_block *block, const char *name) {
 /* Where links are read, what is listed may lie elsewhere. */
 static bool is_behind_link(dowel_block *block, const char *name) {
     const char *file;
-    int folder = dowel_local_open_folder(block, name, DOWEL_LOCAL_READ, &file);
+    int folder = dowel_local_open_folder(NULL, block, name, DOWEL_LOCAL_READ, &file);
     if (folder >= 0) close(folder);
     return folder >= 0;
 }
@@ -250,7 +250,7 @@ static int remove_one(dowel_block *block, const char *name, dowel_error *err) {
     const char *file;
     int rc = dowel_local_check(block, name, err);
     if (rc) return rc;
-    int folder = dowel_local_open_folder(block, name, DOWEL_LOCAL_REMOVE, &file);
+    int folder = dowel_local_open_folder(NULL, block, name, DOWEL_LOCAL_REMOVE, &file);
     if (folder < 0 && (errno == ENOTDIR || errno == ELOOP) && is_behind_link(block, name))
         return dowel_fail(err, DOWEL_E_REFUSED, "%s: %s is behind a symbolic link, and is not removed through it",
                           dowel_block_reference(block), name);

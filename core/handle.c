@@ -234,6 +234,7 @@ int dowel_open_with(dowel **d, const dowel_options *options, dowel_error *err) {
     pthread_mutex_init(&core->log_lock, NULL);
     set_log_level(core);
     pthread_mutex_init(&core->database_lock, NULL);
+    dowel_folders_open(&core->folders);
     pthread_mutexattr_t recursive;
     pthread_mutexattr_init(&recursive);
     pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
@@ -339,6 +340,7 @@ void dowel_close(dowel *d) {
     pthread_mutex_destroy(&core->lock);
     pthread_mutex_destroy(&core->log_lock);
     pthread_mutex_destroy(&core->database_lock);
+    dowel_folders_close(&core->folders);
     pthread_mutex_destroy(&core->attach_lock);
     free(core->database_url);
     free(core->connectors);

@@ -3,6 +3,7 @@
 #define DOWEL_HANDLE_H
 
 #include "fields.h"
+#include "folders.h"
 
 #include <dowel/database.h>
 
@@ -70,6 +71,7 @@ struct dowel_core {
     struct dowel_flushes *flushes; /* made with the address */
     bool history_warned;
 
+    dowel_folders folders;   /* that were made for files to come */
     struct dowel_pool *pool; /* made by the first submit */
 };
 

@@ -2,6 +2,8 @@
 #ifndef DOWEL_SINK_H
 #define DOWEL_SINK_H
 
+#include "folders.h"
+
 #include <dowel/stream.h>
 
 #include <sys/stat.h>
@@ -18,10 +20,11 @@ typedef struct dowel_file {
     size_t alignment; /* of what is written there; 0: nothing is */
     int folder;       /* that the names are in; AT_FDCWD: they are paths */
     bool committed;
-    bool unflushed;   /* it has its name, but the folder could not be flushed */
-    bool left;        /* what a killed process left may be in it */
-    int64_t modified; /* the file's time; 0: now */
-    char *path;       /* for messages */
+    bool unflushed;         /* it has its name, but the folder could not be flushed */
+    bool left;              /* what a killed process left may be in it */
+    int64_t modified;       /* the file's time; 0: now */
+    dowel_folders *folders; /* that are to last when it does; NULL: none were made for it */
+    char *path;             /* for messages */
     char *name;
     char *temporary; /* NULL: written in place (standard output, a device, a pipe) */
 } dowel_file;
@@ -36,5 +39,10 @@ bool dowel_file_replaces(const dowel_file *f, struct stat *st);
 int dowel_file_keep_access(const dowel_file *f);
 /* sink_commit.c: makes the bytes last, gives them the name, and makes that last. */
 int dowel_file_commit(dowel_file *f, dowel_error *err);
+
+/* 0 or errno. Some file systems flush no folders, and say so. */
+int dowel_flush_folder(int fd);
+/* Flushes the whole file system; only where that is known to reach the disk, as fsync does: of a network's or a program's file systems it is not. */
+bool dowel_flush_system(int fd);
 
 #endif

@@ -16,6 +16,20 @@
 #include <sys/vfs.h>
 #endif
 
+bool dowel_flush_system(int fd) {
+#ifdef __linux__
+    static const unsigned known[] = {EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC, F2FS_SUPER_MAGIC,
+                                     OVERLAYFS_SUPER_MAGIC};
+    struct statfs fs;
+    if (fstatfs(fd, &fs)) return false;
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if ((unsigned)fs.f_type == known[i]) return !syncfs(fd);
+#else
+    (void)fd;
+#endif
+    return false;
+}
+
 #ifdef __linux__
 enum { TOGETHER = 4 }; /* files from which on it is worth to flush what others wrote, too */
 
@@ -25,17 +39,6 @@ static bool on_one_device(dowel_file *const *files, size_t count) {
     for (size_t i = 1; i < count; i++)
         if (fstat(files[i]->fd, &other) || other.st_dev != first.st_dev) return false;
     return true;
-}
-
-/* Flushes the whole file system; only where that is known to reach the disk, as fsync does: of a network's or a program's file systems it is not. */
-static bool flush_all(int fd) {
-    static const unsigned known[] = {EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC, F2FS_SUPER_MAGIC,
-                                     OVERLAYFS_SUPER_MAGIC};
-    struct statfs fs;
-    if (fstatfs(fd, &fs)) return false;
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-        if ((unsigned)fs.f_type == known[i]) return !syncfs(fd);
-    return false;
 }
 
 /* Whether everything that was to be written of this one file could be: a whole file system's flush may not tell. 0 or errno. */
@@ -59,7 +62,7 @@ static int prepare(dowel_file *f) {
 /* why: 0 or errno for each; those that failed are left alone. Whether the whole file system was flushed. */
 static bool flush(dowel_file *const *files, int *why, size_t count) {
 #ifdef __linux__
-    if (count >= TOGETHER && on_one_device(files, count) && flush_all(files[0]->fd)) {
+    if (count >= TOGETHER && on_one_device(files, count) && dowel_flush_system(files[0]->fd)) {
         for (size_t i = 0; i < count; i++)
             if (!why[i]) why[i] = was_written(files[i]->fd);
         return true;
@@ -87,8 +90,7 @@ static int open_folder(const dowel_file *f) {
     return open(folder, O_RDONLY | O_CLOEXEC | O_DIRECTORY);
 }
 
-/* 0 or errno. Some file systems flush no folders, and say so. */
-static int flush_folder(int fd) {
+int dowel_flush_folder(int fd) {
     if (!fsync(fd) || errno == EINVAL || errno == EOPNOTSUPP || errno == ENOSYS || errno == EROFS) return 0;
     return errno;
 }
@@ -110,17 +112,30 @@ static void flush_names(dowel_file *const *files, int *why, size_t count, bool t
         bool known = count > 1 && !fstat(fd, &folder);
         if (!known || !flushed || folder.st_ino != last.st_ino || folder.st_dev != last.st_dev) {
 #ifdef __linux__
-            all = together && flushed && flush_all(fd);
+            all = together && flushed && dowel_flush_system(fd);
 #else
             (void)together;
 #endif
-            last_why = all ? 0 : flush_folder(fd);
+            last_why = all ? 0 : dowel_flush_folder(fd);
             flushed++;
             last = folder;
         }
         why[i] = last_why;
         files[i]->unflushed = last_why != 0;
         if (fd != files[i]->folder) close(fd);
+    }
+}
+
+/* The folders that were made for the files, by whichever thread. */
+static void flush_folders(dowel_file *const *files, int *why, size_t count) {
+    dowel_folders *last = NULL;
+    int last_why = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (why[i] || !files[i]->folders) continue;
+        if (files[i]->folders != last) last_why = dowel_folders_flush(files[i]->folders);
+        last = files[i]->folders;
+        why[i] = last_why;
+        files[i]->unflushed = last_why != 0;
     }
 }
 
@@ -133,6 +148,7 @@ static void commit(dowel_file *const *files, int *why, size_t count) {
         f->committed = !why[i];
     }
     flush_names(files, why, count, together);
+    flush_folders(files, why, count);
 }
 
 static int failed(const dowel_file *f, int why, dowel_error *err) {

@@ -2,6 +2,7 @@
 C library. A file that the disk does not take fails alone."""
 import errno
 import os
+import shutil
 import unittest
 
 from objects_case import ObjectsTest
@@ -20,9 +21,15 @@ class Flushes(ObjectsTest):
 
     def check(self, events, wanted):
         """How many flushes of the whole file system there were."""
-        unflushed, looked, named, renamed = set(), set(), set(), []
+        unflushed, looked, named, renamed, made = set(), set(), set(), [], set()
         syncs = 0
         for what, path in events:
+            if what == "made" and not path.startswith(self.path("out")):
+                continue  # the command's own
+            if what == "made":
+                made.add(path)
+            elif what == "fsync":
+                made = {p for p in made if os.path.dirname(p) != path}
             if not path.startswith(self.path("out")) and what != "syncfs":
                 continue
             if what == "wrote":
@@ -33,7 +40,7 @@ class Flushes(ObjectsTest):
                 named = {p for p in named if os.path.dirname(p) != path}
             elif what == "syncfs":
                 syncs += 1
-                unflushed, named = set(), set()
+                unflushed, named, made = set(), set(), set()
             elif what == "looked":
                 looked.add(path)
             elif what == "renamed":
@@ -42,6 +49,7 @@ class Flushes(ObjectsTest):
                 named.add(path)
                 renamed.append(path)
         self.assertEqual(named, set(), "these names are not flushed")
+        self.assertEqual(made, set(), "these folders' names are not flushed")
         self.assertEqual(len(renamed), wanted)
         return syncs
 
@@ -98,6 +106,45 @@ class Flushes(ObjectsTest):
             done, _ = self.watched("cp", "-r", "in", f"out{code}", FAILING_SYNCFS="yes", FAILING_FOLDERS=str(code))
             self.assertEqual(done.returncode, 0, done.err)
             self.assertEqual(self.files(f"out{code}"), {"a": b"1", "d/b": b"2"})
+
+
+    def test_new_folders_on_the_way_to_one_file(self):
+        """A loss of power takes none of them: each is flushed into the folder that it is in. What was there before is left alone."""
+        self.tree("in", {"a": b"1"})
+        self.tree("out", {"there/x": b"x"})
+        for target in ("out/new/dir/f", "out/there/b", "out/there/deep/er/still/f", "out/tree/"):
+            words = ("cp", "in/a", target) if not target.endswith("/") else ("sync", "in", target)
+            before = set(folder for folder, _, _ in os.walk(self.path("out")))
+            done, events = self.watched(*words)
+            self.assertEqual(done.returncode, 0, done.err)
+            self.check(events, 1)
+            new = set(folder for folder, _, _ in os.walk(self.path("out"))) - before
+            self.assertEqual({path for what, path in events if what == "made" and path.startswith(self.path("out"))}, new)
+            flushed = [path for what, path in events if what == "fsync" and os.path.isdir(path) and path.startswith(self.path("out"))]
+            file = os.path.dirname(self.path(target + "a" if target.endswith("/") else target))
+            self.assertEqual(sorted(flushed), sorted({os.path.dirname(path) for path in new} | {file}))
+
+    def test_a_folder_above_that_cannot_be_flushed(self):
+        self.tree("in", {"a": b"1"})
+        for target in ("out/new/f", "out/new/er/f"):
+            done, _ = self.watched("cp", "in/a", target, FAILING_SYNCFS="yes", FAILING_FOLDER=self.path("out"))
+            self.assertEqual(done.returncode, 1, done.err)
+            self.assertIn(f"{target} is written, but its folder cannot be flushed to the disk: Input/output error", done.err)
+            shutil.rmtree(self.path("out/new"))
+
+    def test_many_folders_are_flushed_together(self):
+        """Not one flush for each file, and few of folders."""
+        files = {f"{i // 100}/{i // 10}/{i}": b"x" for i in range(600)}
+        self.tree("in", files)
+        for env in ({}, {"FAILING_SYNCFS": "yes"}):
+            done, events = self.watched("cp", "-r", "in", "out", "--concurrency", "8", **env)
+            self.assertEqual(done.returncode, 0, done.err)
+            self.assertEqual(self.files("out"), files)
+            together = self.check(events, len(files))
+            folders = [path for what, path in events if what == "fsync" and os.path.isdir(path)]
+            if together:
+                self.assertLess(len(folders), len(files) // 2)
+            shutil.rmtree(self.path("out"))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-/* Put in front of the C library (LD_PRELOAD): WATCHED_FLUSHES names a file that gets a line for each flush and each new name of a file, in order. A file
- * whose name holds "unwritable" cannot be flushed; FAILING_SYNCFS: nor can the whole file system; FAILING_FOLDERS: a flush of a folder gives this errno. */
+/* Put in front of the C library (LD_PRELOAD): WATCHED_FLUSHES names a file that gets a line for each flush and each new name of a file or folder, in order. A file
+ * whose name holds "unwritable" cannot be flushed; FAILING_SYNCFS: nor can the whole file system; FAILING_FOLDERS: a flush of a folder gives this errno; FAILING_FOLDER: this folder cannot be flushed. */
 #define _GNU_SOURCE /* syncfs, renameat2 */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,13 +27,24 @@ static const char *path_of(int fd, char *path) {
     return path;
 }
 
+static const char *path_in(int folder, const char *name, char *path) {
+    if (folder == AT_FDCWD || *name == '/') {
+        snprintf(path, PATH_MAX, "%s", name);
+    } else {
+        path_of(folder, path);
+        size_t used = strlen(path);
+        snprintf(path + used, PATH_MAX - used, "/%s", name);
+    }
+    return path;
+}
+
 static int unwritable(const char *path) {
     struct stat st;
     if (getenv("FAILING_FOLDERS") && !stat(path, &st) && S_ISDIR(st.st_mode)) {
         errno = atoi(getenv("FAILING_FOLDERS"));
         return 1;
     }
-    if (!strstr(path, "unwritable")) return 0;
+    if (!strstr(path, "unwritable") && !(getenv("FAILING_FOLDER") && !strcmp(path, getenv("FAILING_FOLDER")))) return 0;
     errno = EIO;
     return 1;
 }
@@ -78,6 +89,21 @@ __attribute__((visibility("default"))) int renameat(int from_folder, const char 
     char path[PATH_MAX];
     note("renamed", path_of(from_folder, path), from);
     return (int)syscall(SYS_renameat2, from_folder, from, to_folder, to, 0);
+}
+
+static int made(int folder, const char *name, mode_t mode) {
+    char path[PATH_MAX], whole[PATH_MAX];
+    int rc = (int)syscall(SYS_mkdirat, folder, name, mode);
+    if (!rc) note("made", realpath(path_in(folder, name, path), whole) ? whole : path, "");
+    return rc;
+}
+
+__attribute__((visibility("default"))) int mkdirat(int folder, const char *name, mode_t mode) {
+    return made(folder, name, mode);
+}
+
+__attribute__((visibility("default"))) int mkdir(const char *name, mode_t mode) {
+    return made(AT_FDCWD, name, mode);
 }
 
 __attribute__((visibility("default"))) ssize_t copy_file_range(int in, off64_t *in_at, int out, off64_t *out_at,

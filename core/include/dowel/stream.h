@@ -11,6 +11,7 @@
 extern "C" {
 #endif
 
+typedef struct dowel dowel;               /* dowel/runtime.h */
 typedef struct dowel_digest dowel_digest; /* below */
 
 /* ---- sources ---- */
@@ -82,6 +83,12 @@ DOWEL_API int dowel_sink_file(const char *path, dowel_sink **sink, dowel_error *
  * folder. */
 DOWEL_API int dowel_sink_file_in(int folder, const char *name, const char *shown, int64_t modified, dowel_sink **sink,
                                  dowel_error *err);
+/* Makes a folder; `path` starts from the open folder `at`, or AT_FDCWD. -1 and errno. Its name lasts once it was flushed: with the next file that was told
+ * so by dowel_sink_set_folders and is committed, or by dowel_flush_folders (-1 and errno). Several are flushed together. */
+DOWEL_API int dowel_make_folder(dowel *d, int at, const char *path);
+DOWEL_API int dowel_flush_folders(dowel *d);
+/* Committing the file makes the folders last, too, that dowel_make_folder has made, on whichever thread. Other sinks are left alone. */
+DOWEL_API void dowel_sink_set_folders(dowel_sink *sink, dowel *d);
 /* Collects in memory up to `limit` bytes (0: no limit). */
 DOWEL_API dowel_sink *dowel_sink_memory(size_t limit);
 /* Unpacks gzip into `to`, which is borrowed; committing it commits `to`, and fails where the gzip is not whole. NULL: out of memory. */
