@@ -222,7 +222,6 @@ int dowel_download_run(dowel *d, const dowel_download *download, dowel_downloade
     int rc = fetch_once(d, download, done, &first);
     if (rc == DOWEL_E_CORRUPT && dowel_sink_can_restart(download->sink)) {
         dowel_log(d, DOWEL_LOG_WARNING, "%s; fetched again", first.message);
-        dowel_partial_forget(d, download);
         rc = dowel_sink_restart(download->sink, err);
         return rc ? rc : fetch_once(d, download, done, err);
     }

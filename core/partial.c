@@ -57,7 +57,7 @@ int64_t dowel_partial_keep(dowel *d, const dowel_download *plan) {
     int64_t kept = plan->remember ? dowel_sink_keep(plan->sink) : 0;
     if (!kept) return 0;
     char *before = dowel_recall(d, plan->remember);
-    if ((!before || !*before) && !dowel_sink_cut(plan->sink, 0, NULL)) kept = 0;
+    if (!before && !dowel_sink_cut(plan->sink, 0, NULL)) kept = 0;
     free(before);
     return kept;
 }
@@ -74,6 +74,7 @@ void dowel_partial_begin(dowel_partial *p, dowel *d, const dowel_download *plan,
     if (!(p->done = calloc((size_t)(p->count + 7) / 8, 1))) return;
     p->plan = plan;
     pthread_mutex_init(&p->lock, NULL);
+    /* A file that was begun anew keeps nothing, so that the record of what was there before does not fit, and is replaced. */
     char *before = kept == total ? dowel_recall(d, plan->remember) : NULL;
     p->resumed = before && take_up(p, before);
     if (p->resumed) dowel_log(d, DOWEL_LOG_INFO, "%s: goes on with what is there", plan->remember);
@@ -98,8 +99,4 @@ void dowel_partial_end(dowel_partial *p) {
     if (!p->plan) return;
     pthread_mutex_destroy(&p->lock);
     free(p->done);
-}
-
-void dowel_partial_forget(dowel *d, const dowel_download *plan) {
-    if (plan->remember) dowel_remember(d, plan->remember, "", false, NULL);
 }

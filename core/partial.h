@@ -26,6 +26,5 @@ bool dowel_partial_has(dowel_partial *partial, int64_t index);
 /* A part arrived. Written down now and then. */
 void dowel_partial_note(dowel_partial *partial, int64_t index);
 void dowel_partial_end(dowel_partial *partial);
-void dowel_partial_forget(dowel *d, const dowel_download *plan);
 
 #endif

@@ -270,6 +270,15 @@ def test_a_killed_download_fetches_only_the_rest():
     PROXY.reset()
     dowel("runs", "resume", run_id)
     assert open(os.path.join(TMP, "rest"), "rb").read() == DATA[::-1]
+    # Of a smaller one neither, and it is fetched once.
+    BUCKET.blob("rest").upload_from_string(DATA)
+    run_id = killed()
+    BUCKET.blob("rest").upload_from_string(DATA[1:700_000])
+    PROXY.reset()
+    dowel("runs", "resume", run_id)
+    assert open(os.path.join(TMP, "rest"), "rb").read() == DATA[1:700_000]
+    again = [p.headers["range"] for p in PROXY.seen("GET") if "range" in p.headers]
+    assert len(again) == len(set(again)) == 3, again
 
 
 def kill_somewhere(words, longest, chance):

@@ -26,26 +26,26 @@ FOLDER = os.path.join(TMP, "down")
 
 
 class Liar(BaseHTTPRequestHandler):
-    """Serves DATA as an S3 object, wrong in the way that `wrong` says."""
+    """Serves `content` as an S3 object, wrong in the way that `wrong` says."""
     protocol_version = "HTTP/1.1"
-    wrong, etag, asked = "", hashlib.md5(DATA).hexdigest(), []
+    wrong, content, etag, asked = "", DATA, hashlib.md5(DATA).hexdigest(), []
     hold = threading.Event()
 
     def do_GET(self):
         cls = type(self)
         match = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
         cls.asked.append((self.headers.get("Range"), self.headers.get("If-Match")))
-        data, status, extra = DATA, 200, {}
+        data, status, extra = self.content, 200, {}
         if match and self.wrong != "no ranges":
-            first, last = int(match[1]), min(int(match[2]), len(DATA) - 1)
-            data, status = DATA[first:last + 1], 206
-            extra["Content-Range"] = f"bytes {first}-{last}/{len(DATA)}"
+            first, last = int(match[1]), min(int(match[2]), len(self.content) - 1)
+            data, status = self.content[first:last + 1], 206
+            extra["Content-Range"] = f"bytes {first}-{last}/{len(self.content)}"
             if first and self.wrong == "replaced":
                 return self.answer(412, b"<Error><Code>PreconditionFailed</Code></Error>", {})
             if first and self.wrong == "other range":
-                extra["Content-Range"] = f"bytes {first + 1}-{last + 1}/{len(DATA)}"
+                extra["Content-Range"] = f"bytes {first + 1}-{last + 1}/{len(self.content)}"
             if first and self.wrong == "whole":
-                data, status, extra = DATA, 200, {}
+                data, status, extra = self.content, 200, {}
             if first and self.wrong == "short":
                 data = data[:-1]
             if first and self.wrong == "hang":
@@ -185,6 +185,35 @@ def stopped(number):
     process.wait(20)
     Liar.hold.set()
     assert not os.path.exists(os.path.join(FOLDER, "copy")), "half a file has the final name"
+
+
+def test_a_smaller_object_after_a_kill():
+    """What a killed process left of a larger one is no part of it, whether a checksum would notice that or not; and nothing is fetched twice."""
+    small = DATA[::-1][:1_000_001]
+    parts = -(-len(small) // 300000)
+    for etag in (hashlib.md5(small).hexdigest(), "00112233445566778899aabbccddeeff-3"):
+        wrong("hang")
+        Liar.hold.clear()
+        process = start(*get("smaller", "--concurrency", "2"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while len(Liar.asked) < 2:
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.kill()
+        process.wait()
+        Liar.hold.set()
+        left = os.listdir(FOLDER)
+        assert len(left) == 1 and os.path.getsize(os.path.join(FOLDER, left[0])) == len(DATA), left
+        Liar.content, Liar.etag = small, etag
+        wrong("")
+        try:
+            dowel("runs", "resume", json.loads(dowel("runs", "--json", "--limit", "1"))[0]["id"])
+        finally:
+            Liar.content, Liar.etag = DATA, hashlib.md5(DATA).hexdigest()
+        with open(os.path.join(FOLDER, "smaller"), "rb") as file:
+            assert file.read() == small, etag
+        assert len(Liar.asked) == len(set(Liar.asked)) == parts, Liar.asked
+        os.unlink(os.path.join(FOLDER, "smaller"))
+        nothing_is_left()
 
 
 def test_interrupted():
