@@ -229,12 +229,20 @@ def test_processes():
         assert "not-to-be-said" not in json.dumps(both_refuse(World(bad), what))
 
 
-def gone(pid):
+def has_ended(pid):
     try:
         with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] == "Z"  # it ended, and nobody has asked how
+            return file.read().rpartition(")")[2].split()[0] in "XZ"  # it ended, and nobody has asked how
     except (FileNotFoundError, ProcessLookupError):
         return True
+
+
+def gone(pid):
+    """A signal takes a moment to end a process."""
+    end = time.monotonic() + 20
+    while not has_ended(pid) and time.monotonic() < end:
+        time.sleep(0.02)
+    return has_ended(pid)
 
 
 def test_a_process_that_does_not_end_is_ended():

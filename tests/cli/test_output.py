@@ -1,6 +1,7 @@
 """What is printed: tables and JSON of any shape, nothing that drives a terminal, and what happens when it cannot be written."""
 import json
 import os
+import sqlite3
 import subprocess
 
 from cli_case import BIN, CommandTest, main
@@ -139,7 +140,9 @@ class Output(CommandTest):
         for words in (("block", "save", "gcs-bucket/c", "--bucket", "c"), ("block", "list"), ("block", "nonsense"), ("block", "show", "gcs-bucket/none")):
             self.run_dowel(*words, stdin=None, stdout=None, stderr=None, preexec_fn=close)
         self.assertEqual([row["name"] for row in self.json("block", "list")], ["b", "c"])
-        self.assertEqual(subprocess.run(["sqlite3", self.database, "PRAGMA integrity_check"], capture_output=True, check=False).stdout.strip() or b"ok", b"ok")
+        database = sqlite3.connect(self.database)
+        self.assertEqual(database.execute("PRAGMA integrity_check").fetchall(), [("ok",)])
+        database.close()
 
     def test_reader_that_leaves(self):
         for words in self.COMMANDS:
