@@ -41,6 +41,16 @@ def clean_environment(folder):
     return env
 
 
+def reachable(program, folder):
+    """The program, or a copy in `folder` where only root can reach it: some tests become somebody else."""
+    path = os.path.realpath(program)
+    while path != "/":
+        path = os.path.dirname(path)
+        if not os.stat(path).st_mode & 0o001:
+            return shutil.copy(program, os.path.join(folder, os.path.basename(program)))
+    return program
+
+
 def known_secrets(env):
     """What must be found nowhere: name and pattern. What tests plant themselves they may give to programs as they like."""
     found = {"access token": rb"ya29\.[A-Za-z0-9_-]{20,}", "refresh token": rb"1//refresh-token", PLANTED: rb"planted[-/][A-Za-z0-9]"}
@@ -148,6 +158,8 @@ def main(arguments):
     child = None
     try:
         env = clean_environment(folder)
+        if os.geteuid() == 0 and "DOWEL_BIN" in env:
+            env["DOWEL_BIN"] = reachable(env["DOWEL_BIN"], folder)
         try:
             for name in names:
                 env.update(fleet.start(name))
