@@ -12,7 +12,7 @@ int dowel_find_run_id(dowel_db *db, const char *part, char id[DOWEL_RUN_ID_SIZE]
         return dowel_fail(err, DOWEL_E_INVALID, "run id \"%s\": give at least 4 characters of it", part);
     char pattern[DOWEL_RUN_ID_SIZE + 4];
     if (strlen(part) >= DOWEL_RUN_ID_SIZE || strspn(part, "0123456789abcdefABCDEF-") != strlen(part))
-        return dowel_fail(err, DOWEL_E_INVALID, "\"%.60s\" is no run id", part);
+        return dowel_fail(err, DOWEL_E_INVALID, "\"%.60s\" is not a run id", part);
     bool whole = strlen(part) == DOWEL_RUN_ID_SIZE - 1; /* which the index finds */
     snprintf(pattern, sizeof pattern, whole ? "%s" : "%%%s%%", part);
     for (char *p = pattern; *p; p++) *p = (char)dowel_lower((unsigned char)*p);

@@ -155,7 +155,10 @@ static char *target_name(const dowel_place *from, const dowel_place *to) {
 static int check_one(const args_t *args, const dowel_place *from, const dowel_place *to, dowel_error *err) {
     if (from->folder) {
         dowel_fail(err, DOWEL_E_INVALID, "%.200s is a folder", args->source);
-        dowel_error_hint(err, "recursive (-r) copies everything below it");
+        if (to->stream)
+            dowel_error_hint(err, "name one object; `dowel ls` shows what is below a folder");
+        else
+            dowel_error_hint(err, "recursive (-r) copies everything below it");
     } else if (from->stream && (to->stream || to->folder)) {
         dowel_fail(err, DOWEL_E_INVALID, "%.200s has no name: say how it is to be called at the destination",
                    args->source);
@@ -199,8 +202,10 @@ static int copy_one(dowel *d, const args_t *args, const dowel_tree *tree, dowel_
         rc = dowel_way_from_stream(d, &tree->way, name, &o.size, err);
     else if (!rc)
         rc = from->objects->stat(d, from->block, from->path, NULL, copy_seen, &o, err);
-    if (rc == DOWEL_E_NOT_FOUND && err && !*err->hint)
-        dowel_error_hint(err, "where it is a folder, recursive (-r) copies what is below it");
+    if (rc == DOWEL_E_NOT_FOUND && from->files && err && !*err->hint && !strchr(shown_from, ':'))
+        dowel_error_hint(err, "a place in a saved block is written TYPE/NAME:PATH, such as gcs-bucket/landing:2026/");
+    else if (rc == DOWEL_E_NOT_FOUND && !from->files && !to->stream && err && !*err->hint)
+        dowel_error_hint(err, "if it is a folder, recursive (-r) copies what is below it");
     if (!rc && !o.left) dowel_report_copied(tree->report, shown_from, shown_to, o.size);
     free(shown_to);
     free(shown_from);

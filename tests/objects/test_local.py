@@ -447,6 +447,15 @@ class Local(ObjectsTest):
         self.fails(2, "sync", "a", "b", "--delte", says="did you mean --delete?")
         self.fails(2, "presign", "a.txt", says="only objects of a cloud have URLs")
 
+    def test_hints_about_missing_sources(self):
+        os.mkdir(self.path("in"))
+        for source in ("none", "gcs-bucket/landing"):
+            for words in (("cp", source, "out"), ("cat", source)):
+                error = self.fails(3, *words, says="TYPE/NAME:PATH")
+                self.assertNotIn("-r", error)
+        self.assertNotIn("-r", self.fails(2, "cat", "in/", says=["is a folder", "name one object"]))
+        self.fails(2, "cp", "in/", "out", says=["is a folder", "-r"])
+
     def test_history(self):
         self.tree("in", FILES)
         self.dowel("sync", "in", "out")
