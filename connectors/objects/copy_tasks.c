@@ -202,9 +202,8 @@ static int copy_one(dowel *d, const args_t *args, const dowel_tree *tree, dowel_
         rc = dowel_way_from_stream(d, &tree->way, name, &o.size, err);
     else if (!rc)
         rc = from->objects->stat(d, from->block, from->path, NULL, copy_seen, &o, err);
-    if (rc == DOWEL_E_NOT_FOUND && from->files && err && !*err->hint && !strchr(shown_from, ':'))
-        dowel_error_hint(err, "a place in a saved block is written TYPE/NAME:PATH, such as gcs-bucket/landing:2026/");
-    else if (rc == DOWEL_E_NOT_FOUND && !from->files && !to->stream && err && !*err->hint)
+    if (rc == DOWEL_E_NOT_FOUND) dowel_place_hint_missing(from, args->source, err);
+    if (rc == DOWEL_E_NOT_FOUND && !from->files && !to->stream && err && !*err->hint)
         dowel_error_hint(err, "if it is a folder, recursive (-r) copies what is below it");
     if (!rc && !o.left) dowel_report_copied(tree->report, shown_from, shown_to, o.size);
     free(shown_to);

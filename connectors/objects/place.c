@@ -254,3 +254,8 @@ bool dowel_place_same_caller(const dowel_place *a, const dowel_place *b) {
     json_decref(second);
     return same;
 }
+
+void dowel_place_hint_missing(const dowel_place *place, const char *text, dowel_error *err) {
+    if (place->files && err && !*err->hint && !strchr(text, ':'))
+        dowel_error_hint(err, "a place in a saved block is written TYPE/NAME:PATH, such as gcs-bucket/landing:2026/");
+}

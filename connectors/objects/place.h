@@ -34,6 +34,8 @@ char *dowel_place_name(const dowel_place *place, const char *name);
 char *dowel_place_join(const dowel_place *place, const char *name);
 /* Whether an object there can have this (whole) name: a file's, or UTF-8. */
 int dowel_place_check_name(const dowel_place *place, const char *name, dowel_error *err);
+/* Explains how to write a saved block's place, if `text` was read as a file that is missing. */
+void dowel_place_hint_missing(const dowel_place *place, const char *text, dowel_error *err);
 /* Whether both are served by the same service at the same address, so that it can copy by itself. */
 bool dowel_place_same_service(const dowel_place *a, const dowel_place *b);
 /* Whether the same caller is named for both. */

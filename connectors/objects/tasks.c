@@ -167,6 +167,7 @@ static int run_list(dowel *d, const void *data, json_t **result, dowel_error *er
                                        .prefix = place.path && *place.path ? place.path : NULL,
                                        .delimiter = args->recursive ? NULL : "/"};
     if (!rc && !itself) rc = place.objects->list(d, place.block, &query, list_one, &all, err);
+    if (rc == DOWEL_E_NOT_FOUND) dowel_place_hint_missing(&place, args->place, err);
     bool more = rc > 0;
     if (rc > 0) rc = 0;
     if (!rc && !all.any && *place.path && !place.objects->source)

@@ -450,7 +450,7 @@ class Local(ObjectsTest):
     def test_hints_about_missing_sources(self):
         os.mkdir(self.path("in"))
         for source in ("none", "gcs-bucket/landing"):
-            for words in (("cp", source, "out"), ("cat", source)):
+            for words in (("cp", source, "out"), ("cat", source), ("ls", source)):
                 error = self.fails(3, *words, says="TYPE/NAME:PATH")
                 self.assertNotIn("-r", error)
         self.assertNotIn("-r", self.fails(2, "cat", "in/", says=["is a folder", "name one object"]))
