@@ -52,9 +52,8 @@ int dowel_run_check(dowel *d, dowel_block *block, json_t *report, dowel_error *e
 /* *execution may be set with a failure: something began that the caller has to cancel. */
 int dowel_run_start(dowel_run_client *client, const dowel_cloud_run_run_args *args, const char *marker,
                     char **execution, dowel_error *err);
-/* The execution that carries a mark, among all that were created since the run began; *execution NULL when there is none. */
-int dowel_run_find(dowel_run_client *client, const char *marker, char **execution, dowel_error *err);
-/* The same for one that an earlier process asked for: it may take a moment to be listed. Without a job there is none. */
+/* The execution that carries a mark, among all that were created since the run began, deleted ones included; *execution NULL when there is none. For
+ * one that an earlier process asked for: it may take a moment to be listed. Without a job there is none. */
 int dowel_run_find_begun(dowel_run_client *client, const char *marker, char **execution, dowel_error *err);
 /* An execution that was deleted: *state where it had succeeded before and the service still tells, else NULL. */
 int dowel_run_recover_deleted(dowel_run_client *client, const char *execution, json_t **state, dowel_error *err);

@@ -87,10 +87,10 @@ static int search(dowel_run_client *c, const char *marker, const char *name, boo
     return rc;
 }
 
-int dowel_run_find(dowel_run_client *c, const char *marker, char **execution, dowel_error *err) {
+static int find(dowel_run_client *c, const char *marker, bool deleted, char **execution, dowel_error *err) {
     json_t *found = NULL;
     *execution = NULL;
-    int rc = search(c, marker, NULL, false, &found, err);
+    int rc = search(c, marker, NULL, deleted, &found, err);
     if (!rc && found && !(*execution = strdup(json_string_value(json_object_get(found, "name")))))
         rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     json_decref(found);
@@ -98,18 +98,20 @@ int dowel_run_find(dowel_run_client *c, const char *marker, char **execution, do
 }
 
 /* What a start left behind may take a moment to be listed. */
-static int find_patiently(dowel_run_client *c, const char *marker, int looks, char **execution, dowel_error *err) {
+static int find_patiently(dowel_run_client *c, const char *marker, bool deleted, int looks, char **execution,
+                          dowel_error *err) {
     int rc = 0;
     for (int i = 0; !rc && !*execution && i < looks; i++) {
         if (i) rc = dowel_sleep(c->d, 0.5, err);
-        if (!rc) rc = dowel_run_find(c, marker, execution, err);
+        if (!rc) rc = find(c, marker, deleted, execution, err);
     }
     return rc;
 }
 
 int dowel_run_find_begun(dowel_run_client *c, const char *marker, char **execution, dowel_error *err) {
     *execution = NULL;
-    int rc = find_patiently(c, marker, 3, execution, err);
+    /* Also one that was deleted since: it may have succeeded. */
+    int rc = find_patiently(c, marker, true, 3, execution, err);
     return rc == DOWEL_E_NOT_FOUND ? 0 : rc; /* not even the job is there */
 }
 
@@ -166,7 +168,7 @@ static int read_started(dowel_run_client *c, const json_t *operation, const char
         *execution = strdup(name);
         return *execution ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     }
-    int rc = find_patiently(c, marker, 10, execution, err);
+    int rc = find_patiently(c, marker, false, 10, execution, err);
     if (!rc && !*execution)
         rc = dowel_fail(err, DOWEL_E_PROTOCOL, "Cloud Run: job %s was run, but no execution appeared", c->job->job);
     return rc;
@@ -177,7 +179,7 @@ static void find_stopped(dowel_run_client *c, const char *marker, char **executi
     dowel_run_client cleanup = *c;
     dowel_error why;
     cleanup.d = dowel_cleanup(c->d);
-    if (find_patiently(&cleanup, marker, 6, execution, &why))
+    if (find_patiently(&cleanup, marker, false, 6, execution, &why))
         dowel_log(c->d, DOWEL_LOG_WARNING, "job %s may be running: its executions could not be read: %s", c->job->job,
                   why.message);
 }
@@ -195,7 +197,7 @@ int dowel_run_start(dowel_run_client *c, const dowel_cloud_run_run_args *args, c
         /* The answer is lost, the execution perhaps not: look before starting another. */
         dowel_error looked;
         int found = dowel_sleep(c->d, 0.5 * exp2(attempt), &looked);
-        if (!found) found = find_patiently(c, marker, 2, execution, &looked);
+        if (!found) found = find_patiently(c, marker, false, 2, execution, &looked);
         if (found) {
             rc = found;
             *err = looked;

@@ -152,6 +152,15 @@ def test_an_execution_that_succeeded_before_it_was_deleted_is_not_repeated():
     assert result["state"] == "succeeded" and first.endswith(result["execution"]) and not ours("cleaned"), result
 
 
+def test_one_whose_name_was_never_read_and_that_was_deleted_is_not_repeated():
+    block("unread", *script("true"))
+    killed_before_the_answer("unread")
+    first = until(lambda: [e for e in ours("unread") if e.get("completionTime")])[0]["name"]
+    server(f"/v2/{first}", method="DELETE")
+    result = resume()
+    assert result["state"] == "succeeded" and first.endswith(result["execution"]) and not ours("unread"), result
+
+
 def test_an_execution_that_is_deleted_under_its_run():
     block("pulled", *script("sleep 600"))
     process = begun("pulled")
