@@ -57,6 +57,8 @@ else
     [ -z "$base" ] || { mkdir -p "$DOWEL_FRESH_BASE" && cp -a "$system" "$base"; }
 fi
 
+# A mount of its own, so that tests can unshare theirs.
+mount --bind "$system" "$system"
 mount -t proc proc "$system/proc"
 mount -t sysfs -o ro sysfs "$system/sys"
 mount -t tmpfs -o mode=755 tmpfs "$system/dev"
