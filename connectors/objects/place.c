@@ -165,7 +165,7 @@ static int open_folder(dowel *d, const char *base, bool follow_links, dowel_plac
 static int open_path(dowel *d, const char *text, dowel_place_use use, bool follow_links, dowel_place *place,
                      dowel_error *err) {
     struct stat st;
-    bool there, folder = use == DOWEL_PLACE_TREE;
+    bool there = false, folder = use == DOWEL_PLACE_TREE;
     size_t length = strlen(text);
     char *path = dowel_run_path(d, text);
     int rc = path ? look_at(text, path, folder, &st, place, &there, err) : no_memory(err);
