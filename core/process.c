@@ -13,7 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { NONCE, MACHINE, BOOT, NAMESPACE, PID, START, HOST, PARTS, PART_SIZE = 65 };
+enum { NONCE, MACHINE, BOOT, NAMESPACE, PID, START, HOST, PARTS };
+#define PART_SIZE 65
 
 typedef struct identity {
     char part[PARTS][PART_SIZE];
