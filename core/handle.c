@@ -221,7 +221,7 @@ int dowel_open_with(dowel **d, const dowel_options *options, dowel_error *err) {
     core->top.core = core;
     core->pid = getpid();
     unsigned char nonce[16];
-    if (RAND_bytes(nonce, sizeof nonce) != 1) {
+    if (getentropy(nonce, sizeof nonce)) { /* OpenSSL would take a millisecond to start for it */
         free(core);
         return dowel_fail(err, DOWEL_E_INTERNAL, "no random numbers");
     }
