@@ -16,13 +16,16 @@
 #include <unistd.h>
 
 #define BUSY_MILLISECONDS 60000
+#define KEPT 8 /* prepared statements of a connection */
 
 typedef struct connection {
     dowel_db base;
     sqlite3 *handle;
     char *path;
     bool memory;
-    bool snapshot; /* opened without locks, since neither the file nor its folder can be written */
+    bool snapshot;            /* opened without locks, since neither the file nor its folder can be written */
+    sqlite3_stmt *kept[KEPT]; /* statements for their next use: parsing one takes longer than most of them run */
+    unsigned turn;            /* which one gives way to the next */
 } connection;
 
 typedef struct rows {
@@ -131,9 +134,41 @@ static int failed(connection *c, dowel_error *err) {
     return rc;
 }
 
+/* ---- statements ---- */
+
+/* A statement that nobody uses, out of those that were kept; NULL: none is of this text. */
+static sqlite3_stmt *take(connection *c, const char *sql) {
+    for (size_t i = 0; i < KEPT; i++) {
+        sqlite3_stmt *statement = c->kept[i];
+        if (!statement || strcmp(sqlite3_sql(statement), sql) != 0) continue;
+        c->kept[i] = NULL;
+        return statement;
+    }
+    return NULL;
+}
+
+/* Keeps a statement that is no longer used, without its values. */
+static void keep(connection *c, sqlite3_stmt *statement) {
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+    sqlite3_finalize(c->kept[c->turn]);
+    c->kept[c->turn] = statement;
+    c->turn = (c->turn + 1) % KEPT;
+}
+
+static void close_handle(connection *c) {
+    for (size_t i = 0; i < KEPT; i++) {
+        sqlite3_finalize(c->kept[i]);
+        c->kept[i] = NULL;
+    }
+    sqlite3_close(c->handle);
+    c->handle = NULL;
+}
+
 static int prepare(connection *c, const char *sql, const dowel_value *values, size_t count, sqlite3_stmt **statement,
                    dowel_error *err) {
-    if (sqlite3_prepare_v2(c->handle, sql, -1, statement, NULL) != SQLITE_OK) return failed(c, err);
+    *statement = take(c, sql);
+    if (!*statement && sqlite3_prepare_v2(c->handle, sql, -1, statement, NULL) != SQLITE_OK) return failed(c, err);
     int rc = SQLITE_OK;
     for (size_t i = 0; i < count && rc == SQLITE_OK; i++) {
         char name[24];
@@ -164,7 +199,7 @@ static int exec(dowel_db *db, const char *sql, const dowel_value *values, size_t
         rc = failed(c, err);
     else if (changed)
         *changed = sqlite3_changes(c->handle);
-    sqlite3_finalize(statement);
+    keep(c, statement);
     return rc;
 }
 
@@ -216,7 +251,7 @@ static atomic_int connections, opener;
 
 static void close_connection(dowel_db *db) {
     connection *c = (connection *)db;
-    sqlite3_close(c->handle);
+    close_handle(c);
     free(c->path);
     free(c);
     atomic_fetch_sub(&connections, 1);
@@ -238,7 +273,7 @@ static int64_t integer(dowel_rows *base, int column) {
 
 static void end(dowel_rows *base) {
     rows *r = (rows *)base;
-    sqlite3_finalize(r->statement);
+    keep(r->of, r->statement);
     free(r);
 }
 
@@ -342,8 +377,7 @@ static int open_snapshot(connection *c, dowel_error *err) {
         dowel_error_hint(err, "run dowel once as a user who may write the file and its folder");
         return rc;
     }
-    sqlite3_close(c->handle);
-    c->handle = NULL;
+    close_handle(c);
     c->snapshot = c->base.readonly = true;
     return open_handle(c, true, err);
 }
@@ -376,8 +410,7 @@ static int open_connection(connection *c, dowel_error *err) {
 static int wake(dowel_db *db, dowel_error *err) {
     connection *c = (connection *)db;
     if (!c->snapshot) return 0;
-    sqlite3_close(c->handle);
-    c->handle = NULL;
+    close_handle(c);
     c->snapshot = false;
     return open_connection(c, err);
 }
