@@ -1,6 +1,6 @@
 /* Says in JSON what the shared files of profiles hold, for a test that compares it with botocore's reading: {"profiles", "sso_sessions", "services",
  * "problem" (null, or the first line that cannot be read)}. */
-#include "aws_profile.h"
+#include "profile_internal.h"
 
 #include <dowel/dowel.h>
 #include <stdio.h>

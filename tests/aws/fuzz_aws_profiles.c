@@ -1,5 +1,5 @@
 /* Any bytes as the shared config and credentials files. What was read must be found again by its name. */
-#include "aws_profile.h"
+#include "profile_internal.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
  * asked must be what was recorded. */
 #include "test.h"
 
-#include "aws_plan.h"
+#include "plan.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -2,8 +2,8 @@
 #include "test.h"
 
 #include "aws.h"
-#include "aws_plan.h"
-#include "aws_sigv4.h"
+#include "plan.h"
+#include "sigv4_internal.h"
 
 /* A signature that could not be made: nothing goes out without one. */
 static void secrets_that_are_too_long(void **state) {

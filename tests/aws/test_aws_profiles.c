@@ -1,7 +1,7 @@
 /* The shared files of profiles: grammar and places, every case of the third-party suite in $DOWEL_CONFORMANCE, and what it lacks. */
 #include "test.h"
 
-#include "aws_profile.h"
+#include "profile_internal.h"
 
 static bool absent; /* the suite is not here */
 

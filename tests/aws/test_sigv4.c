@@ -1,7 +1,7 @@
 /* Every signing case of the third-party suite in $DOWEL_CONFORMANCE/sigv4, all intermediate texts, both forms. */
 #include "test.h"
 
-#include "aws_sigv4.h"
+#include "sigv4_internal.h"
 
 #include <dirent.h>
 #include <dowel/stream.h>

@@ -1,7 +1,7 @@
 /* Any bytes as a Google credentials file; and as what takes the place of members of a whole one of each type, which lets no input end at the first
  * member that is missing. */
 #include "gcp.h"
-#include "sealing.h"
+#include "sealing_internal.h"
 
 #include <stdlib.h>
 #include <string.h>

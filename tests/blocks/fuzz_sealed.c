@@ -1,5 +1,5 @@
 /* Any bytes as a sealed blob: never anything but an error, except what was really sealed. */
-#include "sealing.h"
+#include "sealing_internal.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -55,7 +55,7 @@ static int requests(world *w) {
 
 static int set_up(void **state) {
     world *w = calloc(1, sizeof *w);
-    const dowel_connector *connectors[] = {&dowel_blocks_connector, NULL};
+    const dowel_connector *connectors[] = {&dowel_blocks_connector, &dowel_aws_connector, &dowel_gcp_connector, NULL};
     dowel_options options = {.size = sizeof options, .database_url = "memory:", .connectors = connectors};
     if (dowel_open_with(&w->d, &options, &w->err)) return -1;
     unsetenv("GOOGLE_APPLICATION_CREDENTIALS");
@@ -193,7 +193,7 @@ static void finds_the_default_file(void **state) {
     dowel_close(w->d);
     snprintf(path, sizeof path, "%s/service-account.json", keys);
     setenv("GOOGLE_APPLICATION_CREDENTIALS", path, 1);
-    const dowel_connector *connectors[] = {&dowel_blocks_connector, NULL};
+    const dowel_connector *connectors[] = {&dowel_blocks_connector, &dowel_aws_connector, &dowel_gcp_connector, NULL};
     dowel_options options = {.size = sizeof options, .database_url = "memory:", .connectors = connectors};
     assert_ok(w, dowel_open_with(&w->d, &options, &w->err));
     assert_ok(w, protected_call(w, NULL, &answer));

@@ -1,6 +1,6 @@
 /* Programs that are run for what they print: in time, with nothing of ours but what they are to see, and with whatever they start. */
-#include "program.h"
 #include "test.h"
+#include <dowel/program.h>
 
 #include <fcntl.h>
 #include <sys/ioctl.h>

@@ -1,5 +1,5 @@
 /* Sealing alone: an independent decryption of what it makes, every bit of it, every part of what it is bound to. */
-#include "sealing.h"
+#include "sealing_internal.h"
 
 #include <openssl/evp.h>
 #include <setjmp.h>

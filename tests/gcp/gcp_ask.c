@@ -151,7 +151,8 @@ static int check(dowel_block *block, json_t *answer, dowel_error *err) {
 }
 
 static void open_handle(void) {
-    static const dowel_connector *const connectors[] = {&dowel_blocks_connector, NULL};
+    static const dowel_connector *const connectors[] = {&dowel_blocks_connector, &dowel_aws_connector,
+                                                        &dowel_gcp_connector, NULL};
     const dowel_options options = {.size = sizeof options, .database_url = "memory:", .connectors = connectors};
     dowel_error err;
     dowel_close(handle);

@@ -1,7 +1,7 @@
 /* A value that many threads wait for and one renews: what becomes of the renewing thread alone is its own affair. */
 #include "../test.h"
 
-#include "renewed.h"
+#include <dowel/renewed.h>
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "local_copy.h"
+#include "copy.h"
 
 static const dowel_retry_rule rules[] = {{503, NULL, true}, {0, NULL, false}};
 static const dowel_http_service service = {.name = "Faults", .retry = rules, .max_attempts = 4, .backoff = 0.001};

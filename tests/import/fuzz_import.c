@@ -1,8 +1,8 @@
 /* Whatever stands in the files of other tools, importing ends in blocks or in an error. The first byte picks the source. */
 #include <dowel/import.h>
 
-#include "aws_profile.h"
-#include "import.h"
+#include "import_internal.h"
+#include "profile_internal.h"
 
 #include <stdint.h>
 #include <stdlib.h>

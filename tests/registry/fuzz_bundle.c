@@ -1,5 +1,5 @@
 /* Bundles and templates: any JSON, and lists of blocks that refer to one another in any way, are restored whole, or refused with nothing saved. */
-#include "passphrase.h"
+#include "passphrase_internal.h"
 
 #include <dowel/dowel.h>
 

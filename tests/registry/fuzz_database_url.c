@@ -1,5 +1,5 @@
 /* Any text as DOWEL_DATABASE_URL, and around a password: it stands in nothing that is shown. */
-#include "database_address.h"
+#include "address_internal.h"
 
 #include <stdint.h>
 #include <stdio.h>

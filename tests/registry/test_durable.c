@@ -1,7 +1,7 @@
 /* What must survive a power cut: recorded writes and flushes of files tell whether each is flushed before dowel says that it is done.
  * In SQLite only: a PostgreSQL server sees to its own. */
 #define _GNU_SOURCE /* syscall */
-#include "database_backend.h"
+#include "backend_internal.h"
 
 #include <dowel/dowel.h>
 
@@ -134,7 +134,7 @@ static int set_up(void **state) {
     setenv("XDG_CONFIG_HOME", config, 1);
     unsetenv("DOWEL_KEY");
     unsetenv("DOWEL_KEY_FILE");
-    const dowel_connector *connectors[] = {&dowel_blocks_connector, NULL};
+    const dowel_connector *connectors[] = {&dowel_blocks_connector, &dowel_aws_connector, &dowel_gcp_connector, NULL};
     dowel_options options = {.size = sizeof options, .database_url = w->url, .connectors = connectors};
     if (dowel_open_with(&w->d, &options, &w->err) || dowel_register_task(w->d, &remember_task, &w->err)) return -1;
     count = 0;

@@ -39,7 +39,7 @@ static int number_of(const char *variable, int usual) {
 }
 
 static int open_it(dowel **d, dowel_error *err) {
-    const dowel_connector *connectors[] = {&dowel_blocks_connector, NULL};
+    const dowel_connector *connectors[] = {&dowel_blocks_connector, &dowel_aws_connector, &dowel_gcp_connector, NULL};
     dowel_options options = {.size = sizeof options, .database_url = url, .connectors = connectors};
     int rc = dowel_open_with(d, &options, err);
     return rc ? rc : dowel_register_block_type(*d, &type, err);

@@ -25,7 +25,7 @@ static dowel_error err;
     } while (0)
 
 static dowel *open_at(const char *where) {
-    const dowel_connector *connectors[] = {&dowel_blocks_connector, NULL};
+    const dowel_connector *connectors[] = {&dowel_blocks_connector, &dowel_aws_connector, &dowel_gcp_connector, NULL};
     dowel_options options = {.size = sizeof options, .database_url = where, .connectors = connectors};
     dowel *d;
     assert_ok(dowel_open_with(&d, &options, &err));

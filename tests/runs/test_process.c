@@ -1,7 +1,8 @@
 /* What the name of a process proves: that it has ended, only where its machine, its boot and its pid namespace are ours. */
 #include "../test.h"
 
-#include <process.h>
+#include "handle_internal.h"
+#include "process_internal.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -24,7 +25,7 @@ static const char *with(const char *name, int part, const char *text) {
 static void name_of_handle(char name[DOWEL_PROCESS_SIZE]) {
     dowel *d;
     assert_ok(dowel_open(&d, &(dowel_options){.size = sizeof(dowel_options), .database_url = "memory:"}, err));
-    dowel_process_name(d->core, name);
+    dowel_process_name(d->core->nonce, name);
     dowel_close(d);
 }
 

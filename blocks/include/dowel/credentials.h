@@ -4,11 +4,15 @@
 #ifndef DOWEL_CREDENTIALS_H
 #define DOWEL_CREDENTIALS_H
 
+#include <dowel/connector.h>
 #include <dowel/http.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* The descriptors of the two clouds. dowel_open has them; a program that calls dowel_open_with names those that it uses. */
+DOWEL_API extern const dowel_connector dowel_aws_connector, dowel_gcp_connector;
 
 /* ---- a secret text ---- */
 

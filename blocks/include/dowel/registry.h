@@ -16,7 +16,7 @@
 extern "C" {
 #endif
 
-/* The descriptor of what this module brings: gcp-credentials, aws-credentials, secret, local-file-system, and the registry. */
+/* The descriptor of the registry and of the block type "secret". */
 DOWEL_API extern const dowel_connector dowel_blocks_connector;
 
 typedef enum dowel_save_mode {

@@ -1,0 +1,463 @@
+/* Saving, loading, showing, listing and deleting blocks by name. */
+#include "stored.h"
+
+#include "keyring_internal.h"
+#include "reseal.h"
+
+#include <dowel/stream.h>
+
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static int no_memory(dowel_error *err) {
+    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+}
+
+static int64_t now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* ---- save ---- */
+
+typedef struct saving {
+    dowel *d;
+    const char *reference;
+    dowel_db *db;
+    const dowel_block_type *type;
+    char name[DOWEL_NAME_SIZE];
+    const json_t *document;
+    json_t *anchored; /* the document with absolute paths, where it had others */
+    json_t *shown;
+    json_t *secrets;
+    const dowel_keys *keys; /* NULL: no secrets, and no key to be had */
+    int64_t revision;       /* that was written */
+} saving;
+
+/* The whole document is decoded, with every block that it refers to: what was saved can be loaded. */
+static int validate(const saving *s, dowel_error *err) {
+    dowel_loading here = {s->d, s->db, NULL, s->reference, 1};
+    dowel_resolver resolver = dowel_resolver_below(&here);
+    dowel_block *block;
+    int rc = dowel_block_new(s->type, s->name, s->document, &resolver, &block, err);
+    if (rc) return rc;
+    bool can = s->type->size >= offsetof(dowel_block_type, check_save) + sizeof s->type->check_save;
+    if (can && s->type->check_save) rc = s->type->check_save(s->d, block, err);
+    if (rc) dowel_error_prefix(err, "block %s was not saved: ", s->reference);
+    dowel_block_free(block);
+    return rc;
+}
+
+/* Seals the secrets, which may be none, and with them the public document. */
+static int seal(const saving *s, int64_t revision, const char *shown, char **sealed, dowel_error *err) {
+    *sealed = NULL;
+    if (!s->keys) return 0;
+    char *plain = dowel_json_dump(s->secrets, JSON_SORT_KEYS);
+    if (!plain) return no_memory(err);
+    dowel_sealed_for owner = {s->type->name, s->name, revision, s->type->version, shown, false};
+    void *blob = NULL;
+    size_t size = 0;
+    int rc = dowel_seal(&s->keys->list[0], &owner, plain, strlen(plain), &blob, &size, err);
+    OPENSSL_cleanse(plain, strlen(plain));
+    free(plain);
+    if (!rc && !(*sealed = dowel_base64(blob, size))) rc = no_memory(err);
+    free(blob);
+    return rc;
+}
+
+static int current_revision(const saving *s, int64_t *revision, dowel_error *err) {
+    dowel_rows *rows = NULL;
+    *revision = 0;
+    int rc = dowel_db_query(s->db, "SELECT revision FROM blocks WHERE type = $1 AND name = $2",
+                            DOWEL_VALUES(DOWEL_TEXT(s->type->name), DOWEL_TEXT(s->name)), &rows, err);
+    if (rc) return rc;
+    rc = dowel_rows_next(rows, err);
+    if (rc == 1) *revision = dowel_rows_int(rows, 0);
+    dowel_rows_free(rows);
+    if (rc == 1 && (*revision < 1 || *revision == INT64_MAX))
+        return dowel_fail(err, DOWEL_E_CORRUPT, "block %s: its record is damaged (revision %lld)", s->reference,
+                          (long long)*revision);
+    return rc < 0 ? rc : 0;
+}
+
+static int write_row(const saving *s, int64_t revision, dowel_error *err) {
+    char *sealed = NULL, *shown = dowel_document_text(s->shown);
+    int rc = shown ? seal(s, revision, shown, &sealed, err) : no_memory(err);
+    if (!rc)
+        rc = dowel_db_exec(
+            s->db,
+            "INSERT INTO blocks (type, name, revision, version, document, sealed, key_id, created, updated) "
+            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) ON CONFLICT (type, name) DO UPDATE SET "
+            "revision = excluded.revision, version = excluded.version, document = excluded.document, "
+            "sealed = excluded.sealed, key_id = excluded.key_id, updated = excluded.updated",
+            DOWEL_VALUES(DOWEL_TEXT(s->type->name), DOWEL_TEXT(s->name), DOWEL_INTEGER(revision),
+                         DOWEL_INTEGER(s->type->version), DOWEL_TEXT(shown), DOWEL_TEXT(sealed),
+                         DOWEL_TEXT(s->keys ? s->keys->list[0].id : NULL), DOWEL_INTEGER(now())),
+            NULL, err);
+    free(sealed);
+    free(shown);
+    return rc;
+}
+
+/* Runs inside a write transaction, so that nothing can come between the checks and the write. */
+static int save_row(saving *s, dowel_save_mode mode, dowel_error *err) {
+    int64_t current;
+    int rc = current_revision(s, &current, err);
+    if (!rc && current && mode == DOWEL_SAVE_NEW) {
+        rc = dowel_fail(err, DOWEL_E_EXISTS, "block %s exists already (revision %lld)", s->reference,
+                        (long long)current);
+        dowel_error_hint(err, "save with --overwrite (DOWEL_SAVE_OVERWRITE in C) to replace it");
+    }
+    if (!rc) rc = validate(s, err);
+    if (!rc) rc = write_row(s, current + 1, err);
+    if (!rc) s->revision = current + 1;
+    return rc;
+}
+
+static int refuse_readonly(const dowel_block_type *type, const char *name, dowel_error *err) {
+    char origin[DOWEL_ORIGIN_SIZE];
+    if (!dowel_readonly_find(type, name, origin)) return 0;
+    int rc =
+        dowel_fail(err, DOWEL_E_CONFLICT, "block %s/%s is only read: it comes from the %s", type->name, name, origin);
+    dowel_error_hint(err, "change it there, or take it away to use the registry's");
+    return rc;
+}
+
+/* A relative path would mean another file wherever the block is used from another folder. */
+static int anchor(saving *s, dowel_error *err) {
+    bool relative = false;
+    int rc = dowel_fields_anchor(s->d, s->type->table, (json_t *)s->document, NULL, &relative, err);
+    if (rc || !relative) return rc;
+    char *folder = dowel_path_absolute(".", NULL);
+    if (!folder || !(s->anchored = json_deep_copy(s->document)))
+        rc = no_memory(err);
+    else if (*folder != '/')
+        rc = dowel_fail(err, DOWEL_E_INVALID, "a relative path cannot be saved: this folder has no path itself");
+    else
+        rc = dowel_fields_anchor(s->d, s->type->table, s->anchored, folder, NULL, err);
+    free(folder);
+    if (rc) return dowel_error_prefix(err, "block %s was not saved: ", s->reference);
+    s->document = s->anchored;
+    return 0;
+}
+
+/* All that can be refused without the database. */
+static int prepare(saving *s, dowel_error *err) {
+    int rc = dowel_reference_parse(s->d, s->reference, &s->type, s->name, err);
+    if (!rc) rc = refuse_readonly(s->type, s->name, err);
+    if (!rc && !json_is_object(s->document))
+        rc = dowel_fail(err, DOWEL_E_INVALID, "block %s: its document must be an object", s->reference);
+    if (!rc) rc = anchor(s, err);
+    if (rc) return rc;
+    return dowel_secrets_split(s->d, s->type, s->document, &s->shown, &s->secrets, err);
+}
+
+static bool have_secrets(const saving *list, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (json_object_size(list[i].secrets)) return true;
+    return false;
+}
+
+/* A machine without the registry's key could not use the blocks that it has used so far any more once it has sealed one with a key of its own: a
+ * block without secrets is not worth that. *other: the registry's key, or "". Asked twice: before a key is made, with `db` NULL, and with the write
+ * lock held, since two machines may make one at once. */
+static int refuse_other_key(dowel *d, dowel_db *db, const saving *list, size_t count, char other[DOWEL_KEY_ID_SIZE],
+                            dowel_error *err) {
+    bool foreign;
+    *other = 0;
+    /* What is wrong with a key is said by find_keys. */
+    if (dowel_registry_is_foreign(d, db, &foreign, NULL) || !foreign) return 0;
+    int rc = dowel_registry_key(d, db, other, err);
+    if (rc || !*other || !count || have_secrets(list, count)) return rc;
+    rc = dowel_fail(err, DOWEL_E_KEY,
+                    "block %s was not saved: this registry seals every block, and its key %s is not on this machine",
+                    list[0].reference, other);
+    dowel_error_hint(err, "give that key (`dowel key add`, DOWEL_KEY or DOWEL_KEY_FILE). If it is lost, set DOWEL_KEY "
+                          "to a new one (`openssl rand -base64 32`) and save every block again");
+    return rc;
+}
+
+/* The keys, before the database is held: a passphrase may be asked for. A block without secrets can do without them; *why then says why
+ * it has to. */
+static int find_keys(saving *s, const char *other, dowel_error *why, dowel_error *err) {
+    if (!dowel_keys_get(s->d, true, &s->keys, why)) return 0;
+    s->keys = NULL;
+    if (!json_object_size(s->secrets)) return 0;
+    if (err) *err = *why;
+    if (*other)
+        dowel_error_hint(err, "this registry is sealed with key %s: give it with DOWEL_KEY or DOWEL_KEY_FILE", other);
+    return dowel_error_prefix(err, "block %s has secrets and was not saved: ", s->reference);
+}
+
+/* With the write lock held, which a rotation takes after it has written the key file: what is sealed from here on is sealed with the key
+ * that the file has in front, or is in the database before the rotation looks for what it has to seal. */
+static int settle_keys(dowel *d, dowel_db *db, saving *list, size_t count, const dowel_error *why, dowel_error *err) {
+    const dowel_keys *keys;
+    bool sealed = false, have = count && list[0].keys;
+    int rc = have ? dowel_keys_get(d, true, &keys, err) : dowel_registry_is_sealed(db, &sealed, err);
+    if (!rc && have) rc = dowel_registry_reseal(d, db, keys, err);
+    for (size_t i = 0; !rc && have && i < count; i++) list[i].keys = keys;
+    if (rc || !sealed || !count) return rc;
+    if (err) *err = *why;
+    return dowel_error_prefix(err,
+                              "block %s was not saved, since this registry seals every block: ", list[0].reference);
+}
+
+static int save_rows(dowel *d, dowel_db *db, saving *list, size_t count, dowel_save_mode mode, const dowel_error *why,
+                     char other[DOWEL_KEY_ID_SIZE], dowel_error *err) {
+    int rc = dowel_db_begin(db, err);
+    if (rc) return rc;
+    if (count && list[0].keys) rc = refuse_other_key(d, db, list, count, other, err);
+    if (!rc) rc = settle_keys(d, db, list, count, why, err);
+    for (size_t i = 0; !rc && i < count; i++) {
+        list[i].db = db;
+        rc = save_row(&list[i], mode, err);
+    }
+    if (!rc) rc = dowel_db_commit(db, err);
+    if (rc) dowel_db_rollback(db);
+    return rc;
+}
+
+/* All of them, or none. */
+static int save_all(dowel *d, saving *list, size_t count, dowel_save_mode mode, dowel_error *err) {
+    dowel_db *db = NULL;
+    dowel_error why = {.code = 0};
+    char other[DOWEL_KEY_ID_SIZE] = "";
+    int rc = 0;
+    for (size_t i = 0; !rc && i < count; i++) rc = prepare(&list[i], err);
+    if (!rc) rc = refuse_other_key(d, NULL, list, count, other, err);
+    /* After every document was looked at: a wrong one should not make a key. */
+    for (size_t i = 0; !rc && i < count; i++) rc = find_keys(&list[i], other, &why, err);
+    if (!rc) rc = dowel_registry_database(d, &db, err);
+    if (!rc) rc = save_rows(d, db, list, count, mode, &why, other, err);
+    dowel_database_release(d, db);
+    if (!rc && count && !list[0].keys)
+        dowel_log(d, DOWEL_LOG_WARNING,
+                  "block %s is saved without a seal, so nothing tells whether it is changed outside of dowel: %s",
+                  list[0].reference, why.message);
+    if (!rc && *other)
+        dowel_log(d, DOWEL_LOG_WARNING,
+                  "block %s is sealed with a key of this machine alone, and other blocks of this registry with key %s, "
+                  "which is not here: they cannot be used here without it",
+                  list[0].reference, other);
+    for (size_t i = 0; i < count; i++) {
+        dowel_json_cleanse(list[i].shown);
+        dowel_json_cleanse(list[i].secrets);
+        dowel_json_cleanse(list[i].anchored);
+    }
+    return rc;
+}
+
+int dowel_block_save(dowel *d, const char *reference, const json_t *document, dowel_save_mode mode, int64_t *revision,
+                     dowel_error *err) {
+    saving one = {.d = d, .reference = reference, .document = document};
+    int rc = save_all(d, &one, 1, mode, err);
+    if (!rc && revision) *revision = one.revision;
+    return rc;
+}
+
+int dowel_blocks_save(dowel *d, const json_t *blocks, dowel_save_mode mode, json_t **saved, dowel_error *err) {
+    size_t count = json_array_size(blocks), i;
+    saving *list = calloc(count + 1, sizeof *list);
+    if (!list) return no_memory(err);
+    json_t *entry, *report = json_array();
+    int rc = 0;
+    json_array_foreach((json_t *)blocks, i, entry) {
+        list[i] = (saving){.d = d,
+                           .reference = json_string_value(json_object_get(entry, "block")),
+                           .document = json_object_get(entry, "document")};
+        if (!list[i].reference) rc = dowel_fail(err, DOWEL_E_INVALID, "entry %zu names no block", i);
+    }
+    if (!rc) rc = save_all(d, list, count, mode, err);
+    for (i = 0; !rc && i < count; i++)
+        json_array_append_new(
+            report, json_pack("{s:s,s:I}", "block", list[i].reference, "revision", (json_int_t)list[i].revision));
+    free(list);
+    if (rc || !saved)
+        json_decref(report);
+    else
+        *saved = report;
+    return rc;
+}
+
+int dowel_block_save_struct(dowel *d, const char *reference, const void *data, size_t size, dowel_save_mode mode,
+                            int64_t *revision, dowel_error *err) {
+    const dowel_block_type *type;
+    char name[DOWEL_NAME_SIZE];
+    dowel_block *block;
+    int rc = dowel_reference_parse(d, reference, &type, name, err);
+    if (!rc) rc = dowel_block_from(type, name, data, size, &block, err);
+    if (rc) return rc;
+    json_t *document = dowel_block_document(block, DOWEL_SECRETS_SHOWN);
+    rc = document ? dowel_block_save(d, reference, document, mode, revision, err) : no_memory(err);
+    dowel_json_cleanse(document);
+    dowel_block_free(block);
+    return rc;
+}
+
+/* ---- load, show, list ---- */
+
+int dowel_block_load(dowel *d, const char *reference, dowel_block **block, dowel_error *err) {
+    dowel_loading top = {.d = d};
+    const dowel_block_type *type;
+    char name[DOWEL_NAME_SIZE];
+    int rc = dowel_reference_parse(d, reference, &type, name, err);
+    if (rc) return rc;
+    return dowel_load_below(&top, reference, NULL, block, err);
+}
+
+static json_t *time_text(int64_t time) {
+    char text[DOWEL_TIME_TEXT_SIZE];
+    dowel_format_time(time, text);
+    return json_string(text);
+}
+
+static json_t *describe(const dowel_stored *stored) {
+    json_t *shown = json_pack("{s:s,s:s}", "type", stored->type->name, "name", stored->name);
+    if (!stored->readonly) json_object_set_new(shown, "revision", json_integer(stored->revision));
+    json_object_set_new(shown, "version", json_integer(stored->version));
+    if (!stored->readonly) {
+        json_object_set_new(shown, "created", time_text(stored->created));
+        json_object_set_new(shown, "updated", time_text(stored->updated));
+    }
+    json_object_set_new(shown, "source", json_string(stored->origin));
+    json_object_set(shown, "document", stored->document);
+    return shown;
+}
+
+int dowel_block_show(dowel *d, const char *reference, dowel_secrets secrets, json_t **shown, dowel_error *err) {
+    const dowel_block_type *type;
+    char name[DOWEL_NAME_SIZE];
+    dowel_stored stored;
+    int rc = dowel_reference_parse(d, reference, &type, name, err);
+    if (!rc) rc = dowel_stored_read(d, NULL, type, name, &stored, err);
+    if (rc) return rc;
+    rc = secrets == DOWEL_SECRETS_SHOWN ? dowel_stored_open(d, &stored, true, err)
+                                        : dowel_stored_mask(d, &stored, secrets == DOWEL_SECRETS_OMITTED, err);
+    if (!rc && !(*shown = describe(&stored))) rc = no_memory(err);
+    dowel_stored_clear(&stored);
+    return rc;
+}
+
+static int by_type_and_name(const void *a, const void *b) {
+    const json_t *left = *(json_t *const *)a, *right = *(json_t *const *)b;
+    int order =
+        strcmp(json_string_value(json_object_get(left, "type")), json_string_value(json_object_get(right, "type")));
+    return order ? order
+                 : strcmp(json_string_value(json_object_get(left, "name")),
+                          json_string_value(json_object_get(right, "name")));
+}
+
+/* By bytes, which is not how every database sorts. */
+static int sort(json_t **list, dowel_error *err) {
+    size_t count = json_array_size(*list);
+    json_t **items = malloc((count + 1) * sizeof(json_t *)), *sorted = json_array();
+    for (size_t i = 0; items && i < count; i++) items[i] = json_array_get(*list, i);
+    if (items) qsort(items, count, sizeof(json_t *), by_type_and_name);
+    int rc = items && sorted ? 0 : no_memory(err);
+    for (size_t i = 0; !rc && i < count; i++)
+        if (json_array_append(sorted, items[i])) rc = no_memory(err);
+    free(items);
+    json_decref(*list);
+    *list = sorted;
+    return rc;
+}
+
+static bool is_listed(const json_t *list, size_t count, const char *type, const char *name) {
+    for (size_t i = 0; i < count; i++) {
+        const json_t *entry = json_array_get(list, i);
+        if (!strcmp(json_string_value(json_object_get(entry, "type")), type) &&
+            !strcmp(json_string_value(json_object_get(entry, "name")), name))
+            return true;
+    }
+    return false;
+}
+
+static int list_stored(dowel *d, const char *type, json_t *list, dowel_error *err) {
+    dowel_db *db = NULL;
+    dowel_rows *rows = NULL;
+    int rc = dowel_registry_database(d, &db, err);
+    if (!rc)
+        rc = dowel_db_query(db, "SELECT type, name, revision, updated FROM blocks WHERE $1 IS NULL OR type = $1",
+                            DOWEL_VALUES(DOWEL_TEXT(type)), &rows, err);
+    size_t in_front = json_array_size(list);
+    while (!rc && (rc = dowel_rows_next(rows, err)) == 1) {
+        if (is_listed(list, in_front, dowel_rows_text(rows, 0), dowel_rows_text(rows, 1))) {
+            rc = 0;
+            continue;
+        }
+        json_t *entry = json_pack("{s:s,s:s,s:I,s:o,s:s}", "type", dowel_rows_text(rows, 0), "name",
+                                  dowel_rows_text(rows, 1), "revision", (json_int_t)dowel_rows_int(rows, 2), "updated",
+                                  time_text(dowel_rows_int(rows, 3)), "source", "database");
+        rc = json_array_append_new(list, entry) ? no_memory(err) : 0;
+    }
+    dowel_rows_free(rows);
+    dowel_database_release(d, db);
+    return rc;
+}
+
+int dowel_block_list(dowel *d, const char *type, json_t **blocks, dowel_error *err) {
+    const dowel_block_type *known;
+    int rc = type ? dowel_find_block_type(d, type, &known, err) : 0;
+    if (rc) return rc;
+    json_t *list = json_array();
+    rc = list ? dowel_readonly_list(d, type, list, err) : no_memory(err);
+    if (!rc) rc = list_stored(d, type, list, err);
+    if (!rc) rc = sort(&list, err);
+    if (rc)
+        json_decref(list);
+    else
+        *blocks = list;
+    return rc;
+}
+
+/* ---- delete ---- */
+
+/* CONFLICT that names a block that refers to this one. A reference has one form in a stored document, and no part of it can hold
+ * a character that LIKE or JSON treats specially. */
+static int refuse_if_referred_to(dowel_db *db, const char *reference, dowel_error *err) {
+    char pattern[2 * DOWEL_NAME_SIZE + 32];
+    snprintf(pattern, sizeof pattern, "%%\"$block\":\"%s\"%%", reference);
+    dowel_rows *rows = NULL;
+    int rc = dowel_db_query(db, "SELECT type, name FROM blocks WHERE document LIKE $1 ORDER BY type, name",
+                            DOWEL_VALUES(DOWEL_TEXT(pattern)), &rows, err);
+    if (rc) return rc;
+    rc = dowel_rows_next(rows, err);
+    if (rc == 1) {
+        rc = dowel_fail(err, DOWEL_E_CONFLICT, "block %s is in use: %s/%s refers to it", reference,
+                        dowel_rows_text(rows, 0), dowel_rows_text(rows, 1));
+        dowel_error_hint(err, "delete or change that block first, or delete with --force");
+    }
+    dowel_rows_free(rows);
+    return rc;
+}
+
+int dowel_block_delete(dowel *d, const char *reference, bool force, dowel_error *err) {
+    const dowel_block_type *type;
+    char name[DOWEL_NAME_SIZE];
+    dowel_db *db = NULL;
+    dowel_stored stored;
+    int rc = dowel_reference_parse(d, reference, &type, name, err);
+    if (!rc) rc = refuse_readonly(type, name, err);
+    if (!rc) rc = dowel_registry_database(d, &db, err);
+    if (rc) return rc;
+    rc = dowel_db_begin(db, err);
+    if (!rc) {
+        rc = dowel_stored_read(d, db, type, name, &stored, err);
+        if (!rc) dowel_stored_clear(&stored);
+        /* A damaged block can be deleted all the same. */
+        if (rc == DOWEL_E_CORRUPT) rc = 0;
+        if (!rc && !force) rc = refuse_if_referred_to(db, reference, err);
+        if (!rc)
+            rc = dowel_db_exec(db, "DELETE FROM blocks WHERE type = $1 AND name = $2",
+                               DOWEL_VALUES(DOWEL_TEXT(type->name), DOWEL_TEXT(name)), NULL, err);
+        if (!rc) rc = dowel_db_commit(db, err);
+        if (rc) dowel_db_rollback(db);
+    }
+    dowel_database_release(d, db);
+    return rc;
+}

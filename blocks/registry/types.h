@@ -1,0 +1,10 @@
+/* What this module brings that has no public name. */
+#ifndef DOWEL_TYPES_H
+#define DOWEL_TYPES_H
+
+#include <dowel/credentials.h>
+#include <dowel/runtime.h>
+
+extern const dowel_task dowel_block_check_task;
+
+#endif

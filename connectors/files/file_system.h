@@ -1,0 +1,29 @@
+/* Files below one folder, from the inside. */
+#ifndef DOWEL_LOCAL_FILE_SYSTEM_H
+#define DOWEL_LOCAL_FILE_SYSTEM_H
+
+#include <dowel/objects.h>
+#include <dowel/runtime.h>
+
+typedef struct dowel_local_folder {
+    const char *basepath;
+    bool follow_links;
+} dowel_local_folder;
+
+extern const dowel_block_type dowel_local_file_system_type;
+extern const dowel_objects dowel_local_objects;
+
+/* Whether a name stays below the folder and can be a file's. */
+int dowel_local_check(dowel_block *block, const char *name, dowel_error *err);
+typedef enum dowel_local_use {
+    DOWEL_LOCAL_READ,
+    DOWEL_LOCAL_WRITE, /* makes folders that are missing */
+    DOWEL_LOCAL_REMOVE
+} dowel_local_use;
+/* Opens the folder that the file of a checked name is in; -1 and errno when it cannot be. Going to write or remove, symbolic links are never followed: one
+ * could lead outside. *file is the last part of the name. `d` makes folders; NULL where none is to be made. */
+int dowel_local_open_folder(dowel *d, dowel_block *block, const char *name, dowel_local_use use, const char **file);
+/* "local-file-system/results: cannot WHAT NAME: ..." */
+int dowel_local_failed(dowel_block *block, const char *what, const char *name, int why, dowel_error *err);
+
+#endif

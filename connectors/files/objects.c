@@ -1,0 +1,293 @@
+/* Files as objects (dowel/objects.h): one by one. Listing is local_walk.c. */
+#include "copy.h"
+#include "file_system.h"
+#include "walk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The epoch itself, which archives like to give, would mean "unknown". */
+int64_t dowel_local_time(const struct stat *st) {
+    int64_t time = (int64_t)st->st_mtim.tv_sec * 1000000 + st->st_mtim.tv_nsec / 1000;
+    return time ? time : 1;
+}
+
+/* Opens a file for reading; fills `st`. */
+static int open_file(dowel_block *block, const char *name, struct stat *st, int *fd, dowel_error *err) {
+    const dowel_local_folder *fs = dowel_block_data(block);
+    const char *file;
+    int rc = dowel_local_check(block, name, err);
+    if (rc) return rc;
+    int folder = dowel_local_open_folder(NULL, block, name, DOWEL_LOCAL_READ, &file);
+    if (folder < 0) return dowel_local_failed(block, "read", name, errno == ENOTDIR ? ENOENT : errno, err);
+    /* Not to wait for the other end of a pipe. */
+    *fd = openat(folder, file, O_RDONLY | O_NONBLOCK | O_CLOEXEC | (fs->follow_links ? 0 : O_NOFOLLOW));
+    int why = errno;
+    close(folder);
+    if (*fd < 0 && why == ELOOP)
+        return dowel_fail(err, DOWEL_E_IO, "%s: %s is a symbolic link", dowel_block_reference(block), name);
+    if (*fd < 0) return dowel_local_failed(block, "read", name, why, err);
+    if (fstat(*fd, st)) {
+        why = errno;
+        close(*fd);
+        return dowel_local_failed(block, "read", name, why, err);
+    }
+    if (S_ISREG(st->st_mode)) return 0;
+    close(*fd);
+    return dowel_fail(err, S_ISDIR(st->st_mode) ? DOWEL_E_NOT_FOUND : DOWEL_E_IO, "%s: %s is %s, not a file",
+                      dowel_block_reference(block), name, S_ISDIR(st->st_mode) ? "a folder" : "a device or a pipe");
+}
+
+static int tell(const char *name, const struct stat *st, dowel_object_visitor visit, void *context, dowel_error *err) {
+    const dowel_object object = {.name = name,
+                                 .is_current = true,
+                                 .size = st->st_size,
+                                 .modified = dowel_local_time(st),
+                                 .own_time = true,
+                                 .content_type = dowel_content_type(name)};
+    int rc = visit ? visit(context, &object, err) : 0;
+    return rc < 0 ? rc : 0;
+}
+
+static int stat_file(dowel *d, dowel_block *block, const char *name, const char *version, dowel_object_visitor visit,
+                     void *context, dowel_error *err) {
+    (void)d, (void)version;
+    struct stat st;
+    int fd, rc = open_file(block, name, &st, &fd, err);
+    if (rc) return rc;
+    close(fd);
+    return tell(name, &st, visit, context, err);
+}
+
+static int source(dowel *d, dowel_block *block, const char *name, dowel_source **made, dowel_object_visitor visit,
+                  void *context, dowel_error *err) {
+    (void)d;
+    struct stat st;
+    char shown[512];
+    int fd, rc = open_file(block, name, &st, &fd, err);
+    if (rc) return rc;
+    snprintf(shown, sizeof shown, "%s/%s", ((const dowel_local_folder *)dowel_block_data(block))->basepath, name);
+    rc = dowel_source_descriptor(fd, shown, made, err);
+    if (!rc) rc = tell(name, &st, visit, context, err);
+    if (rc) dowel_source_close(*made);
+    return rc;
+}
+
+static int check_new(dowel_block *block, const char *name, dowel_error *err) {
+    int rc = dowel_local_check(block, name, err);
+    if (!rc && dowel_is_unfinished(name))
+        rc = dowel_fail(err, DOWEL_E_INVALID, "%s: \"%.200s\" is a name of files that are not finished yet",
+                        dowel_block_reference(block), name);
+    return rc;
+}
+
+static bool is_named(const dowel_object_put_options *options) {
+    return options && options->size >= offsetof(dowel_object_put_options, named) + sizeof options->named &&
+           options->named;
+}
+
+/* A saved folder is what may be written; a path on a command line is whatever the user means by it. */
+static bool leads_outside(dowel_block *block, const char *path) {
+    char *base = realpath(((const dowel_local_folder *)dowel_block_data(block))->basepath, NULL),
+         *target = realpath(path, NULL);
+    size_t length = base ? strlen(base) : 0;
+    while (length && base[length - 1] == '/') length--;
+    bool outside = base && target && (strncmp(target, base, length) != 0 || target[length] != '/');
+    free(base);
+    free(target);
+    return outside;
+}
+
+/* In a tree a link is left alone: what it leads to may lie elsewhere, or be another object of the same tree. */
+static int sink_of_link(dowel_block *block, const char *name, const char *shown,
+                        const dowel_object_put_options *options, dowel_sink **made, dowel_error *err) {
+    if (!is_named(options)) {
+        dowel_fail(err, DOWEL_E_EXISTS, "%s: %s is a symbolic link, which is neither followed nor replaced",
+                   dowel_block_reference(block), name);
+        dowel_error_hint(err, "remove the link, or copy this one by itself to write what it leads to");
+        return DOWEL_E_EXISTS;
+    }
+    if (dowel_block_name(block) && leads_outside(block, shown))
+        return dowel_fail(err, DOWEL_E_REFUSED, "%s: %s is a symbolic link that leads out of the folder",
+                          dowel_block_reference(block), name);
+    int rc = dowel_sink_file(shown, made, err);
+    if (!rc && options->modified) dowel_sink_set_time(*made, options->modified);
+    return rc;
+}
+
+static int sink(dowel *d, dowel_block *block, const char *name, const dowel_object_put_options *options,
+                dowel_sink **made, dowel_error *err) {
+    const char *file;
+    char shown[PATH_MAX + NAME_MAX];
+    struct stat st;
+    int rc = check_new(block, name, err);
+    if (rc) return rc;
+    int folder = dowel_local_open_folder(d, block, name, DOWEL_LOCAL_WRITE, &file);
+    if (folder < 0 && (errno == ENOTDIR || errno == ELOOP || errno == EEXIST))
+        return dowel_fail(err, DOWEL_E_EXISTS, "%s: a file or link stands where %s needs a folder",
+                          dowel_block_reference(block), name);
+    if (folder < 0) return dowel_local_failed(block, "write", name, errno == ENOENT ? EIO : errno, err);
+    bool there = !fstatat(folder, file, &st, AT_SYMLINK_NOFOLLOW);
+    if (there && (S_ISDIR(st.st_mode) || (options && options->if_absent))) {
+        close(folder);
+        return S_ISDIR(st.st_mode)
+                   ? dowel_fail(err, DOWEL_E_EXISTS, "%s: %s is a folder", dowel_block_reference(block), name)
+                   : dowel_fail(err, DOWEL_E_CONFLICT, "%s: %s is there already", dowel_block_reference(block), name);
+    }
+    int length =
+        snprintf(shown, sizeof shown, "%s/%s", ((const dowel_local_folder *)dowel_block_data(block))->basepath, name);
+    if (there && S_ISLNK(st.st_mode) && length < (int)sizeof shown) {
+        close(folder);
+        return sink_of_link(block, name, shown, options, made, err);
+    }
+    rc = dowel_sink_file_in(folder, file, shown, options ? options->modified : 0, made, err);
+    if (!rc) dowel_sink_set_folders(*made, d);
+    return rc;
+}
+
+static int make_folder(dowel *d, dowel_block *block, const char *name, dowel_error *err) {
+    const char *rest;
+    size_t length = strlen(name);
+    char *checked = length ? strndup(name, length - 1) : NULL;
+    int rc = !length    ? 0
+             : !checked ? dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory")
+                        : dowel_local_check(block, checked, err);
+    free(checked);
+    if (rc) return rc;
+    int folder = dowel_local_open_folder(d, block, name, DOWEL_LOCAL_WRITE, &rest);
+    if (folder < 0 && (errno == ENOTDIR || errno == ELOOP || errno == EEXIST))
+        return dowel_fail(err, DOWEL_E_EXISTS, "%s: a file or link stands where the folder %s should be",
+                          dowel_block_reference(block), name);
+    if (folder < 0) return dowel_local_failed(block, "make the folder", name, errno == ENOENT ? EIO : errno, err);
+    close(folder);
+    return dowel_flush_folders(d) ? dowel_local_failed(block, "flush the folder above", name, errno, err) : 0;
+}
+
+/* The way from a source into a sink. */
+static int pour(dowel *d, dowel_source *from, dowel_sink *to, dowel_error *err) {
+    enum { PIECE = 1 << 18 };
+    char *buffer = malloc(PIECE);
+    size_t got = 0;
+    int rc = buffer ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    while (!rc) {
+        rc = dowel_check(d, err);
+        if (!rc) rc = dowel_source_read(from, buffer, PIECE, &got, err);
+        if (rc || !got) break;
+        rc = dowel_sink_write(to, buffer, got, err);
+        if (!rc) dowel_progress(d, dowel_sink_written(to), dowel_source_size(from));
+    }
+    free(buffer);
+    return rc;
+}
+
+/* From file to file; 1: that is not what it is. */
+static int get_file(dowel *d, dowel_block *block, const char *name, dowel_sink *to, dowel_error *err) {
+    int into = dowel_sink_has_parts(to) ? dowel_sink_descriptor(to) : -1, from;
+    struct stat st;
+    if (into < 0) return 1;
+    int rc = open_file(block, name, &st, &from, err);
+    if (rc) return rc;
+    /* Files of the kernel say that they are empty. */
+    rc = st.st_size ? dowel_local_copy(d, name, from, &st, into, err) : 1;
+    close(from);
+    return rc;
+}
+
+static int get(dowel *d, dowel_block *block, const char *name, const char *version, const dowel_object_parts *parts,
+               dowel_sink *to, dowel_error *err) {
+    (void)version, (void)parts;
+    dowel_source *from;
+    int copied = get_file(d, block, name, to, err);
+    if (copied <= 0) return copied;
+    int rc = source(d, block, name, &from, NULL, NULL, err);
+    if (rc) return rc;
+    rc = pour(d, from, to, err);
+    dowel_source_close(from);
+    return rc;
+}
+
+static int put(dowel *d, dowel_block *block, const char *name, dowel_source *from,
+               const dowel_object_put_options *options, dowel_object_visitor visit, void *context, dowel_error *err) {
+    dowel_sink *to;
+    int rc = sink(d, block, name, options, &to, err);
+    if (rc) return rc;
+    rc = pour(d, from, to, err);
+    if (!rc) rc = dowel_sink_commit(to, err);
+    dowel_sink_close(to);
+    return rc || !visit ? rc : stat_file(d, block, name, NULL, visit, context, err);
+}
+
+/* Folders exist only for what is in them. */
+static void remove_empty(dowel_block *block, const char *name) {
+    char *path = strdup(name);
+    for (char *slash; path && (slash = strrchr(path, '/'));) {
+        const char *last;
+        *slash = 0;
+        int folder = dowel_local_open_folder(NULL, block, path, DOWEL_LOCAL_REMOVE, &last);
+        if (folder < 0) break;
+        int rc = unlinkat(folder, last, AT_REMOVEDIR);
+        close(folder);
+        if (rc) break;
+    }
+    free(path);
+}
+
+/* Where links are read, what is listed may lie elsewhere. */
+static bool is_behind_link(dowel_block *block, const char *name) {
+    const char *file;
+    int folder = dowel_local_open_folder(NULL, block, name, DOWEL_LOCAL_READ, &file);
+    if (folder >= 0) close(folder);
+    return folder >= 0;
+}
+
+static int remove_one(dowel_block *block, const char *name, dowel_error *err) {
+    const char *file;
+    int rc = dowel_local_check(block, name, err);
+    if (rc) return rc;
+    int folder = dowel_local_open_folder(NULL, block, name, DOWEL_LOCAL_REMOVE, &file);
+    if (folder < 0 && (errno == ENOTDIR || errno == ELOOP) && is_behind_link(block, name))
+        return dowel_fail(err, DOWEL_E_REFUSED, "%s: %s is behind a symbolic link, and is not removed through it",
+                          dowel_block_reference(block), name);
+    if (folder < 0)
+        return errno == ENOENT || errno == ENOTDIR ? 0 : dowel_local_failed(block, "remove", name, errno, err);
+    rc = unlinkat(folder, file, 0) && errno != ENOENT ? dowel_local_failed(block, "remove", name, errno, err) : 0;
+    close(folder);
+    if (!rc) remove_empty(block, name);
+    return rc;
+}
+
+static int remove_all(dowel *d, dowel_block *block, const char *const *names, size_t count,
+                      void (*failed)(void *context, const char *name, const dowel_error *why), void *context,
+                      dowel_error *err) {
+    int first = 0;
+    for (size_t i = 0; i < count; i++) {
+        dowel_error why;
+        int rc = dowel_check(d, err);
+        if (rc) return rc;
+        rc = remove_one(block, names[i], &why);
+        if (!rc) continue;
+        if (failed) failed(context, names[i], &why);
+        if (!first && err) *err = why;
+        if (!first) first = rc;
+    }
+    return first;
+}
+
+const dowel_objects dowel_local_objects = {.size = sizeof(dowel_objects),
+                                           .scheme = "file",
+                                           .place = "basepath",
+                                           .list = dowel_local_list,
+                                           .stat = stat_file,
+                                           .get = get,
+                                           .put = put,
+                                           .remove = remove_all,
+                                           .check_name = check_new,
+                                           .source = source,
+                                           .sink = sink,
+                                           .make_folder = make_folder};

@@ -1,0 +1,198 @@
+/* The database of a handle: where it is, and a small pool of connections. */
+#include "backend_internal.h"
+#include "handle_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A new folder is only there after a power cut when the folder that it is in was flushed. */
+static void flush_parent(const char *path) {
+    char parent[PATH_MAX];
+    snprintf(parent, sizeof parent, "%s", path);
+    char *slash = strrchr(parent, '/');
+    if (!slash) return;
+    slash[slash == parent] = 0;
+    int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return;
+    (void)fsync(fd);
+    close(fd);
+}
+
+static int make_folders(char *path, dowel_error *err) {
+    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = 0;
+        struct stat st;
+        int failed = mkdir(path, 0700), why = errno;
+        if (!failed) flush_parent(path);
+        /* A folder of a read-only file system, or in one that this user may not write to, is there all the same. */
+        if (failed && (why == EEXIST || !stat(path, &st))) failed = 0;
+        *slash = '/';
+        if (failed) return dowel_fail(err, DOWEL_E_DATABASE, "cannot make the folder of %s: %s", path, strerror(why));
+    }
+    return 0;
+}
+
+static void folder_of(const char *path, char folder[PATH_MAX]) {
+    snprintf(folder, PATH_MAX, "%s", path);
+    *strrchr(folder, '/') = 0;
+}
+
+/* Where the database is when nothing else is said; false: neither variable names a folder. */
+static bool usual_path(char path[PATH_MAX]) {
+    const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+    int size = data && *data == '/'   ? snprintf(path, PATH_MAX, "%s/dowel/dowel.db", data)
+               : home && *home == '/' ? snprintf(path, PATH_MAX, "%s/.local/share/dowel/dowel.db", home)
+                                      : -1;
+    if (size > 0 && size < PATH_MAX) return true;
+    *path = 0;
+    return false;
+}
+
+/* Whether it is certain that there is no database at that path, so that another place takes none from sight. */
+static int is_missing(const char *path, bool *missing, dowel_error *err) {
+    struct stat st;
+    *missing = false;
+    if (!stat(path, &st)) return 0;
+    *missing = errno == ENOENT || errno == ENOTDIR;
+    if (*missing) return 0;
+    int rc = dowel_fail(err, DOWEL_E_DATABASE, "cannot look for the database %s: %s", path, strerror(errno));
+    dowel_error_hint(err, "make it readable for this user, or name another with DOWEL_DATABASE_URL");
+    return rc;
+}
+
+static int temporary_path(char path[PATH_MAX], dowel_error *err) {
+    const char *temporary = getenv("TMPDIR");
+    snprintf(path, PATH_MAX, "%s/dowel-%ld/dowel.db", temporary && *temporary == '/' ? temporary : "/tmp",
+             (long)getuid());
+    int rc = make_folders(path, err);
+    if (rc) return rc;
+    char folder[PATH_MAX];
+    folder_of(path, folder);
+    struct stat st;
+    /* Anybody may make folders in the temporary folder: ours must be ours alone. */
+    if (lstat(folder, &st) || !S_ISDIR(st.st_mode) || st.st_uid != getuid() || st.st_mode & 077) {
+        rc = dowel_fail(err, DOWEL_E_DATABASE, "%s is not a folder of this user alone", folder);
+        dowel_error_hint(err, "set DOWEL_DATABASE_URL to sqlite:PATH");
+    }
+    return rc;
+}
+
+/* The usual place. Where there is no database and none can be made, as in functions, the temporary folder; a database that is there is used
+ * as far as it can be, and never replaced by an empty one. */
+static int default_path(dowel *d, char path[PATH_MAX], dowel_error *err) {
+    char wanted[PATH_MAX], folder[PATH_MAX];
+    bool named = usual_path(wanted), missing = true;
+    int rc = named ? is_missing(wanted, &missing, err) : 0;
+    if (rc) return rc;
+    bool usable = named && !missing;
+    if (named && missing && !make_folders(wanted, NULL)) {
+        folder_of(wanted, folder);
+        usable = !access(folder, W_OK | X_OK);
+    }
+    if (usable) {
+        memcpy(path, wanted, strlen(wanted) + 1);
+        return 0;
+    }
+    rc = temporary_path(path, err);
+    if (rc) return rc;
+    dowel_log(d, DOWEL_LOG_WARNING, "%s%s; blocks and history go to %s for now",
+              named ? wanted : "neither XDG_DATA_HOME nor HOME is a folder", named ? " cannot be made" : "", path);
+    return 0;
+}
+
+/* Called with database_lock held. */
+static int locate(dowel *d, dowel_error *err) {
+    dowel_core *core = d->core;
+    char *variable = core->database_url ? NULL : dowel_variable("DOWEL_DATABASE_URL");
+    const char *url = core->database_url ? core->database_url : variable;
+    dowel_database_address address;
+    static const char scheme[] = "sqlite:";
+    char *path = malloc(sizeof scheme + PATH_MAX); /* not on the stack: there are enough of them in default_path */
+    int rc = path ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!rc) memcpy(path, scheme, sizeof scheme);
+    if (!rc && !(url && *url)) rc = default_path(d, path + sizeof scheme - 1, err);
+    if (!rc) rc = dowel_database_address_parse(url && *url ? url : path, &address, err);
+    free(path);
+    free(variable);
+    if (rc) return rc;
+    if (address.kind == DOWEL_DATABASE_SQLITE) rc = make_folders(address.path, err);
+    if (!rc && !core->flushes) core->flushes = dowel_flushes_new();
+    core->address = rc || !core->flushes ? NULL : malloc(sizeof *core->address);
+    if (core->address) {
+        *core->address = address;
+        return 0;
+    }
+    dowel_database_address_clear(&address);
+    return rc ? rc : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+}
+
+static int open_one(dowel_core *core, dowel_db **db, dowel_error *err) {
+    char memory[64];
+    int rc;
+    switch (core->address->kind) {
+    case DOWEL_DATABASE_POSTGRES: rc = dowel_postgres_open(core->address, db, err); break;
+    case DOWEL_DATABASE_MEMORY:
+        /* memdb locks as files do; a shared cache would refuse other threads' tables without waiting. */
+        snprintf(memory, sizeof memory, "file:/dowel-%p?vfs=memdb", (void *)core);
+        rc = dowel_sqlite_open(memory, true, db, err);
+        break;
+    default: rc = dowel_sqlite_open(core->address->path, false, db, err); break;
+    }
+    if (!rc) {
+        (*db)->migrated = core->migrated;
+        (*db)->flushes = core->flushes;
+    }
+    return rc;
+}
+
+/* Connections stay open until the handle closes, so that a memory: database lives as long. */
+int dowel_database_acquire(dowel *d, dowel_db **db, dowel_error *err) {
+    dowel_core *core = d->core;
+    if (dowel_check_process(d, err)) return DOWEL_E_INVALID;
+    pthread_mutex_lock(&core->database_lock);
+    int rc = core->address ? 0 : locate(d, err);
+    dowel_db *found = core->idle;
+    if (!rc && found) core->idle = found->next;
+    pthread_mutex_unlock(&core->database_lock);
+    /* Connecting may take long: others can work meanwhile. */
+    if (!rc && !found) {
+        rc = open_one(core, &found, err);
+    } else if (!rc && found->backend->wake) {
+        rc = found->backend->wake(found, err);
+        if (rc) found->backend->close(found);
+    }
+    if (!rc) *db = found;
+    return rc;
+}
+
+void dowel_database_release(dowel *d, dowel_db *db) {
+    if (!db) return;
+    pthread_mutex_lock(&d->core->database_lock);
+    db->next = d->core->idle;
+    d->core->idle = db;
+    pthread_mutex_unlock(&d->core->database_lock);
+}
+
+void dowel_database_close(dowel_core *core) {
+    for (dowel_db *db = core->idle, *next; db; db = next) {
+        next = db->next;
+        db->backend->close(db);
+    }
+    if (core->address) dowel_database_address_clear(core->address);
+    free(core->address);
+    dowel_flushes_free(core->flushes);
+}
+
+const char *dowel_database_url(dowel *d) {
+    pthread_mutex_lock(&d->core->database_lock);
+    if (!d->core->address) (void)locate(d, NULL);
+    const char *shown = d->core->address ? d->core->address->shown : "(none)";
+    pthread_mutex_unlock(&d->core->database_lock);
+    return shown;
+}

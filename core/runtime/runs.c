@@ -1,0 +1,257 @@
+/* Reading the history: which runs there are, and all of one. */
+#include "history.h"
+
+#include "process_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int dowel_find_run_id(dowel_db *db, const char *part, char id[DOWEL_RUN_ID_SIZE], dowel_error *err) {
+    if (strlen(part) < 4)
+        return dowel_fail(err, DOWEL_E_INVALID, "run id \"%s\": give at least 4 characters of it", part);
+    char pattern[DOWEL_RUN_ID_SIZE + 4];
+    if (strlen(part) >= DOWEL_RUN_ID_SIZE || strspn(part, "0123456789abcdefABCDEF-") != strlen(part))
+        return dowel_fail(err, DOWEL_E_INVALID, "\"%.60s\" is not a run id", part);
+    bool whole = strlen(part) == DOWEL_RUN_ID_SIZE - 1; /* which the index finds */
+    snprintf(pattern, sizeof pattern, whole ? "%s" : "%%%s%%", part);
+    for (char *p = pattern; *p; p++) *p = (char)dowel_lower((unsigned char)*p);
+    dowel_rows *rows;
+    int rc = dowel_db_query(db,
+                            whole ? "SELECT id FROM runs WHERE id = $1"
+                                  : "SELECT id FROM runs WHERE id LIKE $1 ORDER BY created DESC LIMIT 2",
+                            DOWEL_VALUES(DOWEL_TEXT(pattern)), &rows, err);
+    if (rc) return rc;
+    rc = dowel_rows_next(rows, err);
+    if (rc == 1) {
+        snprintf(id, DOWEL_RUN_ID_SIZE, "%s", dowel_rows_text(rows, 0));
+        rc = dowel_rows_next(rows, err);
+        if (rc == 1)
+            rc = dowel_fail(err, DOWEL_E_INVALID, "\"%s\" is part of several run ids: %s and %s among them", part, id,
+                            dowel_rows_text(rows, 0));
+    } else if (!rc) {
+        rc = dowel_fail(err, DOWEL_E_NOT_FOUND, "no run \"%s\"", part);
+        dowel_error_hint(err, "`dowel runs` lists them");
+    }
+    dowel_rows_free(rows);
+    return rc;
+}
+
+#define COLUMNS                                                                                                        \
+    "id, parent, kind, task, name, state, attempts, created, started, ended, error, process, storage, storage_key, "   \
+    "args, policy, run_key"
+
+static void put_time(json_t *object, const char *name, int64_t microseconds) {
+    if (!microseconds) return;
+    char text[DOWEL_TIME_TEXT_SIZE];
+    dowel_format_time(microseconds, text);
+    json_object_set_new(object, name, json_string(text));
+}
+
+static void put_text(json_t *object, const char *name, const char *text) {
+    if (text) json_object_set_new(object, name, json_string(text));
+}
+
+static void put_document(json_t *object, const char *name, const char *text) {
+    json_t *document = NULL;
+    if (dowel_json_read(text, strlen(text), DOWEL_JSON_EXACT, name, &document, NULL)) return;
+    json_object_set_new(object, name, dowel_json_unwrap(document, true));
+    json_decref(document);
+}
+
+static json_t *run_object(dowel_rows *rows, bool whole) {
+    json_t *run = json_object();
+    const char *state = dowel_rows_text(rows, 5), *process = dowel_rows_text(rows, 11),
+               *error = dowel_rows_text(rows, 10);
+    int64_t started = dowel_rows_int(rows, 8), ended = dowel_rows_int(rows, 9);
+    bool open = !ended && process, elsewhere = open && dowel_process_is_elsewhere(process);
+    if (open && dowel_process_is_gone(process)) state = "crashed";
+    put_text(run, "id", dowel_rows_text(rows, 0));
+    put_text(run, "kind", dowel_rows_text(rows, 2));
+    put_text(run, "name", dowel_rows_text(rows, 4));
+    put_text(run, "task", dowel_rows_text(rows, 3));
+    put_text(run, "parent", dowel_rows_text(rows, 1));
+    put_text(run, "run_key", dowel_rows_text(rows, 16));
+    put_text(run, "state", state);
+    if (elsewhere) json_object_set_new(run, "elsewhere", json_true());
+    json_object_set_new(run, "attempts", json_integer(dowel_rows_int(rows, 6)));
+    put_time(run, "created", dowel_rows_int(rows, 7));
+    put_time(run, "started", started);
+    put_time(run, "ended", ended);
+    if (started && ended) json_object_set_new(run, "duration", json_real((double)(ended - started) / 1e6));
+    if (error) json_object_set_new(run, "error", json_loads(error, 0, NULL));
+    put_text(run, "result_storage", dowel_rows_text(rows, 12));
+    put_text(run, "result_key", dowel_rows_text(rows, 13));
+    if (whole && dowel_rows_text(rows, 14)) put_document(run, "args", dowel_rows_text(rows, 14));
+    json_t *policy = whole && dowel_rows_text(rows, 15) ? json_loads(dowel_rows_text(rows, 15), 0, NULL) : NULL;
+    if (json_object_size(policy)) json_object_set(run, "policy", policy);
+    json_decref(policy);
+    return run;
+}
+
+static int collect(dowel_db *db, const char *sql, const dowel_value *values, size_t count,
+                   json_t *(*make)(dowel_rows *rows, bool whole), bool whole, json_t **out, dowel_error *err) {
+    dowel_rows *rows;
+    json_t *array = json_array();
+    int rc = dowel_db_query(db, sql, values, count, &rows, err);
+    if (!rc) {
+        while ((rc = dowel_rows_next(rows, err)) == 1) json_array_append_new(array, make(rows, whole));
+        dowel_rows_free(rows);
+    }
+    if (rc)
+        json_decref(array);
+    else
+        *out = array;
+    return rc;
+}
+
+/* A run whose process died still says that it is on its way: which state it is in is known only when its process was looked for. */
+static void keep_state(json_t *runs, const char *state, int64_t limit) {
+    for (size_t i = 0; i < json_array_size(runs);) {
+        const char *is = json_string_value(json_object_get(json_array_get(runs, i), "state"));
+        if (!is || strcmp(is, state) != 0 || (int64_t)i >= limit)
+            json_array_remove(runs, i);
+        else
+            i++;
+    }
+}
+
+static int check_query(const dowel_runs_query *query, dowel_error *err) {
+    static const char *const states[] = {"pending", "running",   "retrying", "completed",
+                                         "failed",  "cancelled", "crashed",  NULL};
+    if (query->limit < 0)
+        return dowel_fail(err, DOWEL_E_INVALID, "runs: field \"limit\": %lld is negative", (long long)query->limit);
+    size_t i = 0;
+    while (query->state && *query->state && states[i] && strcmp(states[i], query->state) != 0) i++;
+    if (states[i]) return 0;
+    const char *near = dowel_nearest(query->state, states);
+    return dowel_fail(err, DOWEL_E_INVALID, "runs: field \"state\": no state \"%.60s\"%s%s%s", query->state,
+                      near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+}
+
+int dowel_runs_list(dowel *d, const dowel_runs_query *query, json_t **runs, dowel_error *err) {
+    dowel_runs_query q = {0};
+    if (query) memcpy(&q, query, query->size && query->size < sizeof q ? query->size : sizeof q);
+    char parent[DOWEL_RUN_ID_SIZE] = "";
+    int64_t limit = q.limit > 0 ? q.limit : 50;
+    bool open = q.state && (!strcmp(q.state, "pending") || !strcmp(q.state, "running") ||
+                            !strcmp(q.state, "retrying") || !strcmp(q.state, "crashed"));
+    dowel_db *db;
+    int rc = check_query(&q, err);
+    if (!rc) rc = dowel_history_read(d, &db, err);
+    if (rc == 1) return (*runs = json_array()) ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (rc) return rc;
+    if (q.parent && *q.parent) rc = dowel_find_run_id(db, q.parent, parent, err);
+    if (!rc)
+        rc = collect(db,
+                     "SELECT " COLUMNS
+                     " FROM runs WHERE ($1 = '' OR state = $1) AND ($2 = '' OR task = $2) AND ($3 = '' OR parent = $3) "
+                     "AND ($4 = '' OR name = $4) AND created >= $5 AND ($6 = 0 OR ended IS NULL) "
+                     "AND ($7 = 0 OR parent IS NULL) ORDER BY created DESC, id DESC LIMIT $8",
+                     DOWEL_VALUES(DOWEL_TEXT(q.state && !open ? q.state : ""), DOWEL_TEXT(q.task ? q.task : ""),
+                                  DOWEL_TEXT(parent), DOWEL_TEXT(q.name ? q.name : ""), DOWEL_INTEGER(q.since),
+                                  DOWEL_INTEGER(open), DOWEL_INTEGER(q.top), DOWEL_INTEGER(open ? INT64_MAX : limit)),
+                     run_object, false, runs, err);
+    dowel_database_release(d, db);
+    if (!rc && open) keep_state(*runs, q.state, limit);
+    return rc;
+}
+
+static json_t *handle_object(dowel_rows *rows, bool whole) {
+    (void)whole;
+    bool secret = dowel_rows_int(rows, 2) != 0;
+    return json_pack("{s:s,s:s}", "name", dowel_rows_text(rows, 0), "value",
+                     secret ? DOWEL_MASK : dowel_rows_text(rows, 1));
+}
+
+static json_t *log_object(dowel_rows *rows, bool whole) {
+    (void)whole;
+    char when[DOWEL_TIME_TEXT_SIZE];
+    dowel_format_time(dowel_rows_int(rows, 0), when);
+    return json_pack("{s:s,s:s,s:s}", "time", when, "level", dowel_rows_text(rows, 1), "line",
+                     dowel_rows_text(rows, 2));
+}
+
+int dowel_runs_show(dowel *d, const char *part, json_t **run, dowel_error *err) {
+    dowel_db *db;
+    char id[DOWEL_RUN_ID_SIZE];
+    json_t *found = NULL, *more = NULL;
+    int rc = dowel_history_read(d, &db, err);
+    if (rc == 1) return dowel_fail(err, DOWEL_E_NOT_FOUND, "no run \"%.40s\": this database has no history", part);
+    if (rc) return rc;
+    rc = dowel_find_run_id(db, part, id, err);
+    if (!rc)
+        rc = collect(db, "SELECT " COLUMNS " FROM runs WHERE id = $1", DOWEL_VALUES(DOWEL_TEXT(id)), run_object, true,
+                     &found, err);
+    if (!rc && !json_array_size(found)) rc = dowel_fail(err, DOWEL_E_NOT_FOUND, "no run \"%s\"", id);
+    json_t *shown = rc ? NULL : json_incref(json_array_get(found, 0));
+    static const struct {
+        const char *name, *sql;
+        json_t *(*make)(dowel_rows *, bool);
+    } parts[] = {
+        {"handles", "SELECT name, value, secret FROM run_handles WHERE run = $1 ORDER BY name", handle_object},
+        {"children", "SELECT " COLUMNS " FROM runs WHERE parent = $1 ORDER BY created, id", run_object},
+        {"log", "SELECT at, level, line FROM run_logs WHERE run = $1 ORDER BY at", log_object},
+    };
+    for (size_t i = 0; i < 3 && !rc; i++) {
+        rc = collect(db, parts[i].sql, DOWEL_VALUES(DOWEL_TEXT(id)), parts[i].make, false, &more, err);
+        if (!rc && json_array_size(more))
+            json_object_set_new(shown, parts[i].name, more);
+        else if (!rc)
+            json_decref(more);
+    }
+    json_decref(found);
+    dowel_database_release(d, db);
+    if (rc)
+        json_decref(shown);
+    else
+        *run = shown;
+    return rc;
+}
+
+/* Those whose process died: their record does not say so. */
+static int forget_crashed(dowel_db *db, int64_t before, int64_t *count, dowel_error *err) {
+    dowel_rows *rows;
+    json_t *gone = json_array();
+    int rc = gone ? dowel_db_query(db, "SELECT id, process FROM runs WHERE ended IS NULL AND created < $1",
+                                   DOWEL_VALUES(DOWEL_INTEGER(before)), &rows, err)
+                  : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (rc) {
+        json_decref(gone);
+        return rc;
+    }
+    while ((rc = dowel_rows_next(rows, err)) == 1)
+        if (dowel_process_is_gone(dowel_rows_text(rows, 1)))
+            json_array_append_new(gone, json_string(dowel_rows_text(rows, 0)));
+    dowel_rows_free(rows);
+    for (size_t i = 0; !rc && i < json_array_size(gone); i++) {
+        rc = dowel_db_exec(db, "DELETE FROM runs WHERE id = $1 AND ended IS NULL",
+                           DOWEL_VALUES(DOWEL_TEXT(json_string_value(json_array_get(gone, i)))), NULL, err);
+        ++*count;
+    }
+    json_decref(gone);
+    return rc;
+}
+
+int dowel_runs_prune(dowel *d, int64_t before, bool dry_run, int64_t *count, dowel_error *err) {
+    dowel_db *db;
+    int64_t crashed = 0, ended = 0;
+    int rc = dowel_history_acquire(d, &db, err);
+    if (rc) return rc;
+    rc = dowel_db_begin(db, err);
+    if (!rc) {
+        rc = forget_crashed(db, before, &crashed, err);
+        if (!rc)
+            rc = dowel_db_exec(db,
+                               "DELETE FROM runs WHERE ended < $1 AND NOT EXISTS "
+                               "(SELECT 1 FROM runs AS above WHERE above.id = runs.parent AND above.ended IS NULL)",
+                               DOWEL_VALUES(DOWEL_INTEGER(before)), &ended, err);
+        if (!rc && !dry_run)
+            rc = dowel_db_commit(db, err);
+        else
+            dowel_db_rollback(db);
+    }
+    dowel_database_release(d, db);
+    if (!rc && count) *count = crashed + ended;
+    return rc;
+}

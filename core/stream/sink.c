@@ -1,0 +1,101 @@
+/* Bytes that are written: into memory, into what a program brings, and what all sinks have in common. */
+#include "sink_internal.h"
+
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+
+dowel_sink *dowel_sink_new(const dowel_sink_ops *ops, void *context) {
+    dowel_sink *sink = calloc(1, sizeof *sink);
+    if (sink) *sink = (dowel_sink){ops, context, 0};
+    return sink;
+}
+
+/* ---- memory ---- */
+
+typedef struct memory {
+    char *data;
+    size_t size, room, limit;
+} memory;
+
+static int memory_write(void *context, const void *data, size_t size, dowel_error *err) {
+    memory *m = context;
+    if (m->limit && (size > m->limit || m->size > m->limit - size))
+        return dowel_fail(err, DOWEL_E_INVALID, "more than %zu bytes: too much to hold in memory", m->limit);
+    if (m->size + size > m->room) {
+        size_t room = m->room ? m->room * 2 : 4096;
+        while (room < m->size + size) room *= 2;
+        /* Not realloc: what it leaves behind may be secret. */
+        char *grown = malloc(room);
+        if (!grown) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        if (m->size) memcpy(grown, m->data, m->size);
+        if (m->data) OPENSSL_cleanse(m->data, m->room);
+        free(m->data);
+        m->data = grown;
+        m->room = room;
+    }
+    if (size) memcpy(m->data + m->size, data, size);
+    m->size += size;
+    return 0;
+}
+
+static int memory_restart(void *context, dowel_error *err) {
+    (void)err;
+    ((memory *)context)->size = 0;
+    return 0;
+}
+
+static void memory_close(void *context) {
+    memory *m = context;
+    if (m->data) OPENSSL_cleanse(m->data, m->room);
+    free(m->data);
+    free(m);
+}
+
+static const dowel_sink_ops memory_ops = {memory_write, memory_restart, NULL, memory_close};
+
+dowel_sink *dowel_sink_memory(size_t limit) {
+    memory *m = calloc(1, sizeof *m);
+    dowel_sink *sink = m ? dowel_sink_new(&memory_ops, m) : NULL;
+    if (sink)
+        m->limit = limit;
+    else
+        free(m);
+    return sink;
+}
+
+dowel_bytes dowel_sink_bytes(const dowel_sink *sink) {
+    if (sink->ops != &memory_ops) return (dowel_bytes){NULL, 0};
+    const memory *m = sink->context;
+    return (dowel_bytes){m->data ? m->data : "", m->size};
+}
+
+int dowel_sink_write(dowel_sink *sink, const void *data, size_t size, dowel_error *err) {
+    int rc = sink->ops->write(sink->context, data, size, err);
+    if (!rc) sink->written += (int64_t)size;
+    return rc;
+}
+
+bool dowel_sink_can_restart(const dowel_sink *sink) {
+    return sink->ops->restart != NULL;
+}
+
+int dowel_sink_restart(dowel_sink *sink, dowel_error *err) {
+    if (!sink->ops->restart) return dowel_fail(err, DOWEL_E_IO, "what was written cannot be taken back");
+    sink->written = 0;
+    return sink->ops->restart(sink->context, err);
+}
+
+int64_t dowel_sink_written(const dowel_sink *sink) {
+    return sink->written;
+}
+
+int dowel_sink_commit(dowel_sink *sink, dowel_error *err) {
+    return sink->ops->commit ? sink->ops->commit(sink->context, err) : 0;
+}
+
+void dowel_sink_close(dowel_sink *sink) {
+    if (!sink) return;
+    if (sink->ops->close) sink->ops->close(sink->context);
+    free(sink);
+}
