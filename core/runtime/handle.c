@@ -192,8 +192,8 @@ int dowel_open_with(dowel **d, const dowel_options *options, dowel_error *err) {
     if (!core) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
     core->top.core = core;
     core->pid = getpid();
-    json_object_seed(
-        0); /* before there are threads: a child forked while one of them seeds would wait for it for ever */
+    /* Seeds jansson before there are threads: a child forked while one of them seeds would wait for ever. */
+    json_decref(json_object());
     unsigned char nonce[16];
     if (getentropy(nonce, sizeof nonce)) { /* OpenSSL would take a millisecond to start for it */
         free(core);

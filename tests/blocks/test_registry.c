@@ -2,6 +2,7 @@
  * DOWEL_TEST_POSTGRES_URL names one: the same tests, each in a schema of its own. */
 #include <dowel/database.h>
 #include <dowel/dowel.h>
+#include <dowel/files.h>
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -43,7 +44,7 @@ typedef struct world {
 
 static dowel *open_handle(world *w) {
     dowel_options options = {.size = sizeof options, .database_url = w->url};
-    const dowel_connector *connectors[] = {&dowel_blocks_connector, NULL};
+    const dowel_connector *connectors[] = {&dowel_blocks_connector, &dowel_files_connector, NULL};
     options.connectors = connectors;
     dowel *d = NULL;
     if (dowel_open_with(&d, &options, &w->err)) return NULL;

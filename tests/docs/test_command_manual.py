@@ -79,7 +79,7 @@ class Manual(unittest.TestCase):
 
     def test_exit_statuses(self):
         named = dict(re.findall(r"(?m)^\| (\d+) \| (.*) \|$", section("Exit status")))
-        codes = set(re.findall(r'DOWEL_\w+, "\w+", (\d+)\}', read("core", "error.c")))
+        codes = set(re.findall(r'DOWEL_\w+, "\w+", (\d+)\}', read("core", "base", "error.c")))
         self.assertEqual(set(named), codes)
         help_text = dowel("--help")
         for status in named:
@@ -90,7 +90,7 @@ class Manual(unittest.TestCase):
         valid = {"DOWEL_DATABASE_URL": "memory:", "DOWEL_LOG": "warning"}
         listed = set(json.loads(dowel("config", "--json", env={name: valid.get(name, "/x") for name in named}))["environment"])
         self.assertEqual(listed, named, "`dowel config` shows each of them")
-        source = "".join(read(path) for folder in ("core", "blocks", "connectors/*", "cli") for path in glob.glob(folder + "/*.c", root_dir=SOURCE))
+        source = "".join(read(path) for folder in ("core/*", "blocks/*", "connectors/*", "cli") for path in glob.glob(folder + "/*.c", root_dir=SOURCE))
         honoured = set(re.findall(r'(?:getenv|variable|env)\("([A-Z][A-Z_]+)"\)', source)) - {"HOME", "TERM"}
         self.assertLessEqual(honoured, named)
         for name in named - {"ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy", "HTTPS_PROXY", "https_proxy", "http_proxy"}:  # libcurl's
