@@ -1,5 +1,5 @@
 /* Any JSON as the document of any block type: decoded, split into what is shown and what is sealed, joined, masked. */
-#include "sealing_internal.h"
+#include "secrets.h"
 
 #include <dowel/dowel.h>
 
