@@ -13,8 +13,6 @@ char *dowel_aws_host(const char *url, const char **rest);
 
 /* A path below the home folder; false when HOME is not set. */
 bool dowel_aws_home(const char *below, char path[DOWEL_AWS_PATH_SIZE]);
-/* The whole of a small file, followed by a NUL that does not count. Newly allocated: cleanse it before free(). */
-int dowel_aws_read_file(const char *path, size_t limit, char **text, size_t *size, dowel_error *err);
 /* A token in a file, without the line break that it may end with. Newly allocated. */
 int dowel_aws_read_token(const char *path, char **token, dowel_error *err);
 void dowel_aws_drop(char *secret); /* cleanses and frees */

@@ -2,6 +2,7 @@
 #include "aws.h"
 #include "profile_internal.h"
 
+#include <dowel/file.h>
 #include <dowel/stream.h>
 
 #include <openssl/crypto.h>
@@ -23,30 +24,6 @@ bool dowel_aws_profiles_path(bool credentials, char path[DOWEL_AWS_PATH_SIZE]) {
     if (named[0] == '~' && named[1] == '/') return dowel_aws_home(named + 2, path);
     int n = snprintf(path, DOWEL_AWS_PATH_SIZE, "%s", named);
     return n > 0 && n < DOWEL_AWS_PATH_SIZE;
-}
-
-int dowel_aws_read_file(const char *path, size_t limit, char **text, size_t *size, dowel_error *err) {
-    dowel_source *source;
-    int rc = dowel_source_file(path, &source, err);
-    if (rc) return rc;
-    size_t used = 0, got = 1;
-    char *data = malloc(limit + 2);
-    if (!data) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-    while (!rc && got && used <= limit) {
-        rc = dowel_source_read(source, data + used, limit + 1 - used, &got, err);
-        if (!rc) used += got;
-    }
-    dowel_source_close(source);
-    if (!rc && used > limit) rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "%s: larger than such a file can be", path);
-    if (rc) {
-        if (data) OPENSSL_cleanse(data, used);
-        free(data);
-        return rc;
-    }
-    data[used] = 0;
-    *text = data;
-    *size = used;
-    return 0;
 }
 
 /* ---- the shared files ---- */
@@ -93,7 +70,7 @@ static int load(dowel_aws_profiles *profiles, bool credentials, const signature 
     }
     dowel_error *why = calloc(1, sizeof *why);
     if (!why) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-    int rc = dowel_aws_read_file(file->path, 1u << 20, &text, &size, why);
+    int rc = dowel_file_read(file->path, 1u << 20, &text, &size, why);
     /* Absent, or not for us to read: as if it were empty, as the AWS CLI has it. */
     dowel_aws_profiles_looked_at(profiles, file->path,
                                  !rc                       ? NULL
@@ -179,7 +156,7 @@ int dowel_aws_read_token(const char *path, char **token, dowel_error *err) {
     size_t size;
     *token = NULL;
     dowel_error why;
-    int rc = dowel_aws_read_file(path, 1u << 16, token, &size, &why);
+    int rc = dowel_file_read(path, 1u << 16, token, &size, &why);
     if (rc)
         return dowel_fail(err, rc == DOWEL_E_NO_MEMORY ? rc : DOWEL_E_CREDENTIALS, "the token file: %s", why.message);
     while (size && strchr(" \t\r\n", (*token)[size - 1])) (*token)[--size] = 0;

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE /* mkostemp */
 #include "aws.h"
 
+#include <dowel/file.h>
 #include <dowel/stream.h>
 
 #include <fcntl.h>
@@ -92,7 +93,7 @@ static int read_cache(const char *path, const char *profile, json_t **token, dow
     char *text = NULL;
     size_t size = 0;
     dowel_error why;
-    int rc = dowel_aws_read_file(path, 1u << 16, &text, &size, &why);
+    int rc = dowel_file_read(path, 1u << 16, &text, &size, &why);
     if (rc) return log_in_first(profile, why.message, err);
     rc = dowel_json_read(text, size, DOWEL_JSON_EXACT, path, token, &why);
     OPENSSL_cleanse(text, size);

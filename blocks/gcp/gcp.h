@@ -2,6 +2,8 @@
 #ifndef DOWEL_GCP_H
 #define DOWEL_GCP_H
 
+#include "gcloud_internal.h"
+
 #include <dowel/credentials.h>
 #include <stdatomic.h>
 
@@ -107,8 +109,6 @@ int dowel_gcp_identify(dowel *d, dowel_block *credentials, dowel_gcp_identity **
 /* The same, kept with the block, or with the handle for the default. `again`: a file may have been replaced since. */
 int dowel_gcp_known_identity(dowel *d, dowel_block *credentials, bool again, dowel_gcp_identity **identity,
                              dowel_error *err);
-/* $CLOUDSDK_CONFIG or ~/.config/gcloud; "" when there is none. */
-void dowel_gcp_gcloud_folder(char *path, size_t size);
 
 /* ---- tokens ---- */
 

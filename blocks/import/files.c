@@ -1,8 +1,8 @@
 /* Where gcloud and rclone keep what is imported, and their form of files. */
-#include "aws.h"
-#include "gcp.h"
+#include "gcloud_internal.h"
 #include "import_internal.h"
 
+#include <dowel/file.h>
 #include <limits.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
@@ -102,7 +102,7 @@ static int read_sections(const char *path, bool needed, json_t *into, dowel_erro
     json_t *sections = NULL, *section;
     const char *name;
     dowel_error why;
-    int rc = dowel_aws_read_file(path, FILE_LIMIT, &text, &size, &why);
+    int rc = dowel_file_read(path, FILE_LIMIT, &text, &size, &why);
     if (rc == DOWEL_E_NOT_FOUND && !needed) return 0;
     if (!rc) rc = dowel_import_ini(text, size, path, &sections, &why);
     json_object_foreach(sections, name, section) {
@@ -122,7 +122,7 @@ static int read_sections(const char *path, bool needed, json_t *into, dowel_erro
 static int read_json(const char *path, json_t **document, dowel_error *err) {
     char *text = NULL;
     size_t size = 0;
-    int rc = dowel_aws_read_file(path, FILE_LIMIT, &text, &size, err);
+    int rc = dowel_file_read(path, FILE_LIMIT, &text, &size, err);
     if (!rc) rc = dowel_json_read(text, size, DOWEL_JSON_EXACT, path, document, err);
     if (text) OPENSSL_cleanse(text, size);
     free(text);
@@ -236,7 +236,7 @@ int dowel_import_find_rclone(dowel_importing *in, const char *which, const char 
     if (!text) {
         rclone_path(path);
         in->origin = path;
-        rc = dowel_aws_read_file(path, FILE_LIMIT, &own, &size, in->err);
+        rc = dowel_file_read(path, FILE_LIMIT, &own, &size, in->err);
         if (rc == DOWEL_E_NOT_FOUND) {
             rc = dowel_fail(in->err, DOWEL_E_NOT_FOUND, "rclone has no configuration: %s does not exist", path);
             dowel_error_hint(in->err, "--config FILE says where it is");
