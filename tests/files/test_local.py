@@ -7,10 +7,12 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "objects"))
 from objects_case import ObjectsTest, unfinished
 
 FILES = {"a.txt": b"alpha", "d/b.csv": b"1,2\n", "d/e/c": b"", "d-x": b"before d/", "d.x": b"after", "grün/ü": b"umlaut", "z z": b"space"}

@@ -3,8 +3,10 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 import unittest
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "objects"))
 from objects_case import ObjectsTest
 
 

@@ -16,7 +16,7 @@ URL = os.environ["DOWEL_TEST_POSTGRES_URL"]
 PASSWORD = URL.split(":")[2].split("@")[0]
 SERVER = URL.rsplit("/", 1)[0]
 PSQL = sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1] + "/psql"
-OLD = os.path.join(os.environ["DOWEL_SOURCE"], "tests", "registry", "first_version.sql")
+OLD = os.path.join(os.environ["DOWEL_SOURCE"], "tests", "database", "first_version.sql")
 
 
 def with_psql(start, url, *options, **more):

@@ -3,8 +3,10 @@ C library. A file that the disk does not take fails alone."""
 import errno
 import os
 import shutil
+import sys
 import unittest
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "objects"))
 from objects_case import ObjectsTest
 
 
