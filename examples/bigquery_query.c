@@ -1,4 +1,4 @@
-/* Asks BigQuery with a parameter and prints the rows: bigquery_query gcp-credentials/NAME */
+/* Runs a BigQuery query with a parameter and prints its rows: bigquery_query gcp-credentials/NAME */
 #include <dowel/bigquery.h>
 #include <stdio.h>
 

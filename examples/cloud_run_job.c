@@ -1,4 +1,4 @@
-/* Runs a Cloud Run job with an environment variable of this execution and waits: cloud_run_job cloud-run-job/NAME */
+/* Runs a Cloud Run job with an environment variable for this execution and waits for its end: cloud_run_job cloud-run-job/NAME */
 #include <dowel/cloud_run.h>
 #include <stdio.h>
 

@@ -1,8 +1,8 @@
-/* A flow of two tasks: one writes a CSV file and is tried again when it fails, the next uploads the file to Cloud Storage.
+/* A flow of two tasks: the first writes a CSV file, with retries, and the second uploads the file to Cloud Storage.
  *
  *     csv_to_gcs gcp-credentials/NAME BUCKET [gcs-bucket/prefect-results]
  *
- * With the third argument the results are kept in that bucket; `dowel runs result ID` reads them back. */
+ * The third argument is a bucket that keeps the results; `dowel runs result ID` reads them back. */
 #include <dowel/gcs.h>
 #include <stdio.h>
 
@@ -42,7 +42,7 @@ static int upload_to_gcs(dowel *d, const void *data, json_t **result, dowel_erro
 static const dowel_task upload_task = {sizeof(dowel_task), "upload-to-gcs", "Uploads a file.", &upload_table,
                                        .run = upload_to_gcs};
 
-/* Its arguments are the upload's; the file comes from the first task. */
+/* The flow passes its arguments to the upload; the file comes from the first task. */
 static int csv_to_gcs(dowel *d, const void *args, json_t **result, dowel_error *err) {
     dowel_future *csv = NULL, *upload = NULL;
     int rc = dowel_submit(d, "create-csv-file", NULL, 0, NULL, &csv, err);

@@ -1,4 +1,4 @@
-/* A task of the program's own: called at once, then submitted to the worker threads and awaited. */
+/* Defines a task, calls it directly, then submits it to the worker threads and waits for the result. */
 #include <dowel/dowel.h>
 #include <stdio.h>
 

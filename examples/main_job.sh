@@ -1,7 +1,7 @@
 #!/bin/sh
-# The main job: a table goes through Cloud Storage and BigQuery, its summary through S3, Lambda and a Cloud Run job.
+# The main job: loads a table through Cloud Storage into BigQuery, and sends a summary through S3 and Lambda, then runs a Cloud Run job.
 # examples/quickstart.sh runs it against stand-in servers, whose addresses and keys are in DOWEL_TEST_* variables.
-# Against real accounts, leave out every --endpoint and name your own project and buckets.
+# For real accounts, leave out every --endpoint and name your own project and buckets.
 set -eu
 PATH=${DOWEL_BIN:+${DOWEL_BIN%/*}:}$PWD/build/release:$PATH
 csv=build/data/airports.csv
@@ -10,7 +10,7 @@ export BIGQUERY_EMULATOR_HOST="$DOWEL_TEST_BIGQUERY_URL"
 
 if [ -t 1 ]; then bold=$(printf '\033[1m') plain=$(printf '\033[0m'); else bold='' plain=''; fi
 say() { printf '\n%s# %s%s\n' "$bold" "$*" "$plain"; }
-show() { # a command as it could be typed, with words that need them in quotes
+show() { # prints a command as you would type it, with quotes where they are needed
     printf '%s$ dowel' "$bold"
     for word in "$@"; do
         case $word in
@@ -25,7 +25,7 @@ run() {
     dowel "$@"
 }
 
-say "Blocks: who we are and where things are, saved once, used by name"
+say "Blocks: credentials and targets, saved once, used by name"
 run block save gcp-credentials/demo --service-account-file "$DOWEL_TEST_OAUTH_KEYS/service-account.json" --project demo-project
 run block save aws-credentials/demo --access-key-id "$DOWEL_TEST_AWS_ACCESS_KEY_ID" \
     --secret-access-key env:DOWEL_TEST_AWS_SECRET_ACCESS_KEY --region us-east-1
@@ -39,11 +39,11 @@ run block save cloud-run-job/nightly --job nightly-report --image local/report -
 run block list
 run block show aws-credentials/demo
 
-say "Cloud Storage: the table goes up"
+say "Cloud Storage: upload the table"
 run call gcs.create_bucket --bucket landing
 run call gcs.upload --bucket landing --file "$csv" --name airports.csv
 
-say "BigQuery: load it, ask it"
+say "BigQuery: load the table, query it"
 run call bigquery.create_dataset --dataset travel --credentials demo
 run call bigquery.load --table travel.airports --file "$csv" --autodetect --credentials demo
 query='SELECT state, COUNT(*) AS airports, ROUND(AVG(latitude), 2) AS latitude FROM travel.airports GROUP BY state ORDER BY airports DESC, state LIMIT 5'
@@ -53,25 +53,25 @@ dowel call bigquery.query --query "$query" --credentials demo --json >"$work/rep
 head -c 300 "$work/report.json"
 echo ' ...'
 
-say "S3: the result goes up, comes back, and is the same"
+say "S3: upload the result, download it, compare"
 run call s3.create_bucket --bucket reports
 run call s3.put --bucket reports --file "$work/report.json" --key report.json
 run call s3.get --bucket reports --key report.json --file "$work/back.json"
 cmp "$work/report.json" "$work/back.json"
 echo "the same byte for byte"
 
-say "Lambda: a function summarises the result"
+say "Lambda: summarise the result"
 run call lambda.invoke --function summarise --payload "@$work/report.json"
 
-say "Cloud Run: a job runs its command, two tasks"
+say "Cloud Run: run a job with two tasks"
 run call cloud_run.run --job nightly
 
-say "History: what ran"
+say "History: list the runs"
 run runs
 
 cat <<'TEXT'
 
-That was the main job, against stand-in servers that are gone now. With a real account:
+The main job ran against stand-in servers, which have stopped. With a real account:
 
     dowel block save gcp-credentials/prod --service-account-file key.json
     dowel block save gcs-bucket/landing --bucket YOUR-BUCKET --credentials prod

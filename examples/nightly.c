@@ -1,7 +1,7 @@
-/* A flow that goes on where it stood: nightly DAY
+/* A flow that continues after a failure: nightly DAY
  *
- * Each step has a run key, of the day and its name. When the flow is run again, steps that completed give what they kept, and the others run.
- * With the variable SOURCE_IS_GONE the second step fails. */
+ * Each step has a run key made of the day and the step's name. When the flow runs again, completed steps return their kept results, and only the
+ * others run. If the variable SOURCE_IS_GONE is set, the second step fails. */
 #include <dowel/dowel.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 #!/bin/sh
-# From nothing to the main job: installs what is missing, builds dowel, starts stand-in servers on free loopback ports, and
-# runs examples/main_job.sh against them. Needs Debian 12, 13 or a relative; nothing outside build/ is written, no account is used.
-# Every server is stopped at the end, also on Ctrl-C.
+# Installs missing packages, builds dowel, starts stand-in servers on free loopback ports, and runs examples/main_job.sh against them.
+# Needs Debian 12, 13 or a derivative, and no cloud account. Apart from packages, it writes only below build/. Every server is stopped at the
+# end, also on Ctrl-C.
 set -eu
 cd "$(dirname "$0")/.."
 sh tests/install.sh build servers

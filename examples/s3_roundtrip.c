@@ -1,4 +1,4 @@
-/* A file goes to S3 and comes back: s3_roundtrip s3-bucket/NAME FILE COPY */
+/* Uploads a file to S3 and downloads it again: s3_roundtrip s3-bucket/NAME FILE COPY */
 #include <dowel/s3.h>
 #include <stdio.h>
 
