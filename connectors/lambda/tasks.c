@@ -22,13 +22,15 @@ const dowel_block_type dowel_lambda_function_type = {.size = sizeof(dowel_block_
                                                      .check = dowel_lambda_check};
 
 static const char *const modes[] = {"request-response", "event", "dry-run", NULL};
+/* The words of the API where they differ in more than case. */
+static const char *const invocation_types[] = {"RequestResponse", "", "DryRun", NULL};
 
 static const dowel_field invoke_fields[] = {
     {DOWEL_AT(dowel_lambda_invoke_args, function), .kind = DOWEL_BLOCK, .flags = DOWEL_REQUIRED,
      .blocks = "lambda-function", .doc = "The function.", .example = "lambda-function/summarise"},
     {DOWEL_AT(dowel_lambda_invoke_args, payload), .kind = DOWEL_JSON, .flags = DOWEL_VERBATIM,
      .doc = "What the function is given, as JSON; @FILE or - reads it.", .example = "{\"n\": 1}"},
-    {DOWEL_AT(dowel_lambda_invoke_args, mode), .kind = DOWEL_ENUM, .values = modes,
+    {DOWEL_AT(dowel_lambda_invoke_args, mode), .kind = DOWEL_ENUM, .values = modes, .synonyms = invocation_types,
      .doc = "Wait for the answer, queue the event, or only check permissions."},
     {DOWEL_AT(dowel_lambda_invoke_args, tail), .kind = DOWEL_BOOL,
      .doc = "Fetch the last 4 KiB of the function's log."},

@@ -105,10 +105,23 @@ static int decode_real(const decoding *at, const dowel_field *field, const json_
     return dowel_fields_check_number(at, field, *out);
 }
 
+/* Whether `text` is one of the words that are joined by |. Case does not count, and - is the same as _. */
+static bool is_word_of(const char *words, const char *text) {
+    size_t length = strlen(text);
+    for (const char *p = words; *p; p += strcspn(p, "|"), p += *p == '|') {
+        size_t same = 0;
+        while (same < length && (dowel_lower((unsigned char)p[same]) == dowel_lower((unsigned char)text[same]) ||
+                                 (p[same] == '-' && text[same] == '_') || (p[same] == '_' && text[same] == '-')))
+            same++;
+        if (same == length && strcspn(p, "|") == length) return true;
+    }
+    return false;
+}
+
 static int decode_enum(const decoding *at, const dowel_field *field, const json_t *value, int *out) {
     const char *text = json_string_value(value);
     for (int i = 0; text && field->values[i]; i++) {
-        if (!strcmp(field->values[i], text)) {
+        if (is_word_of(field->values[i], text) || (field->synonyms && is_word_of(field->synonyms[i], text))) {
             *out = i;
             return 0;
         }

@@ -174,6 +174,7 @@ char *dowel_field_kind_name(const dowel_field *field) {
         return name;
     }
     if (field->kind == DOWEL_BLOCK) return strdup(field->blocks ? field->blocks : "block");
+    if (field->flags & DOWEL_PAIRS) return strdup("NAME=VALUE ...|JSON");
     return strdup(names[field->kind]);
 }
 
@@ -311,6 +312,37 @@ static int parse_collection(const dowel_table *table, const dowel_field *field, 
     return rc;
 }
 
+/* The value of NAME=VALUE: what is neither JSON nor begins like it is text. */
+static int parse_pair_value(const char *origin, const char *text, json_t **value, dowel_error *err) {
+    if (*text && strchr("{[\"", *text))
+        return dowel_json_read(text, strlen(text), DOWEL_JSON_EXACT, origin, value, err);
+    *value = !strcmp(text, "true")    ? json_true()
+             : !strcmp(text, "false") ? json_false()
+             : !strcmp(text, "null")  ? json_null()
+                                      : dowel_json_number(text, strlen(text));
+    if (!*value) *value = json_string(text);
+    return *value ? 0 : dowel_fail(err, DOWEL_E_INVALID, "%s: expected UTF-8 text", origin);
+}
+
+/* NAME=VALUE, added to what earlier flags gave. */
+static int parse_pair(const dowel_table *table, const dowel_field *field, const char *text, json_t *object,
+                      dowel_error *err) {
+    const char *equals = strchr(text, '=');
+    json_t *held = json_object_get(object, field->name), *value = NULL;
+    char origin[256];
+    if (!equals || equals == text) return wrong(err, table, field, "NAME=VALUE or JSON", text);
+    if (held && !json_is_object(held)) return wrong(err, table, field, "a JSON object before NAME=VALUE", NULL);
+    snprintf(origin, sizeof origin, "%s: field \"%s.%.*s\"", table->name, field->name,
+             (int)(equals - text < 60 ? equals - text : 60), text);
+    int rc = parse_pair_value(origin, equals + 1, &value, err);
+    if (!rc && !held) rc = add_value(object, field, held = json_object(), err);
+    char *name = rc ? NULL : strndup(text, (size_t)(equals - text));
+    if (!rc && (!name || json_object_set(held, name, value))) rc = wrong(err, table, field, "UTF-8 text", NULL);
+    json_decref(value);
+    free(name);
+    return rc;
+}
+
 int dowel_field_parse(const dowel_table *table, const dowel_field *field, const char *text, json_t *object,
                       dowel_error *err) {
     char *end;
@@ -361,7 +393,9 @@ int dowel_field_parse(const dowel_table *table, const dowel_field *field, const 
     case DOWEL_MAP: return parse_collection(table, field, text, object, err);
     case DOWEL_TABLE:
     case DOWEL_TABLES:
-    case DOWEL_JSON: return parse_json_text(table, field, NULL, text, strlen(text), object, err);
+    case DOWEL_JSON:
+        if (field->flags & DOWEL_PAIRS && !strchr("{[\"", *text)) return parse_pair(table, field, text, object, err);
+        return parse_json_text(table, field, NULL, text, strlen(text), object, err);
     case DOWEL_BLOCK: {
         if (*text == '{') return parse_json_text(table, field, NULL, text, strlen(text), object, err);
         /* A name alone is enough where only one type fits. */

@@ -97,12 +97,33 @@ static int not_found(dowel_error *err, const char *what, const char *name, const
     return DOWEL_E_NOT_FOUND;
 }
 
+/* Whether two names differ in nothing but -, _, dots and blanks between their words. */
+static bool same_words(const char *a, const char *b) {
+    while (*a && (*a == *b || (strchr("-_. ", *a) && *b && strchr("-_. ", *b)))) a++, b++;
+    return !*a && !*b;
+}
+
+/* The one task whose name has the same words; NULL: there is none, or several. */
+static const dowel_task *task_of_words(dowel *d, const char *name) {
+    const dowel_task *found = NULL, *t;
+    for (size_t i = 0; (t = dowel_task_at(d, i)); i++) {
+        if (!same_words(t->name, name)) continue;
+        if (found) return NULL;
+        found = t;
+    }
+    return found;
+}
+
 int dowel_find_task(dowel *d, const char *name, const dowel_task **task, dowel_error *err) {
     const dowel_task *t;
     size_t n = 0;
     if (dowel_check_process(d, err)) return DOWEL_E_INVALID;
     for (; (t = dowel_task_at(d, n)); n++) {
         if (strcmp(t->name, name)) continue;
+        *task = t;
+        return 0;
+    }
+    if ((t = task_of_words(d, name))) {
         *task = t;
         return 0;
     }

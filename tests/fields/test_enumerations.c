@@ -22,6 +22,25 @@ static const dowel_table *of(const char *task) {
     return found->args;
 }
 
+/* Other words for values stand in the order of the values, one entry each. */
+static void check_synonyms(const dowel_table *table) {
+    for (const dowel_field *f = table ? table->fields : NULL; f && f->name; f++) {
+        if (!f->synonyms) continue;
+        size_t i = 0;
+        for (; f->values[i]; i++) assert_non_null(f->synonyms[i]);
+        assert_null(f->synonyms[i]);
+    }
+}
+
+static void test_synonyms(void **state) {
+    (void)state;
+    const dowel_task *task;
+    const dowel_block_type *type;
+    for (size_t i = 0; (task = dowel_task_at(d, i)); i++) check_synonyms(task->args);
+    for (size_t i = 0; (type = dowel_block_type_at(d, i)); i++) check_synonyms(type->table);
+    assert_string_equal(dowel_field_find(of("lambda.invoke"), "mode")->synonyms[DOWEL_LAMBDA_DRY_RUN], "DryRun");
+}
+
 static void test_numbers(void **state) {
     (void)state;
     check(&dowel_policy_table, "retry_backoff", DOWEL_BACKOFF_EXPONENTIAL, "exponential");
@@ -68,7 +87,7 @@ static void test_numbers(void **state) {
 
 int main(void) {
     if (dowel_open(&d, NULL, NULL)) return 1;
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_numbers)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_numbers), cmocka_unit_test(test_synonyms)};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     dowel_close(d);
     return failed;

@@ -58,8 +58,9 @@ typedef struct dowel_task {
     /* A task whose result should go to the screen in another way than as JSON: the column and row arrays of a table. */
     const char *table_rows; /* member of the result that holds an array of row objects; NULL: none */
     bool flow; /* the body submits other tasks: the history calls its runs flows, however they are started */
-    /* Members of the result that are shown below that table where the result has them, ended by NULL; NULL: none. */
-    const char *const *table_notes;
+    const char *table_columns; /* member of the result: the names of the rows' members, in order; NULL: from the rows */
+    const char *table_summary; /* member of the result: one sentence on what was done; the command always shows it */
+    const char *word;          /* field that a plain word of the command line fills, such as the SQL; NULL: none */
 } dowel_task;
 
 typedef struct dowel_connector {

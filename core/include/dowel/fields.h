@@ -99,6 +99,10 @@ typedef enum dowel_kind {
 #define DOWEL_ADDRESS                                                                                                  \
     128u /* a STRING that is an address: an empty one is refused, and never taken for the service's own address */
 
+/* JSON that flags may also give as NAME=VALUE, one flag each. VALUE is a number, true, false, null or JSON that begins with {, [ or "; anything
+ * else is text. */
+#define DOWEL_PAIRS 256u
+
 struct dowel_table;
 
 typedef struct dowel_field {
@@ -113,6 +117,9 @@ typedef struct dowel_field {
     const struct dowel_table *table; /* DOWEL_TABLE, DOWEL_TABLES */
     const char *blocks;              /* DOWEL_BLOCK: accepted block types, joined by `|` */
     double minimum, maximum;         /* numbers, durations, sizes; both zero: unbounded */
+    /* DOWEL_ENUM: other words that are accepted for each of .values, in the same order, joined by `|` ("" for none); NULL: none.
+     * Case does not count in either, nor does `-` differ from `_`. */
+    const char *const *synonyms;
 } dowel_field;
 
 /* Name and offset of a struct member: the field is called what the member is called. */
