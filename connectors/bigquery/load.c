@@ -94,6 +94,11 @@ static int insert_with_file(dowel_bq *bq, const char *id, const dowel_bigquery_l
     return rc;
 }
 
+static bool has_lines_of_json(const json_t *configuration) {
+    const char *format = json_string_value(json_object_get(json_object_get(configuration, "load"), "sourceFormat"));
+    return format && !strcmp(format, "NEWLINE_DELIMITED_JSON");
+}
+
 int dowel_bq_run_load(dowel *d, const void *data, json_t **result, dowel_error *err) {
     const dowel_bigquery_load_args *args = data;
     dowel_bq bq;
@@ -101,6 +106,7 @@ int dowel_bq_run_load(dowel *d, const void *data, json_t **result, dowel_error *
     json_t *configuration = NULL, *job = NULL;
     int rc = dowel_bq_open(d, args->credentials, args->project, args->endpoint, &bq, err);
     if (!rc) rc = dowel_bq_load_configuration(&bq, args, &configuration, err);
+    if (!rc && args->file && has_lines_of_json(configuration)) rc = dowel_bq_check_lines(args->file, err);
     if (!rc) rc = dowel_bq_job_id(&bq, args->location, id, err);
     if (!rc)
         rc = args->file ? insert_with_file(&bq, id, args, configuration, &job, err)

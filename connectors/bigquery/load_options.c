@@ -7,12 +7,16 @@
 #include <string.h>
 
 const char *const dowel_bq_dispositions[] = {"default", "empty", "truncate", "append", "truncate-data", NULL};
+/* The words of the API are the synonyms of ours. */
+const char *const dowel_bq_api_dispositions[] = {
+    "", "WRITE_EMPTY", "WRITE_TRUNCATE", "WRITE_APPEND", "WRITE_TRUNCATE_DATA", NULL};
 static const char *const creations[] = {"default", "if-needed", "never", NULL};
+static const char *const api_creations[] = {"", "CREATE_IF_NEEDED", "CREATE_NEVER", NULL};
 static const char *const formats[] = {"auto", "csv", "json", "parquet", "avro", "orc", "datastore-backup", "tsv", NULL};
+static const char *const api_formats[] = {"", "", "NEWLINE_DELIMITED_JSON|ndjson|jsonl", "", "", "", "", "", NULL};
 
 const char *dowel_bq_write_mode(int disposition) {
-    static const char *const modes[] = {NULL, "WRITE_EMPTY", "WRITE_TRUNCATE", "WRITE_APPEND", "WRITE_TRUNCATE_DATA"};
-    return modes[disposition];
+    return disposition ? dowel_bq_api_dispositions[disposition] : NULL;
 }
 
 #define AT(member) DOWEL_AT(dowel_bigquery_load_args, member)
@@ -26,7 +30,7 @@ static const dowel_field fields[] = {
     DOWEL_BQ_CREDENTIALS(dowel_bigquery_load_args),
     DOWEL_BQ_PROJECT(dowel_bigquery_load_args),
     DOWEL_BQ_LOCATION(dowel_bigquery_load_args),
-    {AT(format), .kind = DOWEL_ENUM, .values = formats,
+    {AT(format), .kind = DOWEL_ENUM, .values = formats, .synonyms = api_formats,
      .doc = "Format of the data; auto: from the name, without the ending of its compression."},
     {AT(autodetect), .kind = DOWEL_BOOL, .doc = "Detect columns and types."},
     {AT(schema), .kind = DOWEL_JSON, .doc = "Columns: an array, or an object with \"fields\" or \"schema\".",
@@ -36,9 +40,10 @@ static const dowel_field fields[] = {
     {AT(field_delimiter), .kind = DOWEL_STRING, .doc = "Character between the fields of a CSV; tab is the tab.",
      .example = ";"},
     {AT(max_bad_records), .kind = DOWEL_INT, .maximum = 2147483647, .doc = "Maximum number of bad rows to accept."},
-    {AT(write_disposition), .kind = DOWEL_ENUM, .values = dowel_bq_dispositions,
+    {AT(write_disposition), .kind = DOWEL_ENUM, .values = dowel_bq_dispositions, .synonyms = dowel_bq_api_dispositions,
      .doc = "What happens to rows that the table has."},
-    {AT(create_disposition), .kind = DOWEL_ENUM, .values = creations, .doc = "Whether a missing table is created."},
+    {AT(create_disposition), .kind = DOWEL_ENUM, .values = creations, .synonyms = api_creations,
+     .doc = "Whether a missing table is created."},
     {AT(allow_jagged_rows), .kind = DOWEL_BOOL, .doc = "Accept CSV rows that lack their last columns."},
     {AT(allow_quoted_newlines), .kind = DOWEL_BOOL, .doc = "Accept newlines in quoted CSV fields."},
     {AT(ignore_unknown_values), .kind = DOWEL_BOOL, .doc = "Ignore values that the schema does not have."},
@@ -244,12 +249,11 @@ static json_t *pairs(const json_t *map) {
 static json_t *api_value(const dowel_bigquery_load_args *args, const char *name, json_t *value) {
     static const char *const upper[] = {"encoding", "column_name_character_map", "file_set_spec_type", "json_extension",
                                         "source_column_match"};
-    static const char *const create_modes[] = {NULL, "CREATE_IF_NEEDED", "CREATE_NEVER"};
     const char *text = json_string_value(value);
     for (size_t i = 0; text && i < sizeof upper / sizeof upper[0]; i++)
         if (!strcmp(name, upper[i])) return upper_case(text);
     if (!strcmp(name, "write_disposition")) return json_string(dowel_bq_write_mode(args->write_disposition));
-    if (!strcmp(name, "create_disposition")) return json_string(create_modes[args->create_disposition]);
+    if (!strcmp(name, "create_disposition")) return json_string(api_creations[args->create_disposition]);
     if (!strcmp(name, "field_delimiter") && (!dowel_casecmp(text, "tab") || !strcmp(text, "\\t")))
         return json_string("\t");
     if (!strcmp(name, "clustering")) return json_pack("{s:O}", "fields", value);

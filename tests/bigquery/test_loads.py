@@ -1,4 +1,5 @@
 """Loads: every option of the API, the format of a name, schemas and names of tables in every form, and where a job is. Answers are canned."""
+import gzip
 import json
 import os
 import sys
@@ -54,6 +55,10 @@ GIVEN = [
     ("fieldDelimiter", ["--field-delimiter", "þ"], "þ"),
     ("writeDisposition", ["--write-disposition", "append"], "WRITE_APPEND"), ("writeDisposition", ["--write-disposition", "truncate-data"], "WRITE_TRUNCATE_DATA"),
     ("createDisposition", ["--create-disposition", "never"], "CREATE_NEVER"), ("createDisposition", ["--create-disposition", "if-needed"], "CREATE_IF_NEEDED"),
+    ("writeDisposition", ["--write-disposition", "WRITE_TRUNCATE"], "WRITE_TRUNCATE"), ("writeDisposition", ["--write-disposition", "write_append"], "WRITE_APPEND"),
+    ("writeDisposition", ["--write-disposition", "Truncate_Data"], "WRITE_TRUNCATE_DATA"), ("createDisposition", ["--create-disposition", "CREATE_IF_NEEDED"], "CREATE_IF_NEEDED"),
+    ("createDisposition", ["--create-disposition", "create-never"], "CREATE_NEVER"), ("sourceFormat", ["--format", "NEWLINE_DELIMITED_JSON"], "NEWLINE_DELIMITED_JSON"),
+    ("sourceFormat", ["--format", "jsonl"], "NEWLINE_DELIMITED_JSON"), ("sourceFormat", ["--format", "Parquet"], "PARQUET"), ("sourceFormat", ["--format", "DATASTORE_BACKUP"], "DATASTORE_BACKUP"),
     ("allowJaggedRows", ["--allow-jagged-rows"], True), ("allowJaggedRows", ["--allow-jagged-rows=false"], False),
     ("allowQuotedNewlines", ["--allow-quoted-newlines"], True), ("ignoreUnknownValues", ["--ignore-unknown-values"], True),
     ("preserveAsciiControlCharacters", ["--preserve-ascii-control-characters"], True), ("useAvroLogicalTypes", ["--use-avro-logical-types"], True),
@@ -103,7 +108,7 @@ def test_options_that_cannot_be():
     for words, saying in ((["--skip-leading-rows", "-1"], "skip_leading_rows"), (["--max-bad-records", "-1"], "max_bad_records"),
                           (["--max-bad-records", "2147483648"], "max_bad_records"), (["--skip-leading-rows", "1.5"], "skip_leading_rows"),
                           (["--field-delimiter", "||"], "field_delimiter"), (["--field-delimiter", ""], "field_delimiter"),
-                          (["--null-marker", "a", "--null-markers", "b"], "null_marker"), (["--write-disposition", "WRITE_APPEND"], "append"),
+                          (["--null-marker", "a", "--null-markers", "b"], "null_marker"), (["--write-disposition", "WRITE_APPENDED"], "append"),
                           (["--time-partitioning", "{}", "--range-partitioning", "{}"], "time_partitioning"), (["--format", "xlsx"], "parquet")):
         refused(*there, *words, saying=saying)
 
@@ -136,6 +141,24 @@ def test_names_that_do_not_tell_the_format():
                    ("--uris", "gs://b.csv"), ("--uris", "gs://b/x.csv.bak"), ("--file", write("rows.txt")), ("--file", write("rows")), ("--file", write("folder.csv/rows"))):
         refused("--table", "d.t", *source, saying=["does not tell the format", "csv, json, parquet, avro, orc, datastore-backup, tsv"])
     refused("--table", "d.t", "--uris", "gs://b/x.csv", "--uris", "gs://b/y.json", saying="of different formats")
+
+
+# ---- JSON that is an array ----
+
+def test_a_json_array_is_refused_with_the_command_that_converts_it():
+    array = b'\xef\xbb\xbf \n\t[{"a": 1}]'
+    for name, words, how in (("rows.json", (), "jq -c '.[]' {} > rows.ndjson"), ("rows.jsonl", (), "jq -c '.[]' {} > rows.ndjson"),
+                             ("it is.txt", ("--format", "json"), "jq -c '.[]' '{}' > rows.ndjson")):
+        path = write(name, array)
+        refused("--table", "d.t", "--file", path, *words, saying=[path, "is a JSON array", "newline-delimited", how.format(path)])
+        assert not SERVER.requests, "nothing is sent"
+    path = write("rows.json.gz", gzip.compress(array + b" " * 100000))
+    refused("--table", "d.t", "--file", path, saying=["is a JSON array", f"gunzip -c {path} | jq -c '.[]' > rows.ndjson"])
+    refused("--table", "d.t", "--file", write("'.json", array), saying="jq -c '.[]' FILE > rows.ndjson")
+    lines = b'{"a": [1]}\n{"a": 2}\n'
+    for name, content in (("lines.json", lines), ("lines.json.gz", gzip.compress(lines)), ("empty.json", b""), ("blank.json", b" \n"), ("damaged.json.gz", b"\x1f\x8b\x08damaged")):
+        assert load(source=("--file", write(name, content)))["sourceFormat"] == "NEWLINE_DELIMITED_JSON"
+    assert load("--format", "csv", source=("--file", write("brackets.csv", b"[1,2\n")))["sourceFormat"] == "CSV"
 
 
 # ---- schemas ----
