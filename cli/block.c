@@ -11,7 +11,11 @@
 #define TARGET "TYPE/NAME"
 
 const cli_verb cli_block_verbs[] = {
-    {.name = "types", .words = "", .doc = "the block types; with --json their JSON Schemas", .example = "block types"},
+    {.name = "types",
+     .words = "",
+     .doc = "the block types; with --json their JSON Schemas",
+     .example = "block types",
+     .options = {CLI_OUTPUT_OPTIONS}},
     {.name = "save",
      .words = TARGET " [--field value ...]",
      .doc = "saves a block; `dowel block save TYPE --help` lists the type's fields",
@@ -28,7 +32,7 @@ const cli_verb cli_block_verbs[] = {
      .words = "",
      .doc = "the saved blocks",
      .example = "block list --type gcs-bucket",
-     .options = {{"type", "TYPE", "only this type", false}}},
+     .options = {{"type", "TYPE", "only this type", false}, CLI_OUTPUT_OPTIONS}},
     {.name = "delete",
      .words = TARGET,
      .doc = "deletes a block that no other block refers to",
@@ -74,15 +78,12 @@ static int types(cli *c) {
     const dowel_block_type *type;
     for (size_t i = 0; (type = dowel_block_type_at(c->d, i)); i++) {
         json_t *row = json_pack("{s:s,s:s}", "type", type->name, "what", type->doc ? type->doc : "");
-        if (c->json) json_object_set_new(row, "schema", dowel_fields_schema(type->table));
+        json_object_set_new(row, "schema", dowel_fields_schema(type->table));
         json_array_append_new(rows, row);
     }
-    if (c->json)
-        cli_print_json(rows);
-    else
-        cli_print_table(c, rows, NULL);
+    int status = cli_list(c, rows, (const char *const[]){"type", "what", NULL}, "no block types");
     json_decref(rows);
-    return 0;
+    return status;
 }
 
 /* The type of "type/name" or "type". */
@@ -225,10 +226,10 @@ static int show(cli *c, const char *reference, bool secrets) {
     } else {
         json_t *document = json_incref(json_object_get(shown, "document"));
         json_object_del(shown, "document");
-        cli_print_value(c, shown, NULL);
+        cli_print_value(c, shown);
         cli_references(document);
         putchar('\n');
-        cli_print_value(c, document, NULL);
+        cli_print_value(c, document);
         dowel_json_cleanse(document);
     }
     dowel_json_cleanse(shown);
@@ -240,15 +241,10 @@ static int list(cli *c, const char *type) {
     const dowel_block_type *known;
     if (type && dowel_find_block_type(c->d, type, &known, &c->err)) return cli_failed(c);
     if (dowel_block_list(c->d, type, &blocks, &c->err)) return cli_failed(c);
-    if (c->json)
-        cli_print_json(blocks);
-    else if (!json_array_size(blocks))
-        puts(type ? "no blocks of this type yet" : "no blocks yet");
-    else {
-        cli_print_table(c, blocks, (const char *const[]){"type", "name", "revision", "updated", "source", NULL});
-    }
+    int status = cli_list(c, blocks, (const char *const[]){"type", "name", "revision", "updated", "source", NULL},
+                          type ? "no blocks of this type yet" : "no blocks yet");
     json_decref(blocks);
-    return 0;
+    return status;
 }
 
 /* Masks that were left as they are mean: keep the secret. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const cli_verb cli_call_verbs[] = {
     {.name = "call",
@@ -13,12 +14,20 @@ const cli_verb cli_call_verbs[] = {
      .options = {{"from", "FILE|-", "arguments from a JSON object; flags win", false},
                  {"run-name", "NAME", "what the history calls the run", false},
                  {"run-key", "KEY", "go on with the run of this key where it did not complete", false},
-                 {"take-over", NULL, "go on also where its process was on another machine", false}}},
+                 {"take-over", NULL, "go on also where its process was on another machine", false},
+                 CLI_OUTPUT_OPTIONS}},
     {.name = NULL}};
 
-static void help(cli *c, const dowel_task *task) {
-    cli_text(c, stdout, "Usage: dowel call %s [--field value ...] [--from FILE|-] [--json]\n\n%s\n\n",
-             task ? task->name : "TASK", task ? task->doc : "Runs a task and prints its result.");
+void cli_task_help(cli *c, const dowel_task *task, const char *usage) {
+    const char *word = task ? cli_task_word(task) : NULL;
+    if (usage)
+        cli_text(c, stdout, "%s", usage);
+    else
+        cli_text(c, stdout,
+                 "Usage: dowel call %s%s%s%s [--field value ...] [--from FILE|-] [--output FORMAT] [--out FILE] "
+                 "[--json]\n\n%s\n\n",
+                 task ? task->name : "TASK", word ? " [" : "", word ? word : "", word ? "]" : "",
+                 task ? task->doc : "Runs a task and prints its result.");
     if (task && task->args) {
         puts("Fields:");
         cli_help_fields(c, task->args);
@@ -28,6 +37,7 @@ static void help(cli *c, const dowel_task *task) {
     cli_help_fields(c, &dowel_policy_table);
     puts("\nOther:");
     cli_help_options(cli_call_verbs);
+    if (usage) return;
     cli_text(c, stdout, "\nExample:\n  dowel call %s %s\n", task ? task->name : "bigquery.query",
              task && task->example ? task->example
              : task                ? ""
@@ -106,123 +116,193 @@ static const dowel_field *policy_field(const char *name) {
 
 /* Every flag that `call` has beside the task's own: for suggestions. */
 static int unknown_flag(cli *c, const cli_flag *flag, const dowel_task *task) {
-    const char *names[32] = {"json", "from", "run_name", "run_key", "take_over", "help"};
-    size_t n = 6;
+    const char *names[32] = {"json", "from", "run_name", "run_key", "take_over", "output", "out", "help"};
+    size_t n = 8;
     for (const dowel_field *f = dowel_policy_table.fields; f->name && n < 31; f++)
         if (!dowel_field_c_only(f)) names[n++] = f->name;
     return cli_unknown_flag(c, c->help, flag, task->args, names);
 }
 
-/* A value without its flag: which flag the task needs first. */
-static int stray_word(cli *c, const char *word, const dowel_task *task) {
+/* A word that belongs to no flag. */
+static int stray_word(cli *c, const char *word, const dowel_task *task, const json_t *args) {
     const dowel_field *field = task->args ? task->args->fields : NULL;
+    const char *text = cli_task_word(task);
+    if (text && json_object_get(args, text))
+        return cli_usage(c, c->help, "unexpected argument \"%.60s\": put a %s of several words in quotes: '...'", word,
+                         text);
     while (field && field->name && !(field->flags & DOWEL_REQUIRED)) field++;
     if (!field || !field->name) return cli_usage(c, c->help, "\"%.60s\" is not a flag", word);
-    return cli_usage(c, c->help, "\"%.60s\" is not a flag; values have theirs in front, such as --%s", word,
+    return cli_usage(c, c->help, "\"%.60s\" is not a flag; a value follows its flag, such as --%s VALUE", word,
                      field->name);
 }
 
-static int read_flags(cli *c, const dowel_task *task, json_t *args, json_t *policy, held **all,
-                      dowel_call_options *options) {
-    snprintf(c->help, sizeof c->help, "dowel call %s --help", task->name);
-    json_t *document = json_object();
+/* The command line of a task, as it is read. */
+typedef struct request {
+    const dowel_task *task;
+    json_t *args, *policy;
+    held *bytes;
+    dowel_call_options options;
+} request;
+
+/* A plain word: the one that the task takes, such as its SQL. */
+static int read_word(cli *c, const cli_flag *flag, request *r) {
+    const char *name = cli_task_word(r->task);
+    bool is_flag = flag->word[0] == '-' && flag->word[1] && flag->word[1] != '-' && !c->words_only;
+    if (!name || json_object_get(r->args, name)) return stray_word(c, flag->word, r->task, r->args);
+    if (is_flag) return cli_usage(c, c->help, "unknown flag %.60s", flag->word);
+    cli_flag named = {.inline_value = flag->word, .word = flag->word};
+    snprintf(named.name, sizeof named.name, "%s", name);
+    const dowel_table *table = r->task->args;
+    return set_field(c, table, dowel_field_find(table, name), &named, r->args, &r->bytes) ? cli_failed(c) : 0;
+}
+
+/* A flag that every task has. *known is false where it is none of them. Error code. */
+static int read_own_flag(cli *c, const cli_flag *flag, request *r, json_t *document, bool *known) {
+    int rc = cli_output_flag(c, flag, known);
+    if (*known) return rc;
+    *known = true;
+    if (cli_flag_is(flag, "json")) return cli_switch(c, flag, &c->json);
+    if (cli_flag_is(flag, "from")) return cli_read_document(c, flag, document);
+    if (cli_flag_is(flag, "take-over")) return cli_switch(c, flag, &r->options.take_over);
+    const char **text = cli_flag_is(flag, "run-name")  ? &r->options.run_name
+                        : cli_flag_is(flag, "run-key") ? &r->options.run_key
+                                                       : NULL;
+    *known = text != NULL;
+    if (text) *text = cli_flag_value(c, flag);
+    return text && !*text ? c->err.code : 0;
+}
+
+static int read_flags(cli *c, request *r, json_t *document) {
+    const dowel_table *table = r->task->args;
     cli_flag flag;
     cli_kind kind;
     int status = 0;
     while (!status && (kind = cli_next(c, &flag))) {
-        const dowel_field *field = task->args && kind == CLI_FLAG ? dowel_field_find(task->args, flag.name) : NULL;
+        const dowel_field *field = table && kind == CLI_FLAG ? dowel_field_find(table, flag.name) : NULL;
         const dowel_field *policy_is = field ? NULL : policy_field(flag.name);
+        bool known = true;
         int rc = 0;
-        if (kind == CLI_WORD) {
-            status = stray_word(c, flag.word, task);
-        } else if (field) {
-            rc = set_field(c, task->args, field, &flag, args, all);
-        } else if (policy_is) {
-            rc = cli_set_field(c, &dowel_policy_table, policy_is, &flag, policy);
-        } else if (cli_flag_is(&flag, "json")) {
-            rc = cli_switch(c, &flag, &c->json);
-        } else if (cli_flag_is(&flag, "from")) {
-            rc = cli_read_document(c, &flag, document);
-        } else if (cli_flag_is(&flag, "run-name")) {
-            options->run_name = cli_flag_value(c, &flag);
-            rc = options->run_name ? 0 : c->err.code;
-        } else if (cli_flag_is(&flag, "run-key")) {
-            options->run_key = cli_flag_value(c, &flag);
-            rc = options->run_key ? 0 : c->err.code;
-        } else if (cli_flag_is(&flag, "take-over")) {
-            rc = cli_switch(c, &flag, &options->take_over);
-        } else {
-            status = unknown_flag(c, &flag, task);
-        }
+        if (kind == CLI_WORD)
+            status = read_word(c, &flag, r);
+        else if (field)
+            rc = set_field(c, table, field, &flag, r->args, &r->bytes);
+        else if (policy_is)
+            rc = cli_set_field(c, &dowel_policy_table, policy_is, &flag, r->policy);
+        else
+            rc = read_own_flag(c, &flag, r, document, &known);
+        if (!known) status = unknown_flag(c, &flag, r->task);
         if (rc) status = cli_failed(c);
     }
-    json_object_update_missing(args, document); /* flags win, wherever they stand */
+    return status;
+}
+
+/* What no flag gave comes from the document; then the task's word from standard input, where something is piped into it. */
+static int fill_in(cli *c, request *r, const json_t *document, bool reads_input) {
+    const char *word = cli_task_word(r->task);
+    json_object_update_missing(r->args, (json_t *)document);
+    if (!reads_input || !word || json_object_get(r->args, word)) return 0;
+    if (isatty(STDIN_FILENO) || c->input_taken)
+        return cli_usage(c, c->help, "which %s? give it in quotes, as @FILE, or on standard input", word);
+    cli_flag input = {.inline_value = "-", .word = "-"};
+    snprintf(input.name, sizeof input.name, "%s", word);
+    return cli_set_field(c, r->task->args, dowel_field_find(r->task->args, word), &input, r->args) ? cli_failed(c) : 0;
+}
+
+static int read_line(cli *c, request *r, bool reads_input) {
+    json_t *document = json_object();
+    int status = read_flags(c, r, document);
+    if (!status) status = fill_in(c, r, document, reads_input);
     dowel_json_cleanse(document);
     return status;
+}
+
+/* Whether the bytes went to standard output: then nothing else does. */
+static bool is_on_stdout(const json_t *args, const json_t *result) {
+    const char *file = json_string_value(json_object_get(args, "file")),
+               *destination = json_string_value(json_object_get(args, "destination"));
+    return (file && !strcmp(file, "-") && json_object_get(result, "file")) ||
+           (destination && !strcmp(destination, "-"));
+}
+
+/* Runs the task and prints its result. */
+static int run(cli *c, request *r, json_t **result) {
+    cli_progress progress = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    r->options.progress = cli_progress_show;
+    r->options.progress_context = &progress;
+    r->options.cancelled = cli_interrupted;
+    r->options.unkept = result;
+    if (cli_output_begin(c)) return cli_failed(c);
+    cli_signals_begin();
+    int rc = call(c, r->task, r->args, r->bytes, &r->options, result);
+    cli_signals_end();
+    cli_progress_end(&progress);
+    bool shown = *result && !is_on_stdout(r->args, *result) && (c->json || !json_is_null(*result));
+    if (shown) cli_print_result(c, *result, r->task);
+    dowel_error why = c->err;
+    int written = cli_output_end(c, shown);
+    if (rc) c->err = why; /* also of a result that could not be kept */
+    return rc || written ? cli_failed(c) : 0;
+}
+
+int cli_run_task(cli *c, const dowel_task *task, bool reads_input) {
+    request r = {.task = task, .args = json_object(), .policy = json_object(), .options = {.size = sizeof r.options}};
+    json_t *result = NULL;
+    dowel_record *record = NULL;
+    int status = read_line(c, &r, reads_input);
+    if (!status && json_object_size(r.policy)) {
+        if (dowel_record_decode(&dowel_policy_table, r.policy, dowel_get_resolver(c->d), &record, &c->err))
+            status = cli_failed(c);
+        else
+            memcpy(&r.options.policy, dowel_record_data(record), sizeof r.options.policy);
+    }
+    if (!status) status = run(c, &r, &result);
+    dowel_record_free(record);
+    let_go(r.bytes);
+    json_decref(result);
+    json_decref(r.policy);
+    dowel_json_cleanse(r.args);
+    return status;
+}
+
+int cli_take_task(cli *c, const dowel_task **task) {
+    char name[CLI_TASK_NAME_SIZE];
+    bool two = c->argc > 1 && c->argv[1][0] != '-';
+    int words = 1, rc = dowel_find_task(c->d, c->argv[0], task, &c->err);
+    if (rc && two && (cli_is_connector(c, c->argv[0]))) {
+        snprintf(name, sizeof name, "%.60s %.60s", c->argv[0], c->argv[1]);
+        rc = dowel_find_task(c->d, name, task, &c->err);
+        words = 2;
+    }
+    if (rc) return rc;
+    c->argc -= words;
+    c->argv += words;
+    return 0;
 }
 
 int cli_call(cli *c) {
     bool wants_help = cli_wants_help(c);
     if (wants_help && (!c->argc || c->argv[0][0] == '-')) {
-        help(c, NULL);
+        cli_task_help(c, NULL, NULL);
         return 0;
     }
     if (!c->argc || c->argv[0][0] == '-')
         return cli_usage(c, "dowel call --help", "which task? dowel call TASK ...; `dowel task list` shows them");
-    if (cli_open(c)) return cli_failed(c);
     const dowel_task *task;
-    if (dowel_find_task(c->d, c->argv[0], &task, &c->err)) return cli_failed(c);
-    c->argc--;
-    c->argv++;
+    if (cli_open(c) || cli_take_task(c, &task)) return cli_failed(c);
     if (wants_help) {
-        help(c, task);
+        cli_task_help(c, task, NULL);
         return 0;
     }
-    json_t *args = json_object(), *policy = json_object(), *result = NULL;
-    cli_progress progress = {.lock = PTHREAD_MUTEX_INITIALIZER};
-    dowel_call_options options = {.size = sizeof options,
-                                  .progress = cli_progress_show,
-                                  .progress_context = &progress,
-                                  .cancelled = cli_interrupted,
-                                  .unkept = &result};
-    dowel_record *record = NULL;
-    held *all = NULL;
-    int status = read_flags(c, task, args, policy, &all, &options);
-    if (!status && json_object_size(policy)) {
-        if (dowel_record_decode(&dowel_policy_table, policy, dowel_get_resolver(c->d), &record, &c->err))
-            status = cli_failed(c);
-        else
-            memcpy(&options.policy, dowel_record_data(record), sizeof options.policy);
-    }
-    if (!status) {
-        cli_signals_begin();
-        int rc = call(c, task, args, all, &options, &result);
-        cli_signals_end();
-        cli_progress_end(&progress);
-        const char *file = json_string_value(json_object_get(args, "file"));
-        const char *destination = json_string_value(json_object_get(args, "destination"));
-        bool to_stdout = result && ((file && !strcmp(file, "-") && json_object_get(result, "file")) ||
-                                    (destination && !strcmp(destination, "-")));
-        if (!result || to_stdout) { /* it failed, or the bytes were the result */
-        } else if (c->json)
-            cli_print_json(result);
-        else if (!json_is_null(result))
-            cli_print_result(c, result, task);
-        if (rc) status = cli_failed(c); /* also of a result that could not be kept */
-    }
-    dowel_record_free(record);
-    let_go(all);
-    json_decref(result);
-    json_decref(policy);
-    dowel_json_cleanse(args);
-    return status;
+    snprintf(c->help, sizeof c->help, "dowel call %s --help", task->name);
+    return cli_run_task(c, task, false);
 }
 
-/* ---- a connector's name in place of a command ---- */
+/* ---- a connector's name instead of a command ---- */
 
 const char *cli_name_within(const dowel_task *task, const char *connector) {
-    size_t size = strlen(connector);
-    return !strncmp(task->name, connector, size) && task->name[size] == '.' ? task->name + size + 1 : NULL;
+    const char *name = task->name;
+    while (*connector && (*connector == *name || (*connector == '-' && *name == '_'))) connector++, name++;
+    return !*connector && *name == '.' ? name + 1 : NULL;
 }
 
 bool cli_is_connector(cli *c, const char *word) {

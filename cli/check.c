@@ -21,7 +21,7 @@ static void print(const cli *c, json_t *report) {
         json_object_del(shown, "fix"); /* said last */
         json_object_set(shown, "fix", fix);
     }
-    cli_print_value(c, shown, NULL);
+    cli_print_value(c, shown);
     json_decref(fix);
     json_decref(shown);
 }

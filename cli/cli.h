@@ -20,7 +20,14 @@ typedef struct cli {
     bool colour;             /* standard output is a terminal that wants it */
     const char *input_taken; /* the flag that has read standard input */
     const struct cli_verb *verb;
-    char help[96]; /* the command line that says how */
+    char help[96];        /* the command line that says how */
+    int format;           /* of --output: an index into cli_formats */
+    bool format_given;    /* --output was given */
+    const char *out_path; /* of --out; NULL: standard output */
+    FILE *out;            /* what --out names, between cli_output_begin and cli_output_end; NULL: standard output */
+    dowel_sink *out_sink;
+    char *out_text; /* what goes to something that is not a file */
+    size_t out_size;
     dowel_error err;
 } cli;
 
@@ -73,12 +80,22 @@ const cli_command *cli_find_command(const char *name);
 int cli_block(cli *c);
 int cli_task(cli *c);
 int cli_call(cli *c);
+/* query.c: `dowel query SQL` is `dowel call` of the task that runs SQL. */
+int cli_query(cli *c);
+/* The task whose name ends with ".query" and takes the SQL as a word; NULL: there is none. The handle is open. */
+const dowel_task *cli_query_task(cli *c);
+/* call.c: reads the rest of the command line and runs the task. `reads_input`: without a word and a flag for it, the task's word comes from
+ * standard input that is not a terminal. Exit status. */
+int cli_run_task(cli *c, const dowel_task *task, bool reads_input);
+void cli_task_help(cli *c, const dowel_task *task, const char *usage);
 /* `dowel s3 abort-stale` is `dowel call s3.abort_stale`. The handle is open. */
 enum { CLI_TASK_NAME_SIZE = 128 };
-/* The task's name in the connector; NULL: it is of another one. */
+/* The task's name in the connector; NULL: the task belongs to another one. */
 const char *cli_name_within(const dowel_task *task, const char *connector);
 bool cli_is_connector(cli *c, const char *word);
 void cli_task_name(const char *connector, const char *word, char name[CLI_TASK_NAME_SIZE]);
+/* Finds the task that the next words name, "bigquery.query" or "bigquery query", and takes them off the line. Error code in c->err. */
+int cli_take_task(cli *c, const dowel_task **task);
 int cli_call_of(cli *c, const char *connector);
 int cli_runs(cli *c);
 int cli_config(cli *c);
@@ -171,22 +188,55 @@ void cli_rename_error(cli *c);
 
 /* json.c: numbers that read back as the same, control characters escaped. Ends with a newline. */
 void cli_print_json(const json_t *value);
+void cli_write_json(FILE *out, const json_t *value, bool one_line);
 /* On one line: for events. */
 void cli_print_json_line(const json_t *value);
 
+/* output.c: where rows go and in which format. */
+#define CLI_OUTPUT_OPTIONS                                                                                             \
+    {"output", "FORMAT", "print the rows as table, csv, tsv, json or ndjson", false}, {                                \
+        "out", "FILE", "write to a file, complete or not at all; its ending tells the format", false                   \
+    }
+extern const char *const cli_formats[]; /* NULL-terminated */
+/* Reads --output or --out; *taken is false where the flag is neither. Error code. */
+int cli_output_flag(cli *c, const struct cli_flag *flag, bool *taken);
+/* Whether rows become a table for people. */
+bool cli_wants_table(const cli *c);
+/* Opens what --out names. Error code. */
+int cli_output_begin(cli *c);
+/* Gives the file its name, or removes it where not `keep`. Error code. */
+int cli_output_end(cli *c, bool keep);
+/* Prints the rows of a command as the flags say; `columns` (NULL-terminated) are those of tables and CSV, `none` is said where there are no rows.
+ * Exit status. */
+int cli_list(cli *c, const json_t *rows, const char *const *columns, const char *none);
+/* A task's result, between cli_output_begin and cli_output_end. */
+void cli_print_result(const cli *c, const json_t *result, const dowel_task *task);
+/* The field of the task that a plain word fills, or NULL. */
+const char *cli_task_word(const dowel_task *task);
+
 /* print.c */
-/* Columns; 0: it is no terminal. */
-size_t cli_terminal_width(void);
+/* Where the command prints. */
+FILE *cli_stream(const cli *c);
 /* A file was written: {"what": path}. */
 void cli_say_written(const cli *c, const char *what, const char *path);
 /* Block references of a document as plain text. */
 void cli_references(json_t *document);
 /* saved_paths.c: after a save, tells on standard error which relative paths of the document became absolute. */
 void cli_note_paths(cli *c, const char *reference, const json_t *given);
-/* Objects as "key: value" lines, arrays of objects as a table; `rows` names the member that is one. */
-void cli_print_value(const cli *c, const json_t *value, const char *rows);
-/* A task's result, with its table and the notes below it. */
-void cli_print_result(const cli *c, const json_t *result, const dowel_task *task);
+/* Objects as "key: value" lines, arrays of objects as a table. */
+void cli_print_value(const cli *c, const json_t *value);
+/* Whether it is an array of objects that is not empty. */
+bool cli_is_table(const json_t *value);
+
+/* table.c */
+/* Cells of a line of the terminal; 0: standard output is not a terminal. */
+size_t cli_terminal_width(void);
+/* Cells that a text takes. */
+size_t cli_width(const char *text);
+/* A value on one line, safe for a terminal. Newly allocated. */
+char *cli_cell(const json_t *value);
+/* The names of all members that the rows have, in the order of their first appearance. New reference. */
+json_t *cli_columns(const json_t *rows);
 /* A table of chosen columns (NULL-terminated names; NULL: all). */
 void cli_print_table(const cli *c, const json_t *rows, const char *const *columns);
 

@@ -112,6 +112,8 @@ static void offer_named(asked *a, const char *what) {
         offer_runs(a);
     else if (!strcmp(what, "STATE"))
         offer_words(a, cli_run_states);
+    else if (!strcmp(what, "FORMAT"))
+        offer_words(a, cli_formats);
     else if (strstr(what, "FILE"))
         a->files = true;
 }
@@ -208,6 +210,11 @@ static void answer_table(asked *a, bool task, int argc, char **argv) {
         return;
     }
     snprintf(name, sizeof name, "%.*s", task ? 127 : (int)strcspn(argv[0], "/"), argv[0]);
+    if (task && argc > 1 && cli_is_connector(a->c, name)) { /* "bigquery query" */
+        snprintf(name, sizeof name, "%.60s %.60s", argv[0], argv[1]);
+        argc--;
+        argv++;
+    }
     if (task ? dowel_find_task(a->c->d, name, &found, NULL) : dowel_find_block_type(a->c->d, name, &type, NULL)) return;
     a->table = task ? found->args : type->table;
     if (task) a->policy = &dowel_policy_table;
@@ -239,6 +246,12 @@ static void answer_command(asked *a, const cli_command *command, int argc, char 
     if (command->run == cli_call) {
         a->verb = cli_call_verbs;
         answer_table(a, true, argc, argv);
+    } else if (command->run == cli_query) {
+        const dowel_task *query = cli_query_task(a->c);
+        a->verb = cli_call_verbs;
+        a->table = query ? query->args : NULL;
+        a->policy = &dowel_policy_table;
+        answer(a, argc, argv);
     } else if (verb && verb->own_help) {
         answer_table(a, false, argc, argv);
     } else if (command->run == cli_completion) {

@@ -131,12 +131,12 @@ int cli_config(cli *c) {
     } else {
         printf("version:  %s\ndatabase: %s\n", dowel_version(), dowel_database_url(c->d));
         if (json_object_size(environment)) puts("\nenvironment:");
-        cli_print_value(c, environment, NULL);
+        cli_print_value(c, environment);
         if (json_object_size(blocks)) puts("\nblocks:");
         if (json_is_string(blocks))
             printf("\nblocks: cannot be listed: %s\n", json_string_value(blocks));
         else
-            cli_print_value(c, blocks, NULL);
+            cli_print_value(c, blocks);
     }
     json_decref(config);
     return 0;

@@ -23,7 +23,8 @@ cli_kind cli_next(cli *c, cli_flag *flag) {
     const char *word = *c->argv++;
     c->argc--;
     flag->word = word;
-    if (c->words_only || strncmp(word, "--", 2)) return CLI_WORD;
+    /* "-- a comment" begins SQL. */
+    if (c->words_only || strncmp(word, "--", 2) || dowel_is_space((unsigned char)word[2])) return CLI_WORD;
     word += 2;
     size_t length = strcspn(word, "=");
     if (word[length]) flag->inline_value = word + length + 1;

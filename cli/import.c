@@ -200,7 +200,7 @@ static void print_masked(cli *c, const json_t *masked, const json_t *warnings) {
         json_t *document = json_object_get(entry, "document");
         cli_references(document);
         printf("%s%s\n", i ? "\n" : "", json_string_value(json_object_get(entry, "block")));
-        cli_print_value(c, document, NULL);
+        cli_print_value(c, document);
     }
     puts("\nnothing was saved");
 }

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* jansson writes strings; what it leaves of control characters and of those that reorder text is escaped here. */
-static void print_string(const json_t *value) {
+/* jansson writes strings; control characters and characters that reorder text are escaped here. */
+static void print_string(FILE *out, const json_t *value) {
     char *text = dowel_json_dump(value, 0);
     for (const unsigned char *p = (unsigned char *)text; p && *p;) {
         unsigned long c = *p;
@@ -13,57 +13,77 @@ static void print_string(const json_t *value) {
         if (length > 1) c &= 0x7ful >> length;
         for (size_t i = 1; i < length; i++) c = c << 6 | (p[i] & 0x3fu);
         if (dowel_is_printable(c))
-            fwrite(p, 1, length, stdout);
+            fwrite(p, 1, length, out);
         else
-            printf("\\u%04lx", c);
+            fprintf(out, "\\u%04lx", c);
         p += length;
     }
     free(text);
 }
 
-static void print(const json_t *value, int depth) {
+enum { ONE_LINE = -1 };
+
+/* What stands before an item, or with `separator` empty before the first one. */
+static void begin_item(FILE *out, const char *separator, int depth) {
+    fputs(separator, out);
+    if (depth != ONE_LINE) fprintf(out, "\n%*s", 2 * (depth + 1), "");
+}
+
+static void end_items(FILE *out, int depth) {
+    if (depth != ONE_LINE) fprintf(out, "\n%*s", 2 * depth, "");
+}
+
+/* `depth` is how far the value is indented, or ONE_LINE. */
+static void print(FILE *out, const json_t *value, int depth) {
     const char *separator = "";
+    int inner = depth == ONE_LINE ? ONE_LINE : depth + 1;
     if (json_is_array(value) && json_array_size(value)) {
-        putchar('[');
+        putc('[', out);
         for (size_t i = 0; i < json_array_size(value); i++) {
-            printf("%s\n%*s", separator, 2 * (depth + 1), "");
-            print(json_array_get(value, i), depth + 1);
+            begin_item(out, separator, depth);
+            print(out, json_array_get(value, i), inner);
             separator = ",";
         }
-        printf("\n%*s]", 2 * depth, "");
+        end_items(out, depth);
+        putc(']', out);
     } else if (json_is_object(value) && json_object_size(value)) {
         const char *key;
         json_t *member;
-        putchar('{');
+        putc('{', out);
         json_object_foreach((json_t *)value, key, member) {
             json_t *name = json_string(key);
-            printf("%s\n%*s", separator, 2 * (depth + 1), "");
-            print_string(name);
+            begin_item(out, separator, depth);
+            print_string(out, name);
             json_decref(name);
-            fputs(": ", stdout);
-            print(member, depth + 1);
+            fputs(depth == ONE_LINE ? ":" : ": ", out);
+            print(out, member, inner);
             separator = ",";
         }
-        printf("\n%*s}", 2 * depth, "");
+        end_items(out, depth);
+        putc('}', out);
     } else if (dowel_json_is_number(value)) {
         char *number = dowel_json_number_text(value);
-        fputs(number ? number : "null", stdout);
+        fputs(number ? number : "null", out);
         free(number);
     } else if (json_is_string(value)) {
-        print_string(value);
+        print_string(out, value);
     } else {
         fputs(json_is_array(value)    ? "[]"
               : json_is_object(value) ? "{}"
               : json_is_true(value)   ? "true"
               : json_is_false(value)  ? "false"
                                       : "null",
-              stdout);
+              out);
     }
 }
 
+void cli_write_json(FILE *out, const json_t *value, bool one_line) {
+    print(out, value, one_line ? ONE_LINE : 0);
+    putc('\n', out);
+}
+
 void cli_print_json(const json_t *value) {
-    print(value, 0);
-    putchar('\n');
+    cli_write_json(stdout, value, false);
 }
 
 void cli_print_json_line(const json_t *value) {

@@ -44,7 +44,7 @@ static void say(cli *c, json_t *value) {
     if (c->json)
         cli_print_json(value);
     else
-        cli_print_value(c, value, NULL);
+        cli_print_value(c, value);
     json_decref(value);
 }
 

@@ -24,6 +24,7 @@ const cli_command cli_commands[] = {
      "by others."},
     {"task", "list tasks and show what they take", cli_task, cli_task_verbs, ""},
     {"call", "run a task", cli_call, NULL, ""},
+    {"query", "run SQL and show its rows", cli_query, NULL, ""},
     {"cp", "copy objects and files", cli_cp, NULL, ""},
     {"ls", "list objects", cli_ls, NULL, ""},
     {"sync", "make a folder hold what another one holds", cli_sync, NULL, ""},
@@ -199,6 +200,15 @@ static int dispatch(int argc, char **argv, const dowel_connector *const *connect
         return cli_unknown_word(&c, "dowel --help", "flag", name, (const char *const[]){"--help", "--version", NULL});
     if (!cli_open(&c) && cli_is_connector(&c, name)) {
         int status = cli_call_of(&c, name);
+        dowel_close(c.d);
+        return status;
+    }
+    const dowel_task *task;
+    if (c.d && !dowel_find_task(c.d, name, &task, NULL)) { /* `dowel gcs.list` is `dowel call gcs.list` */
+        char *asked[] = {argv[2], "--help"};
+        c.argc = wants_help ? 2 : argc - 1;
+        c.argv = wants_help ? asked : argv + 1;
+        int status = cli_call(&c);
         dowel_close(c.d);
         return status;
     }

@@ -21,7 +21,7 @@ const cli_verb cli_runs_verbs[] = {
      .words = "",
      .doc = "what ran, newest first",
      .example = "runs --state failed --since 1d",
-     .options = {SELECTING}},
+     .options = {SELECTING, CLI_OUTPUT_OPTIONS}},
     {.name = "show",
      .words = "ID",
      .doc = "one run: arguments (masked), attempts, error, children, log",
@@ -94,20 +94,22 @@ static void say_none(cli *c, const dowel_runs_query *query) {
         fprintf(stderr, "%s: %s\n", c->program, c->err.message);
 }
 
-static int list(cli *c, const dowel_runs_query *query) {
+static int list(cli *c, dowel_runs_query *query) {
     json_t *runs, *run;
+    const dowel_task
+        *task; /* "bigquery-query" finds the runs of bigquery.query; a task of another program is looked for as it is */
+    if (query->task && !dowel_find_task(c->d, query->task, &task, NULL)) query->task = task->name;
     if (dowel_runs_list(c->d, query, &runs, &c->err)) return cli_failed(c);
-    if (c->json) {
-        cli_print_json(runs);
-    } else if (!json_array_size(runs)) {
+    int status = 0;
+    size_t i;
+    if (cli_wants_table(c) && !c->out_path && !json_array_size(runs)) {
         say_none(c, query);
     } else {
-        size_t i;
-        json_array_foreach(runs, i, run) shorten(run, is_narrow());
-        cli_print_table(c, runs, row);
+        if (cli_wants_table(c)) json_array_foreach(runs, i, run) shorten(run, !c->out_path && is_narrow());
+        status = cli_list(c, runs, row, "no runs");
     }
     json_decref(runs);
-    return 0;
+    return status;
 }
 
 /* ---- one run ---- */
@@ -145,7 +147,7 @@ static void print_part(const cli *c, const char *title, json_t *value, const cha
         if (json_is_array(value))
             cli_print_table(c, value, columns);
         else
-            cli_print_value(c, value, NULL);
+            cli_print_value(c, value);
     }
     json_decref(value);
 }
@@ -161,7 +163,7 @@ static void print_run(cli *c, json_t *run) {
         dowel_format(text, sizeof text, "%.3f s", json_real_value(duration));
         json_object_set_new(run, "duration", json_string(text));
     }
-    cli_print_value(c, run, NULL);
+    cli_print_value(c, run);
     cli_references(args);
     cli_references(policy);
     print_part(c, "error", error, NULL);
@@ -253,7 +255,7 @@ static int resume_run(cli *c, const char *id, bool take_over) {
     if (c->json && result)
         cli_print_json(result);
     else if (result && !json_is_null(result))
-        cli_print_value(c, result, NULL);
+        cli_print_value(c, result);
     json_decref(result);
     return rc ? cli_failed(c) : 0;
 }

@@ -133,19 +133,28 @@ int cli_unknown_option(cli *c, const cli_flag *flag, const dowel_table *table) {
     return cli_unknown_flag(c, c->help, flag, table, names);
 }
 
+static bool has_option(const cli_verb *verb, const char *name) {
+    for (const cli_option *o = verb->options; o->name; o++)
+        if (!strcmp(o->name, name)) return true;
+    return false;
+}
+
 int cli_read(cli *c, const cli_target *targets, const char **words, size_t most) {
     cli_flag flag;
     size_t n = 0;
     for (cli_kind kind; (kind = cli_next(c, &flag));) {
         int rc = 0;
+        bool taken = false;
         if (kind == CLI_WORD) {
-            if (n == most) return cli_usage(c, c->help, "\"%.60s\" is too much", flag.word);
+            if (n == most) return cli_usage(c, c->help, "unexpected argument \"%.60s\"", flag.word);
             words[n++] = flag.word;
             continue;
         }
+        if (has_option(c->verb, "output")) rc = cli_output_flag(c, &flag, &taken);
         const cli_target *t = targets;
         while (t->name && !cli_flag_is(&flag, t->name)) t++;
-        if (cli_flag_is(&flag, "json") && !c->verb->plain)
+        if (taken) { /* rc says how it went */
+        } else if (cli_flag_is(&flag, "json") && !c->verb->plain)
             rc = cli_switch(c, &flag, &c->json);
         else if (!t->name)
             return cli_unknown_option(c, &flag, NULL);

@@ -51,15 +51,23 @@ extern const dowel_table dowel_bq_load_table;
 int dowel_bq_load_configuration(const dowel_bq *bq, const dowel_bigquery_load_args *args, json_t **configuration,
                                 dowel_error *err);
 
+/* lines.c: INVALID where a file that is to be loaded as lines of JSON is an array. */
+int dowel_bq_check_lines(const char *file, dowel_error *err);
+
 int dowel_bq_run_query(dowel *d, const void *args, json_t **result, dowel_error *err);
 int dowel_bq_run_load(dowel *d, const void *args, json_t **result, dowel_error *err);
 
+/* The member of a column of dowel_bq_columns that holds its key in rows. No column of BigQuery has a member of this name. */
+#define DOWEL_BQ_KEY "$key"
 /* values.c: the columns of a schema, with the keys that they have in rows: names, of which none is twice. New reference. */
 json_t *dowel_bq_columns(const json_t *schema);
 /* A row of the wire as an object. New reference; NULL when it does not fit the columns, or out of memory. */
 json_t *dowel_bq_row(const json_t *columns, const json_t *row);
 /* Whether some column has times that are finer than a microsecond. */
 bool dowel_bq_has_picoseconds(const json_t *schema);
+/* outcome.c: adds what a finished query did to its result: statement_type, operation and target of a statement that defines something, affected_rows,
+ * bytes, and `summary`, a sentence that says it all. Error code. */
+int dowel_bq_outcome(const dowel_bigquery_query_args *args, const json_t *job, json_t *result, dowel_error *err);
 /* parameters.c: parameters as the API wants them. New reference. */
 int dowel_bq_parameters(const json_t *parameters, json_t **list, dowel_error *err);
 

@@ -5,7 +5,7 @@
 #include "client.h"
 
 /* Names of write_disposition and what the API calls them. */
-extern const char *const dowel_bq_dispositions[];
+extern const char *const dowel_bq_dispositions[], *const dowel_bq_api_dispositions[];
 const char *dowel_bq_write_mode(int disposition); /* NULL: the service's own */
 
 #define DOWEL_BQ_CREDENTIALS(type)                                                                                     \

@@ -214,14 +214,22 @@ static int encode(const place *at, const json_t *type, const json_t *value, json
     return rc;
 }
 
-/* One parameter, appended to the list. `name` NULL: it is positional. */
-static int add(const place *at, const char *name, const json_t *value, json_t *list) {
+/* Whether a value is {"type", "value"}. A parameter whose name tells the type has a value that is an object itself. */
+static bool is_typed(const json_t *value) {
+    return json_object_size(value) == 2 && json_is_string(json_object_get(value, "type")) &&
+           json_object_get(value, "value");
+}
+
+/* One parameter, appended to the list. `name` NULL: it is positional. `given`: its type as in SQL; NULL: the value tells. */
+static int add(const place *at, const char *name, const char *given, const json_t *value, json_t *list) {
     json_t *type = NULL, *encoded = NULL;
     int rc;
-    if (json_is_object(value)) {
-        const char *given = json_string_value(json_object_get(value, "type"));
+    if (!given && json_is_object(value)) {
+        if (!is_typed(value)) return wrong(at, "an object must be {\"type\", \"value\"}");
+        given = json_string_value(json_object_get(value, "type"));
         value = json_object_get(value, "value");
-        if (!given || !value) return wrong(at, "an object must be {\"type\", \"value\"}");
+    }
+    if (given) {
         rc = read_type(at, &given, 0, &type);
         if (!rc && *given)
             rc = wrong(at, *given == '(' ? "a parameter's type has no (precision) or (length)"
@@ -242,6 +250,17 @@ static int add(const place *at, const char *name, const json_t *value, json_t *l
     return 0;
 }
 
+/* "NAME" or "NAME:TYPE": no name of a parameter has a colon. */
+static int add_named(const place *at, const char *key, const json_t *value, json_t *list) {
+    const char *colon = strchr(key, ':');
+    char name[200];
+    place inner = below(at, key, 0);
+    if (!colon) return add(&inner, key, NULL, value, list);
+    if ((size_t)(colon - key) >= sizeof name) return wrong(&inner, "the name is too long");
+    snprintf(name, sizeof name, "%.*s", (int)(colon - key), key);
+    return add(&inner, name, colon + 1, value, list);
+}
+
 int dowel_bq_parameters(const json_t *parameters, json_t **list, dowel_error *err) {
     const place at = {.path = "parameters", .err = err};
     json_t *out = json_array(), *value;
@@ -251,12 +270,11 @@ int dowel_bq_parameters(const json_t *parameters, json_t **list, dowel_error *er
     if (json_is_array(parameters)) {
         json_array_foreach((json_t *)parameters, i, value) {
             place inner = below(&at, NULL, i);
-            if (!rc) rc = add(&inner, NULL, value, out);
+            if (!rc) rc = add(&inner, NULL, NULL, value, out);
         }
     } else if (json_is_object(parameters)) {
         json_object_foreach((json_t *)parameters, name, value) {
-            place inner = below(&at, name, 0);
-            if (!rc) rc = add(&inner, name, value, out);
+            if (!rc) rc = add_named(&at, name, value, out);
         }
     } else {
         rc = wrong(&at, "expected an array for ? or an object for @name");

@@ -123,31 +123,27 @@ static int64_t most_rows(const dowel_bigquery_query_args *args) {
     return args->destination ? 0 : -1;
 }
 
-static json_t *describe(const dowel_bigquery_query_args *args, const json_t *job, const fetching *f, const char *id) {
-    const json_t *general = json_object_get(job, "statistics"), *statistics = json_object_get(general, "query"),
+/* The names of the rows' members, in order. New reference. */
+static json_t *column_names(const json_t *columns) {
+    json_t *names = json_array(), *column;
+    size_t i;
+    json_array_foreach((json_t *)columns, i, column) json_array_append(names, json_object_get(column, DOWEL_BQ_KEY));
+    return names;
+}
+
+static int describe(const dowel_bigquery_query_args *args, const json_t *job, const fetching *f, const char *id,
+                    json_t **result, dowel_error *err) {
+    const json_t *statistics = json_object_get(json_object_get(job, "statistics"), "query"),
                  *schema = args->dry_run ? json_object_get(json_object_get(statistics, "schema"), "fields") : f->schema,
-                 *changed = json_object_get(statistics, "numDmlAffectedRows"),
                  *errors = json_object_get(json_object_get(job, "status"), "errors");
-    int64_t bytes = dowel_bq_int(statistics, "totalBytesProcessed");
-    if (!bytes) bytes = dowel_bq_int(general, "totalBytesProcessed");
-    json_t *result =
-        json_pack("{s:O,s:o,s:I,s:s,s:s,s:I,s:b,s:b}", "rows", f->rows, "schema",
-                  schema ? json_incref((json_t *)schema) : json_array(), "total_rows", (json_int_t)f->total, "job_id",
-                  id, "location", f->location ? f->location : "", "bytes_processed", (json_int_t)bytes, "cache_hit",
-                  json_is_true(json_object_get(statistics, "cacheHit")), "dry_run", args->dry_run);
-    if (changed)
-        json_object_set_new(result, "affected_rows",
-                            json_integer((json_int_t)dowel_bq_int(statistics, "numDmlAffectedRows")));
-    if (args->dry_run) json_object_set_new(result, "bytes_to_process", json_integer((json_int_t)bytes));
-    if (args->destination && !args->dry_run) {
-        json_object_set_new(result, "destination", json_string(args->destination));
-        json_object_set_new(result, "destination_rows", json_integer((json_int_t)f->total));
-    }
-    int64_t left = f->total - (int64_t)json_array_size(f->rows);
-    if (left > 0 && !args->destination) json_object_set_new(result, "rows_not_fetched", json_integer((json_int_t)left));
+    json_t *columns = args->dry_run && schema ? dowel_bq_columns(schema) : json_incref(f->columns);
+    *result = json_pack("{s:O,s:o,s:o,s:I,s:s,s:s,s:b}", "rows", f->rows, "columns", column_names(columns), "schema",
+                        schema ? json_incref((json_t *)schema) : json_array(), "total_rows", (json_int_t)f->total,
+                        "job_id", id, "location", f->location ? f->location : "", "dry_run", args->dry_run);
+    json_decref(columns);
     if (!json_array_size(errors)) errors = f->errors;
-    if (json_array_size(errors)) json_object_set(result, "warnings", (json_t *)errors);
-    return result;
+    if (json_array_size(errors)) json_object_set(*result, "warnings", (json_t *)errors);
+    return dowel_bq_outcome(args, job, *result, err);
 }
 
 int dowel_bq_run_query(dowel *d, const void *data, json_t **result, dowel_error *err) {
@@ -167,8 +163,8 @@ int dowel_bq_run_query(dowel *d, const void *data, json_t **result, dowel_error 
     snprintf(location, sizeof location, "%s", where ? where : "");
     if (*location) f.location = location;
     while (!rc && !args->dry_run && !f.done) rc = add_page(&f, err);
+    if (!rc) rc = describe(args, job, &f, id, result, err);
     if (!rc) {
-        *result = describe(args, job, &f, id);
         dowel_bq_warn(d, "query", json_object_get(*result, "warnings"), -1);
     } else {
         dowel_error_prefix(err, "query: ");

@@ -11,8 +11,9 @@ static const dowel_field query_fields[] = {
     DOWEL_BQ_CREDENTIALS(dowel_bigquery_query_args),
     DOWEL_BQ_PROJECT(dowel_bigquery_query_args),
     DOWEL_BQ_LOCATION(dowel_bigquery_query_args),
-    {DOWEL_AT(dowel_bigquery_query_args, parameters), .kind = DOWEL_JSON,
-     .doc = "An array for ?, an object for @name; values or {\"type\", \"value\"}.", .example = "{\"state\": \"CA\"}"},
+    {DOWEL_AT(dowel_bigquery_query_args, parameters), .kind = DOWEL_JSON, .flags = DOWEL_PAIRS,
+     .doc = "Values for @NAME, as NAME=VALUE, NAME:TYPE=VALUE or a JSON object; a JSON array holds values for ?.",
+     .example = "state=CA"},
     {DOWEL_AT(dowel_bigquery_query_args, dialect), .kind = DOWEL_ENUM, .values = dialects, .doc = "SQL dialect."},
     {DOWEL_AT(dowel_bigquery_query_args, dry_run), .kind = DOWEL_BOOL,
      .doc = "Check the query and tell the bytes it would read; run nothing."},
@@ -25,7 +26,7 @@ static const dowel_field query_fields[] = {
     {DOWEL_AT(dowel_bigquery_query_args, destination), .kind = DOWEL_STRING,
      .doc = "Table to write the rows to, dataset.table; they are not fetched unless max_rows is given."},
     {DOWEL_AT(dowel_bigquery_query_args, write_disposition), .kind = DOWEL_ENUM, .values = dowel_bq_dispositions,
-     .doc = "What happens to rows that the destination has."},
+     .synonyms = dowel_bq_api_dispositions, .doc = "What happens to rows that the destination has."},
     DOWEL_BQ_ENDPOINT(dowel_bigquery_query_args),
     {DOWEL_GIVEN_AT(dowel_bigquery_query_args)},
     {0}};
@@ -232,10 +233,6 @@ static int run_job(dowel *d, const void *data, json_t **result, dowel_error *err
                                          .run = body,                                                                  \
                                          .example = shown}
 
-/* Shown below the rows: a statement without rows still tells what it did. */
-static const char *const notes[] = {"bytes_to_process", "affected_rows",    "destination",
-                                    "destination_rows", "rows_not_fetched", NULL};
-
 static const dowel_task task_query = {.size = sizeof(dowel_task),
                                       .name = "bigquery.query",
                                       .doc = "Runs a query and fetches its rows.",
@@ -243,7 +240,9 @@ static const dowel_task task_query = {.size = sizeof(dowel_task),
                                       .run = dowel_bq_run_query,
                                       .example = "--query 'SELECT 1 AS x' --credentials prod",
                                       .table_rows = "rows",
-                                      .table_notes = notes};
+                                      .table_columns = "columns",
+                                      .table_summary = "summary",
+                                      .word = "query"};
 TASK(load, "Loads a file or objects into a table.", dowel_bq_load_table, dowel_bq_run_load,
      "--table travel.airports --file airports.csv --autodetect --credentials prod");
 TASK(create_dataset, "Creates a dataset.", dataset_table, run_dataset, "--dataset travel --credentials prod");

@@ -8,9 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The member of a column of a prepared schema that holds its key in rows. No column of BigQuery's has it. */
-#define KEY "$key"
-
 static bool is_type(const char *type, const char *legacy, const char *standard) {
     return !strcmp(type, legacy) || !strcmp(type, standard);
 }
@@ -181,7 +178,7 @@ json_t *dowel_bq_row(const json_t *fields, const json_t *row) {
         return NULL;
     }
     json_array_foreach((json_t *)fields, i, field) {
-        const char *key = json_string_value(json_object_get(field, KEY));
+        const char *key = json_string_value(json_object_get(field, DOWEL_BQ_KEY));
         json_t *value = value_of(field, json_object_get(json_array_get(cells, i), "v"), false);
         if (key && value && !json_object_set_new(object, key, value)) continue;
         json_decref(object);
@@ -214,7 +211,7 @@ static int give_keys(json_t *fields) {
         json_t *key = json_object_get(used, name) ? free_key(name, taken) : json_string(name);
         rc |= json_object_set(used, json_string_value(key), json_true());
         rc |= json_object_set(taken, json_string_value(key), json_true());
-        rc |= json_object_set_new(field, KEY, key);
+        rc |= json_object_set_new(field, DOWEL_BQ_KEY, key);
         json_t *inner = json_object_get(field, "fields");
         if (inner) rc |= give_keys(inner);
     }

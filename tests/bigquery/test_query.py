@@ -139,6 +139,32 @@ def test_parameters_with_types():
                     "parameterValue": {"rangeValue": {"start": {"value": "2024-01-01"}}}}, sent
 
 
+def test_parameters_as_flags():
+    def given(*flags):
+        bq("query", "--dry-run", "--query", "SELECT 1", *(word for flag in flags for word in ("--parameters", flag)))
+        return {p["name"]: (p["parameterType"], p["parameterValue"]) for p in submitted()[0]["configuration"]["query"]["queryParameters"]}
+    plain = {"Gentoo": ("STRING", "Gentoo"), "": ("STRING", ""), "a=b": ("STRING", "a=b"), "007": ("STRING", "007"), "1.2.3": ("STRING", "1.2.3"),
+             "2026-01-31": ("STRING", "2026-01-31"), " 5": ("STRING", " 5"), "TRUE": ("STRING", "TRUE"), "5": ("INT64", "5"), "-5": ("INT64", "-5"),
+             "0.10": ("FLOAT64", "0.10"), "12345678901234567890123": ("INT64", "12345678901234567890123"), "true": ("BOOL", "true"),
+             '"5"': ("STRING", "5"), "it's": ("STRING", "it's"), "null": ("STRING", None)}
+    for text, (kind, value) in plain.items():
+        assert given(f"s={text}") == {"s": ({"type": kind}, {"value": value} if value is not None else {"value": None})}, text
+    typed = {"STRING=007": ("STRING", "007"), "STRING=5": ("STRING", "5"), "DATE=2026-01-31": ("DATE", "2026-01-31"), "numeric=0.10": ("NUMERIC", "0.10"),
+             "BIGNUMERIC=1e400": ("BIGNUMERIC", "1e400"), "BYTES=AP8=": ("BYTES", "AP8=")}
+    for text, (kind, value) in typed.items():
+        assert given(f"s:{text}") == {"s": ({"type": kind}, {"value": value})}, text
+    assert given("l=[1, 2]")["l"] == ({"type": "ARRAY", "arrayType": {"type": "INT64"}}, {"arrayValues": [{"value": "1"}, {"value": "2"}]})
+    assert given('l:ARRAY<DATE>=["2026-01-31"]')["l"] == ({"type": "ARRAY", "arrayType": {"type": "DATE"}}, {"arrayValues": [{"value": "2026-01-31"}]})
+    assert given('o:STRUCT<x INT64>={"x": 1}')["o"][1] == {"structValues": {"x": {"value": "1"}}}
+    assert given('j:JSON={"a": 1}')["j"] == ({"type": "JSON"}, {"value": '{"a":1}'})
+    assert given('{"a": 1, "b": 2}', "b=x", "c=3") == {"a": ({"type": "INT64"}, {"value": "1"}), "b": ({"type": "STRING"}, {"value": "x"}), "c": ({"type": "INT64"}, {"value": "3"})}
+    assert given("a=1", "a=2") == {"a": ({"type": "INT64"}, {"value": "2"})}, "the last value counts"
+    for flags, saying in ((["Gentoo"], "NAME=VALUE or JSON"), (["=5"], "NAME=VALUE or JSON"), (["s=[1,"], '"parameters.s"'), (['s={"a"'], '"parameters.s"'),
+                          (["[1]", "s=5"], "a JSON object before NAME=VALUE"), (["s:=5"], "not a type"), (["s:INT64 x=5"], "text after the type")):
+        refused(2, "query", "--query", "SELECT 1", *(word for flag in flags for word in ("--parameters", flag)), saying=saying)
+        assert not PROXY.requests, "nothing is sent"
+
+
 def test_bad_parameters_are_refused_with_their_path():
     for parameters, path in (
             ('{"a": [1, "x"]}', '"parameters.a[1]"'), ('[[1], [[2]]]', '"parameters[1][0]"'), ('{"a": {"x": 1}}', '"parameters.a"'),
@@ -166,7 +192,7 @@ def test_a_dry_run_runs_nothing():
     assert got["bytes_to_process"] == got["bytes_processed"], got
     assert got["dry_run"] is True and got["rows"] == [] and [f["name"] for f in got["schema"]] == ["x", "y"], got
     assert submitted()[0]["configuration"]["dryRun"] is True and not PROXY.seen("GET"), "no rows are asked for"
-    assert dowel("call", "bigquery.query", *HERE, "--query", "SELECT 1 AS x", "--dry-run").startswith("bytes_to_process: ")
+    assert dowel("call", "bigquery.query", *HERE, "--query", "SELECT 1 AS x", "--dry-run").startswith("dry run: the query would process ")
     said = refused(1, "query", "--query", "SELEC 1", "--dry-run", saying=["invalidQuery", "Syntax error"])
     assert "SELEC" in said
 

@@ -242,8 +242,8 @@ def test_max_rows():
     assert len(query("--max-rows", "2", pages=[FIVE])["rows"]) == 2 and SERVER.seen("/queries/")[0]["maxResults"] == "2"
     got = query("--max-rows", "0", pages=[FIVE])
     assert got["rows"] == [] and got["total_rows"] == 5 and SERVER.seen("/queries/")[0]["maxResults"] == "0"
-    assert got["rows_not_fetched"] == 5 and text("--max-rows", "0", pages=[FIVE]).strip() == "rows_not_fetched: 5"
-    assert text("--max-rows", "4", pages=[FIVE]).endswith("rows_not_fetched: 1\n")
+    assert got["rows_not_fetched"] == 5 and text("--max-rows", "0", pages=[FIVE]).startswith("0 of 5 rows fetched (--max-rows)")
+    assert query("--max-rows", "4", pages=[FIVE])["summary"].startswith("4 of 5 rows fetched (--max-rows)")
     assert "rows_not_fetched" not in query("--max-rows", "5", pages=[FIVE])
     assert len(query(pages=[FIVE])["rows"]) == 5 and "maxResults" not in SERVER.seen("/queries/")[0]
     for wrong in ("-1", "-5", "1.5", "many"):
@@ -267,17 +267,17 @@ def test_rows_of_a_destination_stay_in_its_table():
     assert [q["maxResults"] for q in SERVER.seen("/queries/")] == ["0"]
     assert len(query("--destination", "d.t", "--max-rows", "3", pages=[FIVE])["rows"]) == 3
     shown = text("--destination", "d.t", pages=[FIVE])
-    assert "destination_rows: 5" in shown and "no rows" not in shown, shown
+    assert shown.startswith("5 rows written to d.t, 0 fetched"), shown
 
 
 # ---- what a job had to say ----
 
 def test_rows_that_a_statement_changed_are_told_in_text_too():
     changed = {"statistics": {"query": {"numDmlAffectedRows": "3"}}}
-    assert text(job=changed).strip() == "affected_rows: 3"
+    assert text(job=changed) == "3 rows affected; 0 bytes processed\n"
     assert query(job=changed)["affected_rows"] == 3
-    assert text(job={"statistics": {"query": {"numDmlAffectedRows": "0"}}}).strip() == "affected_rows: 0"
-    assert text().strip() == "(no rows)"
+    assert text(job={"statistics": {"query": {"numDmlAffectedRows": "0"}}}).startswith("0 rows affected;")
+    assert text() == "0 rows; 0 bytes processed\n"
 
 
 WARNING = [{"reason": "invalidQuery", "location": "query", "message": "Querying tables with INFORMATION_SCHEMA is deprecated"}]

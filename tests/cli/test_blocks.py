@@ -120,9 +120,9 @@ class Blocks(CommandTest):
         self.assertEqual(self.json("block", "list"), [])
 
     def test_too_much(self):
-        self.fails(2, "block", "show", "a", "b", says='"b" is too much')
-        self.fails(2, "block", "types", "a", says='"a" is too much')
-        self.fails(2, "block", "list", "gcs-bucket", "b", says='"b" is too much')
+        self.fails(2, "block", "show", "a", "b", says='unexpected argument "b"')
+        self.fails(2, "block", "types", "a", says='unexpected argument "a"')
+        self.fails(2, "block", "list", "gcs-bucket", "b", says='unexpected argument "b"')
         self.fails(2, "block", "list", "--type", says="--type needs a value")
         self.fails(2, "block", "list", "--force", says="--force")
         self.fails(2, "block", "show", "a", "--force", says="--force")

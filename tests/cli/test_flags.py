@@ -52,7 +52,7 @@ class Flags(CommandTest):
         self.fails(3, "block", "show", "--", "--json", says="--json")
         self.fails(2, "block", "show", "--", says="which block")
         self.fails(2, "call", "gcs.list", "--", "--bucket", says='"--bucket" is not a flag')
-        self.fails(2, "block", "list", "--", "gcs-bucket", "x", says="too much")
+        self.fails(2, "block", "list", "--", "gcs-bucket", "x", says='unexpected argument "x"')
         self.assertIn("gcs-bucket", self.dowel("block", "list", "--"))
 
     def test_call_needs_a_task_and_no_stray_words(self):

@@ -113,7 +113,7 @@ class Runs(CommandTest):
         self.fails(2, "runs", "prune", says="--older-than")
         self.fails(2, "runs", "prune", "--older-than", "soon", says=["--older-than", '"soon"'])
         self.fails(2, "runs", "prune", "--older-than", says="--older-than needs a value")
-        self.fails(2, "runs", "prune", "abcd", "--older-than", "1d", says='"abcd" is too much')
+        self.fails(2, "runs", "prune", "abcd", "--older-than", "1d", says='unexpected argument "abcd"')
 
     def test_page(self):
         evil = "<script>alert('\u202e&\")</script>"
@@ -164,8 +164,8 @@ class Runs(CommandTest):
         self.fails(2, "runs", "show", "nonsense", says='"nonsense"')
         self.fails(2, "runs", "show", "%%%%", says="%%%%")
         self.fails(3, "runs", "show", "0000-0000-0000", says=["no run", "dowel runs"])
-        self.fails(2, "runs", "show", "abcd", "efgh", says='"efgh" is too much')
-        self.fails(2, "runs", "list", "abcd", says='"abcd" is too much')
+        self.fails(2, "runs", "show", "abcd", "efgh", says='unexpected argument "efgh"')
+        self.fails(2, "runs", "list", "abcd", says='unexpected argument "abcd"')
 
     def test_several_runs_fit(self):
         for _ in range(3):

@@ -62,7 +62,7 @@ class Manual(unittest.TestCase):
         own = set(re.findall(r"--[a-z-]+", "".join(line.split("|")[1] for line in table.splitlines())))
         policy = set(re.findall(r"`(--[a-z-]+)`", section("Flags").split("Every `call` takes")[1]))
         helped = set(re.findall(r"(?m)^  (--[a-z-]+)", dowel("call", "--help")))
-        self.assertEqual(helped, policy | {"--from", "--run-name", "--run-key", "--take-over", "--json"})
+        self.assertEqual(helped, policy | {"--from", "--run-name", "--run-key", "--take-over", "--output", "--out", "--json"})
         usage = "".join(re.sub(r"(?s)\nFields:\n.*?\n\n", "\n", dowel(command.split()[0], "--help").split("\nExample")[0]) for command in usages())
         real = set(re.findall(r"(--[a-z-]+)", usage)) - {"--field", "--policy-"}
         self.assertEqual(own | policy, real | {"--version", "--help", "--overwrite"})

@@ -413,7 +413,7 @@ class Command(ImportTest):
         self.fails(2, "block", "import", "--from-aws-profile", says="from-aws-profile")
         self.fails(2, "block", "import", "--from-aws-profile", "a", "--from-gcloud", "b", says="one source at a time")
         self.fails(2, "block", "import", "--from-gcloud", "a", "--config", "b", says="--config belongs to --from-rclone")
-        self.fails(2, "block", "import", "--from-gcloud", "a", "b", "c", says='"c" is too much')
+        self.fails(2, "block", "import", "--from-gcloud", "a", "b", "c", says='unexpected argument "c"')
         self.fails(2, "block", "import", "--from-aws-profil", "a", says="--from-aws-profile")
 
 

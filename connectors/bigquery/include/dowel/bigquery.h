@@ -153,11 +153,23 @@ typedef struct dowel_bigquery_job_args {
     const char *given; /* members that are zero on purpose (dowel/fields.h) */
 } dowel_bigquery_job_args;
 
-/* {rows: [{column: value}], schema, total_rows, job_id, location, bytes_processed, cache_hit, dry_run}, bytes_to_process of a dry run, and
- * affected_rows of a statement that changes rows. INT64 are JSON integers, NUMERIC and BIGNUMERIC text, FLOAT64 numbers ("NaN", "Infinity" and
- * "-Infinity" text), BYTES base64, times RFC 3339 text, STRUCT objects, ARRAY arrays, JSON text, NULL null. Of columns that have one name,
- * those behind the first get a number: name_1. `warnings` is there when the job had any. With a destination, `destination` and
- * `destination_rows`; with max_rows, `rows_not_fetched` where there are more. */
+/* The result is an object:
+ *
+ *     rows               [{column: value}], in the order of the query
+ *     columns            the names of the rows' members, in order; a column whose name occurs twice becomes name_1
+ *     schema             the columns as in the API: name, type, mode, fields
+ *     total_rows         the number of rows of the result; max_rows may have left some out (rows_not_fetched)
+ *     summary            one sentence on what the query did: "3 rows inserted; 1.2 MiB processed"
+ *     statement_type     SELECT, INSERT, CREATE_TABLE ..., where the service says so
+ *     affected_rows      of INSERT, UPDATE, DELETE and MERGE
+ *     operation, target  of a statement that defines something: CREATE, REPLACE, DROP, SKIP ..., and PROJECT.DATASET.NAME
+ *     bytes_processed, bytes_billed, cache_hit, job_id, location, dry_run
+ *     bytes_to_process   of a dry run
+ *     destination, destination_rows   of a query with a destination
+ *     warnings           what the job reported, where it did
+ *
+ * INT64 values are JSON integers, FLOAT64 values are numbers ("NaN", "Infinity" and "-Infinity" are text), NUMERIC and BIGNUMERIC are
+ * text, BYTES are base64, times are RFC 3339 text, STRUCT is an object, ARRAY an array, JSON is text, NULL is null. */
 static inline int dowel_bigquery_query(dowel *d, const dowel_bigquery_query_args *args, json_t **result,
                                        dowel_error *err) {
     return dowel_call(d, "bigquery.query", args, sizeof *args, NULL, result, err);
