@@ -19,8 +19,12 @@ static void explain(const dowel_http_response *response, dowel_error *err) {
 
 static const dowel_retry_rule retry[] = {{429, NULL, true}, {500, NULL, true}, {502, NULL, true},
                                          {503, NULL, true}, {504, NULL, true}, {0}};
-static const dowel_http_service service = {
-    .name = "container credentials", .retry = retry, .max_attempts = 3, .backoff = 0.2, .explain = explain};
+static const dowel_http_service service = {.name = "container credentials",
+                                           .names = &dowel_aws_names,
+                                           .retry = retry,
+                                           .max_attempts = 3,
+                                           .backoff = 0.2,
+                                           .explain = explain};
 
 /* Over plain http, only to this machine and to the two addresses that ECS and EKS answer at. */
 static bool is_allowed_host(const char *host) {

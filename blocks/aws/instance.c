@@ -13,9 +13,9 @@
 static const dowel_retry_rule retry[] = {{429, NULL, true}, {500, NULL, true}, {502, NULL, true},
                                          {503, NULL, true}, {504, NULL, true}, {0}};
 /* Away from EC2 nothing answers: then one attempt must do. */
-static const dowel_http_service probing = {.name = "instance metadata", .max_attempts = 1};
+static const dowel_http_service probing = {.name = "instance metadata", .names = &dowel_aws_names, .max_attempts = 1};
 static const dowel_http_service metadata = {
-    .name = "instance metadata", .retry = retry, .max_attempts = ATTEMPTS, .backoff = 0.2};
+    .name = "instance metadata", .names = &dowel_aws_names, .retry = retry, .max_attempts = ATTEMPTS, .backoff = 0.2};
 
 /* Whom to ask, and what the service wants to see with each request. */
 typedef struct session {

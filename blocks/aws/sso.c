@@ -45,6 +45,7 @@ static int authorize(dowel *d, dowel_http_request *request, void *settings, bool
 }
 
 static const dowel_http_service portal = {.name = "IAM Identity Center",
+                                          .names = &dowel_aws_names,
                                           .retry = retry,
                                           .backoff = 0.2,
                                           .authorize = authorize,

@@ -71,6 +71,7 @@ static const dowel_retry_rule retry[] = {{400, "Throttling", true}, {400, "IDPCo
                                          {502, NULL, true},         {503, NULL, true},
                                          {504, NULL, true},         {0}};
 static const dowel_http_service with_keys = {.name = "STS",
+                                             .names = &dowel_aws_names,
                                              .retry = retry,
                                              .backoff = 0.2,
                                              .authorize = authorize_with_keys,
@@ -78,6 +79,7 @@ static const dowel_http_service with_keys = {.name = "STS",
                                              .attempts = attempts,
                                              .explain = explain};
 static const dowel_http_service with_block = {.name = "STS",
+                                              .names = &dowel_aws_names,
                                               .retry = retry,
                                               .backoff = 0.2,
                                               .authorize = dowel_aws_authorize,

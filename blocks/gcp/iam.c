@@ -22,6 +22,7 @@ static void explain(const dowel_http_response *response, dowel_error *err) {
 static const dowel_retry_rule retry[] = {{429, NULL, true}, {500, NULL, true}, {502, NULL, true},
                                          {503, NULL, true}, {504, NULL, true}, {0, NULL, false}};
 static const dowel_http_service service = {.name = "Google IAM",
+                                           .names = &dowel_gcp_names,
                                            .retry = retry,
                                            .max_attempts = 4,
                                            .backoff = 0.5,
@@ -29,6 +30,7 @@ static const dowel_http_service service = {.name = "Google IAM",
                                            .authorize = dowel_gcp_authorize_as,
                                            .explain = explain},
                                 once = {.name = "Google IAM",
+                                        .names = &dowel_gcp_names,
                                         .max_attempts = 1,
                                         .authorize = dowel_gcp_authorize_as,
                                         .explain = explain};

@@ -54,6 +54,7 @@ static bool made_by_google(void) {
 /* Elsewhere nobody answers at that address, and often nothing says so: a command must not stand still for it. */
 static bool probe(dowel *d, bool patient) {
     const dowel_http_service service = {.name = "Google metadata server",
+                                        .names = &dowel_gcp_names,
                                         .max_attempts = (int)number("GCE_METADATA_DETECT_RETRIES", patient ? 3 : 1),
                                         .backoff = 0.3};
     char *ip = dowel_variable("GCE_METADATA_IP"), named[HOST_SIZE] = "169.254.169.254", url[512];
@@ -104,6 +105,7 @@ int dowel_gcp_metadata_get(dowel *d, const char *path, const char *const paramet
     static const dowel_retry_rule retry[] = {{408, NULL, true}, {429, NULL, true}, {500, NULL, true}, {502, NULL, true},
                                              {503, NULL, true}, {504, NULL, true}, {0, NULL, false}};
     static const dowel_http_service service = {.name = "Google metadata server",
+                                               .names = &dowel_gcp_names,
                                                .retry = retry,
                                                .max_attempts = 5,
                                                .backoff = 0.5,

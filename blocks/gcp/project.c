@@ -83,6 +83,7 @@ static void project_number(const dowel_gcp_identity *id, char *out, size_t size)
 
 static const dowel_retry_rule retry[] = {{429, NULL, true}, {500, NULL, true}, {503, NULL, true}, {0, NULL, false}};
 static const dowel_http_service resource_manager = {.name = "Google Cloud Resource Manager",
+                                                    .names = &dowel_gcp_names,
                                                     .retry = retry,
                                                     .max_attempts = 3,
                                                     .backoff = 0.5,

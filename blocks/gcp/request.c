@@ -87,12 +87,16 @@ int dowel_gcp_post_form(dowel *d, const char *url, const char *const pairs[][2],
     static const dowel_retry_rule retry[] = {{408, NULL, true}, {429, NULL, true}, {500, NULL, true}, {502, NULL, true},
                                              {503, NULL, true}, {504, NULL, true}, {0, NULL, false}};
     static const dowel_http_service service = {.name = "Google OAuth",
+                                               .names = &dowel_gcp_names,
                                                .retry = retry,
                                                .max_attempts = 4,
                                                .backoff = 0.5,
                                                .backoff_limit = 8,
                                                .explain = explain},
-                                    once = {.name = "Google OAuth", .max_attempts = 1, .explain = explain};
+                                    once = {.name = "Google OAuth",
+                                            .names = &dowel_gcp_names,
+                                            .max_attempts = 1,
+                                            .explain = explain};
     if (!dowel_gcp_safe_url(url)) return dowel_fail(err, DOWEL_E_CREDENTIALS, "the token endpoint is not https");
     char *body = form(pairs, count);
     if (!body) return no_memory(err);

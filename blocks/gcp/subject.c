@@ -55,8 +55,12 @@ static void explain(const dowel_http_response *response, dowel_error *err) {
 int dowel_gcp_subject_get(dowel *d, const char *method, const char *url, const json_t *headers, char **text,
                           dowel_error *err) {
     static const dowel_retry_rule retry[] = {{429, NULL, true}, {500, NULL, true}, {503, NULL, true}, {0, NULL, false}};
-    static const dowel_http_service service = {
-        .name = "credential source", .retry = retry, .max_attempts = 3, .backoff = 0.3, .explain = explain};
+    static const dowel_http_service service = {.name = "credential source",
+                                               .names = &dowel_gcp_names,
+                                               .retry = retry,
+                                               .max_attempts = 3,
+                                               .backoff = 0.3,
+                                               .explain = explain};
     dowel_http_request *request = dowel_gcp_request(&service, NULL, method, url);
     dowel_http_response *response = NULL;
     const char *name;

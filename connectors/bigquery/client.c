@@ -33,14 +33,19 @@ static void explain(const dowel_http_response *response, dowel_error *err) {
 }
 
 static const dowel_http_service with_credentials = {.name = "BigQuery",
+                                                    .names = &dowel_gcp_names,
                                                     .retry = retry,
                                                     .max_attempts = 6,
                                                     .backoff = 0.5,
                                                     .backoff_limit = 32,
                                                     .authorize = dowel_gcp_authorize,
                                                     .explain = explain};
-static const dowel_http_service bare = {
-    .name = "BigQuery", .retry = retry, .max_attempts = 6, .backoff = 0.5, .explain = explain};
+static const dowel_http_service bare = {.name = "BigQuery",
+                                        .names = &dowel_gcp_names,
+                                        .retry = retry,
+                                        .max_attempts = 6,
+                                        .backoff = 0.5,
+                                        .explain = explain};
 
 int dowel_bq_open(dowel *d, dowel_block *credentials, const char *project, const char *endpoint, dowel_bq *bq,
                   dowel_error *err) {

@@ -21,6 +21,7 @@ static void explain(const dowel_http_response *response, dowel_error *err) {
 }
 
 static const dowel_http_service service = {.name = "Cloud Run",
+                                           .names = &dowel_gcp_names,
                                            .retry = retry,
                                            .max_attempts = 6,
                                            .backoff = 0.5,

@@ -32,18 +32,27 @@ static void explain(const dowel_http_response *response, dowel_error *err) {
 }
 
 static const dowel_http_service with_credentials = {.name = "Cloud Storage",
+                                                    .names = &dowel_gcp_names,
                                                     .retry = retry,
                                                     .max_attempts = 6,
                                                     .backoff = 0.5,
                                                     .backoff_limit = 32,
                                                     .authorize = dowel_gcp_authorize,
                                                     .explain = explain};
-static const dowel_http_service with_credentials_once = {
-    .name = "Cloud Storage", .max_attempts = 1, .authorize = dowel_gcp_authorize, .explain = explain};
+static const dowel_http_service with_credentials_once = {.name = "Cloud Storage",
+                                                         .names = &dowel_gcp_names,
+                                                         .max_attempts = 1,
+                                                         .authorize = dowel_gcp_authorize,
+                                                         .explain = explain};
 /* An emulator that the environment names gets no token: there may be none to get. */
-static const dowel_http_service bare = {
-    .name = "Cloud Storage", .retry = retry, .max_attempts = 6, .backoff = 0.5, .explain = explain};
-static const dowel_http_service bare_once = {.name = "Cloud Storage", .max_attempts = 1, .explain = explain};
+static const dowel_http_service bare = {.name = "Cloud Storage",
+                                        .names = &dowel_gcp_names,
+                                        .retry = retry,
+                                        .max_attempts = 6,
+                                        .backoff = 0.5,
+                                        .explain = explain};
+static const dowel_http_service bare_once = {
+    .name = "Cloud Storage", .names = &dowel_gcp_names, .max_attempts = 1, .explain = explain};
 
 int dowel_gcs_endpoint(const char *given, const char *emulator, char *base, size_t size) {
     if (emulator && !*emulator) emulator = NULL;

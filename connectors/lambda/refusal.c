@@ -99,6 +99,7 @@ static void explain(const dowel_http_response *response, dowel_error *err) {
 }
 
 const dowel_http_service dowel_lambda_service = {.name = "Lambda",
+                                                 .names = &dowel_aws_names,
                                                  .retry = retry,
                                                  .backoff = 0.5,
                                                  .authorize = dowel_aws_authorize,

@@ -77,6 +77,7 @@ static void explain(const dowel_http_response *response, dowel_error *err) {
 }
 
 static const dowel_http_service service = {.name = "S3",
+                                           .names = &dowel_aws_names,
                                            .retry = retry,
                                            .max_attempts = 6,
                                            .backoff = 0.2,

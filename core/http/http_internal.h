@@ -55,9 +55,11 @@ void dowel_http_place(const dowel_http_request *request, char place[256]);
 void dowel_http_log_request(dowel *d, dowel_http_request *request, int attempt);
 void dowel_http_log_response(dowel *d, dowel_http_request *request, const dowel_http_response *response,
                              double seconds);
-/* Adds the URL as logs may show it: parameters that let their holder act are masked; all of path and query, or of the query. */
-void dowel_http_mask_url(dowel_text *line, const char *url, bool secret_url, bool secret_query);
-bool dowel_http_secret_name(const char *header);
+/* Appends the URL as logs may show it, with secret parameters masked. `secret_url` masks path and query, `secret_query` all of the query.
+ * `names` may be NULL. */
+void dowel_http_mask_url(dowel_text *line, const char *url, const dowel_http_names *names, bool secret_url,
+                         bool secret_query);
+bool dowel_http_secret_header_name(const dowel_http_names *names, const char *header);
 dowel_transport *dowel_transport_of(dowel *d);
 
 /* The variable that names the proxy for a URL; NULL: there is none. */

@@ -144,7 +144,7 @@ static void set_header(dowel_http_request *r, const char *name, const char *valu
 }
 
 void dowel_http_header(dowel_http_request *r, const char *name, const char *value) {
-    set_header(r, name, value, dowel_http_secret_name(name));
+    set_header(r, name, value, r && dowel_http_secret_header_name(r->service->names, name));
 }
 
 void dowel_http_secret_header(dowel_http_request *r, const char *name, const char *value) {

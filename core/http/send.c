@@ -130,8 +130,10 @@ static bool wait_turn(dowel *d, paces *all, const dowel_http_service *service, i
     return stays;
 }
 
-static bool is_too_many(int status, const char *reason) {
-    return status == 429 || status == 503 || (status == 403 && strstr(reason, "ateLimitExceeded"));
+/* Some services answer 403 when the rate is exceeded; their `explain` says then that they are unavailable. */
+static bool is_too_many(const dowel_error *err) {
+    int status = err->http_status;
+    return status == 429 || status == 503 || (status == 403 && err->code == DOWEL_E_UNAVAILABLE);
 }
 
 static void tell_pace(dowel *d, paces *all, const dowel_http_service *service, double started, bool too_many) {
@@ -251,20 +253,27 @@ static double retry_after(const dowel_http_response *response) {
     return wait > 0 ? fmin(wait, MOST_ASKED) : 0;
 }
 
+static void find_request_id(const dowel_http_request *r, const dowel_http_response *response, dowel_error *err) {
+    static const char *const none[] = {NULL};
+    const dowel_http_names *names = r->service->names;
+    const char *id = NULL;
+    for (const char *const *name = names && names->request_ids ? names->request_ids : none; *name && !id; name++) {
+        /* A session's id can be both: the id of a request, and the key to a secret URL. */
+        bool secret = r->secret_url && dowel_http_secret_header_name(names, *name);
+        if (!secret) id = dowel_headers_get(&response->headers, *name);
+    }
+    if (!id) id = dowel_headers_get(&response->headers, "X-Request-Id");
+    if (id) snprintf(err->request_id, sizeof err->request_id, "%s", id);
+}
+
 static void explain(const dowel_http_request *r, const dowel_http_response *response, dowel_error *err) {
-    static const char *const ids[] = {"x-amz-request-id",     "x-amzn-requestid", "x-goog-request-id",
-                                      "x-guploader-uploadid", "x-request-id",     "x-cloud-trace-context"};
     char place[256];
     dowel_http_place(r, place);
     dowel_fail(err, code_of(response->status), "%s: %s %s: HTTP %d", r->service->name, r->method, place,
                response->status);
     err->http_status = response->status;
     err->retry_after = retry_after(response);
-    for (size_t i = 0; i < sizeof ids / sizeof ids[0] && !*err->request_id; i++) {
-        /* The upload id of a session is a secret of sorts. */
-        const char *id = r->secret_url && i == 3 ? NULL : dowel_headers_get(&response->headers, ids[i]);
-        if (id) snprintf(err->request_id, sizeof err->request_id, "%s", id);
-    }
+    find_request_id(r, response, err);
     if (r->service->explain) r->service->explain(response, err);
     err->http_status = response->status;
     if (response->status == 407) { /* of plain HTTP: nobody else answers so */
@@ -366,6 +375,7 @@ static int perform(flight *f, bool *sent) {
         .authorities = r->authorities,
         .authorities_setting = r->authorities_setting,
         .once = !r->idempotent,
+        .names = r->service->names,
         .secret_headers = r->headers.secret,
         .secret_url = r->secret_url,
         .secret_body = r->secret_body,
@@ -571,7 +581,7 @@ static int send_with(dowel *d, dowel_http_request *r, dowel_http_response **out,
             }
             explain(r, f.response, err);
             rc = err->code;
-            tell_pace(d, all, r->service, started, is_too_many(err->http_status, err->reason));
+            tell_pace(d, all, r->service, started, is_too_many(err));
             const dowel_retry_rule *rule = find_rule(r, err);
             int when = rule ? rule->when : DOWEL_RETRY_IDEMPOTENT;
             retry = rule && (when == DOWEL_RETRY_ALWAYS || (when == DOWEL_RETRY_IDEMPOTENT && r->idempotent));

@@ -29,11 +29,11 @@ static json_t *body_json(const char *data, size_t size, bool secret) {
     return object;
 }
 
-static json_t *answer_header(const char *name, const char *value) {
-    if (dowel_http_secret_name(name)) return json_string(DOWEL_MASK);
+static json_t *answer_header(const dowel_http_names *names, const char *name, const char *value) {
+    if (dowel_http_secret_header_name(names, name)) return json_string(DOWEL_MASK);
     if (dowel_casecmp(name, "Location")) return json_string(value);
     dowel_text url = {0}; /* an upload session's address */
-    dowel_http_mask_url(&url, value, false, false);
+    dowel_http_mask_url(&url, value, names, false, false);
     json_t *text = json_string(url.data ? url.data : "");
     dowel_text_free(&url);
     return text;
@@ -42,7 +42,7 @@ static json_t *answer_header(const char *name, const char *value) {
 static int on_header(dowel_exchange *inner, const char *name, const char *value) {
     tap *t = inner->context;
     t->outer->status = inner->status;
-    json_t *earlier = json_object_get(t->headers, name), *text = answer_header(name, value);
+    json_t *earlier = json_object_get(t->headers, name), *text = answer_header(t->outer->names, name, value);
     if (!earlier) {
         json_object_set_new(t->headers, name, text);
     } else if (json_is_array(earlier)) {
@@ -67,7 +67,7 @@ static int on_tick(dowel_exchange *inner, int64_t uploaded) {
 
 static json_t *request_json(const dowel_exchange *x) {
     dowel_text url = {0};
-    dowel_http_mask_url(&url, x->url, x->secret_url, x->secret_body);
+    dowel_http_mask_url(&url, x->url, x->names, x->secret_url, x->secret_body);
     json_t *headers = json_object();
     for (size_t i = 0; x->headers && x->headers[i].name; i++) {
         bool secret = x->secret_headers && x->secret_headers[i];

@@ -27,7 +27,7 @@ static const dowel_field fields[] = {
     {DOWEL_AT(dowel_policy, persist_result), .kind = DOWEL_BOOL, .doc = "Keep the result in result_storage."},
     {DOWEL_GIVEN_AT(dowel_policy)},
     {DOWEL_AT(dowel_policy, result_storage), .kind = DOWEL_BLOCK,
-     .doc = "Block that keeps results, such as gcs-bucket/results."},
+     .doc = "Block that keeps results, such as local-file-system/results."},
     {0}};
 
 const dowel_table dowel_policy_table = {.name = "policy", .size = sizeof(dowel_policy), .fields = fields};

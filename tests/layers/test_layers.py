@@ -13,6 +13,8 @@ SOURCE, BUILD = os.environ["DOWEL_SOURCE"], os.environ["DOWEL_BUILD"]
 # From the bottom up. A library may use those before it in this list; clouds and connectors have rules of their own below.
 ORDER = ["core_base", "core_stream", "core_fields", "core_database", "core_runtime", "core_http", "core_transfer", "blocks_keys", "blocks_registry",
          "a cloud", "blocks_import", "a connector", "dowel", "cli"]
+# No part of core knows of one of these.
+CLOUD = re.compile(r"(?<![a-z])(amz|aws|amazon|goog|google|gcs|s3|lambda|bigquery)(?![a-rt-z])|cloud\s+(storage|run)", re.IGNORECASE)
 # What one cloud may call of another: Google's credentials from an AWS subject are signed with SigV4.
 BETWEEN_CLOUDS = {("blocks_gcp", "blocks_aws"): {"dowel_sigv4_sign", "dowel_sigv4_clear"}}
 
@@ -75,6 +77,33 @@ class Layers(unittest.TestCase):
                 for name in re.findall(r'(?m)^#include "(.*)"', file.read()):
                     if os.path.dirname(path) not in folder_of.get(name, []) and not name.endswith("_internal.h"):
                         found.append(f"{path} includes {name} of {folder_of.get(name)}")
+        self.assertFalse(found, "\n".join(found))
+
+    def test_core_names_no_cloud(self):
+        """Not in code, messages or comments: what core must know of a service, the service tells it (dowel_http_service, dowel_objects ...)."""
+        found = []
+        for path in sorted(glob.glob("core/**/*", root_dir=SOURCE, recursive=True)):
+            if os.path.isfile(os.path.join(SOURCE, path)):
+                with open(os.path.join(SOURCE, path), encoding="utf-8") as file:
+                    found += [f"{path}:{number}: {match.group()}" for number, line in enumerate(file, 1) if (match := CLOUD.search(line))]
+        self.assertFalse(found, "\n".join(found))
+
+    def test_what_counts_as_a_cloud(self):
+        for text in ("x-amz-date", "X-Goog-Signature", "dowel_aws_sign", "s3.upload", "gcs-bucket", "Google", "cloud  storage", "AWS_REGION"):
+            self.assertTrue(CLOUD.search(text), text)
+        for text in ("draws", "sha3", "laws and flaws", "us3r"):
+            self.assertFalse(CLOUD.search(text), text)
+
+    def test_services_tell_their_names(self):
+        """A service of a cloud without `names` would have its secrets masked by the generic names alone."""
+        found, seen = [], 0
+        for path in glob.glob("blocks/*/*.c", root_dir=SOURCE) + glob.glob("connectors/*/*.c", root_dir=SOURCE):
+            with open(os.path.join(SOURCE, path), encoding="utf-8") as file:
+                for service in re.findall(r"const dowel_http_service \w+ = \{[^;]*;", file.read()):
+                    for one in re.findall(r"\{[^{}]*\}", service):
+                        seen += 1
+                        found += [] if ".names = &" in one else [f"{path}: {one}"]
+        self.assertGreater(seen, 15)
         self.assertFalse(found, "\n".join(found))
 
     def test_files_lie_in_folders(self):

@@ -14,6 +14,9 @@ extern "C" {
 /* The descriptors of the two clouds. dowel_open has them; a program that calls dowel_open_with names those that it uses. */
 DOWEL_API extern const dowel_connector dowel_aws_connector, dowel_gcp_connector;
 
+/* What every dowel_http_service of one of these clouds names as its `names`: secrets are masked, request ids are found. */
+DOWEL_API extern const dowel_http_names dowel_aws_names, dowel_gcp_names;
+
 /* ---- a secret text ---- */
 
 /* Block type "secret". A connector's own block names one in a field of kind DOWEL_BLOCK with .blocks = "secret", and reads it with

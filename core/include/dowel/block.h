@@ -23,7 +23,7 @@ typedef struct dowel_storage {
 /* One block type. Static and constant: a connector points to it for ever. */
 typedef struct dowel_block_type {
     size_t size;      /* sizeof(dowel_block_type) */
-    const char *name; /* "gcs-bucket": [a-z0-9-], 1-63 */
+    const char *name; /* "local-file-system": [a-z0-9-], 1-63 */
     const char *doc;  /* one sentence */
     const dowel_table *table;
     int version;                  /* of the document's shape; starts at 1 */

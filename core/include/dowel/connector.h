@@ -44,7 +44,7 @@ DOWEL_API extern const dowel_table dowel_policy_table; /* the command's and flow
 
 typedef struct dowel_task {
     size_t size;               /* sizeof(dowel_task) */
-    const char *name;          /* "gcs.upload": connector, dot, verb; a program's own tasks may leave out the dot */
+    const char *name;          /* "objects.copy": connector, dot, verb; a program's own tasks may leave out the dot */
     const char *doc;           /* one sentence */
     const dowel_table *args;   /* NULL: takes none */
     const dowel_table *result; /* what the result object looks like, for docs and schemas; NULL: free form */
@@ -53,7 +53,7 @@ typedef struct dowel_task {
      * means JSON null). */
     int (*run)(dowel *d, const void *args, json_t **result, dowel_error *err);
     dowel_policy policy;
-    const char *example; /* arguments for `dowel call NAME`, such as "--bucket gcs-bucket/data --file a.csv" */
+    const char *example; /* arguments for `dowel call NAME`, such as "--from a.csv --to local-file-system/data" */
     void *context;       /* the program's own; dowel_task_context returns it */
     /* A task whose result should go to the screen in another way than as JSON: the column and row arrays of a table. */
     const char *table_rows; /* member of the result that holds an array of row objects; NULL: none */
@@ -66,7 +66,7 @@ typedef struct dowel_task {
 typedef struct dowel_connector {
     uint32_t abi;     /* DOWEL_ABI */
     size_t size;      /* sizeof(dowel_connector) */
-    const char *name; /* "gcs" */
+    const char *name; /* "objects" */
     const char *version;
     const char *doc;                            /* one sentence */
     const dowel_block_type *const *block_types; /* NULL-terminated; may be NULL */

@@ -59,7 +59,7 @@ typedef struct dowel_error {
     char hint[512];       /* one line: what to do next; may be empty */
     char reason[128];     /* the provider's own error code or type, such as "NoSuchBucket" */
     char request_id[128]; /* the provider's request id */
-    char subject[256];    /* the block, task or field it came from, such as "gcs.upload" */
+    char subject[256];    /* the block, task or field it came from, such as "objects.copy" */
     char detail[2048];    /* several lines where there are any: a remote trace; may be empty */
     bool permanent; /* the same call fails again until somebody changes something: a syntax error, a missing image */
 } dowel_error;
@@ -79,7 +79,7 @@ DOWEL_API int dowel_fail_system(dowel_error *err, int code, int why, const char 
     ((void)(dowel_fail_system)((err), (code), (why), __VA_ARGS__), (int)(code))
 #endif
 
-/* Puts text in front of the message ("block gcs-bucket/results: ..."); keeps everything else. Returns err->code
+/* Puts text in front of the message ("block local-file-system/results: ..."); keeps everything else. Returns err->code
  * (DOWEL_E_INTERNAL when `err` is NULL). */
 DOWEL_API int dowel_error_prefix(dowel_error *err, const char *format, ...) DOWEL_PRINTF(2, 3);
 

@@ -152,7 +152,7 @@ typedef struct dowel_resolver {
 typedef struct dowel_record dowel_record;
 
 /* Decodes a JSON object. Unknown members are errors with a suggestion; every message carries the path of the field
- * ("gcs.upload: field "metadata.owner": expected text, got a number"). Defaults are filled in. `resolver` NULL: block
+ * ("objects.copy: field "metadata.owner": expected text, got a number"). Defaults are filled in. `resolver` NULL: block
  * references are checked for form but left NULL. `document` is borrowed. The caller frees the record. */
 DOWEL_API int dowel_record_decode(const dowel_table *table, const json_t *document, const dowel_resolver *resolver,
                                   dowel_record **record, dowel_error *err);
@@ -202,7 +202,7 @@ DOWEL_API char *dowel_field_kind_name(const dowel_field *field);
 /* Text forms, for code that reads them elsewhere. All accept exactly what the kinds above say. */
 DOWEL_API int dowel_parse_duration(const char *text, double *seconds);
 #define DOWEL_DURATION_TEXT_SIZE 32
-/* "90s", "1.5s": at most nine decimals, no exponent, as Google's APIs want it. */
+/* "90s", "1.5s": at most nine decimals, no exponent, as JSON of protocol buffers has it. */
 DOWEL_API void dowel_format_duration(double seconds, char text[DOWEL_DURATION_TEXT_SIZE]);
 DOWEL_API int dowel_parse_size(const char *text, int64_t *bytes);
 DOWEL_API int dowel_parse_time(const char *text, int64_t *microseconds);

@@ -17,7 +17,7 @@ extern "C" {
 typedef struct dowel_http_request dowel_http_request;
 typedef struct dowel_http_response dowel_http_response;
 
-/* What a signed URL lets its holder do: `method` of the tasks that make one. RESUMABLE begins an upload (Cloud Storage alone). */
+/* What a signed URL lets its holder do: `method` of the tasks that make one. RESUMABLE begins an upload session, for services that have them. */
 enum { DOWEL_PRESIGN_GET, DOWEL_PRESIGN_PUT, DOWEL_PRESIGN_DELETE, DOWEL_PRESIGN_HEAD, DOWEL_PRESIGN_RESUMABLE };
 
 typedef struct dowel_header {
@@ -39,8 +39,19 @@ typedef struct dowel_retry_rule {
     int when;           /* true is DOWEL_RETRY_ALWAYS */
 } dowel_retry_rule;
 
+/* Names that one provider gave to headers and query parameters. Lists end with NULL, and may be NULL; case does not matter. Values under the
+ * generic names (Authorization, Cookie; names that end in "token", "signature", "key", "secret" ...) are masked whether listed or not. */
+typedef struct dowel_http_names {
+    const char *const *secret_headers;    /* of requests and answers: logs and recordings mask their values */
+    const char *const *secret_parameters; /* of queries: the same */
+    /* Headers of answers that hold the id under which the provider finds a request; the first that is there becomes the error's request_id.
+     * X-Request-Id is tried last. One that is also in secret_headers is not used for requests with a secret URL. */
+    const char *const *request_ids;
+} dowel_http_names;
+
 typedef struct dowel_http_service {
-    const char *name; /* what messages call it: "Google Cloud Storage" */
+    const char *name;              /* for messages: "My Storage" */
+    const dowel_http_names *names; /* NULL: only the generic names are masked */
     const dowel_retry_rule *retry;
     int max_attempts;     /* 0: 5 */
     double backoff;       /* seconds: the n-th wait is random between 0 and backoff * 2^n (full jitter). 0: 1 */
@@ -68,15 +79,15 @@ DOWEL_API dowel_http_request *dowel_http_new(const dowel_http_service *service, 
                                              const char *base);
 /* Appends path segments, each percent-encoded (RFC 3986 unreserved characters stay; `/` becomes %2F). Ends with NULL. */
 DOWEL_API void dowel_http_path(dowel_http_request *request, ...) __attribute__((sentinel));
-/* Appends "/" and text in which `/` separates segments: for S3 keys. */
+/* Appends "/" and text in which `/` separates segments: for keys of objects. */
 DOWEL_API void dowel_http_path_slashes(dowel_http_request *request, const char *text);
 /* Appends text that is encoded already, as it is: ":run". */
 DOWEL_API void dowel_http_path_raw(dowel_http_request *request, const char *text);
 /* Appends name=value, both encoded; value NULL: the parameter is left out. */
 DOWEL_API void dowel_http_query(dowel_http_request *request, const char *name, const char *value);
 DOWEL_API void dowel_http_query_int(dowel_http_request *request, const char *name, int64_t value);
-/* Sets or replaces a header (names compare without case); value NULL removes it. Values of Authorization, X-Amz-Security-Token
- * and of names added by dowel_http_secret_header are masked in logs and cleansed. */
+/* Sets or replaces a header (names compare without case); value NULL removes it. Logs and recordings mask the values of
+ * generic secret names (Authorization), of those in the service's `names`, and all that dowel_http_secret_header sets. */
 DOWEL_API void dowel_http_header(dowel_http_request *request, const char *name, const char *value);
 DOWEL_API void dowel_http_secret_header(dowel_http_request *request, const char *name, const char *value);
 /* The body. JSON is encoded at once (borrowed reference) with Content-Type application/json; a source is borrowed, read when
@@ -185,8 +196,9 @@ typedef struct dowel_exchange {
     bool direct;             /* not through a proxy */
     const char *authorities; /* a file or folder of certificates; NULL: as anybody */
     bool once;               /* must not be repeated by the transport on its own */
-    /* For whoever writes exchanges down: what is a secret in them. */
-    const bool *secret_headers; /* one for each of headers; may be NULL */
+    /* For a transport that records exchanges: what it must mask. */
+    const dowel_http_names *names; /* may be NULL */
+    const bool *secret_headers;    /* one for each of headers; may be NULL */
     bool secret_url, secret_body;
     /* Filled by the transport. `sent`: some byte of the request may have reached the server. */
     bool sent;

@@ -27,7 +27,7 @@ typedef struct dowel_object {
         own_time; /* `modified` is the file's own time, recorded by the writer; else it is when the object was stored */
     const char *version;      /* generation or version id; NULL: none */
     const char *etag;         /* without quotes; NULL: none */
-    const char *content_type; /* NULL: not told (listings of S3 do not) */
+    const char *content_type; /* NULL: not told (some listings do not) */
     const char *storage_class;
     /* What goes along with the content. `described`: they are told, and content_type too; else only `stat` tells them. */
     bool described;
@@ -41,7 +41,7 @@ typedef struct dowel_object {
     /* Something that is no object stands under this name: "a symbolic link", or a folder that could not be read. NULL for objects. */
     const char *odd;
     int odd_code; /* 0: left out by its nature; else the code of what went wrong there, and more names may be missing */
-    /* `modified` is when the object was stored, and only `stat` tells whether a file's own time is recorded (listings of S3). */
+    /* `modified` is when the object was stored, and only `stat` tells whether a file's own time is recorded (of some listings). */
     bool time_untold;
     /* What goes along with the content and cannot be told, as a sentence: "2 entries of its metadata are not returned". NULL: nothing. */
     const char *untold;
@@ -100,7 +100,7 @@ typedef struct dowel_presign_options {
 
 typedef struct dowel_objects {
     size_t size;        /* sizeof(dowel_objects) */
-    const char *scheme; /* of URLs: "gs", "s3", "file" */
+    const char *scheme; /* of URLs: "file" */
     const char *place;  /* the field that a URL's authority fills in a block that is made on the fly: "bucket" */
     /* In the byte order of names; with a delimiter, prefixes among them. Memory does not grow with the number of objects. Names that hold
      * NUL, which no `name` can say, are told as odd. */
@@ -141,7 +141,7 @@ typedef struct dowel_objects {
     /* ---- since version 2 of this interface; NULL: what is said beside it ---- */
 
     /* The service that holds the objects, as a URL without bucket and path, in one spelling, however the block, its credentials or the
-     * environment spell it: "https://s3.amazonaws.com". Newly allocated. Sends nothing. NULL: the block's field "endpoint". */
+     * environment spell it: "https://storage.example.com". Newly allocated. Sends nothing. NULL: the block's field "endpoint". */
     int (*service)(dowel *d, dowel_block *block, char **url, dowel_error *err);
     /* As `get`, and tells what the answer says of the object: its recorded time. `visit` is called after the last byte. NULL: `stat` and `get`. */
     int (*fetch)(dowel *d, dowel_block *block, const char *name, const char *version, const dowel_object_parts *parts,

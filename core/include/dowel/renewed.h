@@ -15,7 +15,7 @@ typedef struct dowel_renewal {
 } dowel_renewal;
 
 typedef struct dowel_renewed_type {
-    const char *name; /* for messages: "AWS keys" */
+    const char *name; /* for messages: "access keys" */
     int64_t early;    /* µs before the end at which a value is renewed */
     bool quarter;     /* values that live shorter than four times this are renewed in their last quarter */
     /* Gets a value. *expires: µs since the epoch, 0: it does not run out. */

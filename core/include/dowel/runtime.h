@@ -181,7 +181,7 @@ DOWEL_API void *dowel_task_context(const dowel *d);
 DOWEL_API char *dowel_run_path(const dowel *d, const char *path);
 /* Writes a remote handle (job id, execution, upload session) to the run's record before it returns. Later attempts and a resumed
  * run find it with dowel_recall (malloc'd text, or NULL). A run may have many: a name says what the handle is of
- * ("s3.upload_id my-bucket/a/key"). Handles that let their holder act (a session URL) are `secret`: they are kept sealed, and not kept at all
+ * ("store.upload_id my-bucket/a/key"). Handles that let their holder act (a session URL) are `secret`: they are kept sealed, and not kept at all
  * where there is no key to seal with. dowel_forget: the remote work has ended. */
 DOWEL_API int dowel_remember(dowel *d, const char *name, const char *value, bool secret, dowel_error *err);
 DOWEL_API char *dowel_recall(dowel *d, const char *name);

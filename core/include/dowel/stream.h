@@ -148,7 +148,7 @@ typedef enum dowel_digest_kind {
 #define DOWEL_DIGEST_MAX 32
 
 DOWEL_API dowel_digest *dowel_digest_new(dowel_digest_kind kind); /* NULL: out of memory */
-/* The check of the checks of parts of these sizes (copied), each more than 0: S3's "composite" ones. */
+/* The check of the checks of parts of these sizes (copied), each more than 0: a "composite" checksum. */
 DOWEL_API dowel_digest *dowel_digest_of_parts(dowel_digest_kind kind, const int64_t *sizes, size_t count);
 DOWEL_API void dowel_digest_update(dowel_digest *digest, const void *data, size_t size);
 /* Big-endian bytes; returns how many. The digest may not be updated afterwards. */
