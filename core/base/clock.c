@@ -4,7 +4,6 @@
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 int64_t dowel_now(void) {
     struct timespec now;
@@ -16,6 +15,21 @@ double dowel_clock(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+struct timespec dowel_deadline(clockid_t clock, double seconds) {
+    enum { LONGEST = 1000000000 }; /* also fits a tv_sec of 32 bits */
+    struct timespec until;
+    clock_gettime(clock, &until);
+    double ahead = seconds > LONGEST ? LONGEST : seconds > 0 ? seconds : 0;
+    time_t whole = (time_t)ahead;
+    until.tv_sec += whole;
+    until.tv_nsec += (long)((ahead - (double)whole) * 1e9);
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    return until;
 }
 
 /* RFC 9562, version 7: 48 bits of milliseconds, then noise; the first 12 bits of that count microseconds, so that ids made in one

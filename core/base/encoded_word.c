@@ -1,21 +1,13 @@
 /* Text in header values: encoded words (RFC 2047), and bytes of the old ISO-8859-1. */
-#include "utf8_internal.h"
-
 #include <dowel/ascii.h>
 #include <dowel/http.h>
+#include <dowel/text.h>
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- ISO-8859-1 ---- */
-
-static bool is_utf8(const char *text, size_t size) {
-    uint32_t character;
-    for (size_t at = 0, length; at < size; at += length)
-        if (!(length = dowel_utf8_read((const unsigned char *)text + at, size - at, &character))) return false;
-    return true;
-}
 
 /* Newly allocated; *size becomes that of the UTF-8 text. */
 static char *from_latin1(const char *text, size_t *size) {
@@ -37,7 +29,7 @@ static char *from_latin1(const char *text, size_t *size) {
 
 char *dowel_http_header_text(const char *value) {
     size_t size = strlen(value);
-    return is_utf8(value, size) ? strdup(value) : from_latin1(value, &size);
+    return dowel_is_utf8(value, size) ? strdup(value) : from_latin1(value, &size);
 }
 
 /* ---- encoded words ---- */
@@ -124,7 +116,7 @@ static char *read_words(const char *at, const char **end) {
         }
         *end = next.end;
     }
-    bool good = !memchr(bytes, 0, size) && (latin1 || is_utf8(bytes, size));
+    bool good = !memchr(bytes, 0, size) && (latin1 || dowel_is_utf8(bytes, size));
     char *text = !good ? NULL : latin1 ? from_latin1(bytes, &size) : bytes;
     if (text == bytes)
         bytes[size] = 0;
@@ -175,7 +167,7 @@ enum { WORD_BYTES = 45 }; /* a word has at most 75 characters */
 
 char *dowel_http_encode_text(const char *text) {
     size_t size = strlen(text);
-    if (!is_utf8(text, size)) return NULL;
+    if (!dowel_is_utf8(text, size)) return NULL;
     if (!needs_words(text)) return strdup(text);
     char *out = malloc((size / (WORD_BYTES - 3) + 1) * 76 + 80), *p = out;
     for (size_t at = 0; out && at < size;) {

@@ -49,6 +49,10 @@ int(dowel_fail)(dowel_error *err, int code, const char *format, ...) {
     return code;
 }
 
+int(dowel_no_memory)(dowel_error *err) {
+    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+}
+
 int(dowel_fail_system)(dowel_error *err, int code, int why, const char *format, ...) {
     static const struct {
         int why;

@@ -1,7 +1,7 @@
 /* Writing JSON: no number changes. */
-#include "utf8_internal.h"
 
 #include <dowel/json.h>
+#include <dowel/text.h>
 
 #include <openssl/crypto.h>
 #include <stdio.h>

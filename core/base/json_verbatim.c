@@ -1,7 +1,7 @@
 /* JSON text that is passed on byte for byte, as a value of jansson: a string behind whose text stands what no UTF-8 text holds. */
-#include "utf8_internal.h"
 
 #include <dowel/json.h>
+#include <dowel/text.h>
 
 #include <stdlib.h>
 #include <string.h>

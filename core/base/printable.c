@@ -1,7 +1,7 @@
 /* Text that came from elsewhere, made safe to show: nothing in it can drive a terminal or reorder what is read. */
-#include "utf8_internal.h"
 
 #include <dowel/error.h>
+#include <dowel/text.h>
 
 #include <stdint.h>
 #include <stdio.h>

@@ -1,7 +1,6 @@
 /* UTF-8: reading characters, and checking text that came from a file. */
-#include "utf8_internal.h"
-
 #include <dowel/json.h>
+#include <dowel/text.h>
 
 #include <string.h>
 
@@ -17,6 +16,13 @@ size_t dowel_utf8_read(const unsigned char *p, size_t size, uint32_t *character)
     if (value < least[length] || value > 0x10ffff || (value >= 0xd800 && value < 0xe000)) return 0;
     *character = value;
     return length;
+}
+
+bool dowel_is_utf8(const char *text, size_t size) {
+    uint32_t character;
+    for (size_t at = 0, length; at < size; at += length)
+        if (!(length = dowel_utf8_read((const unsigned char *)text + at, size - at, &character))) return false;
+    return true;
 }
 
 int dowel_text_check(const char *origin, const char **text, size_t *size, dowel_error *err) {

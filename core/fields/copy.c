@@ -1,6 +1,6 @@
 /* From a C caller's struct to a record, by its table. */
 #include "decoding.h"
-#include "utf8_internal.h"
+#include <dowel/text.h>
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -58,23 +58,12 @@ static int add(dowel_folders *folders, int parent) {
     return 0;
 }
 
-static int open_parent(int at, const char *path) {
-    char parent[PATH_MAX];
-    if ((size_t)snprintf(parent, sizeof parent, "%s", path) >= sizeof parent) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    char *slash = strrchr(parent, '/');
-    if (slash) slash[slash == parent] = 0;
-    return openat(at, slash ? parent : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-}
-
 int dowel_folders_make(dowel_folders *folders, int at, const char *path) {
     /* Held while it is made: who finds the folder has to find that it is not flushed, too. */
     pthread_mutex_lock(&folders->lock);
     int why = mkdirat(at, path, 0777) ? errno : 0;
     if (!why) {
-        int parent = open_parent(at, path);
+        int parent = dowel_file_open_folder(at, path);
         /* A folder that can be written but not read cannot be flushed by anybody. */
         if (parent >= 0)
             why = add(folders, parent);

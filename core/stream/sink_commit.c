@@ -5,10 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #ifdef __linux__
@@ -78,21 +76,7 @@ static bool flush(dowel_file *const *files, int *why, size_t count) {
 /* That the name is in; the file's own, or a new descriptor. */
 static int open_folder(const dowel_file *f) {
     if (f->folder != AT_FDCWD) return f->folder;
-    char folder[PATH_MAX];
-    snprintf(folder, sizeof folder, "%s", f->name);
-    char *slash = strrchr(folder, '/');
-    if (!slash)
-        snprintf(folder, sizeof folder, ".");
-    else if (slash == folder)
-        slash[1] = 0;
-    else
-        *slash = 0;
-    return open(folder, O_RDONLY | O_CLOEXEC | O_DIRECTORY);
-}
-
-int dowel_flush_folder(int fd) {
-    if (!fsync(fd) || errno == EINVAL || errno == EOPNOTSUPP || errno == ENOSYS || errno == EROFS) return 0;
-    return errno;
+    return dowel_file_open_folder(AT_FDCWD, f->name);
 }
 
 /* A name that a loss of power may take is reported: the caller was promised that it lasts. A folder that can be written but not read cannot be flushed

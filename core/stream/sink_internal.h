@@ -4,6 +4,7 @@
 
 #include "folders_internal.h"
 
+#include <dowel/file.h>
 #include <dowel/stream.h>
 
 #include <sys/stat.h>
@@ -40,8 +41,6 @@ int dowel_file_keep_access(const dowel_file *f);
 /* sink_commit.c: makes the bytes last, gives them the name, and makes that last. */
 int dowel_file_commit(dowel_file *f, dowel_error *err);
 
-/* 0 or errno. Some file systems flush no folders, and say so. */
-int dowel_flush_folder(int fd);
 /* Flushes the whole file system; only where that is known to reach the disk, as fsync does: of a network's or a program's file systems it is not. */
 bool dowel_flush_system(int fd);
 

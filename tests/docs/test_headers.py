@@ -26,7 +26,7 @@ USES = {
                     "    int rc = dowel_db_exec(db, \"x\", DOWEL_VALUES(DOWEL_TEXT(\"a\"), DOWEL_INTEGER(n), DOWEL_TEXT(NULL)), &changed, err);\n"
                     "    return rc ? rc : dowel_db_query(db, \"y\", DOWEL_VALUES(DOWEL_INTEGER(1)), &rows, err);\n}",
 }
-INNER = {"dowel_fail", "dowel_fail_system"}  # for clang's analyzer alone
+INNER = {"dowel_fail", "dowel_fail_system", "dowel_no_memory"}  # for clang's analyzer alone
 PROTOTYPES = "bool was_given(const args *a);\nint store(dowel_db *db, int64_t n, dowel_error *err);\n"
 CHECKS = "const void *used(int i);\nconst void *used(int i) { return i ? (const void *)&at : (const void *)&given_at; }\n"
 

@@ -72,11 +72,15 @@ DOWEL_API int dowel_fail(dowel_error *err, int code, const char *format, ...) DO
  * "ENOSPC", "EDQUOT" or "EROFS" where no other write would succeed either. */
 DOWEL_API int dowel_fail_system(dowel_error *err, int code, int why, const char *format, ...) DOWEL_PRINTF(4, 5);
 
+/* Fills `err` with "out of memory" and returns DOWEL_E_NO_MEMORY. */
+DOWEL_API int dowel_no_memory(dowel_error *err);
+
 #if defined(__clang_analyzer__) && !defined(__cplusplus)
-/* The analyser does not see that the code is what comes back. */
+/* Tells the analyzer which code is returned. */
 #define dowel_fail(err, code, ...) ((void)(dowel_fail)((err), (code), __VA_ARGS__), (int)(code))
 #define dowel_fail_system(err, code, why, ...)                                                                         \
     ((void)(dowel_fail_system)((err), (code), (why), __VA_ARGS__), (int)(code))
+#define dowel_no_memory(err) ((void)(dowel_no_memory)(err), (int)DOWEL_E_NO_MEMORY)
 #endif
 
 /* Puts text in front of the message ("block local-file-system/results: ..."); keeps everything else. Returns err->code

@@ -56,6 +56,38 @@ DOWEL_API json_t *dowel_json_unwrap(const json_t *value, bool deep);
 /* Overwrites every text of a document that nobody else holds, then lets go of it: for documents with secrets. NULL is allowed. */
 DOWEL_API void dowel_json_cleanse(json_t *document);
 
+/* Fills an object or array and remembers the first failure, so that one check at the end is enough:
+ *
+ *     dowel_builder b = dowel_build(json_object());
+ *     dowel_build_text(&b, "name", name);
+ *     dowel_build_int(&b, "size", size);
+ *     int rc = dowel_build_end(&b, &document, err);
+ */
+typedef struct dowel_builder {
+    json_t *value;
+    int failed;         /* enum dowel_code */
+    const char *member; /* that is not UTF-8; borrowed */
+} dowel_builder;
+
+/* Starts with a value and takes the reference: json_object(), json_array(), or json_incref(VALUE) to add to a value that exists.
+ * NULL counts as out of memory. Do not share the value with other threads while it is filled. */
+DOWEL_API dowel_builder dowel_build(json_t *value);
+/* Each sets a member of the object and replaces one of the same name. `name` is borrowed until dowel_build_end(). Text that is NULL is left out;
+ * text that is not UTF-8 makes dowel_build_end() fail with INVALID (see dowel_json_text()). */
+DOWEL_API void dowel_build_text(dowel_builder *b, const char *name, const char *text);
+DOWEL_API void dowel_build_int(dowel_builder *b, const char *name, json_int_t number);
+DOWEL_API void dowel_build_bool(dowel_builder *b, const char *name, bool value);
+/* Takes the reference to `value`, also on failure; NULL counts as out of memory. */
+DOWEL_API void dowel_build_json(dowel_builder *b, const char *name, json_t *value);
+/* Appends to the array. Takes the reference as dowel_build_json() does. */
+DOWEL_API void dowel_build_item(dowel_builder *b, json_t *value);
+/* 0 and the value in *value (may be NULL if the caller kept a reference); else NULL there, and NO_MEMORY or INVALID. A value that nobody else holds
+ * is cleansed on failure. */
+DOWEL_API int dowel_build_end(dowel_builder *b, json_t **value, dowel_error *err);
+
+/* Text from elsewhere as a value: "(not UTF-8)" for bytes that JSON cannot hold, null for NULL. New reference; NULL: out of memory. */
+DOWEL_API json_t *dowel_json_text(const char *text);
+
 /* strtod() with a decimal point in every locale. */
 DOWEL_API double dowel_read_real(const char *text, char **end);
 #define DOWEL_REAL_TEXT_SIZE 32
