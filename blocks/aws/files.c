@@ -76,7 +76,10 @@ static int load(dowel_aws_profiles *profiles, bool credentials, const signature 
                                  !rc                       ? NULL
                                  : rc == DOWEL_E_NOT_FOUND ? "not there"
                                                            : "unreadable");
-    if (rc == DOWEL_E_INVALID) dowel_aws_profiles_note(profiles, why);
+    if (rc == DOWEL_E_INVALID) { /* too large */
+        why->code = DOWEL_E_CREDENTIALS;
+        dowel_aws_profiles_note(profiles, why);
+    }
     if (rc == DOWEL_E_NO_MEMORY && err) *err = *why;
     free(why);
     if (rc) return rc == DOWEL_E_NO_MEMORY ? rc : 0;
