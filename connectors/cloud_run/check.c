@@ -1,12 +1,12 @@
 /* Whether the job is there, or could be made. */
 #include "client.h"
 
-int dowel_run_check(dowel *d, dowel_block *block, json_t *report, dowel_error *err) {
-    dowel_run_client c;
-    int rc = dowel_run_client_open(d, block, &c, err);
+int dowel_cloud_run_check(dowel *d, dowel_block *block, json_t *report, dowel_error *err) {
+    dowel_cloud_run_client c;
+    int rc = dowel_cloud_run_client_open(d, block, &c, err);
     if (rc) return rc;
     json_t *job = NULL;
-    rc = dowel_http_fetch_json(d, dowel_run_request(&c, "GET", c.name, NULL), &job, err);
+    rc = dowel_http_fetch_json(d, dowel_cloud_run_request(&c, "GET", c.name, NULL), &job, err);
     bool absent = rc == DOWEL_E_NOT_FOUND;
     json_object_set_new(report, "job", json_string(c.name));
     json_object_set_new(report, "exists", json_boolean(!rc));
@@ -15,6 +15,6 @@ int dowel_run_check(dowel *d, dowel_block *block, json_t *report, dowel_error *e
                             json_string(c.job->image ? "nothing to do: cloud_run.run makes the job"
                                                      : "give the block an image, or check the job's name and region"));
     json_decref(job);
-    dowel_run_client_close(&c);
+    dowel_cloud_run_client_close(&c);
     return absent ? 0 : rc;
 }

@@ -29,7 +29,7 @@ static const dowel_http_service service = {.name = "Cloud Run",
                                            .authorize = dowel_gcp_authorize,
                                            .explain = explain};
 
-int dowel_run_client_open(dowel *d, dowel_block *block, dowel_run_client *c, dowel_error *err) {
+int dowel_cloud_run_client_open(dowel *d, dowel_block *block, dowel_cloud_run_client *c, dowel_error *err) {
     memset(c, 0, sizeof *c);
     c->d = d;
     c->job = dowel_block_data_as(block, &dowel_cloud_run_job_type);
@@ -40,18 +40,19 @@ int dowel_run_client_open(dowel *d, dowel_block *block, dowel_run_client *c, dow
     int n = snprintf(c->parent, sizeof c->parent, "projects/%s/locations/%s", c->project, c->job->region);
     int m = snprintf(c->name, sizeof c->name, "%s/jobs/%s", c->parent, c->job->job);
     if (n < 0 || (size_t)n >= sizeof c->parent || m < 0 || (size_t)m >= sizeof c->name) {
-        dowel_run_client_close(c);
+        dowel_cloud_run_client_close(c);
         return dowel_fail(err, DOWEL_E_INVALID, "the job's name is too long");
     }
     return 0;
 }
 
-void dowel_run_client_close(dowel_run_client *c) {
+void dowel_cloud_run_client_close(dowel_cloud_run_client *c) {
     free(c->project);
     c->project = NULL;
 }
 
-dowel_http_request *dowel_run_request(dowel_run_client *c, const char *method, const char *resource, const char *verb) {
+dowel_http_request *dowel_cloud_run_request(dowel_cloud_run_client *c, const char *method, const char *resource,
+                                            const char *verb) {
     dowel_http_request *r = dowel_http_new(&service, c->job->credentials, method, c->base);
     dowel_http_path(r, "v2", NULL);
     dowel_http_path_slashes(r, resource);
@@ -64,11 +65,11 @@ static bool is_away(int rc, const dowel_error *err) {
     return rc == DOWEL_E_UNAVAILABLE || rc == DOWEL_E_NETWORK || (rc == DOWEL_E_TIMEOUT && err->retryable);
 }
 
-int dowel_run_ask(dowel_run_client *c, const char *resource, json_t **answer, dowel_error *err) {
+int dowel_cloud_run_ask(dowel_cloud_run_client *c, const char *resource, json_t **answer, dowel_error *err) {
     double wait = 1;
     bool told = false;
     for (;;) {
-        int rc = dowel_http_fetch_json(c->d, dowel_run_request(c, "GET", resource, NULL), answer, err);
+        int rc = dowel_http_fetch_json(c->d, dowel_cloud_run_request(c, "GET", resource, NULL), answer, err);
         if (!rc || !is_away(rc, err) || dowel_check(c->d, NULL)) return rc;
         dowel_log(c->d, told ? DOWEL_LOG_INFO : DOWEL_LOG_WARNING, "%s; asked again until it answers", err->message);
         told = true;
@@ -87,13 +88,13 @@ int dowel_run_ask(dowel_run_client *c, const char *resource, json_t **answer, do
     }
 }
 
-json_t *dowel_run_duration(double seconds) {
+json_t *dowel_cloud_run_duration(double seconds) {
     char text[DOWEL_DURATION_TEXT_SIZE];
     dowel_format_duration(seconds, text);
     return json_string(text);
 }
 
-int dowel_run_operation(dowel_run_client *c, json_t **operation, dowel_error *err) {
+int dowel_cloud_run_operation(dowel_cloud_run_client *c, json_t **operation, dowel_error *err) {
     double wait = 0.1;
     while (!json_is_true(json_object_get(*operation, "done"))) {
         const char *name = json_string_value(json_object_get(*operation, "name"));
@@ -101,7 +102,7 @@ int dowel_run_operation(dowel_run_client *c, json_t **operation, dowel_error *er
             return dowel_fail(err, DOWEL_E_PROTOCOL, "Cloud Run: the answer is not an operation");
         int rc = dowel_sleep(c->d, wait, err);
         json_t *fresh = NULL;
-        if (!rc) rc = dowel_run_ask(c, name, &fresh, err);
+        if (!rc) rc = dowel_cloud_run_ask(c, name, &fresh, err);
         if (rc) return rc;
         json_decref(*operation);
         *operation = fresh;

@@ -27,7 +27,7 @@ static json_t *read_value(const char *name, const char *value, json_t **source) 
     return document;
 }
 
-json_t *dowel_run_env(const dowel_pair *env) {
+json_t *dowel_cloud_run_env(const dowel_pair *env) {
     json_t *array = json_array();
     for (; env && env->name; env++) {
         json_t *source, *document = read_value(env->name, env->value, &source);
@@ -41,7 +41,7 @@ json_t *dowel_run_env(const dowel_pair *env) {
     return array;
 }
 
-int dowel_run_env_check(const dowel_pair *env, dowel_error *err) {
+int dowel_cloud_run_env_check(const dowel_pair *env, dowel_error *err) {
     int rc = 0;
     for (; env && env->name && !rc; env++) {
         if (!*env->name || strchr(env->name, '='))

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *dowel_run_short(const char *name) {
+const char *dowel_cloud_run_short_name(const char *name) {
     const char *slash = name ? strrchr(name, '/') : NULL;
     return slash ? slash + 1 : name ? name : "";
 }
@@ -46,9 +46,9 @@ static bool is_it(const json_t *execution, const char *marker, const char *name)
 }
 
 /* One page, newest first; *next is the token of the following one, NULL at the end. */
-static int list(dowel_run_client *c, bool deleted, char **next, json_t **executions, dowel_error *err) {
+static int list(dowel_cloud_run_client *c, bool deleted, char **next, json_t **executions, dowel_error *err) {
     json_t *answer = NULL;
-    dowel_http_request *r = dowel_run_request(c, "GET", c->name, "/executions");
+    dowel_http_request *r = dowel_cloud_run_request(c, "GET", c->name, "/executions");
     dowel_http_query_int(r, "pageSize", 100);
     if (deleted) dowel_http_query(r, "showDeleted", "true");
     dowel_http_query(r, "pageToken", *next);
@@ -63,7 +63,7 @@ static int list(dowel_run_client *c, bool deleted, char **next, json_t **executi
 }
 
 /* The execution of that name, or with that mark where `name` is NULL: searched back to the start of the run, however many came later. */
-static int search(dowel_run_client *c, const char *marker, const char *name, bool deleted, json_t **found,
+static int search(dowel_cloud_run_client *c, const char *marker, const char *name, bool deleted, json_t **found,
                   dowel_error *err) {
     int64_t since = begin_of_run(c->d) - CLOCKS_DIFFER;
     char *next = NULL;
@@ -87,7 +87,7 @@ static int search(dowel_run_client *c, const char *marker, const char *name, boo
     return rc;
 }
 
-static int find(dowel_run_client *c, const char *marker, bool deleted, char **execution, dowel_error *err) {
+static int find(dowel_cloud_run_client *c, const char *marker, bool deleted, char **execution, dowel_error *err) {
     json_t *found = NULL;
     *execution = NULL;
     int rc = search(c, marker, NULL, deleted, &found, err);
@@ -98,7 +98,7 @@ static int find(dowel_run_client *c, const char *marker, bool deleted, char **ex
 }
 
 /* What a start left behind may take a moment to be listed. */
-static int find_patiently(dowel_run_client *c, const char *marker, bool deleted, int looks, char **execution,
+static int find_patiently(dowel_cloud_run_client *c, const char *marker, bool deleted, int looks, char **execution,
                           dowel_error *err) {
     int rc = 0;
     for (int i = 0; !rc && !*execution && i < looks; i++) {
@@ -108,24 +108,26 @@ static int find_patiently(dowel_run_client *c, const char *marker, bool deleted,
     return rc;
 }
 
-int dowel_run_find_begun(dowel_run_client *c, const char *marker, char **execution, dowel_error *err) {
+int dowel_cloud_run_find_begun(dowel_cloud_run_client *c, const char *marker, char **execution, dowel_error *err) {
     *execution = NULL;
     /* Also one that was deleted since: it may have succeeded. */
     int rc = find_patiently(c, marker, true, 3, execution, err);
     return rc == DOWEL_E_NOT_FOUND ? 0 : rc; /* not even the job is there */
 }
 
-int dowel_run_recover_deleted(dowel_run_client *c, const char *execution, json_t **state, dowel_error *err) {
+int dowel_cloud_run_recover_deleted(dowel_cloud_run_client *c, const char *execution, json_t **state,
+                                    dowel_error *err) {
     json_t *found = NULL;
     *state = NULL;
     int rc = search(c, NULL, execution, true, &found, err);
-    if (!rc && found && dowel_run_ended(found) && !dowel_run_outcome(found, NULL)) *state = json_incref(found);
+    if (!rc && found && dowel_cloud_run_has_ended(found) && !dowel_cloud_run_outcome(found, NULL))
+        *state = json_incref(found);
     json_decref(found);
     return rc == DOWEL_E_NOT_FOUND ? 0 : rc;
 }
 
 static json_t *overrides_of(const dowel_cloud_run_run_args *args, const char *marker) {
-    json_t *env = dowel_run_env(args->env), *container = json_object(), *overrides;
+    json_t *env = dowel_cloud_run_env(args->env), *container = json_object(), *overrides;
     json_array_append_new(env, json_pack("{s:s,s:s}", "name", "DOWEL_RUN_ID", "value", marker));
     json_object_set_new(container, "env", env);
     if (args->args) {
@@ -139,13 +141,14 @@ static json_t *overrides_of(const dowel_cloud_run_run_args *args, const char *ma
     }
     overrides = json_pack("{s:[o]}", "containerOverrides", container);
     if (args->task_count) json_object_set_new(overrides, "taskCount", json_integer(args->task_count));
-    if (args->task_timeout > 0) json_object_set_new(overrides, "timeout", dowel_run_duration(args->task_timeout));
+    if (args->task_timeout > 0) json_object_set_new(overrides, "timeout", dowel_cloud_run_duration(args->task_timeout));
     return overrides;
 }
 
 /* One request to run the job. *in_doubt: it may have arrived, whatever rc says. */
-static int request_run(dowel_run_client *c, const json_t *body, json_t **operation, bool *in_doubt, dowel_error *err) {
-    dowel_http_request *r = dowel_run_request(c, "POST", c->name, ":run");
+static int request_run(dowel_cloud_run_client *c, const json_t *body, json_t **operation, bool *in_doubt,
+                       dowel_error *err) {
+    dowel_http_request *r = dowel_cloud_run_request(c, "POST", c->name, ":run");
     dowel_http_response *response;
     dowel_http_json(r, body);
     int rc = dowel_http_send(c->d, r, &response, err);
@@ -161,7 +164,7 @@ static int request_run(dowel_run_client *c, const json_t *body, json_t **operati
 }
 
 /* The execution that the operation names, or our mark where it names none. */
-static int read_started(dowel_run_client *c, const json_t *operation, const char *marker, char **execution,
+static int read_started(dowel_cloud_run_client *c, const json_t *operation, const char *marker, char **execution,
                         dowel_error *err) {
     const char *name = json_string_value(json_object_get(json_object_get(operation, "metadata"), "name"));
     if (name && strstr(name, "/executions/")) {
@@ -175,8 +178,8 @@ static int read_started(dowel_run_client *c, const json_t *operation, const char
 }
 
 /* Stopped while the answer was on its way: what may have begun is looked for, so that the caller can cancel it. */
-static void find_stopped(dowel_run_client *c, const char *marker, char **execution) {
-    dowel_run_client cleanup = *c;
+static void find_stopped(dowel_cloud_run_client *c, const char *marker, char **execution) {
+    dowel_cloud_run_client cleanup = *c;
     dowel_error why;
     cleanup.d = dowel_cleanup(c->d);
     if (find_patiently(&cleanup, marker, false, 6, execution, &why))
@@ -186,8 +189,8 @@ static void find_stopped(dowel_run_client *c, const char *marker, char **executi
 
 enum { STARTS = 5 };
 
-int dowel_run_start(dowel_run_client *c, const dowel_cloud_run_run_args *args, const char *marker, char **execution,
-                    dowel_error *err) {
+int dowel_cloud_run_start_execution(dowel_cloud_run_client *c, const dowel_cloud_run_run_args *args, const char *marker,
+                                    char **execution, dowel_error *err) {
     json_t *body = json_pack("{s:o}", "overrides", overrides_of(args, marker)), *operation = NULL;
     bool in_doubt = false;
     int rc = 0;
@@ -212,22 +215,22 @@ int dowel_run_start(dowel_run_client *c, const dowel_cloud_run_run_args *args, c
     return rc;
 }
 
-static void full_name(const dowel_run_client *c, const char *execution, char name[640]) {
+static void full_name(const dowel_cloud_run_client *c, const char *execution, char name[640]) {
     if (strchr(execution, '/'))
         snprintf(name, 640, "%s", execution);
     else
         snprintf(name, 640, "%s/executions/%s", c->name, execution);
 }
 
-int dowel_run_get(dowel_run_client *c, const char *execution, json_t **state, dowel_error *err) {
+int dowel_cloud_run_get_execution(dowel_cloud_run_client *c, const char *execution, json_t **state, dowel_error *err) {
     char name[640];
     full_name(c, execution, name);
-    return dowel_http_fetch_json(c->d, dowel_run_request(c, "GET", name, NULL), state, err);
+    return dowel_http_fetch_json(c->d, dowel_cloud_run_request(c, "GET", name, NULL), state, err);
 }
 
-int dowel_run_newest(dowel_run_client *c, char **execution, dowel_error *err) {
+int dowel_cloud_run_newest_execution(dowel_cloud_run_client *c, char **execution, dowel_error *err) {
     json_t *job = NULL;
-    int rc = dowel_http_fetch_json(c->d, dowel_run_request(c, "GET", c->name, NULL), &job, err);
+    int rc = dowel_http_fetch_json(c->d, dowel_cloud_run_request(c, "GET", c->name, NULL), &job, err);
     const char *name = json_string_value(json_object_get(json_object_get(job, "latestCreatedExecution"), "name"));
     if (!rc && !name) rc = dowel_fail(err, DOWEL_E_NOT_FOUND, "Cloud Run: job %s has no execution", c->job->job);
     if (!rc) *execution = strdup(name);
@@ -235,23 +238,25 @@ int dowel_run_newest(dowel_run_client *c, char **execution, dowel_error *err) {
     return rc;
 }
 
-int dowel_run_cancel(dowel_run_client *c, const char *execution, dowel_error *err) {
+int dowel_cloud_run_cancel_execution(dowel_cloud_run_client *c, const char *execution, dowel_error *err) {
     char name[640];
     full_name(c, execution, name);
     json_t *operation = NULL, *body = json_object(), *state = NULL;
-    dowel_http_request *r = dowel_run_request(c, "POST", name, ":cancel");
+    dowel_http_request *r = dowel_cloud_run_request(c, "POST", name, ":cancel");
     dowel_http_json(r, body);
     dowel_http_idempotent(r, true);
     int rc = dowel_http_fetch_json(c->d, r, &operation, err);
     /* One that has ended need not be cancelled, whoever ended it. */
-    if (rc && rc != DOWEL_E_NOT_FOUND && !dowel_run_get(c, execution, &state, NULL) && dowel_run_ended(state)) rc = 0;
+    if (rc && rc != DOWEL_E_NOT_FOUND && !dowel_cloud_run_get_execution(c, execution, &state, NULL) &&
+        dowel_cloud_run_has_ended(state))
+        rc = 0;
     json_decref(state);
     json_decref(operation);
     json_decref(body);
     return rc;
 }
 
-bool dowel_run_ended(const json_t *execution) {
+bool dowel_cloud_run_has_ended(const json_t *execution) {
     return json_is_string(json_object_get(execution, "completionTime"));
 }
 
@@ -270,28 +275,28 @@ static long long count(const json_t *execution, const char *member) {
 }
 
 static const char *state_of(const json_t *execution) {
-    if (!dowel_run_ended(execution)) return count(execution, "runningCount") ? "running" : "pending";
+    if (!dowel_cloud_run_has_ended(execution)) return count(execution, "runningCount") ? "running" : "pending";
     if (count(execution, "cancelledCount")) return "cancelled";
     const char *state = json_string_value(json_object_get(condition(execution, "Completed"), "state"));
     return state && !strcmp(state, "CONDITION_SUCCEEDED") && !count(execution, "failedCount") ? "succeeded" : "failed";
 }
 
-json_t *dowel_run_describe(const json_t *execution) {
+json_t *dowel_cloud_run_describe(const json_t *execution) {
     const json_t *completed = condition(execution, "Completed");
     const char *reason = json_string_value(json_object_get(completed, "executionReason")),
                *message = json_string_value(json_object_get(completed, "message"));
     return json_pack(
         "{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:s*,s:s*,s:O*,s:O*,s:O*}", "job",
-        dowel_run_short(json_string_value(json_object_get(execution, "job"))), "execution",
-        dowel_run_short(json_string_value(json_object_get(execution, "name"))), "state", state_of(execution), "tasks",
-        (json_int_t)count(execution, "taskCount"), "succeeded", (json_int_t)count(execution, "succeededCount"),
+        dowel_cloud_run_short_name(json_string_value(json_object_get(execution, "job"))), "execution",
+        dowel_cloud_run_short_name(json_string_value(json_object_get(execution, "name"))), "state", state_of(execution),
+        "tasks", (json_int_t)count(execution, "taskCount"), "succeeded", (json_int_t)count(execution, "succeededCount"),
         "failed", (json_int_t)count(execution, "failedCount"), "cancelled",
         (json_int_t)count(execution, "cancelledCount"), "retried", (json_int_t)count(execution, "retriedCount"),
         "reason", reason, "message", message, "log_uri", json_object_get(execution, "logUri"), "started",
         json_object_get(execution, "startTime"), "completed", json_object_get(execution, "completionTime"));
 }
 
-int dowel_run_outcome(const json_t *execution, dowel_error *err) {
+int dowel_cloud_run_outcome(const json_t *execution, dowel_error *err) {
     const char *state = state_of(execution);
     if (!strcmp(state, "succeeded")) return 0;
     const json_t *completed = condition(execution, "Completed");
@@ -302,7 +307,7 @@ int dowel_run_outcome(const json_t *execution, dowel_error *err) {
     if (!err) err = &local;
     dowel_fail(err, DOWEL_E_REMOTE,
                "Cloud Run: execution %s %s: %lld of %lld tasks succeeded, %lld failed, %lld were cancelled%s%s",
-               dowel_run_short(json_string_value(json_object_get(execution, "name"))),
+               dowel_cloud_run_short_name(json_string_value(json_object_get(execution, "name"))),
                !strcmp(state, "cancelled") ? "was cancelled" : "failed", count(execution, "succeededCount"),
                count(execution, "taskCount"), count(execution, "failedCount"), count(execution, "cancelledCount"),
                message ? ": " : "", message ? message : "");
@@ -311,14 +316,15 @@ int dowel_run_outcome(const json_t *execution, dowel_error *err) {
     return DOWEL_E_REMOTE;
 }
 
-int dowel_run_follow(dowel_run_client *c, const char *execution, json_t **state, dowel_error *err) {
+int dowel_cloud_run_follow_execution(dowel_cloud_run_client *c, const char *execution, json_t **state,
+                                     dowel_error *err) {
     char name[640];
     double wait = 0.2;
     full_name(c, execution, name);
     for (;;) {
         json_t *fresh = NULL;
-        int rc = dowel_run_ask(c, name, &fresh, err);
-        if (!rc && dowel_run_ended(fresh)) {
+        int rc = dowel_cloud_run_ask(c, name, &fresh, err);
+        if (!rc && dowel_cloud_run_has_ended(fresh)) {
             *state = fresh;
             return 0;
         }

@@ -9,8 +9,8 @@
 enum { CONFLICTS = 6 }; /* with other writers of the job, before it is an error */
 
 /* The job as it is, every number as it was written, since it is sent back; NULL where there is none. */
-static int read_job(dowel_run_client *c, json_t **job, dowel_error *err) {
-    dowel_http_request *r = dowel_run_request(c, "GET", c->name, NULL);
+static int read_job(dowel_cloud_run_client *c, json_t **job, dowel_error *err) {
+    dowel_http_request *r = dowel_cloud_run_request(c, "GET", c->name, NULL);
     dowel_http_response *response;
     *job = NULL;
     int rc = dowel_http_send(c->d, r, &response, err);
@@ -36,7 +36,7 @@ static bool has_failed(const json_t *job) {
 }
 
 /* A job whose image cannot be found says so before anything runs. */
-static int check_ready(const dowel_run_client *c, const json_t *job, dowel_error *err) {
+static int check_ready(const dowel_cloud_run_client *c, const json_t *job, dowel_error *err) {
     if (!has_failed(job)) return 0;
     const json_t *condition = json_object_get(job, "terminalCondition");
     const char *message = json_string_value(json_object_get(condition, "message")),
@@ -52,13 +52,13 @@ static int check_ready(const dowel_run_client *c, const json_t *job, dowel_error
     return rc;
 }
 
-static int create(dowel_run_client *c, const json_t *wanted, json_t **operation, dowel_error *err) {
+static int create(dowel_cloud_run_client *c, const json_t *wanted, json_t **operation, dowel_error *err) {
     if (!c->job->image) {
         int rc = dowel_fail(err, DOWEL_E_NOT_FOUND, "Cloud Run: there is no job %s in %s", c->job->job, c->parent);
         dowel_error_hint(err, "check its name, project and region, or give the block an image to make the job of");
         return rc;
     }
-    dowel_http_request *r = dowel_run_request(c, "POST", c->parent, "/jobs");
+    dowel_http_request *r = dowel_cloud_run_request(c, "POST", c->parent, "/jobs");
     dowel_http_query(r, "jobId", c->job->job);
     dowel_http_json(r, wanted);
     dowel_http_idempotent(r, true); /* its name makes a second creation a conflict */
@@ -66,31 +66,31 @@ static int create(dowel_run_client *c, const json_t *wanted, json_t **operation,
 }
 
 /* The whole job as it is wanted, unless somebody else has changed it since it was read. */
-static int update(dowel_run_client *c, const json_t *wanted, json_t **operation, dowel_error *err) {
-    dowel_http_request *r = dowel_run_request(c, "PATCH", c->name, NULL);
+static int update(dowel_cloud_run_client *c, const json_t *wanted, json_t **operation, dowel_error *err) {
+    dowel_http_request *r = dowel_cloud_run_request(c, "PATCH", c->name, NULL);
     dowel_http_json(r, wanted);
     dowel_http_idempotent(r, json_object_get(wanted, "etag") != NULL);
     return dowel_http_fetch_json(c->d, r, operation, err);
 }
 
-static bool is_job(const dowel_run_client *c, const json_t *answer) {
+static bool is_job(const dowel_cloud_run_client *c, const json_t *answer) {
     const char *name = json_string_value(json_object_get(answer, "name"));
     return name && !strcmp(name, c->name);
 }
 
 /* Reads the job and changes what differs. *again: somebody else changed it meanwhile; read it again. */
-static int ensure_once(dowel_run_client *c, bool *again, dowel_error *err) {
+static int ensure_once(dowel_cloud_run_client *c, bool *again, dowel_error *err) {
     json_t *job = NULL, *wanted = NULL, *operation = NULL;
-    dowel_run_difference difference = DOWEL_RUN_SAME;
+    dowel_cloud_run_difference difference = DOWEL_CLOUD_RUN_SAME;
     int rc = read_job(c, &job, err);
-    if (!rc) rc = dowel_run_change(c->job, job, &wanted, &difference, err);
+    if (!rc) rc = dowel_cloud_run_change(c->job, job, &wanted, &difference, err);
     if (!rc && !job) {
         rc = create(c, wanted, &operation, err);
-    } else if (!rc && (difference != DOWEL_RUN_SAME || has_failed(job))) {
+    } else if (!rc && (difference != DOWEL_CLOUD_RUN_SAME || has_failed(job))) {
         /* A job that failed is looked at again by the service when it is written: its image may be there now. */
         rc = update(c, wanted, &operation, err);
         /* A caller that may only run jobs runs one that is as it should be. */
-        if (rc == DOWEL_E_PERMISSION && difference == DOWEL_RUN_UNRECORDED) rc = 0;
+        if (rc == DOWEL_E_PERMISSION && difference == DOWEL_CLOUD_RUN_UNRECORDED) rc = 0;
     }
     *again = rc && err->http_status == 409;
     if (!rc && is_job(c, operation)) { /* the server is done at once */
@@ -98,7 +98,7 @@ static int ensure_once(dowel_run_client *c, bool *again, dowel_error *err) {
         job = operation;
         operation = NULL;
     }
-    if (!rc && operation) rc = dowel_run_operation(c, &operation, err);
+    if (!rc && operation) rc = dowel_cloud_run_operation(c, &operation, err);
     if (!rc) rc = check_ready(c, operation ? json_object_get(operation, "response") : job, err);
     json_decref(operation);
     json_decref(wanted);
@@ -106,7 +106,7 @@ static int ensure_once(dowel_run_client *c, bool *again, dowel_error *err) {
     return rc;
 }
 
-int dowel_run_ensure_job(dowel_run_client *c, dowel_error *err) {
+int dowel_cloud_run_ensure_job(dowel_cloud_run_client *c, dowel_error *err) {
     for (int attempt = 1;; attempt++) {
         bool again = false;
         int rc = ensure_once(c, &again, err);
@@ -124,9 +124,10 @@ int dowel_run_ensure_job(dowel_run_client *c, dowel_error *err) {
     }
 }
 
-int dowel_run_delete_job(dowel_run_client *c, bool not_found_ok, bool wait, bool *deleted, dowel_error *err) {
+int dowel_cloud_run_delete_job(dowel_cloud_run_client *c, bool not_found_ok, bool wait, bool *deleted,
+                               dowel_error *err) {
     json_t *operation = NULL;
-    dowel_http_request *r = dowel_run_request(c, "DELETE", c->name, NULL);
+    dowel_http_request *r = dowel_cloud_run_request(c, "DELETE", c->name, NULL);
     dowel_http_response *response;
     int rc = dowel_http_send(c->d, r, &response, err);
     *deleted = !rc;
@@ -136,7 +137,7 @@ int dowel_run_delete_job(dowel_run_client *c, bool not_found_ok, bool wait, bool
     } else if (!rc) {
         rc = wait ? dowel_http_response_json(response, &operation, err) : 0;
         dowel_http_response_free(response);
-        if (!rc && wait) rc = dowel_run_operation(c, &operation, err);
+        if (!rc && wait) rc = dowel_cloud_run_operation(c, &operation, err);
     }
     dowel_http_free(r);
     json_decref(operation);

@@ -143,7 +143,7 @@ static void settle_fields(change *c) {
     settle(c, c->container, "args", "args", texts_or_null(b->args), NULL, false);
     settle(c, limits, "cpu", "cpu", text_or_null(b->cpu), NULL, true);
     settle(c, limits, "memory", "memory", text_or_null(b->memory), NULL, true);
-    settle(c, c->task, "timeout", "timeout", b->timeout > 0 ? dowel_run_duration(b->timeout) : NULL, NULL, true);
+    settle(c, c->task, "timeout", "timeout", b->timeout > 0 ? dowel_cloud_run_duration(b->timeout) : NULL, NULL, true);
     settle(c, c->task, "serviceAccount", "service_account", text_or_null(b->service_account), NULL, false);
     settle(c, c->task, "maxRetries", "max_retries",
            DOWEL_WAS_GIVEN(b, max_retries) ? json_integer(b->max_retries) : NULL, json_integer(0), false);
@@ -180,7 +180,7 @@ static bool is_same_variable(const json_t *held, const json_t *wanted) {
 
 static void settle_env(change *c) {
     json_t *held = json_object_get(c->container, "env"), *env = held ? json_incref(held) : json_array();
-    json_t *wanted = dowel_run_env(c->block->env), *variable, *name;
+    json_t *wanted = dowel_cloud_run_env(c->block->env), *variable, *name;
     size_t i;
     json_array_foreach(wanted, i, variable) {
         const char *called = json_string_value(json_object_get(variable, "name"));
@@ -220,8 +220,8 @@ static void settle_labels(change *c) {
     if (!json_object_size(labels)) json_object_del(c->job, "labels");
 }
 
-int dowel_run_change(const dowel_cloud_run_job *block, const json_t *job, json_t **wanted,
-                     dowel_run_difference *difference, dowel_error *err) {
+int dowel_cloud_run_change(const dowel_cloud_run_job *block, const json_t *job, json_t **wanted,
+                           dowel_cloud_run_difference *difference, dowel_error *err) {
     change c = {.block = block, .is_new = !job, .now = json_object(), .before = read_record(job)};
     c.job = job ? json_deep_copy(job) : json_object();
     if (!c.job || !c.now || !c.before) {
@@ -242,9 +242,9 @@ int dowel_run_change(const dowel_cloud_run_job *block, const json_t *job, json_t
     /* One-time requests to start an execution, which must not be made again. */
     json_object_del(c.job, "runExecutionToken");
     json_object_del(c.job, "startExecutionToken");
-    *difference = c.changed || c.is_new             ? DOWEL_RUN_CHANGED
-                  : is_same_record(c.before, c.now) ? DOWEL_RUN_SAME
-                                                    : DOWEL_RUN_UNRECORDED;
+    *difference = c.changed || c.is_new             ? DOWEL_CLOUD_RUN_CHANGED
+                  : is_same_record(c.before, c.now) ? DOWEL_CLOUD_RUN_SAME
+                                                    : DOWEL_CLOUD_RUN_UNRECORDED;
     json_decref(c.now);
     json_decref(c.before);
     bool enough = record != NULL;

@@ -59,7 +59,7 @@ static int check_job(const void *data, dowel_error *err) {
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         if (texts[i].text && !*texts[i].text)
             return dowel_fail(err, DOWEL_E_INVALID, "field \"%s\" is empty; leave it out instead", texts[i].field);
-    return dowel_run_env_check(job->env, err);
+    return dowel_cloud_run_env_check(job->env, err);
 }
 
 static const dowel_table job_table = {"cloud-run-job", sizeof(dowel_cloud_run_job), job_fields, check_job};
@@ -69,7 +69,7 @@ const dowel_block_type dowel_cloud_run_job_type = {.size = sizeof(dowel_block_ty
                                                    .doc = "A Cloud Run job: image, command, resources.",
                                                    .table = &job_table,
                                                    .version = 1,
-                                                   .check = dowel_run_check};
+                                                   .check = dowel_cloud_run_check};
 
 #define JOB(type)                                                                                                      \
     {                                                                                                                  \
@@ -97,7 +97,7 @@ static const dowel_field run_fields[] = {JOB(dowel_cloud_run_run_args),
                                          {0}};
 
 static int check_run(const void *data, dowel_error *err) {
-    return dowel_run_env_check(((const dowel_cloud_run_run_args *)data)->env, err);
+    return dowel_cloud_run_env_check(((const dowel_cloud_run_run_args *)data)->env, err);
 }
 
 static const dowel_table run_table = {"cloud_run.run", sizeof(dowel_cloud_run_run_args), run_fields, check_run};
@@ -105,22 +105,22 @@ static const dowel_table run_table = {"cloud_run.run", sizeof(dowel_cloud_run_ru
 /* One call of cloud_run.run on its way. What the history keeps of it: a mark before an execution is asked for, so that not even one whose name
  * was never read is started twice; its name; and how it ended: the result of one that succeeded, the mark of one that did not. */
 typedef struct job_run {
-    dowel_run_client c;
+    dowel_cloud_run_client c;
     const dowel_cloud_run_run_args *args;
-    char marker[DOWEL_RUN_MARKER_SIZE];
+    char marker[DOWEL_CLOUD_RUN_MARKER_SIZE];
     char *execution;
     json_t *state, *result;
 } job_run;
 
 /* Whether it was stopped. */
 static bool cancel_remote(const job_run *r) {
-    dowel_run_client cleanup = r->c;
+    dowel_cloud_run_client cleanup = r->c;
     cleanup.d = dowel_cleanup(r->c.d);
     dowel_error why;
-    if (!dowel_run_cancel(&cleanup, r->execution, &why)) return true;
+    if (!dowel_cloud_run_cancel_execution(&cleanup, r->execution, &why)) return true;
     const char *block = dowel_block_name(r->args->job);
     dowel_log(r->c.d, DOWEL_LOG_WARNING, "execution %s runs on: %s; `dowel call cloud_run.cancel --job %s` stops it",
-              dowel_run_short(r->execution), why.message, block ? block : "...");
+              dowel_cloud_run_short_name(r->execution), why.message, block ? block : "...");
     return false;
 }
 
@@ -142,7 +142,7 @@ static int find_begun(job_run *r, dowel_error *err) {
     if (!rc && begun && (!ended || strcmp(begun, ended) != 0)) {
         snprintf(r->marker, sizeof r->marker, "%s", begun);
         rc = dowel_recall_started(d, "cloud_run.execution", &r->execution, err);
-        if (!rc && !r->execution) rc = dowel_run_find_begun(&r->c, r->marker, &r->execution, err);
+        if (!rc && !r->execution) rc = dowel_cloud_run_find_begun(&r->c, r->marker, &r->execution, err);
     }
     free(begun);
     free(ended);
@@ -151,14 +151,14 @@ static int find_begun(job_run *r, dowel_error *err) {
 
 static int begin(job_run *r, dowel_error *err) {
     dowel *d = r->c.d;
-    int rc = r->args->no_update ? 0 : dowel_run_ensure_job(&r->c, err);
+    int rc = r->args->no_update ? 0 : dowel_cloud_run_ensure_job(&r->c, err);
     if (rc) return rc;
     if (!*r->marker) {
         snprintf(r->marker, sizeof r->marker, "%.36s-%d", dowel_run_id(d), dowel_attempt(d));
         dowel_forget(d, "cloud_run.execution");
         rc = dowel_remember(d, "cloud_run.marker", r->marker, false, err);
     }
-    if (!rc) rc = dowel_run_start(&r->c, r->args, r->marker, &r->execution, err);
+    if (!rc) rc = dowel_cloud_run_start_execution(&r->c, r->args, r->marker, &r->execution, err);
     /* The mark finds it where the name cannot be kept. */
     if (!rc) (void)dowel_remember(d, "cloud_run.execution", r->execution, false, NULL);
     return rc;
@@ -166,18 +166,18 @@ static int begin(job_run *r, dowel_error *err) {
 
 /* NOT_FOUND: somebody deleted the execution, and nobody can tell that it succeeded. */
 static int watch(job_run *r, dowel_error *err) {
-    int rc = r->args->no_wait ? dowel_run_get(&r->c, r->execution, &r->state, err)
-                              : dowel_run_follow(&r->c, r->execution, &r->state, err);
+    int rc = r->args->no_wait ? dowel_cloud_run_get_execution(&r->c, r->execution, &r->state, err)
+                              : dowel_cloud_run_follow_execution(&r->c, r->execution, &r->state, err);
     if (rc != DOWEL_E_NOT_FOUND) return rc;
     dowel_error looked;
-    int found = dowel_run_recover_deleted(&r->c, r->execution, &r->state, &looked);
+    int found = dowel_cloud_run_recover_deleted(&r->c, r->execution, &r->state, &looked);
     if (found) {
         *err = looked;
         return found;
     }
     if (r->state) return 0;
     dowel_fail(err, DOWEL_E_NOT_FOUND, "Cloud Run: execution %s was deleted before its end was seen",
-               dowel_run_short(r->execution));
+               dowel_cloud_run_short_name(r->execution));
     dowel_error_hint(err, "`dowel runs resume %.8s` starts another", dowel_run_id(r->c.d));
     return DOWEL_E_NOT_FOUND;
 }
@@ -187,12 +187,12 @@ static int run_once(job_run *r, dowel_error *err) {
     bool begun = r->execution;
     if (begun)
         dowel_log(r->c.d, DOWEL_LOG_INFO, "execution %s was begun before: followed to its end",
-                  dowel_run_short(r->execution));
+                  dowel_cloud_run_short_name(r->execution));
     int rc = begun ? 0 : begin(r, err);
     if (!rc) rc = watch(r, err);
     if (!begun || rc != DOWEL_E_NOT_FOUND) return rc;
     dowel_log(r->c.d, DOWEL_LOG_WARNING, "execution %s was deleted before its end was seen: another one is started",
-              dowel_run_short(r->execution));
+              dowel_cloud_run_short_name(r->execution));
     free(r->execution);
     r->execution = NULL;
     *r->marker = 0;
@@ -203,9 +203,9 @@ static int run_once(job_run *r, dowel_error *err) {
 /* How the execution ended is kept before anything else is done. Returns the outcome. */
 static int settle(job_run *r, int rc, dowel_error *err) {
     dowel *d = r->c.d;
-    bool seen = r->state && dowel_run_ended(r->state), gone = rc == DOWEL_E_NOT_FOUND && r->execution;
-    if (!rc && (seen || !r->args->no_wait)) rc = dowel_run_outcome(r->state, err);
-    if (!rc) r->result = dowel_run_describe(r->state);
+    bool seen = r->state && dowel_cloud_run_has_ended(r->state), gone = rc == DOWEL_E_NOT_FOUND && r->execution;
+    if (!rc && (seen || !r->args->no_wait)) rc = dowel_cloud_run_outcome(r->state, err);
+    if (!rc) r->result = dowel_cloud_run_describe(r->state);
     char *text = !rc && seen ? dowel_json_dump(r->result, 0) : NULL;
     if (text)
         (void)dowel_remember(d, "cloud_run.succeeded", text, false, NULL);
@@ -217,12 +217,12 @@ static int settle(job_run *r, int rc, dowel_error *err) {
 
 /* The run is over, however it ended; a job that something may still run in stays. */
 static void delete_after(const job_run *r, bool stopped, bool runs_on) {
-    bool ended = r->result || (r->state && dowel_run_ended(r->state)), deleted;
+    bool ended = r->result || (r->state && dowel_cloud_run_has_ended(r->state)), deleted;
     if (!r->c.job->delete_after || runs_on || !(ended || stopped) || (r->args->no_wait && !ended)) return;
-    dowel_run_client own = r->c;
+    dowel_cloud_run_client own = r->c;
     dowel_error why;
     if (stopped) own.d = dowel_cleanup(r->c.d);
-    if (dowel_run_delete_job(&own, true, !stopped, &deleted, &why))
+    if (dowel_cloud_run_delete_job(&own, true, !stopped, &deleted, &why))
         dowel_log(r->c.d, DOWEL_LOG_WARNING, "job %s was not deleted: %s", r->c.job->job, why.message);
 }
 
@@ -230,12 +230,12 @@ static int run_run(dowel *d, const void *data, json_t **result, dowel_error *err
     job_run r = {.args = data};
     dowel_error local;
     if (!err) err = &local;
-    int rc = dowel_run_client_open(d, r.args->job, &r.c, err);
+    int rc = dowel_cloud_run_client_open(d, r.args->job, &r.c, err);
     if (rc) return rc;
     rc = find_begun(&r, err);
     if (!rc && !r.result) rc = settle(&r, run_once(&r, err), err);
     bool stopped = rc && dowel_check(d, NULL), runs_on = false;
-    if (stopped && r.execution && !(r.state && dowel_run_ended(r.state))) {
+    if (stopped && r.execution && !(r.state && dowel_cloud_run_has_ended(r.state))) {
         runs_on = !cancel_remote(&r);
         if (!runs_on) (void)dowel_remember(d, "cloud_run.ended", r.marker, false, NULL);
     }
@@ -244,7 +244,7 @@ static int run_run(dowel *d, const void *data, json_t **result, dowel_error *err
     json_decref(r.result);
     json_decref(r.state);
     free(r.execution);
-    dowel_run_client_close(&r.c);
+    dowel_cloud_run_client_close(&r.c);
     return rc;
 }
 
@@ -259,7 +259,7 @@ static const dowel_field execution_fields[] = {JOB(dowel_cloud_run_execution_arg
 
 static int check_execution(const void *data, dowel_error *err) {
     const char *execution = ((const dowel_cloud_run_execution_args *)data)->execution;
-    if (!execution || *dowel_run_short(execution)) return 0;
+    if (!execution || *dowel_cloud_run_short_name(execution)) return 0;
     return dowel_fail(err, DOWEL_E_INVALID, "field \"execution\": \"%.100s\" is not the name of an execution",
                       execution);
 }
@@ -271,19 +271,21 @@ static const dowel_table cancel_table = {"cloud_run.cancel", sizeof(dowel_cloud_
 
 static int with_execution(dowel *d, const dowel_cloud_run_execution_args *args, bool cancel, json_t **result,
                           dowel_error *err) {
-    dowel_run_client c;
+    dowel_cloud_run_client c;
     json_t *state = NULL;
     char *execution = NULL;
-    int rc = dowel_run_client_open(d, args->job, &c, err);
+    int rc = dowel_cloud_run_client_open(d, args->job, &c, err);
     if (rc) return rc;
-    if (!args->execution) rc = dowel_run_newest(&c, &execution, err);
+    if (!args->execution) rc = dowel_cloud_run_newest_execution(&c, &execution, err);
     const char *name = args->execution ? args->execution : execution;
-    if (!rc && cancel) rc = dowel_run_cancel(&c, name, err);
-    if (!rc) rc = cancel ? dowel_run_follow(&c, name, &state, err) : dowel_run_get(&c, name, &state, err);
-    if (!rc) *result = dowel_run_describe(state);
+    if (!rc && cancel) rc = dowel_cloud_run_cancel_execution(&c, name, err);
+    if (!rc)
+        rc = cancel ? dowel_cloud_run_follow_execution(&c, name, &state, err)
+                    : dowel_cloud_run_get_execution(&c, name, &state, err);
+    if (!rc) *result = dowel_cloud_run_describe(state);
     json_decref(state);
     free(execution);
-    dowel_run_client_close(&c);
+    dowel_cloud_run_client_close(&c);
     return rc;
 }
 
@@ -306,13 +308,13 @@ static const dowel_table delete_table = {"cloud_run.delete", sizeof(dowel_cloud_
 
 static int run_delete(dowel *d, const void *data, json_t **result, dowel_error *err) {
     const dowel_cloud_run_delete_args *args = data;
-    dowel_run_client c;
+    dowel_cloud_run_client c;
     bool deleted;
-    int rc = dowel_run_client_open(d, args->job, &c, err);
+    int rc = dowel_cloud_run_client_open(d, args->job, &c, err);
     if (rc) return rc;
-    rc = dowel_run_delete_job(&c, args->not_found_ok, true, &deleted, err);
+    rc = dowel_cloud_run_delete_job(&c, args->not_found_ok, true, &deleted, err);
     if (!rc) *result = json_pack("{s:s,s:b}", "job", c.job->job, "deleted", deleted);
-    dowel_run_client_close(&c);
+    dowel_cloud_run_client_close(&c);
     return rc;
 }
 

@@ -74,6 +74,12 @@ int dowel_local_open_folder(dowel *d, dowel_block *block, const char *name, dowe
     return at;
 }
 
+/* A modification time of exactly the epoch, which some archives record, must not read as "unknown" (0). */
+int64_t dowel_local_time(const struct stat *st) {
+    int64_t time = (int64_t)st->st_mtim.tv_sec * 1000000 + st->st_mtim.tv_nsec / 1000;
+    return time ? time : 1;
+}
+
 /* ---- results of tasks ---- */
 
 static int put(dowel *d, dowel_block *block, const char *key, const void *data, size_t size, dowel_error *err) {

@@ -5,6 +5,8 @@
 #include <dowel/objects.h>
 #include <dowel/runtime.h>
 
+#include <sys/stat.h>
+
 typedef struct dowel_local_folder {
     const char *basepath;
     bool follow_links;
@@ -25,5 +27,7 @@ typedef enum dowel_local_use {
 int dowel_local_open_folder(dowel *d, dowel_block *block, const char *name, dowel_local_use use, const char **file);
 /* "local-file-system/results: cannot WHAT NAME: ..." */
 int dowel_local_failed(dowel_block *block, const char *what, const char *name, int why, dowel_error *err);
+/* The file's modification time in microseconds since the epoch. Never 0, which means "unknown". */
+int64_t dowel_local_time(const struct stat *st);
 
 #endif

@@ -1,4 +1,4 @@
-/* Files as objects (dowel/objects.h): one by one. Listing is local_walk.c. */
+/* Files as objects (dowel/objects.h): one by one. The listing is in walk.c. */
 #include "copy.h"
 #include "file_system.h"
 #include "walk.h"
@@ -11,12 +11,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* The epoch itself, which archives like to give, would mean "unknown". */
-int64_t dowel_local_time(const struct stat *st) {
-    int64_t time = (int64_t)st->st_mtim.tv_sec * 1000000 + st->st_mtim.tv_nsec / 1000;
-    return time ? time : 1;
-}
 
 /* Opens a file for reading; fills `st`. */
 static int open_file(dowel_block *block, const char *name, struct stat *st, int *fd, dowel_error *err) {

@@ -151,3 +151,11 @@ void dowel_gcs_condition(dowel_http_request *r, dowel_gcs_conditions when) {
     dowel_http_query(r, "ifMetagenerationMatch", when.metageneration_match);
     dowel_http_query(r, "ifMetagenerationNotMatch", when.metageneration_not_match);
 }
+
+void dowel_gcs_upload_query(const dowel_gcs_client *c, dowel_http_request *r, const dowel_gcs_upload_args *args) {
+    dowel_http_query(r, "predefinedAcl", args->predefined_acl);
+    dowel_http_query(r, "kmsKeyName", args->kms_key);
+    dowel_gcs_condition(r, DOWEL_GCS_CONDITIONS(args));
+    /* With a generation a second try cannot overwrite what the first one wrote. */
+    dowel_http_idempotent(r, args->if_generation_match || c->last_wins);
+}

@@ -8,14 +8,6 @@
 
 #define QUANTUM (256 * 1024)
 
-void dowel_gcs_upload_query(const dowel_gcs_client *c, dowel_http_request *r, const dowel_gcs_upload_args *args) {
-    dowel_http_query(r, "predefinedAcl", args->predefined_acl);
-    dowel_http_query(r, "kmsKeyName", args->kms_key);
-    dowel_gcs_condition(r, DOWEL_GCS_CONDITIONS(args));
-    /* With a generation a second try cannot overwrite what the first one wrote. */
-    dowel_http_idempotent(r, args->if_generation_match || c->last_wins);
-}
-
 /* ---- one request: metadata and content in a multipart/related body, which is not copied ---- */
 
 typedef struct enclosed {
