@@ -1,4 +1,4 @@
-/* Whether the job is there, or could be made. */
+/* `dowel block check`: whether the job exists. */
 #include "client.h"
 
 int dowel_cloud_run_check(dowel *d, dowel_block *block, json_t *report, dowel_error *err) {
@@ -11,9 +11,11 @@ int dowel_cloud_run_check(dowel *d, dowel_block *block, json_t *report, dowel_er
     json_object_set_new(report, "job", json_string(c.name));
     json_object_set_new(report, "exists", json_boolean(!rc));
     if (absent)
-        json_object_set_new(report, "fix",
-                            json_string(c.job->image ? "nothing to do: cloud_run.run makes the job"
-                                                     : "give the block an image, or check the job's name and region"));
+        json_object_set_new(
+            report, "fix",
+            json_string(c.job->image
+                            ? "nothing to do: cloud_run.run creates the job"
+                            : "check the job's name and region, or give the block an image to create the job from"));
     json_decref(job);
     dowel_cloud_run_client_close(&c);
     return absent ? 0 : rc;

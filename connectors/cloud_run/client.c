@@ -1,4 +1,4 @@
-/* Where Cloud Run is, what is retried, long-running operations. */
+/* Requests to the Cloud Run Admin API: address, retries, errors, long-running operations. */
 #include "client.h"
 
 #include <dowel/json.h>
@@ -15,7 +15,7 @@ static void explain(const dowel_http_response *response, dowel_error *err) {
     dowel_gcp_explain(response, err);
     if (*err->hint) return;
     if (status == 403)
-        dowel_error_hint(err, "these credentials lack a permission: roles/run.developer, and "
+        dowel_error_hint(err, "grant the credentials roles/run.developer, and "
                               "roles/iam.serviceAccountUser on the job's service account");
     if (status == 404) dowel_error_hint(err, "check the job's name, project and region");
 }
@@ -41,7 +41,7 @@ int dowel_cloud_run_client_open(dowel *d, dowel_block *block, dowel_cloud_run_cl
     int m = snprintf(c->name, sizeof c->name, "%s/jobs/%s", c->parent, c->job->job);
     if (n < 0 || (size_t)n >= sizeof c->parent || m < 0 || (size_t)m >= sizeof c->name) {
         dowel_cloud_run_client_close(c);
-        return dowel_fail(err, DOWEL_E_INVALID, "the job's name is too long");
+        return dowel_fail(err, DOWEL_E_INVALID, "Cloud Run: the names of project, region and job are too long");
     }
     return 0;
 }
@@ -60,7 +60,7 @@ dowel_http_request *dowel_cloud_run_request(dowel_cloud_run_client *c, const cha
     return r;
 }
 
-/* Whether a question that failed so may be asked again: the service is away, not we. */
+/* Whether a read may be repeated: the service did not answer, as opposed to refusing the request. */
 static bool is_away(int rc, const dowel_error *err) {
     return rc == DOWEL_E_UNAVAILABLE || rc == DOWEL_E_NETWORK || (rc == DOWEL_E_TIMEOUT && err->retryable);
 }
@@ -71,11 +71,12 @@ int dowel_cloud_run_ask(dowel_cloud_run_client *c, const char *resource, json_t 
     for (;;) {
         int rc = dowel_http_fetch_json(c->d, dowel_cloud_run_request(c, "GET", resource, NULL), answer, err);
         if (!rc || !is_away(rc, err) || dowel_check(c->d, NULL)) return rc;
-        dowel_log(c->d, told ? DOWEL_LOG_INFO : DOWEL_LOG_WARNING, "%s; asked again until it answers", err->message);
+        dowel_log(c->d, told ? DOWEL_LOG_INFO : DOWEL_LOG_WARNING, "%s; retrying until the service answers",
+                  err->message);
         told = true;
         dowel_error stopped;
         int slept = dowel_sleep(c->d, wait, &stopped);
-        if (slept == DOWEL_E_TIMEOUT) { /* why it took too long says more */
+        if (slept == DOWEL_E_TIMEOUT) { /* the reason for the delay tells more than the timeout */
             size_t used = strlen(err->message);
             snprintf(err->message + used, sizeof err->message - used, "; %s", stopped.message);
             return rc;

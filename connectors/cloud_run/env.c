@@ -1,11 +1,11 @@
-/* Environment variables: literal text, or a secret of Secret Manager. */
+/* Environment variables: literal text, or a reference to a secret of Secret Manager. */
 #include "client.h"
 
 #include <dowel/json.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A version as text: "latest", "5" or 5. Newly allocated; NULL: it is not one. */
+/* A version as text: "latest", "5" or 5. Newly allocated; NULL: not a version. */
 static char *version_of(const json_t *version) {
     const char *text = json_string_value(version);
     if (!version) return strdup("latest");
@@ -13,7 +13,7 @@ static char *version_of(const json_t *version) {
     return text && *text && !dowel_json_is_exact(version) ? strdup(text) : NULL;
 }
 
-/* The JSON object that a value is (NULL: text), and the secret in *source that it names (NULL: none). New references. */
+/* The value as a JSON object (NULL: it is text), and in *source the secret that it names (NULL: none). New references. */
 static json_t *read_value(const char *name, const char *value, json_t **source) {
     json_t *document = NULL;
     *source = NULL;
@@ -52,9 +52,9 @@ int dowel_cloud_run_env_check(const dowel_pair *env, dowel_error *err) {
             rc = dowel_fail(
                 err, DOWEL_E_INVALID,
                 "field \"env.%.100s\": expected {\"secret\": \"NAME\", \"version\": \"latest\"}, got an object with "
-                "another member or version",
+                "other members or an invalid version",
                 env->name);
-            dowel_error_hint(err, "if the variable itself holds this JSON, write it as {\"value\": \"JSON as text\"}");
+            dowel_error_hint(err, "to set the variable to this JSON text, write {\"value\": \"JSON as text\"}");
         }
         json_decref(source);
         json_decref(document);

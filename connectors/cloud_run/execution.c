@@ -1,4 +1,4 @@
-/* Executions: started once, followed to their end, cancelled with the run that waits for them. */
+/* Executions: start one exactly once, follow it to its end, cancel it. */
 #include "client.h"
 
 #include <math.h>
@@ -11,7 +11,7 @@ const char *dowel_cloud_run_short_name(const char *name) {
     return slash ? slash + 1 : name ? name : "";
 }
 
-/* Our run's id stands in the environment of the containers of the execution that we started. */
+/* An execution that this run started has the run's mark in the environment of its container. */
 static bool is_ours(const json_t *execution, const char *run_id) {
     const json_t *containers = json_object_get(json_object_get(execution, "template"), "containers");
     size_t i;
@@ -24,14 +24,14 @@ static bool is_ours(const json_t *execution, const char *run_id) {
     return false;
 }
 
-/* When the run began, by this machine's clock: its id says so (UUID version 7). 0: not known. */
+/* When the run began, in microseconds by this machine's clock, from its id (a UUID of version 7). 0: unknown. */
 static int64_t begin_of_run(const dowel *d) {
     unsigned high, low;
     if (sscanf(dowel_run_id(d), "%8x-%4x", &high, &low) != 2) return 0;
     return ((int64_t)high << 16 | low) * 1000;
 }
 
-/* Clocks differ; an execution that is taken for an older one would be started twice. */
+/* The service's clock may differ: an execution that looks older than the run would be started twice. */
 #define CLOCKS_DIFFER ((int64_t)24 * 3600 * 1000000)
 
 static bool is_older(const json_t *execution, int64_t than) {
@@ -62,7 +62,7 @@ static int list(dowel_cloud_run_client *c, bool deleted, char **next, json_t **e
     return rc;
 }
 
-/* The execution of that name, or with that mark where `name` is NULL: searched back to the start of the run, however many came later. */
+/* Finds the execution of that name or, if `name` is NULL, with that mark. Reads back to the start of the run, past any later executions. */
 static int search(dowel_cloud_run_client *c, const char *marker, const char *name, bool deleted, json_t **found,
                   dowel_error *err) {
     int64_t since = begin_of_run(c->d) - CLOCKS_DIFFER;
@@ -97,7 +97,7 @@ static int find(dowel_cloud_run_client *c, const char *marker, bool deleted, cha
     return rc;
 }
 
-/* What a start left behind may take a moment to be listed. */
+/* A new execution may take a moment to appear in listings. */
 static int find_patiently(dowel_cloud_run_client *c, const char *marker, bool deleted, int looks, char **execution,
                           dowel_error *err) {
     int rc = 0;
@@ -110,9 +110,9 @@ static int find_patiently(dowel_cloud_run_client *c, const char *marker, bool de
 
 int dowel_cloud_run_find_begun(dowel_cloud_run_client *c, const char *marker, char **execution, dowel_error *err) {
     *execution = NULL;
-    /* Also one that was deleted since: it may have succeeded. */
+    /* Deleted executions count: one may have succeeded. */
     int rc = find_patiently(c, marker, true, 3, execution, err);
-    return rc == DOWEL_E_NOT_FOUND ? 0 : rc; /* not even the job is there */
+    return rc == DOWEL_E_NOT_FOUND ? 0 : rc; /* the job does not exist either */
 }
 
 int dowel_cloud_run_recover_deleted(dowel_cloud_run_client *c, const char *execution, json_t **state,
@@ -120,7 +120,7 @@ int dowel_cloud_run_recover_deleted(dowel_cloud_run_client *c, const char *execu
     json_t *found = NULL;
     *state = NULL;
     int rc = search(c, NULL, execution, true, &found, err);
-    if (!rc && found && dowel_cloud_run_has_ended(found) && !dowel_cloud_run_outcome(found, NULL))
+    if (!rc && found && dowel_cloud_run_has_ended(found) && dowel_cloud_run_has_succeeded(found))
         *state = json_incref(found);
     json_decref(found);
     return rc == DOWEL_E_NOT_FOUND ? 0 : rc;
@@ -135,7 +135,7 @@ static json_t *overrides_of(const dowel_cloud_run_run_args *args, const char *ma
         for (const char *const *arg = args->args; *arg; arg++) json_array_append_new(list_of, json_string(*arg));
         if (json_array_size(list_of))
             json_object_set(container, "args", list_of);
-        else /* an empty list means the job's own to the API */
+        else /* the API reads an empty list as "the job's own" */
             json_object_set_new(container, "clearArgs", json_true());
         json_decref(list_of);
     }
@@ -145,7 +145,7 @@ static json_t *overrides_of(const dowel_cloud_run_run_args *args, const char *ma
     return overrides;
 }
 
-/* One request to run the job. *in_doubt: it may have arrived, whatever rc says. */
+/* Sends one request to run the job. *in_doubt: the service may have received it, whatever rc says. */
 static int request_run(dowel_cloud_run_client *c, const json_t *body, json_t **operation, bool *in_doubt,
                        dowel_error *err) {
     dowel_http_request *r = dowel_cloud_run_request(c, "POST", c->name, ":run");
@@ -154,7 +154,7 @@ static int request_run(dowel_cloud_run_client *c, const json_t *body, json_t **o
     int rc = dowel_http_send(c->d, r, &response, err);
     *in_doubt = dowel_http_in_doubt(r);
     if (!rc) {
-        /* Whatever the answer says, the job was run: another request would run it twice. */
+        /* Whatever the body says, the job was started: another request would start it twice. */
         *in_doubt = true;
         if (dowel_http_response_json(response, operation, NULL)) *operation = NULL;
         dowel_http_response_free(response);
@@ -163,7 +163,7 @@ static int request_run(dowel_cloud_run_client *c, const json_t *body, json_t **o
     return rc;
 }
 
-/* The execution that the operation names, or our mark where it names none. */
+/* The execution that the operation names; if it names none, the one with our mark. */
 static int read_started(dowel_cloud_run_client *c, const json_t *operation, const char *marker, char **execution,
                         dowel_error *err) {
     const char *name = json_string_value(json_object_get(json_object_get(operation, "metadata"), "name"));
@@ -173,17 +173,17 @@ static int read_started(dowel_cloud_run_client *c, const json_t *operation, cons
     }
     int rc = find_patiently(c, marker, false, 10, execution, err);
     if (!rc && !*execution)
-        rc = dowel_fail(err, DOWEL_E_PROTOCOL, "Cloud Run: job %s was run, but no execution appeared", c->job->job);
+        rc = dowel_fail(err, DOWEL_E_PROTOCOL, "Cloud Run: job %s was started, but no execution appeared", c->job->job);
     return rc;
 }
 
-/* Stopped while the answer was on its way: what may have begun is looked for, so that the caller can cancel it. */
+/* The run was stopped before the answer arrived: finds the execution that may have started, so that the caller can cancel it. */
 static void find_stopped(dowel_cloud_run_client *c, const char *marker, char **execution) {
     dowel_cloud_run_client cleanup = *c;
     dowel_error why;
     cleanup.d = dowel_cleanup(c->d);
     if (find_patiently(&cleanup, marker, false, 6, execution, &why))
-        dowel_log(c->d, DOWEL_LOG_WARNING, "job %s may be running: its executions could not be read: %s", c->job->job,
+        dowel_log(c->d, DOWEL_LOG_WARNING, "job %s may be running: cannot list its executions: %s", c->job->job,
                   why.message);
 }
 
@@ -197,7 +197,7 @@ int dowel_cloud_run_start_execution(dowel_cloud_run_client *c, const dowel_cloud
     for (int attempt = 1;; attempt++) {
         rc = request_run(c, body, &operation, &in_doubt, err);
         if (!rc || !in_doubt || attempt == STARTS || dowel_check(c->d, NULL)) break;
-        /* The answer is lost, the execution perhaps not: look before starting another. */
+        /* The answer was lost, but the execution may exist: look for it before starting another. */
         dowel_error looked;
         int found = dowel_sleep(c->d, 0.5 * exp2(attempt), &looked);
         if (!found) found = find_patiently(c, marker, false, 2, execution, &looked);
@@ -246,7 +246,7 @@ int dowel_cloud_run_cancel_execution(dowel_cloud_run_client *c, const char *exec
     dowel_http_json(r, body);
     dowel_http_idempotent(r, true);
     int rc = dowel_http_fetch_json(c->d, r, &operation, err);
-    /* One that has ended need not be cancelled, whoever ended it. */
+    /* An execution that has ended need not be cancelled. */
     if (rc && rc != DOWEL_E_NOT_FOUND && !dowel_cloud_run_get_execution(c, execution, &state, NULL) &&
         dowel_cloud_run_has_ended(state))
         rc = 0;
@@ -260,10 +260,10 @@ bool dowel_cloud_run_has_ended(const json_t *execution) {
     return json_is_string(json_object_get(execution, "completionTime"));
 }
 
-static const json_t *condition(const json_t *execution, const char *type) {
+const json_t *dowel_cloud_run_condition(const json_t *resource, const char *type) {
     size_t i;
     json_t *one;
-    json_array_foreach(json_object_get(execution, "conditions"), i, one) {
+    json_array_foreach(json_object_get(resource, "conditions"), i, one) {
         const char *name = json_string_value(json_object_get(one, "type"));
         if (name && !strcmp(name, type)) return one;
     }
@@ -277,12 +277,12 @@ static long long count(const json_t *execution, const char *member) {
 static const char *state_of(const json_t *execution) {
     if (!dowel_cloud_run_has_ended(execution)) return count(execution, "runningCount") ? "running" : "pending";
     if (count(execution, "cancelledCount")) return "cancelled";
-    const char *state = json_string_value(json_object_get(condition(execution, "Completed"), "state"));
+    const char *state = json_string_value(json_object_get(dowel_cloud_run_condition(execution, "Completed"), "state"));
     return state && !strcmp(state, "CONDITION_SUCCEEDED") && !count(execution, "failedCount") ? "succeeded" : "failed";
 }
 
 json_t *dowel_cloud_run_describe(const json_t *execution) {
-    const json_t *completed = condition(execution, "Completed");
+    const json_t *completed = dowel_cloud_run_condition(execution, "Completed");
     const char *reason = json_string_value(json_object_get(completed, "executionReason")),
                *message = json_string_value(json_object_get(completed, "message"));
     return json_pack(
@@ -296,23 +296,25 @@ json_t *dowel_cloud_run_describe(const json_t *execution) {
         json_object_get(execution, "startTime"), "completed", json_object_get(execution, "completionTime"));
 }
 
-int dowel_cloud_run_outcome(const json_t *execution, dowel_error *err) {
-    const char *state = state_of(execution);
-    if (!strcmp(state, "succeeded")) return 0;
-    const json_t *completed = condition(execution, "Completed");
+bool dowel_cloud_run_has_succeeded(const json_t *execution) {
+    return !strcmp(state_of(execution), "succeeded");
+}
+
+int dowel_cloud_run_fail(dowel_cloud_run_client *c, const json_t *execution, dowel_error *err) {
+    const json_t *completed = dowel_cloud_run_condition(execution, "Completed");
     const char *reason = json_string_value(json_object_get(completed, "executionReason")),
-               *message = json_string_value(json_object_get(completed, "message"));
-    const char *log = json_string_value(json_object_get(execution, "logUri"));
-    dowel_error local;
-    if (!err) err = &local;
+               *message = json_string_value(json_object_get(completed, "message")),
+               *log = json_string_value(json_object_get(execution, "logUri"));
+    json_t *failed = dowel_cloud_run_failed_tasks(c, execution);
     dowel_fail(err, DOWEL_E_REMOTE,
-               "Cloud Run: execution %s %s: %lld of %lld tasks succeeded, %lld failed, %lld were cancelled%s%s",
+               "Cloud Run: execution %s %s: %lld of %lld tasks succeeded, %lld failed, %lld were cancelled%s%.300s",
                dowel_cloud_run_short_name(json_string_value(json_object_get(execution, "name"))),
-               !strcmp(state, "cancelled") ? "was cancelled" : "failed", count(execution, "succeededCount"),
-               count(execution, "taskCount"), count(execution, "failedCount"), count(execution, "cancelledCount"),
-               message ? ": " : "", message ? message : "");
+               !strcmp(state_of(execution), "cancelled") ? "was cancelled" : "failed",
+               count(execution, "succeededCount"), count(execution, "taskCount"), count(execution, "failedCount"),
+               count(execution, "cancelledCount"), message ? ": " : "", message ? message : "");
     snprintf(err->reason, sizeof err->reason, "%s", reason ? reason : "");
-    if (log) dowel_error_hint(err, "its log: %s", log);
+    dowel_cloud_run_tell_failed_tasks(failed, count(execution, "failedCount"), log, err);
+    json_decref(failed);
     return DOWEL_E_REMOTE;
 }
 

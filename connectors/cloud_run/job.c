@@ -1,4 +1,4 @@
-/* The job: created, changed where it differs from the block, deleted. */
+/* The job: create it, update it if it differs from the block, delete it. */
 #include "client.h"
 
 #include <dowel/json.h>
@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONFLICTS = 6 }; /* with other writers of the job, before it is an error */
+enum { CONFLICTS = 6 }; /* with other writers of the job, before giving up */
 
-/* The job as it is, every number as it was written, since it is sent back; NULL where there is none. */
+/* Reads the job; NULL if it does not exist. Numbers keep their text, because the job is sent back. */
 static int read_job(dowel_cloud_run_client *c, json_t **job, dowel_error *err) {
     dowel_http_request *r = dowel_cloud_run_request(c, "GET", c->name, NULL);
     dowel_http_response *response;
@@ -35,7 +35,7 @@ static bool has_failed(const json_t *job) {
     return state && !strcmp(state, "CONDITION_FAILED");
 }
 
-/* A job whose image cannot be found says so before anything runs. */
+/* A job whose image does not exist fails here, before an execution starts. */
 static int check_ready(const dowel_cloud_run_client *c, const json_t *job, dowel_error *err) {
     if (!has_failed(job)) return 0;
     const json_t *condition = json_object_get(job, "terminalCondition");
@@ -46,7 +46,7 @@ static int check_ready(const dowel_cloud_run_client *c, const json_t *job, dowel
                         : reason ? reason
                                  : "not ready");
     if (reason) snprintf(err->reason, sizeof err->reason, "%s", reason);
-    if (err) err->permanent = true; /* until somebody mends the job */
+    if (err) err->permanent = true; /* until the job is corrected */
     if (message && strstr(message, "mage"))
         dowel_error_hint(err, "check the image's name and tag, and that Cloud Run may read its registry");
     return rc;
@@ -54,18 +54,18 @@ static int check_ready(const dowel_cloud_run_client *c, const json_t *job, dowel
 
 static int create(dowel_cloud_run_client *c, const json_t *wanted, json_t **operation, dowel_error *err) {
     if (!c->job->image) {
-        int rc = dowel_fail(err, DOWEL_E_NOT_FOUND, "Cloud Run: there is no job %s in %s", c->job->job, c->parent);
-        dowel_error_hint(err, "check its name, project and region, or give the block an image to make the job of");
+        int rc = dowel_fail(err, DOWEL_E_NOT_FOUND, "Cloud Run: job %s does not exist in %s", c->job->job, c->parent);
+        dowel_error_hint(err, "check its name, project and region, or give the block an image to create the job from");
         return rc;
     }
     dowel_http_request *r = dowel_cloud_run_request(c, "POST", c->parent, "/jobs");
     dowel_http_query(r, "jobId", c->job->job);
     dowel_http_json(r, wanted);
-    dowel_http_idempotent(r, true); /* its name makes a second creation a conflict */
+    dowel_http_idempotent(r, true); /* creating the same name again is a conflict */
     return dowel_http_fetch_json(c->d, r, operation, err);
 }
 
-/* The whole job as it is wanted, unless somebody else has changed it since it was read. */
+/* Replaces the job, unless it was changed since it was read (etag). */
 static int update(dowel_cloud_run_client *c, const json_t *wanted, json_t **operation, dowel_error *err) {
     dowel_http_request *r = dowel_cloud_run_request(c, "PATCH", c->name, NULL);
     dowel_http_json(r, wanted);
@@ -78,7 +78,7 @@ static bool is_job(const dowel_cloud_run_client *c, const json_t *answer) {
     return name && !strcmp(name, c->name);
 }
 
-/* Reads the job and changes what differs. *again: somebody else changed it meanwhile; read it again. */
+/* Reads the job and updates what differs. *again: another client changed it in between; start over. */
 static int ensure_once(dowel_cloud_run_client *c, bool *again, dowel_error *err) {
     json_t *job = NULL, *wanted = NULL, *operation = NULL;
     dowel_cloud_run_difference difference = DOWEL_CLOUD_RUN_SAME;
@@ -87,13 +87,13 @@ static int ensure_once(dowel_cloud_run_client *c, bool *again, dowel_error *err)
     if (!rc && !job) {
         rc = create(c, wanted, &operation, err);
     } else if (!rc && (difference != DOWEL_CLOUD_RUN_SAME || has_failed(job))) {
-        /* A job that failed is looked at again by the service when it is written: its image may be there now. */
+        /* Writing a failed job makes the service check it again: its image may have been pushed since. */
         rc = update(c, wanted, &operation, err);
-        /* A caller that may only run jobs runs one that is as it should be. */
+        /* A caller without the permission to update may still run a job that already matches the block. */
         if (rc == DOWEL_E_PERMISSION && difference == DOWEL_CLOUD_RUN_UNRECORDED) rc = 0;
     }
     *again = rc && err->http_status == 409;
-    if (!rc && is_job(c, operation)) { /* the server is done at once */
+    if (!rc && is_job(c, operation)) { /* the server answered with the finished job */
         json_decref(job);
         job = operation;
         operation = NULL;
@@ -112,9 +112,10 @@ int dowel_cloud_run_ensure_job(dowel_cloud_run_client *c, dowel_error *err) {
         int rc = ensure_once(c, &again, err);
         if (again && attempt == CONFLICTS)
             dowel_error_hint(
-                err, "somebody else keeps changing the job; call again later, or with --no-update to run it as it is");
+                err,
+                "another client keeps changing the job; call again later, or run the job as it is with --no-update");
         if (!again || attempt == CONFLICTS) return rc;
-        dowel_log(c->d, DOWEL_LOG_INFO, "job %s was changed by somebody else: read again", c->job->job);
+        dowel_log(c->d, DOWEL_LOG_INFO, "job %s was changed by another client; reading it again", c->job->job);
         dowel_error stopped;
         rc = dowel_sleep(c->d, 0.1 * (1 << attempt), &stopped);
         if (rc) {
@@ -132,7 +133,7 @@ int dowel_cloud_run_delete_job(dowel_cloud_run_client *c, bool not_found_ok, boo
     int rc = dowel_http_send(c->d, r, &response, err);
     *deleted = !rc;
     if (rc == DOWEL_E_NOT_FOUND && dowel_http_in_doubt(r)) {
-        *deleted = true; /* by an earlier attempt, whose answer was lost */
+        *deleted = true; /* an earlier attempt deleted it, but its answer was lost */
         rc = 0;
     } else if (!rc) {
         rc = wait ? dowel_http_response_json(response, &operation, err) : 0;

@@ -1,5 +1,5 @@
-/* What the block asks of a job, applied to the job as it is: what the block does not name stays as it was. An annotation of the job records
- * what the block named, so that what it no longer names can be taken back. */
+/* Applies the block to an existing job. Fields that the block does not name keep their value. An annotation of the job records which fields the
+ * block named, so that a field that it no longer names is reset. */
 #include "client.h"
 
 #include <dowel/json.h>
@@ -45,7 +45,7 @@ static void note(json_t *record, const char *list, const char *name) {
     json_array_append_new(names, json_string(name));
 }
 
-/* Whether both records hold the same names in the list, in any order. */
+/* Whether the list has the same names in both records, in any order. */
 static bool is_same_list(const json_t *before, const json_t *now, const char *list) {
     const json_t *names = json_object_get(now, list), *held = json_object_get(before, list);
     size_t i;
@@ -62,7 +62,7 @@ static bool is_same_record(const json_t *before, const json_t *now) {
 
 /* ---- comparing ---- */
 
-/* Quantities of Kubernetes and durations: "1" is "1000m", "1Gi" is "1024Mi", "90s" is "90.0s". NaN: not one. */
+/* The number of a Kubernetes quantity or a duration: "1" is "1000m", "1Gi" is "1024Mi", "90s" is "90.0s". NaN: neither. */
 static double amount_of(const char *text) {
     static const struct {
         const char *unit;
@@ -83,14 +83,14 @@ static bool is_same(const json_t *held, const json_t *value, bool amounts) {
     const char *a = json_string_value(held), *b = json_string_value(value);
     if (amounts && a && b) {
         double x = amount_of(a), y = amount_of(b);
-        if (x == y) return true; /* not where one is NaN */
+        if (x == y) return true; /* false if one is NaN */
     }
     return json_equal(held, value);
 }
 
 /* ---- changing ---- */
 
-/* The object at that member, made where there is none. Borrowed. */
+/* The object at that member, created if missing. Borrowed. */
 static json_t *part(json_t *object, const char *member) {
     json_t *held = json_object_get(object, member);
     if (!json_is_object(held)) {
@@ -104,13 +104,13 @@ static void put(change *c, json_t *parent, const char *member, json_t *value, bo
     const json_t *held = json_object_get(parent, member);
     bool same = is_same(held, value, amounts);
     if (!same) c->changed = true;
-    /* A zero is written even if it is the same: the service replaces a member that is left out by its default. */
+    /* A zero is written even if nothing changed: the service replaces a missing member with its default. */
     if (!same || !held) json_object_set(parent, member, value);
     json_decref(value);
 }
 
-/* One field of the block. `value` (taken) NULL: the block does not name it; `without` (taken) is what a job gets that dowel makes, or that no
- * longer has the field named; NULL: the service's default. */
+/* Applies one field of the block. `value` (taken) NULL: the block does not name the field. `without` (taken): the value for a new job, or for a field
+ * that the block no longer names; NULL: the service's default. */
 static void settle(change *c, json_t *parent, const char *member, const char *field, json_t *value, json_t *without,
                    bool amounts) {
     if (value) note(c->now, "fields", field);
@@ -138,7 +138,7 @@ static json_t *texts_or_null(const char *const *list) {
 static void settle_fields(change *c) {
     const dowel_cloud_run_job *b = c->block;
     json_t *execution = part(c->job, "template"), *limits = part(part(c->container, "resources"), "limits");
-    if (b->image) put(c, c->container, "image", json_string(b->image), false); /* a job cannot be without one */
+    if (b->image) put(c, c->container, "image", json_string(b->image), false); /* required by the API */
     settle(c, c->container, "command", "command", texts_or_null(b->command), NULL, false);
     settle(c, c->container, "args", "args", texts_or_null(b->args), NULL, false);
     settle(c, limits, "cpu", "cpu", text_or_null(b->cpu), NULL, true);
@@ -161,7 +161,7 @@ static bool block_names(const dowel_pair *pairs, const char *name) {
     return false;
 }
 
-/* The place of a variable in the job's environment; its size where it is not there. */
+/* The index of a variable in the job's environment; the number of variables if it is missing. */
 static size_t place_of(const json_t *env, const char *name) {
     size_t i;
     json_t *variable;
@@ -239,7 +239,7 @@ int dowel_cloud_run_change(const dowel_cloud_run_job *block, const json_t *job, 
     settle_labels(&c);
     char *record = dowel_json_dump(c.now, JSON_SORT_KEYS);
     if (record) json_object_set_new(part(c.job, "annotations"), RECORD, json_string(record));
-    /* One-time requests to start an execution, which must not be made again. */
+    /* One-time requests to start an execution: sending them again would start another. */
     json_object_del(c.job, "runExecutionToken");
     json_object_del(c.job, "startExecutionToken");
     *difference = c.changed || c.is_new             ? DOWEL_CLOUD_RUN_CHANGED

@@ -1,4 +1,4 @@
-/* What the cloud_run connector brings: a block type and its tasks. */
+/* The block type and the tasks of the cloud_run connector. */
 #include "client.h"
 
 #include <dowel/json.h>
@@ -7,41 +7,45 @@
 #include <string.h>
 
 static const dowel_field job_fields[] = {
-    {DOWEL_AT(dowel_cloud_run_job, job), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED, .doc = "Name of the job.",
+    {DOWEL_AT(dowel_cloud_run_job, job), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED, .doc = "Job name.",
      .example = "nightly-report"},
     {DOWEL_AT(dowel_cloud_run_job, image), .kind = DOWEL_STRING,
-     .doc = "Container image; without: the job must exist, and keeps its own.",
+     .doc = "Container image. Default: the image of the existing job.",
      .example = "europe-docker.pkg.dev/my-project/images/report:1"},
-    {DOWEL_AT(dowel_cloud_run_job, region), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED, .doc = "Region.",
+    {DOWEL_AT(dowel_cloud_run_job, region), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED, .doc = "Region of the job.",
      .example = "europe-west1"},
-    {DOWEL_AT(dowel_cloud_run_job, project), .kind = DOWEL_STRING, .doc = "Project; without: the credentials' own."},
+    {DOWEL_AT(dowel_cloud_run_job, project), .kind = DOWEL_STRING,
+     .doc = "Project of the job. Default: the project of the credentials."},
     {DOWEL_AT(dowel_cloud_run_job, credentials), .kind = DOWEL_BLOCK, .blocks = "gcp-credentials",
-     .doc = "Who calls; without: Application Default Credentials."},
-    {DOWEL_AT(dowel_cloud_run_job, command), .kind = DOWEL_LIST, .doc = "Command."},
-    {DOWEL_AT(dowel_cloud_run_job, args), .kind = DOWEL_LIST, .doc = "Arguments of the command."},
+     .doc = "Credentials to use. Default: Application Default Credentials."},
+    {DOWEL_AT(dowel_cloud_run_job, command), .kind = DOWEL_LIST,
+     .doc = "Container entrypoint. It replaces the image's ENTRYPOINT."},
+    {DOWEL_AT(dowel_cloud_run_job, args), .kind = DOWEL_LIST,
+     .doc = "Container arguments. They replace the image's CMD."},
     {DOWEL_AT(dowel_cloud_run_job, env), .kind = DOWEL_MAP,
-     .doc = "Environment variables; {\"secret\": \"NAME\", \"version\": \"latest\"} is a value in Secret Manager."},
-    {DOWEL_AT(dowel_cloud_run_job, cpu), .kind = DOWEL_STRING, .doc = "CPU limit.", .example = "1"},
-    {DOWEL_AT(dowel_cloud_run_job, memory), .kind = DOWEL_STRING, .doc = "Memory limit.", .example = "512Mi"},
+     .doc = "Environment variables. The value {\"secret\": \"NAME\", \"version\": \"latest\"} reads a secret of Secret "
+            "Manager."},
+    {DOWEL_AT(dowel_cloud_run_job, cpu), .kind = DOWEL_STRING, .doc = "CPU limit of each task.", .example = "1"},
+    {DOWEL_AT(dowel_cloud_run_job, memory), .kind = DOWEL_STRING, .doc = "Memory limit of each task.",
+     .example = "512Mi"},
     {DOWEL_AT(dowel_cloud_run_job, timeout), .kind = DOWEL_DURATION, .minimum = 1, .maximum = 604800,
-     .doc = "Limit of each task, at most 168 hours.", .example = "10m"},
+     .doc = "Maximum duration of each attempt of a task, at most 168 hours.", .example = "10m"},
     {DOWEL_AT(dowel_cloud_run_job, task_count), .kind = DOWEL_INT, .minimum = 1, .maximum = 10000,
-     .doc = "Tasks of an execution; a new job has one."},
+     .doc = "Number of tasks of an execution. Default for a new job: 1."},
     {DOWEL_AT(dowel_cloud_run_job, parallelism), .kind = DOWEL_INT, .maximum = 10000,
-     .doc = "Maximum number of tasks at once; 0: as many as the service sees fit."},
+     .doc = "Maximum number of tasks that run at the same time. 0: Cloud Run decides."},
     {DOWEL_AT(dowel_cloud_run_job, max_retries), .kind = DOWEL_INT, .maximum = 10,
-     .doc = "Retries of a failed task; a new job has none."},
+     .doc = "Maximum number of retries of a failed task. Default for a new job: 0."},
     {DOWEL_AT(dowel_cloud_run_job, service_account), .kind = DOWEL_STRING,
-     .doc = "Service account that the job runs as."},
+     .doc = "Email address of the service account that the job runs as."},
     {DOWEL_AT(dowel_cloud_run_job, labels), .kind = DOWEL_MAP, .doc = "Labels of the job."},
     {DOWEL_AT(dowel_cloud_run_job, delete_after), .kind = DOWEL_BOOL,
-     .doc = "Delete the job when the execution has ended."},
+     .doc = "Delete the job after its execution has ended."},
     {DOWEL_AT(dowel_cloud_run_job, endpoint), .kind = DOWEL_STRING, .flags = DOWEL_ADDRESS,
-     .doc = "Address of a server that speaks Cloud Run."},
+     .doc = "Base URL of a server that implements the Cloud Run Admin API. Default: Google's."},
     {DOWEL_GIVEN_AT(dowel_cloud_run_job)},
     {0}};
 
-/* Refused here, before a request. */
 static int check_job(const void *data, dowel_error *err) {
     const dowel_cloud_run_job *job = data;
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz", all[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
@@ -50,8 +54,8 @@ static int check_job(const void *data, dowel_error *err) {
         job->job[size - 1] == '-')
         return dowel_fail(
             err, DOWEL_E_INVALID,
-            "field \"job\": \"%.100s\" is not a job name: at most 63 lower-case letters, digits and hyphens; "
-            "the first is a letter, the last is not a hyphen",
+            "field \"job\": \"%.100s\" is not a job name: use at most 63 lower-case letters, digits and hyphens, "
+            "beginning with a letter and not ending with a hyphen",
             job->job);
     const struct {
         const char *field, *text;
@@ -66,7 +70,8 @@ static const dowel_table job_table = {"cloud-run-job", sizeof(dowel_cloud_run_jo
 
 const dowel_block_type dowel_cloud_run_job_type = {.size = sizeof(dowel_block_type),
                                                    .name = "cloud-run-job",
-                                                   .doc = "A Cloud Run job: image, command, resources.",
+                                                   .doc =
+                                                       "A job of Cloud Run: image, entrypoint, arguments, resources.",
                                                    .table = &job_table,
                                                    .version = 1,
                                                    .check = dowel_cloud_run_check};
@@ -79,22 +84,22 @@ const dowel_block_type dowel_cloud_run_job_type = {.size = sizeof(dowel_block_ty
 
 /* ---- run ---- */
 
-static const dowel_field run_fields[] = {JOB(dowel_cloud_run_run_args),
-                                         {DOWEL_AT(dowel_cloud_run_run_args, args), .kind = DOWEL_LIST,
-                                          .doc = "Arguments for this execution; win over the job's."},
-                                         {DOWEL_AT(dowel_cloud_run_run_args, env), .kind = DOWEL_MAP,
-                                          .doc = "Further environment variables of this execution."},
-                                         {DOWEL_AT(dowel_cloud_run_run_args, task_count), .kind = DOWEL_INT,
-                                          .minimum = 1, .maximum = 10000, .doc = "Tasks of this execution."},
-                                         {DOWEL_AT(dowel_cloud_run_run_args, task_timeout), .kind = DOWEL_DURATION,
-                                          .minimum = 1, .maximum = 604800,
-                                          .doc = "Limit of each task of this execution."},
-                                         {DOWEL_AT(dowel_cloud_run_run_args, no_wait), .kind = DOWEL_BOOL,
-                                          .doc = "Return when the execution exists, not when it has ended."},
-                                         {DOWEL_GIVEN_AT(dowel_cloud_run_run_args)},
-                                         {DOWEL_AT(dowel_cloud_run_run_args, no_update), .kind = DOWEL_BOOL,
-                                          .doc = "Run the job as it is, whatever the block says of it."},
-                                         {0}};
+static const dowel_field run_fields[] = {
+    JOB(dowel_cloud_run_run_args),
+    {DOWEL_AT(dowel_cloud_run_run_args, args), .kind = DOWEL_LIST,
+     .doc = "Container arguments for this execution. They replace all arguments of the job; the entrypoint stays."},
+    {DOWEL_AT(dowel_cloud_run_run_args, env), .kind = DOWEL_MAP,
+     .doc = "Environment variables to add or replace for this execution."},
+    {DOWEL_AT(dowel_cloud_run_run_args, task_count), .kind = DOWEL_INT, .minimum = 1, .maximum = 10000,
+     .doc = "Number of tasks of this execution. Default: the job's."},
+    {DOWEL_AT(dowel_cloud_run_run_args, task_timeout), .kind = DOWEL_DURATION, .minimum = 1, .maximum = 604800,
+     .doc = "Maximum duration of each attempt of a task in this execution. Default: the job's."},
+    {DOWEL_AT(dowel_cloud_run_run_args, no_wait), .kind = DOWEL_BOOL,
+     .doc = "Return when the execution exists instead of waiting for its end."},
+    {DOWEL_GIVEN_AT(dowel_cloud_run_run_args)},
+    {DOWEL_AT(dowel_cloud_run_run_args, no_update), .kind = DOWEL_BOOL,
+     .doc = "Run the job as it is, without applying the block to it."},
+    {0}};
 
 static int check_run(const void *data, dowel_error *err) {
     return dowel_cloud_run_env_check(((const dowel_cloud_run_run_args *)data)->env, err);
@@ -102,8 +107,8 @@ static int check_run(const void *data, dowel_error *err) {
 
 static const dowel_table run_table = {"cloud_run.run", sizeof(dowel_cloud_run_run_args), run_fields, check_run};
 
-/* One call of cloud_run.run on its way. What the history keeps of it: a mark before an execution is asked for, so that not even one whose name
- * was never read is started twice; its name; and how it ended: the result of one that succeeded, the mark of one that did not. */
+/* One call of cloud_run.run. The run's record holds: a mark, written before an execution is requested, by which an execution is found whose name was
+ * never received; the execution's name; and its end: the result if it succeeded, the mark if it did not. */
 typedef struct job_run {
     dowel_cloud_run_client c;
     const dowel_cloud_run_run_args *args;
@@ -112,14 +117,15 @@ typedef struct job_run {
     json_t *state, *result;
 } job_run;
 
-/* Whether it was stopped. */
+/* Whether the execution was cancelled. */
 static bool cancel_remote(const job_run *r) {
     dowel_cloud_run_client cleanup = r->c;
     cleanup.d = dowel_cleanup(r->c.d);
     dowel_error why;
     if (!dowel_cloud_run_cancel_execution(&cleanup, r->execution, &why)) return true;
     const char *block = dowel_block_name(r->args->job);
-    dowel_log(r->c.d, DOWEL_LOG_WARNING, "execution %s runs on: %s; `dowel call cloud_run.cancel --job %s` stops it",
+    dowel_log(r->c.d, DOWEL_LOG_WARNING,
+              "execution %s is still running: %s; cancel it with `dowel call cloud_run.cancel --job %s`",
               dowel_cloud_run_short_name(r->execution), why.message, block ? block : "...");
     return false;
 }
@@ -132,7 +138,7 @@ static int recall_result(job_run *r, dowel_error *err) {
     return rc;
 }
 
-/* What earlier attempts of this run left: a result, or an execution whose end nobody has seen. */
+/* Finds what earlier attempts of this run left: a result, or an execution whose end was not seen. */
 static int find_begun(job_run *r, dowel_error *err) {
     dowel *d = r->c.d;
     char *begun = NULL, *ended = NULL;
@@ -159,12 +165,12 @@ static int begin(job_run *r, dowel_error *err) {
         rc = dowel_remember(d, "cloud_run.marker", r->marker, false, err);
     }
     if (!rc) rc = dowel_cloud_run_start_execution(&r->c, r->args, r->marker, &r->execution, err);
-    /* The mark finds it where the name cannot be kept. */
+    /* If the name cannot be recorded, the mark finds the execution. */
     if (!rc) (void)dowel_remember(d, "cloud_run.execution", r->execution, false, NULL);
     return rc;
 }
 
-/* NOT_FOUND: somebody deleted the execution, and nobody can tell that it succeeded. */
+/* NOT_FOUND: the execution was deleted, and the service does not say that it succeeded. */
 static int watch(job_run *r, dowel_error *err) {
     int rc = r->args->no_wait ? dowel_cloud_run_get_execution(&r->c, r->execution, &r->state, err)
                               : dowel_cloud_run_follow_execution(&r->c, r->execution, &r->state, err);
@@ -178,20 +184,20 @@ static int watch(job_run *r, dowel_error *err) {
     if (r->state) return 0;
     dowel_fail(err, DOWEL_E_NOT_FOUND, "Cloud Run: execution %s was deleted before its end was seen",
                dowel_cloud_run_short_name(r->execution));
-    dowel_error_hint(err, "`dowel runs resume %.8s` starts another", dowel_run_id(r->c.d));
+    dowel_error_hint(err, "`dowel runs resume %.8s` starts another execution", dowel_run_id(r->c.d));
     return DOWEL_E_NOT_FOUND;
 }
 
-/* An execution that a former process began is followed, another is started only where that one is gone. */
+/* Follows the execution that an earlier process started; starts another one only if that one was deleted. */
 static int run_once(job_run *r, dowel_error *err) {
     bool begun = r->execution;
     if (begun)
-        dowel_log(r->c.d, DOWEL_LOG_INFO, "execution %s was begun before: followed to its end",
+        dowel_log(r->c.d, DOWEL_LOG_INFO, "execution %s was started before; waiting for its end",
                   dowel_cloud_run_short_name(r->execution));
     int rc = begun ? 0 : begin(r, err);
     if (!rc) rc = watch(r, err);
     if (!begun || rc != DOWEL_E_NOT_FOUND) return rc;
-    dowel_log(r->c.d, DOWEL_LOG_WARNING, "execution %s was deleted before its end was seen: another one is started",
+    dowel_log(r->c.d, DOWEL_LOG_WARNING, "execution %s was deleted before its end was seen; starting another one",
               dowel_cloud_run_short_name(r->execution));
     free(r->execution);
     r->execution = NULL;
@@ -200,22 +206,22 @@ static int run_once(job_run *r, dowel_error *err) {
     return rc ? rc : watch(r, err);
 }
 
-/* How the execution ended is kept before anything else is done. Returns the outcome. */
+/* Records how the execution ended before anything else is done. Returns the outcome. */
 static int settle(job_run *r, int rc, dowel_error *err) {
     dowel *d = r->c.d;
     bool seen = r->state && dowel_cloud_run_has_ended(r->state), gone = rc == DOWEL_E_NOT_FOUND && r->execution;
-    if (!rc && (seen || !r->args->no_wait)) rc = dowel_cloud_run_outcome(r->state, err);
-    if (!rc) r->result = dowel_cloud_run_describe(r->state);
-    char *text = !rc && seen ? dowel_json_dump(r->result, 0) : NULL;
+    bool failed = !rc && (seen || !r->args->no_wait) && !dowel_cloud_run_has_succeeded(r->state);
+    if (!rc && !failed) r->result = dowel_cloud_run_describe(r->state);
+    char *text = r->result && seen ? dowel_json_dump(r->result, 0) : NULL;
     if (text)
         (void)dowel_remember(d, "cloud_run.succeeded", text, false, NULL);
     else if (seen || gone)
         (void)dowel_remember(d, "cloud_run.ended", r->marker, false, NULL);
     free(text);
-    return rc;
+    return failed ? dowel_cloud_run_fail(&r->c, r->state, err) : rc;
 }
 
-/* The run is over, however it ended; a job that something may still run in stays. */
+/* Deletes the job if the block says so, unless an execution may still be running. */
 static void delete_after(const job_run *r, bool stopped, bool runs_on) {
     bool ended = r->result || (r->state && dowel_cloud_run_has_ended(r->state)), deleted;
     if (!r->c.job->delete_after || runs_on || !(ended || stopped) || (r->args->no_wait && !ended)) return;
@@ -253,7 +259,7 @@ static int run_run(dowel *d, const void *data, json_t **result, dowel_error *err
 static const dowel_field execution_fields[] = {JOB(dowel_cloud_run_execution_args),
                                                {DOWEL_AT(dowel_cloud_run_execution_args, execution),
                                                 .kind = DOWEL_STRING,
-                                                .doc = "Name of the execution; without: the newest."},
+                                                .doc = "Name of the execution. Default: the newest."},
                                                {DOWEL_GIVEN_AT(dowel_cloud_run_execution_args)},
                                                {0}};
 
@@ -269,6 +275,17 @@ static const dowel_table status_table = {"cloud_run.status", sizeof(dowel_cloud_
 static const dowel_table cancel_table = {"cloud_run.cancel", sizeof(dowel_cloud_run_execution_args), execution_fields,
                                          check_execution};
 
+static int describe_whole(dowel_cloud_run_client *c, const json_t *execution, json_t **result, dowel_error *err) {
+    json_t *described = dowel_cloud_run_describe(execution), *failed = dowel_cloud_run_failed_tasks(c, execution);
+    if (!described || (failed && json_object_set(described, "failed_tasks", failed))) {
+        json_decref(described);
+        described = NULL;
+    }
+    json_decref(failed);
+    *result = described;
+    return described ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+}
+
 static int with_execution(dowel *d, const dowel_cloud_run_execution_args *args, bool cancel, json_t **result,
                           dowel_error *err) {
     dowel_cloud_run_client c;
@@ -282,7 +299,7 @@ static int with_execution(dowel *d, const dowel_cloud_run_execution_args *args, 
     if (!rc)
         rc = cancel ? dowel_cloud_run_follow_execution(&c, name, &state, err)
                     : dowel_cloud_run_get_execution(&c, name, &state, err);
-    if (!rc) *result = dowel_cloud_run_describe(state);
+    if (!rc) rc = describe_whole(&c, state, result, err);
     json_decref(state);
     free(execution);
     dowel_cloud_run_client_close(&c);
@@ -301,7 +318,7 @@ static int run_cancel(dowel *d, const void *data, json_t **result, dowel_error *
 
 static const dowel_field delete_fields[] = {JOB(dowel_cloud_run_delete_args),
                                             {DOWEL_AT(dowel_cloud_run_delete_args, not_found_ok), .kind = DOWEL_BOOL,
-                                             .doc = "A job that does not exist is not an error."},
+                                             .doc = "Succeed if the job does not exist."},
                                             {DOWEL_GIVEN_AT(dowel_cloud_run_delete_args)},
                                             {0}};
 static const dowel_table delete_table = {"cloud_run.delete", sizeof(dowel_cloud_run_delete_args), delete_fields, NULL};
@@ -326,11 +343,11 @@ static int run_delete(dowel *d, const void *data, json_t **result, dowel_error *
                                          .run = body,                                                                  \
                                          .example = shown}
 
-TASK(run, "Creates or updates a job, runs it and waits for its end.", run_table, run_run,
+TASK(run, "Creates or updates a job, runs it and waits until the execution ends.", run_table, run_run,
      "--job cloud-run-job/nightly");
 TASK(status, "Shows the state of an execution.", status_table, run_status, "--job cloud-run-job/nightly");
-TASK(cancel, "Cancels an execution and waits for its end.", cancel_table, run_cancel, "--job cloud-run-job/nightly");
-TASK(delete, "Deletes the job.", delete_table, run_delete, "--job cloud-run-job/nightly");
+TASK(cancel, "Cancels an execution and waits until it ends.", cancel_table, run_cancel, "--job cloud-run-job/nightly");
+TASK(delete, "Deletes a job.", delete_table, run_delete, "--job cloud-run-job/nightly");
 
 static const dowel_task *const tasks[] = {&task_run, &task_status, &task_cancel, &task_delete, NULL};
 static const dowel_block_type *const types[] = {&dowel_cloud_run_job_type, NULL};

@@ -12,13 +12,14 @@ from proxy import Proxy  # noqa: E402
 
 URL = os.environ["DOWEL_TEST_CLOUD_RUN_URL"]
 PROXY = Proxy(URL)
+JSON = {"Content-Type": "application/json"}
 HOME = "projects/demo/locations/europe-west1/jobs"
 PARENT = f"/v2/{HOME}"
 
 
 def server(path, body=None, method=None):
     data = None if body is None else json.dumps(body).encode()
-    with urllib.request.urlopen(urllib.request.Request(URL + path, data, method=method)) as answer:
+    with urllib.request.urlopen(urllib.request.Request(URL + path, data, JSON, method=method)) as answer:
         return json.load(answer)
 
 

@@ -2,6 +2,7 @@
 really runs the commands. What the server holds afterwards is read from the server, not from dowel."""
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -12,12 +13,13 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from command import BIN, TMP, call, dowel, fails, main, start  # noqa: E402
 
 URL = os.environ["DOWEL_TEST_CLOUD_RUN_URL"]
+JSON = {"Content-Type": "application/json"}
 PARENT = "/v2/projects/demo/locations/europe-west1/jobs"
 
 
 def server(path, body=None, method=None):
     data = None if body is None else json.dumps(body).encode()
-    with urllib.request.urlopen(urllib.request.Request(URL + path, data, method=method)) as answer:
+    with urllib.request.urlopen(urllib.request.Request(URL + path, data, JSON, method=method)) as answer:
         return json.load(answer)
 
 
@@ -89,6 +91,44 @@ def test_a_partly_failed_execution_fails():
     said = fails(6, "call", "cloud_run.run", "--job", "partly", saying=["2 of 3 tasks succeeded", "1 failed", "partly"])
     assert "https://" in said, "says where the log is"
     assert dowel("runs", "--json").count("cloud_run.run") >= 1
+
+
+def test_a_failed_task_is_named_with_its_exit_status_and_log():
+    save("exits", 'test "$CLOUD_RUN_TASK_INDEX" != 4 || exit 7', "--task-count", "6", "--max-retries", "1")
+    said = fails(6, "call", "cloud_run.run", "--job", "exits",
+                 saying=["5 of 6 tasks succeeded, 1 failed", "; task 4 exited with status 7: The container exited with an error."])
+    assert re.search(r"hint: read the log of task 4: https://\S+&task=4\n", said), said
+    [failed] = call("cloud_run.status", "--job", "exits")["failed_tasks"]
+    assert failed.pop("log_uri").endswith("&task=4") and failed == {
+        "index": 4, "exit_status": 7, "retried": 1, "message": "The container exited with an error."}, failed
+
+
+def test_every_failed_task_is_named():
+    save("several", 'case $CLOUD_RUN_TASK_INDEX in 0) exit 3 ;; 5) kill -9 $$ ;; esac', "--task-count", "6", "--max-retries", "0")
+    said = fails(6, "call", "cloud_run.run", "--job", "several", saying=["2 failed", "; task 0 exited with status 3", "read the log of task 0"])
+    assert "\ntask 0 exited with status 3" in said and "\ntask 5 was terminated by signal 9" in said, said
+    status = call("cloud_run.status", "--job", "several")
+    assert [(task["index"], task.get("exit_status"), task.get("signal")) for task in status["failed_tasks"]] == [(0, 3, None), (5, None, 9)]
+
+
+def test_an_execution_fails_even_if_its_tasks_cannot_be_listed():
+    save("unlisted", "exit 9", "--max-retries", "0")
+    server("/_faults", {"path": "/tasks", "status": 403, "name": "PERMISSION_DENIED"})
+    fails(6, "call", "cloud_run.run", "--job", "unlisted",
+          saying=["0 of 1 tasks succeeded", "cannot list its failed tasks", "injected fault", "read the execution's log: https://"])
+
+
+def test_an_execution_that_succeeds_or_is_cancelled_has_no_failed_tasks():
+    save("fine", "true")
+    call("cloud_run.run", "--job", "fine")
+    assert "failed_tasks" not in call("cloud_run.status", "--job", "fine")
+    save("stopped", "sleep 600")
+    call("cloud_run.run", "--job", "stopped", "--no-wait")
+    assert "failed_tasks" not in call("cloud_run.cancel", "--job", "stopped")
+
+
+def test_help_says_that_args_replace_the_containers_arguments():
+    assert "--args" in (said := dowel("task", "show", "cloud_run.run")) and "replace" in said, said
 
 
 def test_retries_of_a_task_are_counted():

@@ -3,8 +3,9 @@
 
 Every request is checked against Google's own discovery document (run.v2.json of google-api-python-client): path, method,
 query parameters, and the body by its schema; unknown or mistyped members get 400 in Google's error shape, read-only ones are ignored. An
-update replaces the whole job, so what it leaves out is gone. Answers are checked against the same schemas, and listings come in pages of
-three. A container's command runs as a local process for each task index; an image whose name holds "missing" is not found until it is pushed.
+update replaces the whole job, so what it leaves out is gone. Answers are checked against the same schemas, leave out zero, false and empty
+values as Google's JSON does, and listings come in pages of three. A container's command runs as a local process for each task index; an image
+whose name holds "missing" is not found until it is pushed.
 
   cloud_run.py [--port N] [--token T]
   POST /_faults   {"count": 2, "status": 503, "path": ":run", "after": true}: the next requests whose path holds `path` fail,
@@ -92,10 +93,34 @@ def check(value, schema, where, is_request):
                 raise ApiError(400, f'Invalid JSON payload received. Unknown name "{name}" at "{where}": Cannot find field.')
     if "enum" in schema and value not in schema["enum"]:
         raise ApiError(400, f'Invalid value at "{where}": "{value}"')
-    if schema.get("format") == "int32" and not -2**31 <= value < 2**31:
+    check_format(value, schema.get("format"), where)
+
+
+FORMATS = {"int64": r"-?\d{1,19}", "google-duration": r"\d+(\.\d{1,9})?s",
+           "google-datetime": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)"}
+
+
+def check_format(value, form, where):
+    """`value` is JSON, or the text of a query parameter."""
+    if form == "int32" and not -2**31 <= int(value) < 2**31:
         raise ApiError(400, f'Invalid value at "{where}": {value}')
-    if schema.get("format") == "google-duration" and not re.fullmatch(r"\d+(\.\d+)?s", value):
-        raise ApiError(400, f'Invalid value at "{where}": not a duration')
+    if form in FORMATS and not re.fullmatch(FORMATS[form], value):
+        raise ApiError(400, f'Invalid value at "{where}": "{value}" is not of the format {form}')
+
+
+def without_zeros(value, schema):
+    """As Google's JSON leaves them out; values of maps stay."""
+    schema = SCHEMAS[schema["$ref"]] if "$ref" in schema else schema
+    if isinstance(value, list):
+        return [without_zeros(item, schema["items"]) for item in value]
+    if not isinstance(value, dict) or "properties" not in schema:
+        return value
+    left = {}
+    for name, member in value.items():
+        inner = schema["properties"].get(name, {})
+        if member not in (0, "", []) and not (member == {} and "additionalProperties" in inner):
+            left[name] = without_zeros(member, inner)
+    return left
 
 
 # ---- what runs ----
@@ -188,14 +213,24 @@ def run_task(execution, index, slots):
                 PROCESSES.discard(process)
                 execution["_processes"].discard(process)
                 execution["runningCount"] -= 1
-                task["lastAttemptResult"] = {"exitCode": status} if status >= 0 else {"termSignal": -status}
-                task["completionTime"] = now()
+                task.update(retried=attempt, lastAttemptResult=attempt_result(status), completionTime=now(),
+                            conditions=[condition("Completed", "CONDITION_SUCCEEDED" if status == 0 else "CONDITION_FAILED")])
                 if status == 0:
                     execution["succeededCount"] = execution.get("succeededCount", 0) + 1
                     return
         with LOCK:
             member = "cancelledCount" if execution["_cancelled"] else "failedCount"
             execution[member] = execution.get(member, 0) + 1
+            if execution["_cancelled"]:
+                task["conditions"] = [condition("Completed", "CONDITION_FAILED", "CANCELLED", "The task was cancelled.")]
+
+
+def attempt_result(status):
+    """Of a process's exit status, negative for a signal."""
+    if status == 0:
+        return {"status": {}}
+    ended = {"exitCode": status} if status > 0 else {"termSignal": -status}
+    return {**ended, "status": {"code": 10, "message": "The container exited with an error."}}
 
 
 def end(process):
@@ -361,7 +396,8 @@ def run_job(name, body):
     EXECUTIONS[full] = execution
     for i in range(count):
         task = f"{full}/tasks/{short}-task{i}"
-        TASKS[task] = {"name": task, "index": i, "job": execution["job"], "execution": short, "createTime": now()}
+        TASKS[task] = {"name": task, "uid": str(uuid.uuid4()), "index": i, "job": execution["job"], "execution": short, "createTime": now(),
+                       "logUri": f"{execution['logUri']}&task={i}"}
     job["latestCreatedExecution"] = {"name": full, "createTime": execution["createTime"]}
     job["executionCount"] += 1
     threading.Thread(target=run_execution, args=(execution,), daemon=True).start()
@@ -384,22 +420,28 @@ def answer(method, path, query, body):
     if not route:
         raise ApiError(404, f"no such method: {method} {path}")
     spec, _ = route
-    known = set(spec.get("parameters", {})) | set(DOCUMENT["parameters"])
-    for name, value in query.items():
-        if name not in known:
+    allowed = {**DOCUMENT["parameters"], **spec.get("parameters", {})}
+    for name, value in query:
+        if allowed.get(name, {}).get("location") != "query":
             raise ApiError(400, f'Invalid query parameter "{name}"')
-        kind = {**DOCUMENT["parameters"], **spec.get("parameters", {})}[name]["type"]
-        if not re.fullmatch({"integer": r"-?\d+", "boolean": "true|false"}.get(kind, ".*"), value, re.S):
+        if [n for n, _ in query].count(name) > 1 and not allowed[name].get("repeated"):
+            raise ApiError(400, f'Query parameter "{name}" is given twice')
+        if not re.fullmatch({"integer": r"-?\d+", "boolean": "true|false"}.get(allowed[name]["type"], ".*"), value, re.S):
             raise ApiError(400, f'Invalid value "{value}" of query parameter "{name}"')
+        check_format(value, allowed[name].get("format"), name)
+    query = dict(query)
+    for name, parameter in allowed.items():
+        if parameter.get("required") and parameter["location"] == "query" and not query.get(name):
+            raise ApiError(400, f"{name} is required")
     if "request" in spec:
         check(body if body is not None else {}, spec["request"], "body", True)
-    elif body:
+    elif body is not None:
         raise ApiError(400, "This method takes no body.")
     resource = path[len("/v2/"):].split(":")[0]
     with LOCK:
         result = METHODS[spec["id"]](resource, query, body or {})
     check(result, spec["response"], "answer", False)
-    return result
+    return without_zeros(result, spec["response"])
 
 
 def get_execution(name):
@@ -408,29 +450,39 @@ def get_execution(name):
     return EXECUTIONS[name]
 
 
-def page_of(items, query, what):
-    """Newest first; a token is only good for the listing that gave it."""
+def page_of(items, query, what, place):
+    """A page of the items, which are sorted by what `place` gives; a token is only good for the listing that gave it."""
     size = int(query.get("pageSize") or PAGE)
     if size < 0:
         raise ApiError(400, "pageSize must not be negative")
-    start, token = 0, query.get("pageToken")
+    items, token = sorted(items, key=place), query.get("pageToken")
     if token:
         after, _, other = token.partition("|")
         if other != f"{what}|{query.get('showDeleted', '')}":
             raise ApiError(400, "Invalid page token")
-        start = next((i for i, item in enumerate(items) if item["createTime"] < after), len(items))
-    page = items[start:start + min(size or PAGE, PAGE)]
+        items = [item for item in items if place(item) > float(after)]
+    page = items[:min(size or PAGE, PAGE)]
     answer = {what: page}
-    if page and items.index(page[-1]) + 1 < len(items):
-        answer["nextPageToken"] = f"{page[-1]['createTime']}|{what}|{query.get('showDeleted', '')}"
+    if len(page) < len(items):
+        answer["nextPageToken"] = f"{place(page[-1])}|{what}|{query.get('showDeleted', '')}"
     return answer
+
+
+def newest_first(resource):
+    return -datetime.datetime.fromisoformat(resource["createTime"]).timestamp()
+
+
+def list_tasks(name, query):
+    get_execution(name)
+    items = [public(t) for n, t in TASKS.items() if n.startswith(name + "/")]
+    return page_of(items, query, "tasks", lambda task: task["index"])
 
 
 def list_executions(name, query):
     get_job(name)
     shown = [*EXECUTIONS.values(), *(DELETED.values() if query.get("showDeleted") == "true" else [])]
     items = [public(e) for e in shown if e["_job"] == name]
-    return page_of(sorted(items, key=lambda e: e["createTime"], reverse=True), query, "executions")
+    return page_of(items, query, "executions", newest_first)
 
 
 def finished(asked):
@@ -473,8 +525,7 @@ METHODS = {
     "run.projects.locations.jobs.executions.list": lambda r, q, b: list_executions(r.rsplit("/", 1)[0], q),
     "run.projects.locations.jobs.executions.cancel": lambda r, q, b: cancel_execution(r),
     "run.projects.locations.jobs.executions.delete": lambda r, q, b: delete_execution(r),
-    "run.projects.locations.jobs.executions.tasks.list": lambda r, q, b: {
-        "tasks": [t for n, t in TASKS.items() if n.startswith(r + "/")]},
+    "run.projects.locations.jobs.executions.tasks.list": lambda r, q, b: list_tasks(r.rsplit("/", 1)[0], q),
     "run.projects.locations.operations.get": lambda r, q, b: show_operation(r),
     "run.projects.locations.operations.wait": lambda r, q, b: show_operation(r),
 }
@@ -535,11 +586,13 @@ class Handler(BaseHTTPRequestHandler):
         try:
             if self.token and self.headers.get("Authorization") != f"Bearer {self.token}":
                 raise ApiError(401, "Request had invalid authentication credentials.")
+            if raw and self.headers.get_content_type() != "application/json":
+                raise ApiError(400, f"Content-Type {self.headers.get_content_type()} is not supported")
             try:
                 body = json.loads(raw) if raw else None
             except ValueError:
                 raise ApiError(400, "Invalid JSON payload received.")
-            query = dict(urllib.parse.parse_qsl(url.query, keep_blank_values=True))
+            query = urllib.parse.parse_qsl(url.query, keep_blank_values=True)
             result = answer(self.command, path, query, body)
             fault = self.fault(path, True)
             return self.fail(fault) if fault else self.send(200, result)
