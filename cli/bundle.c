@@ -31,7 +31,7 @@ static void forget(json_t *given) {
 static int write_file(cli *c, const char *path, const json_t *value) {
     char *text = dowel_json_dump(value, JSON_INDENT(2));
     dowel_sink *sink = NULL;
-    if (!text) return dowel_fail(&c->err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!text) return dowel_no_memory(&c->err);
     mode_t before = umask(077);
     int rc = dowel_sink_file(path, &sink, &c->err);
     umask(before);

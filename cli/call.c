@@ -59,12 +59,11 @@ static bool names_a_file(const char *value) {
 static int hold(cli *c, const dowel_table *table, const dowel_field *field, const char *value, json_t *args,
                 held **all) {
     held *one = calloc(1, sizeof *one);
-    if (!one) return dowel_fail(&c->err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!one) return dowel_no_memory(&c->err);
     one->field = field;
     int rc = cli_read_text(c, field->name, *value == '@' ? value + 1 : value, &one->bytes);
     if (rc) dowel_error_prefix(&c->err, "%s: field \"%s\": ", table->name, field->name);
-    if (!rc && json_object_set_new(args, field->name, json_string("")))
-        rc = dowel_fail(&c->err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!rc && json_object_set_new(args, field->name, json_string(""))) rc = dowel_no_memory(&c->err);
     one->next = *all;
     *all = one;
     return rc;
@@ -102,7 +101,7 @@ static int call(cli *c, const dowel_task *task, const json_t *args, const held *
         if (one->field) memcpy(filled + one->field->offset, &bytes, sizeof bytes);
     }
     rc = filled ? dowel_call(c->d, task->name, filled, task->args->size, options, result, &c->err)
-                : dowel_fail(&c->err, DOWEL_E_NO_MEMORY, "out of memory");
+                : dowel_no_memory(&c->err);
     free(filled);
     dowel_record_free(record);
     return rc;

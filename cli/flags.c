@@ -241,7 +241,7 @@ int cli_read_text(cli *c, const char *flag, const char *path, dowel_sink **text)
     dowel_sink *sink = dowel_sink_memory(64u << 20);
     char buffer[4096];
     size_t got = 1;
-    if (!sink) rc = dowel_fail(&c->err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!sink) rc = dowel_no_memory(&c->err);
     while (!rc && got) {
         rc = dowel_source_read(source, buffer, sizeof buffer, &got, &c->err);
         if (!rc && got) rc = dowel_sink_write(sink, buffer, got, &c->err);

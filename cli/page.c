@@ -191,8 +191,7 @@ int cli_runs_page(cli *c, const dowel_runs_query *query, const char *path) {
     page p = {.c = c};
     bool shown = !strcmp(path, "-"); /* printed like all output: a reader that leaves early is no failure */
     p.rc = dowel_runs_list(c->d, query, &runs, &c->err);
-    if (!p.rc && shown && !(p.sink = dowel_sink_memory(0)))
-        p.rc = dowel_fail(&c->err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!p.rc && shown && !(p.sink = dowel_sink_memory(0))) p.rc = dowel_no_memory(&c->err);
     if (!p.rc && !shown) p.rc = dowel_sink_file(path, &p.sink, &c->err);
     if (!p.rc) put_page(&p, runs);
     if (!p.rc && shown) fwrite(dowel_sink_bytes(p.sink).data, 1, dowel_sink_bytes(p.sink).size, stdout);

@@ -33,12 +33,12 @@ static int payload_hash(dowel_http_request *request, char hash[65], dowel_error 
         return 0;
     }
     dowel_digest *digest = dowel_digest_new(DOWEL_SHA256);
-    if (!digest) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!digest) return dowel_no_memory(err);
     int rc = 0;
     if (source) {
         char *buffer = malloc(65536);
         size_t got = 1;
-        if (!buffer) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        if (!buffer) rc = dowel_no_memory(err);
         while (!rc && got) {
             rc = dowel_source_read(source, buffer, 65536, &got, err);
             if (!rc) dowel_digest_update(digest, buffer, got);
@@ -54,7 +54,7 @@ static int payload_hash(dowel_http_request *request, char hash[65], dowel_error 
     if (text)
         memcpy(hash, text, 65);
     else if (!rc)
-        rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        rc = dowel_no_memory(err);
     free(text);
     dowel_digest_free(digest);
     return rc;
@@ -73,7 +73,7 @@ int dowel_aws_sign(dowel *d, dowel_http_request *request, const dowel_aws_keys *
     if (!rc && s3) dowel_http_header(request, "x-amz-content-sha256", hash);
     const char *rest, *url = dowel_http_url(request);
     char *host = rc ? NULL : dowel_aws_host(url, &rest);
-    if (!rc && !host) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!rc && !host) rc = dowel_no_memory(err);
     if (!rc) {
         dowel_http_header(request, "Host", host);
         size_t path_size = strcspn(rest, "?");
@@ -93,7 +93,7 @@ int dowel_aws_sign(dowel *d, dowel_http_request *request, const dowel_aws_keys *
             .s3 = s3,
         };
         dowel_sigv4 signature;
-        rc = path ? dowel_sigv4_sign(&r, &signature, err) : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        rc = path ? dowel_sigv4_sign(&r, &signature, err) : dowel_no_memory(err);
         if (path) {
             if (!rc) {
                 dowel_http_header(request, "x-amz-date", signature.date);

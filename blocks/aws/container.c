@@ -85,7 +85,7 @@ int dowel_aws_from_container(dowel *d, const dowel_aws_settings *settings, dowel
     size_t scheme = relative ? 0 : (size_t)(strstr(url, "://") - url) + 3,
            host = relative ? 0 : strcspn(url + scheme, "/?");
     char *base = relative ? strdup("http://169.254.170.2") : strndup(url, scheme + host);
-    if (!base) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!base) return dowel_no_memory(err);
     dowel_http_request *r = dowel_http_new(&service, NULL, "GET", base);
     dowel_http_path_raw(r, relative ? relative : url + scheme + host);
     dowel_http_header(r, "Accept", "application/json");

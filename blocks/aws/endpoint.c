@@ -82,7 +82,7 @@ int dowel_aws_find_url(const dowel_aws_settings *settings, const char *service, 
         if (!rc) rc = own_url(service, region, fips, dual_stack, own, err);
         found = own;
     }
-    if (!rc && !(*url = strdup(found))) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!rc && !(*url = strdup(found))) rc = dowel_no_memory(err);
     free(made);
     return rc;
 }
@@ -121,7 +121,7 @@ int dowel_aws_find_sts(const dowel_aws_settings *settings, char **url, char **re
     if (global) {
         free(*region);
         *region = strdup("us-east-1");
-        if (!*region) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        if (!*region) rc = dowel_no_memory(err);
     }
     if (!rc) rc = dowel_aws_find_url(settings, "sts", *region, NULL, url, &configured, err);
     static const char one_for_all[] = "https://sts.amazonaws.com";
@@ -132,7 +132,7 @@ int dowel_aws_find_sts(const dowel_aws_settings *settings, char **url, char **re
         *url = strdup(one_for_all);
         free(*region);
         *region = strdup("us-east-1");
-        if (!*url || !*region) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        if (!*url || !*region) rc = dowel_no_memory(err);
     }
     free(regional);
     if (rc) {

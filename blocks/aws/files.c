@@ -69,7 +69,7 @@ static int load(dowel_aws_profiles *profiles, bool credentials, const signature 
         return 0;
     }
     dowel_error *why = calloc(1, sizeof *why);
-    if (!why) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!why) return dowel_no_memory(err);
     int rc = dowel_file_read(file->path, 1u << 20, &text, &size, why);
     /* Absent, or not for us to read: as if it were empty, as the AWS CLI has it. */
     dowel_aws_profiles_looked_at(profiles, file->path,
@@ -91,7 +91,7 @@ static int load(dowel_aws_profiles *profiles, bool credentials, const signature 
 
 static int load_both(dowel *d, const signature files[2], dowel_aws_profiles **profiles, dowel_error *err) {
     dowel_aws_profiles *p = dowel_aws_profiles_new();
-    if (!p) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!p) return dowel_no_memory(err);
     int rc = load(p, false, &files[0], err);
     if (!rc) rc = load(p, true, &files[1], err);
     if (rc) {
@@ -146,7 +146,7 @@ int dowel_aws_profiles_load(dowel *d, dowel_aws_profiles **profiles, dowel_error
     *profiles = NULL;
     if (!files || (d && !c)) {
         free(files);
-        return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        return dowel_no_memory(err);
     }
     look_at(false, &files[0]);
     look_at(true, &files[1]);

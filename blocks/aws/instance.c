@@ -36,7 +36,7 @@ static int find_endpoint(const dowel_aws_settings *settings, char **endpoint, do
                           "ec2_metadata_service_endpoint_mode is \"%.60s\": expected IPv4 or IPv6", mode);
     bool six = mode && !dowel_casecmp(mode, "IPv6");
     *endpoint = strdup(given ? given : six ? "http://[fd00:ec2::254]" : "http://169.254.169.254");
-    return *endpoint ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    return *endpoint ? 0 : dowel_no_memory(err);
 }
 
 static double number_in(const dowel_aws_settings *settings, const char *variable, double missing) {
@@ -85,7 +85,7 @@ static int get_token(dowel *d, session *s, dowel_error *err) {
     if (!rc) {
         s->token = line_of(response);
         dowel_http_response_free(response);
-        return s->token ? 1 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        return s->token ? 1 : dowel_no_memory(err);
     }
     int status = why.http_status;
     if (!status && !asked && rc != DOWEL_E_INVALID && rc != DOWEL_E_CANCELLED && dowel_time_left(d) != 0) return 0;
@@ -140,7 +140,7 @@ static int get_keys(dowel *d, session *s, dowel_aws_keys *keys, dowel_error *err
     char *role = line_of(response), path[512];
     dowel_http_response_free(response);
     response = NULL;
-    if (!role) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!role) return dowel_no_memory(err);
     char *coded = dowel_percent_encode(role, "+=,@");
     int n = snprintf(path, sizeof path, ROLES "%s", coded ? coded : "");
     free(coded);

@@ -79,7 +79,7 @@ int dowel_aws_keys_set(dowel_aws_keys *keys, const char *id, const char *secret,
         !account_id == !keys->account_id)
         return 0;
     dowel_aws_keys_clear(keys);
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    return dowel_no_memory(err);
 }
 
 int dowel_aws_keys_origin(dowel_aws_keys *keys, dowel_error *err, const char *format, ...) {
@@ -93,7 +93,7 @@ int dowel_aws_keys_origin(dowel_aws_keys *keys, dowel_error *err, const char *fo
     keys->origin = copy;
     if (copy) return 0;
     dowel_aws_keys_clear(keys);
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    return dowel_no_memory(err);
 }
 
 int dowel_aws_keys_copy(const dowel_aws_keys *from, dowel_aws_keys *to, dowel_error *err) {

@@ -7,10 +7,6 @@
 #include <string.h>
 #include <time.h>
 
-static int no_memory(dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-}
-
 static int signing_keys(dowel *d, const dowel_aws_signing *signing, dowel_aws_keys *keys, dowel_error *err) {
     int rc = dowel_aws_get_keys(d, signing->credentials, false, keys, err);
     if (!rc && keys->anonymous) {
@@ -28,7 +24,7 @@ int dowel_aws_presign(dowel *d, dowel_http_request *request, const dowel_aws_sig
     const char *rest;
     char *url = strdup(dowel_http_url(request)), *host = url ? dowel_aws_host(url, &rest) : NULL,
          *path = host ? strndup(rest, strcspn(rest, "?")) : NULL;
-    rc = path ? 0 : no_memory(err);
+    rc = path ? 0 : dowel_no_memory(err);
     if (!rc) {
         dowel_http_header(request, "Host", host);
         const dowel_sigv4_request r = {.method = dowel_http_method(request),
@@ -52,7 +48,7 @@ int dowel_aws_presign(dowel *d, dowel_http_request *request, const dowel_aws_sig
         if (!rc && (*signed_url = malloc(size)))
             snprintf(*signed_url, size, "%.*s?%s", (int)place, url, signature.query);
         else if (!rc)
-            rc = no_memory(err);
+            rc = dowel_no_memory(err);
         dowel_sigv4_clear(&signature);
     }
     free(path);
@@ -71,7 +67,7 @@ int dowel_aws_form_begin(dowel *d, const dowel_aws_signing *signing, const char 
     char *host = dowel_aws_host(url, &rest);
     if (!host) {
         dowel_aws_form_clear(form);
-        return no_memory(err);
+        return dowel_no_memory(err);
     }
     form->time = dowel_aws_time(d, host);
     free(host);
@@ -85,7 +81,7 @@ int dowel_aws_form_begin(dowel *d, const dowel_aws_signing *signing, const char 
     form->service = strdup(signing->service);
     if (!form->credential || !form->region || !form->service) {
         dowel_aws_form_clear(form);
-        return no_memory(err);
+        return dowel_no_memory(err);
     }
     snprintf(form->credential, size, "%s/%.8s/%s/%s/aws4_request", form->keys.access_key_id, form->date,
              signing->region, signing->service);

@@ -23,7 +23,7 @@ static int check_version(const char *text, size_t size, dowel_error *err) {
 
 int dowel_aws_run(dowel *d, const char *command, char **text, size_t *size, dowel_error *err) {
     char *line = strdup(command);
-    if (!line) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!line) return dowel_no_memory(err);
     char *const words[] = {(char[]){"/bin/sh"}, (char[]){"-c"}, line, NULL};
     const dowel_program program = {
         .words = words,
@@ -53,7 +53,7 @@ int dowel_aws_from_process(dowel *d, const dowel_aws_plan *plan, dowel_aws_keys 
     }
     if (!keys->account_id && plan->account_id && !(keys->account_id = strdup(plan->account_id))) {
         dowel_aws_keys_clear(keys);
-        return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        return dowel_no_memory(err);
     }
     return dowel_aws_keys_origin(keys, err, "profile \"%s\", credential_process", plan->profile);
 }

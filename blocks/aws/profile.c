@@ -169,10 +169,6 @@ static int problem(const reader *r, const char *what) {
     return rc;
 }
 
-static int no_memory(const reader *r) {
-    return dowel_fail(r->err, DOWEL_E_NO_MEMORY, "out of memory");
-}
-
 /* The words of a section's name, as a shell has them: quotes around blanks, a backslash before one. Works in place; false: more than two, or a
  * quote without an end. */
 static bool split(char *text, char **first, char **second) {
@@ -277,7 +273,7 @@ static int read_section(reader *r, char *line) {
     }
     if (!s) {
         s = add_section(r->profiles, kind, name);
-        if (!s) return no_memory(r);
+        if (!s) return dowel_no_memory(r->err);
         s->bare = bare;
     }
     r->section = s;
@@ -309,7 +305,7 @@ static int read_setting(reader *r, char *line) {
     for (char *c = name; *c; c++) *c = (char)dowel_lower((unsigned char)*c);
     char *value = strdup(trim(equals + 1));
     r->setting = value ? put(r->section, name, value) : NULL;
-    return r->setting ? 0 : no_memory(r);
+    return r->setting ? 0 : dowel_no_memory(r->err);
 }
 
 static int read_continued(reader *r, char *line) {
@@ -324,7 +320,7 @@ static int read_continued(reader *r, char *line) {
     }
     size_t room = strlen(old) + strlen(line) + 2;
     char *joined = malloc(room);
-    if (!joined) return no_memory(r);
+    if (!joined) return dowel_no_memory(r->err);
     snprintf(joined, room, "%s\n%s", old, line);
     drop(old);
     r->setting->value = joined;
@@ -367,7 +363,7 @@ static int parse(dowel_aws_profiles *profiles, const char *text, size_t size, bo
         size -= 3;
     }
     char *copy = malloc(size + 1);
-    if (!copy) return no_memory(&r);
+    if (!copy) return dowel_no_memory(r.err);
     if (size) memcpy(copy, text, size);
     copy[size] = 0;
     int rc = 0;
@@ -393,7 +389,7 @@ int dowel_aws_profiles_parse(dowel_aws_profiles *profiles, const char *text, siz
 int dowel_aws_profiles_read(dowel_aws_profiles *profiles, const char *text, size_t size, bool credentials,
                             const char *origin, dowel_error *err) {
     dowel_error *why = calloc(1, sizeof *why);
-    if (!why) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!why) return dowel_no_memory(err);
     int rc = parse(profiles, text, size, credentials, false, origin, why);
     if (rc == DOWEL_E_CREDENTIALS) { /* it is no text */
         dowel_aws_profiles_note(profiles, why);

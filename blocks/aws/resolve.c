@@ -134,7 +134,7 @@ int dowel_aws_resolve(dowel *d, dowel_block *credentials, bool again, dowel_aws_
 
 static int fetch(dowel *d, const dowel_renewal *renewal, void **value, int64_t *expires, dowel_error *err) {
     dowel_aws_keys *keys = calloc(1, sizeof *keys);
-    if (!keys) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!keys) return dowel_no_memory(err);
     int rc = dowel_aws_resolve(d, renewal->context, renewal->again, keys, err);
     if (rc) {
         free(keys);
@@ -216,7 +216,7 @@ int dowel_aws_keys_after(dowel *d, dowel_block *credentials, const char *refused
     }
     dowel_renewed *cache = dowel_attach(d, &key, make_cache, dowel_renewed_end);
     dowel_digest *digest = cache ? dowel_digest_new(DOWEL_SHA256) : NULL;
-    if (!digest) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!digest) return dowel_no_memory(err);
     unsigned char whose[DOWEL_DIGEST_MAX];
     mix(digest, credentials);
     dowel_digest_end(digest, whose);

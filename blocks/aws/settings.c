@@ -67,7 +67,7 @@ char *dowel_aws_named_profile(void) {
 int dowel_aws_settings_open(dowel *d, dowel_block *credentials, dowel_aws_settings *settings, dowel_error *err) {
     const dowel_aws_credentials *block = dowel_aws_block_data(credentials);
     *settings = (dowel_aws_settings){.block = block, .kept = calloc(1, sizeof *settings->kept + 1)};
-    if (!settings->kept) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!settings->kept) return dowel_no_memory(err);
     const char *profile = block->profile;
     if (!profile) profile = dowel_aws_variable(settings, "AWS_PROFILE");
     if (!profile) profile = dowel_aws_variable(settings, "AWS_DEFAULT_PROFILE");
@@ -136,7 +136,7 @@ int dowel_aws_find_region(const dowel_aws_settings *settings, const char *given,
     if (rc && from) dowel_error_prefix(err, "%s: ", from);
     if (rc) return rc;
     *region = strdup(found);
-    return *region ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    return *region ? 0 : dowel_no_memory(err);
 }
 
 int dowel_aws_region(dowel *d, dowel_block *credentials, const char *given, const char *otherwise, char **region,
@@ -149,8 +149,7 @@ int dowel_aws_region(dowel *d, dowel_block *credentials, const char *given, cons
     /* A profile that is not there says more than that no region is set. */
     if (!rc && !*region) rc = dowel_aws_need_profile(&settings, err);
     dowel_aws_settings_close(&settings);
-    if (!rc && !*region && otherwise && !(*region = strdup(otherwise)))
-        rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!rc && !*region && otherwise && !(*region = strdup(otherwise))) rc = dowel_no_memory(err);
     if (rc || *region) return rc;
     rc = dowel_fail(err, DOWEL_E_INVALID, "no AWS region is set");
     dowel_error_hint(err, "give it in the block (region), or set AWS_REGION");

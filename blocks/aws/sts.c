@@ -112,7 +112,7 @@ static int ask(dowel *d, const dowel_http_service *service, void *context, const
     *root = NULL;
     if (f->failed) {
         dowel_aws_drop(f->text);
-        return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        return dowel_no_memory(err);
     }
     dowel_http_request *r = dowel_http_new(service, context, "POST", url);
     dowel_http_header(r, "Content-Type", "application/x-www-form-urlencoded");
@@ -224,7 +224,7 @@ int dowel_aws_caller(dowel *d, const char *url, dowel_aws_signing *signing, char
         *arn = strdup(a ? a : "");
         *account = strdup(n ? n : "");
         if (!a) rc = dowel_fail(err, DOWEL_E_PROTOCOL, "STS answered without an identity");
-        if (!rc && (!*arn || !*account)) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        if (!rc && (!*arn || !*account)) rc = dowel_no_memory(err);
         if (rc) {
             free(*arn);
             free(*account);

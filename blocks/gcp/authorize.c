@@ -8,7 +8,7 @@
 static int set_header(dowel_http_request *request, const char *token, dowel_error *err) {
     size_t size = strlen(token) + sizeof "Bearer ";
     char *value = malloc(size);
-    if (!value) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!value) return dowel_no_memory(err);
     snprintf(value, size, "Bearer %s", token);
     dowel_http_secret_header(request, "Authorization", value);
     dowel_gcp_wipe(value);
@@ -62,7 +62,7 @@ int dowel_gcp_authorize_as(dowel *d, dowel_http_request *request, void *identity
     if (!rc && id->kind == DOWEL_GCP_TOKEN) return set_header(request, id->token, err);
     if (!rc && again && sent && !strncmp(sent, scheme, sizeof scheme - 1) &&
         !(refused = strdup(sent + sizeof scheme - 1)))
-        rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        rc = dowel_no_memory(err);
     const dowel_gcp_asking asking = {.identity = id, .self_signed = !rc && signs_itself(id, url)};
     if (!rc) rc = dowel_gcp_cached_token(d, &asking, refused, again, &token, NULL, err);
     if (!rc) rc = set_header(request, token, err);

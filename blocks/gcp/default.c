@@ -9,10 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int no_memory(dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-}
-
 void dowel_gcp_gcloud_folder(char *path, size_t size) {
     const char *home = getenv("HOME");
     char *config = dowel_variable("CLOUDSDK_CONFIG");
@@ -31,7 +27,7 @@ void dowel_gcp_gcloud_folder(char *path, size_t size) {
 /* The service account of the machine that this runs on. */
 static int use_metadata(dowel *d, dowel_gcp_identity **out, dowel_error *err) {
     dowel_gcp_identity *id = *out = dowel_gcp_identity_new(DOWEL_GCP_METADATA, "metadata server");
-    if (!id) return no_memory(err);
+    if (!id) return dowel_no_memory(err);
     /* A machine may belong to no project that it tells. */
     if (dowel_gcp_metadata_get(d, "project/project-id", NULL, 0, &id->project, NULL)) id->project = NULL;
     if (id->project) id->project[strcspn(id->project, " \t\r\n")] = 0;
@@ -45,7 +41,7 @@ static int path_of_variable(const char *named, char **path, dowel_error *err) {
     if (stat(named, &st))
         while (length && strchr("\r\n", named[length - 1])) length--;
     *path = strndup(named, length);
-    return *path ? 0 : no_memory(err);
+    return *path ? 0 : dowel_no_memory(err);
 }
 
 static int find_default(dowel *d, dowel_gcp_identity **id, dowel_error *err) {
@@ -74,10 +70,11 @@ static int find_default(dowel *d, dowel_gcp_identity **id, dowel_error *err) {
 }
 
 static int find(dowel *d, const dowel_gcp_credentials *c, dowel_gcp_identity **id, dowel_error *err) {
-    if (c->anonymous) return (*id = dowel_gcp_identity_new(DOWEL_GCP_ANONYMOUS, "anonymous")) ? 0 : no_memory(err);
+    if (c->anonymous)
+        return (*id = dowel_gcp_identity_new(DOWEL_GCP_ANONYMOUS, "anonymous")) ? 0 : dowel_no_memory(err);
     if (c->token) {
         *id = dowel_gcp_identity_new(DOWEL_GCP_TOKEN, "token");
-        return *id ? dowel_gcp_set(&(*id)->token, c->token, err) : no_memory(err);
+        return *id ? dowel_gcp_set(&(*id)->token, c->token, err) : dowel_no_memory(err);
     }
     if (c->service_account_file) return dowel_gcp_read(c->service_account_file, id, err);
     if (!c->service_account_info) return find_default(d, id, err);
@@ -93,7 +90,7 @@ static int join_scopes(const char *const *scopes, char **out, dowel_error *err) 
     size_t size = 1, used = 0;
     for (const char *const *s = scopes; *s; s++) size += strlen(*s) + 1;
     char *text = malloc(size);
-    if (!text) return no_memory(err);
+    if (!text) return dowel_no_memory(err);
     for (const char *const *s = scopes; *s; s++)
         used += (size_t)snprintf(text + used, size - used, "%s%s", used ? " " : "", *s);
     dowel_gcp_wipe(*out);

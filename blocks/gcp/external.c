@@ -8,10 +8,6 @@
 
 #define AWS_TOKEN_TYPE "urn:ietf:params:aws:token-type:aws4_request"
 
-static int no_memory(dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-}
-
 static bool given(const json_t *object, const char *member) {
     const json_t *value = json_object_get(object, member);
     return value && !json_is_null(value);
@@ -134,7 +130,7 @@ int dowel_gcp_parse_external_account(const json_t *document, const char *origin,
     dowel_gcp_identity *id = *out = dowel_gcp_identity_new(DOWEL_GCP_EXTERNAL_ACCOUNT, origin);
     const json_t *source = json_object_get(document, "credential_source");
     char *impersonation = NULL;
-    if (!id) return no_memory(err);
+    if (!id) return dowel_no_memory(err);
     int rc = dowel_gcp_take(document, "audience", true, origin, &id->audience, err);
     if (!rc) rc = dowel_gcp_take(document, "subject_token_type", true, origin, &id->subject_token_type, err);
     if (!rc) rc = dowel_gcp_take(document, "token_url", true, origin, &id->token_uri, err);
@@ -147,7 +143,7 @@ int dowel_gcp_parse_external_account(const json_t *document, const char *origin,
     if (!rc && id->user_project && !is_workforce(id->audience))
         rc = dowel_gcp_bad_file(err, origin, "\"workforce_pool_user_project\" is for workforce pools only");
     if (!rc) rc = check_source(source, id, err);
-    if (!rc && !(id->credential_source = json_deep_copy(source))) rc = no_memory(err);
+    if (!rc && !(id->credential_source = json_deep_copy(source))) rc = dowel_no_memory(err);
     if (!rc) rc = dowel_gcp_take(document, "service_account_impersonation_url", false, origin, &impersonation, err);
     if (!rc && impersonation) rc = dowel_gcp_act_as(impersonation, true, document, id, out, err);
     free(impersonation);
@@ -159,7 +155,7 @@ int dowel_gcp_parse_external_account(const json_t *document, const char *origin,
 int dowel_gcp_parse_external_user(const json_t *document, const char *origin, dowel_gcp_identity **out,
                                   dowel_error *err) {
     dowel_gcp_identity *id = *out = dowel_gcp_identity_new(DOWEL_GCP_EXTERNAL_USER, origin);
-    if (!id) return no_memory(err);
+    if (!id) return dowel_no_memory(err);
     int rc = dowel_gcp_take(document, "audience", false, origin, &id->audience, err);
     if (!rc) rc = dowel_gcp_take(document, "refresh_token", false, origin, &id->refresh_token, err);
     if (!rc) rc = dowel_gcp_take(document, "token_url", false, origin, &id->token_uri, err);

@@ -17,10 +17,6 @@ enum {
     PATIENCE = 10000, /* ms for the next bytes of a pipe */
 };
 
-static int no_memory(dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-}
-
 int dowel_gcp_bad_file(dowel_error *err, const char *origin, const char *format, ...) {
     char what[512];
     va_list list;
@@ -38,7 +34,7 @@ int dowel_gcp_take(const json_t *document, const char *member, bool required, co
     const char *text = json_string_value(value);
     if (text && *text && strlen(text) == json_string_length(value)) {
         *out = strdup(text);
-        return *out ? 0 : no_memory(err);
+        return *out ? 0 : dowel_no_memory(err);
     }
     if (!required && (!value || json_is_null(value) || (text && !*text))) return 0;
     return dowel_gcp_bad_file(err, origin, "\"%s\" is missing or not text", member);
@@ -55,7 +51,7 @@ int dowel_gcp_take_scopes(const json_t *document, dowel_gcp_identity *id, dowel_
     }
     if (size == 1) return 0;
     id->scopes = calloc(1, size);
-    if (!id->scopes) return no_memory(err);
+    if (!id->scopes) return dowel_no_memory(err);
     json_array_foreach(scopes, i, scope) used +=
         (size_t)snprintf(id->scopes + used, size - used, "%s%s", used ? " " : "", json_string_value(scope));
     return 0;
@@ -93,7 +89,7 @@ static int mend_lines(char **key, dowel_error *err) {
     if (memchr(body, ':', (size_t)(end - body))) return 0; /* it has headers */
     size_t size = strlen(*key), used = (size_t)(body - begin), column = LINE;
     char *mended = calloc(1, size + size / LINE + 8);
-    if (!mended) return no_memory(err);
+    if (!mended) return dowel_no_memory(err);
     memcpy(mended, begin, used);
     for (const char *p = body; p < end; p++) {
         if (dowel_is_space((unsigned char)*p)) continue;
@@ -115,7 +111,7 @@ static int mend_lines(char **key, dowel_error *err) {
 static int parse_service_account(const json_t *document, const char *origin, dowel_gcp_identity **out,
                                  dowel_error *err) {
     dowel_gcp_identity *id = *out = dowel_gcp_identity_new(DOWEL_GCP_SERVICE_ACCOUNT, origin);
-    if (!id) return no_memory(err);
+    if (!id) return dowel_no_memory(err);
     int rc = dowel_gcp_take(document, "client_email", true, origin, &id->email, err);
     if (!rc) rc = dowel_gcp_take(document, "private_key", true, origin, &id->private_key, err);
     if (!rc) rc = dowel_gcp_take(document, "private_key_id", false, origin, &id->private_key_id, err);
@@ -139,7 +135,7 @@ static int parse_service_account(const json_t *document, const char *origin, dow
 static int parse_authorized_user(const json_t *document, const char *origin, dowel_gcp_identity **out,
                                  dowel_error *err) {
     dowel_gcp_identity *id = *out = dowel_gcp_identity_new(DOWEL_GCP_AUTHORIZED_USER, origin);
-    if (!id) return no_memory(err);
+    if (!id) return dowel_no_memory(err);
     int rc = dowel_gcp_take(document, "client_id", true, origin, &id->client_id, err);
     if (!rc) rc = dowel_gcp_take(document, "client_secret", true, origin, &id->client_secret, err);
     if (!rc) rc = dowel_gcp_take(document, "refresh_token", true, origin, &id->refresh_token, err);
@@ -276,7 +272,7 @@ static int read_text(const char *path, char **text, size_t *size, bool *pipe, do
     char *bytes = malloc(LARGEST + 1);
     why = bytes ? read_all(fd, bytes, size) : 0;
     close(fd);
-    if (!bytes) return no_memory(err);
+    if (!bytes) return dowel_no_memory(err);
     if (!why && *size && *size <= LARGEST) {
         *text = bytes;
         return 0;

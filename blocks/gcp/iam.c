@@ -68,7 +68,7 @@ int dowel_gcp_iam(dowel *d, const dowel_gcp_identity *caller, const dowel_gcp_id
     char url[1024];
     if (!body || (about->delegates && json_object_set(body, "delegates", about->delegates))) {
         json_decref(body);
-        return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        return dowel_no_memory(err);
     }
     int rc = resource(d, about, url, sizeof url, err);
     if (!rc) {

@@ -4,10 +4,6 @@
 #include <string.h>
 #include <time.h>
 
-static int no_memory(dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-}
-
 static int from_token_endpoint(dowel *d, const dowel_gcp_asking *asking, dowel_gcp_answer *answer, dowel_error *err) {
     const dowel_gcp_identity *id = asking->identity;
     json_int_t now = (json_int_t)time(NULL);
@@ -15,7 +11,7 @@ static int from_token_endpoint(dowel *d, const dowel_gcp_asking *asking, dowel_g
            *claims = json_pack("{s:s, s:s, s:s, s:I, s:I}", "iss", id->email, "aud", DOWEL_GCP_TOKEN_URI,
                                "target_audience", asking->audience, "iat", now, "exp", now + 3600);
     char *assertion = NULL;
-    int rc = claims ? dowel_gcp_sign_jwt(id, claims, &assertion, err) : no_memory(err);
+    int rc = claims ? dowel_gcp_sign_jwt(id, claims, &assertion, err) : dowel_no_memory(err);
     const char *const pairs[][2] = {{"grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"},
                                     {"assertion", assertion}};
     if (!rc) rc = dowel_gcp_post_form(d, id->token_uri, pairs, 2, NULL, asking->hurried, &document, err);

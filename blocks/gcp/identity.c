@@ -37,7 +37,7 @@ void dowel_gcp_wipe(char *text) {
 int dowel_gcp_set(char **out, const char *text, dowel_error *err) {
     if (!text || !*text) return 0;
     char *copy = strdup(text);
-    if (!copy) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!copy) return dowel_no_memory(err);
     dowel_gcp_wipe(*out);
     *out = copy;
     return 0;
@@ -94,7 +94,7 @@ int dowel_gcp_seal_identity(dowel_gcp_identity *id, dowel_error *err) {
     if (ok && id->source) ok = EVP_DigestUpdate(sha, id->source->digest, sizeof id->source->digest);
     ok = ok && EVP_DigestFinal_ex(sha, id->digest, NULL);
     EVP_MD_CTX_free(sha);
-    return ok ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    return ok ? 0 : dowel_no_memory(err);
 }
 
 bool dowel_gcp_default_universe(const dowel_gcp_identity *id) {

@@ -7,10 +7,6 @@
 
 #define VERB ":generateAccessToken"
 
-static int no_memory(dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-}
-
 /* The standard resource of an account in IAM's API. */
 static char *standard_resource(const char *universe, const char *email) {
     static const char form[] = "https://iamcredentials.%s/v1/projects/-/serviceAccounts/%s";
@@ -28,7 +24,7 @@ static int take_delegates(const json_t *document, dowel_gcp_identity *id, dowel_
         if (!json_is_string(json_array_get(delegates, i)))
             return dowel_gcp_bad_file(err, id->origin, "\"delegates[%zu]\" is not text", i);
     id->delegates = json_deep_copy(delegates);
-    return id->delegates ? 0 : no_memory(err);
+    return id->delegates ? 0 : dowel_no_memory(err);
 }
 
 static int take_lifetime(const json_t *document, dowel_gcp_identity *id, dowel_error *err) {
@@ -47,7 +43,7 @@ int dowel_gcp_act_as(const char *url, bool url_as_given, const json_t *document,
     const char *verb = strstr(url, VERB), *slash = strrchr(url, '/');
     if (!id) {
         dowel_gcp_identity_drop(source);
-        return no_memory(err);
+        return dowel_no_memory(err);
     }
     id->source = source;
     if (!verb || !slash || slash + 1 >= verb)
@@ -60,14 +56,14 @@ int dowel_gcp_act_as(const char *url, bool url_as_given, const json_t *document,
         return rc;
     }
     id->email = strndup(slash + 1, (size_t)(verb - slash - 1));
-    if (!id->email) return no_memory(err);
+    if (!id->email) return dowel_no_memory(err);
     int rc = dowel_gcp_set(&id->universe, source->universe, err);
     if (!rc) rc = dowel_gcp_set(&source->acts_as, id->email, err);
     if (rc) return rc;
     id->iam = url_as_given || dowel_url_is_local(url)
                   ? strndup(url, (size_t)(verb - url))
                   : standard_resource(id->universe ? id->universe : DOWEL_GCP_UNIVERSE, id->email);
-    if (!id->iam) return no_memory(err);
+    if (!id->iam) return dowel_no_memory(err);
     return take_lifetime(document, id, err);
 }
 

@@ -11,7 +11,7 @@ int dowel_gcp_sign_jwt(const dowel_gcp_identity *id, const json_t *claims, char 
     const unsigned char *key = (const unsigned char *)id->private_key;
     if (!text || jwt_new(&jwt)) {
         free(text);
-        return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        return dowel_no_memory(err);
     }
     int failed = jwt_add_grants_json(jwt, text) ||
                  (id->private_key_id && jwt_add_header(jwt, "kid", id->private_key_id)) ||

@@ -129,7 +129,7 @@ int dowel_gcp_metadata_get(dowel *d, const char *path, const char *const paramet
         if (!body.size || memchr(body.data, 0, body.size))
             rc = dowel_fail(err, DOWEL_E_PROTOCOL, "the metadata server says nothing about %s", path);
         else if (!(*text = strdup(body.data)))
-            rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+            rc = dowel_no_memory(err);
     }
     dowel_http_response_free(response);
     dowel_http_free(request);
@@ -138,7 +138,7 @@ int dowel_gcp_metadata_get(dowel *d, const char *path, const char *const paramet
 
 int dowel_gcp_metadata_token(dowel *d, const dowel_gcp_identity *id, dowel_gcp_answer *answer, dowel_error *err) {
     char *scopes = id->scopes ? strdup(id->scopes) : NULL, *text = NULL;
-    if (id->scopes && !scopes) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (id->scopes && !scopes) return dowel_no_memory(err);
     for (char *c = scopes; c && *c; c++)
         if (*c == ' ') *c = ',';
     const char *const parameters[][2] = {{"scopes", scopes}};
@@ -154,7 +154,7 @@ int dowel_gcp_metadata_token(dowel *d, const dowel_gcp_identity *id, dowel_gcp_a
 
 int dowel_gcp_email(dowel *d, const dowel_gcp_identity *id, char **email, dowel_error *err) {
     *email = NULL;
-    if (id->email) return (*email = strdup(id->email)) ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (id->email) return (*email = strdup(id->email)) ? 0 : dowel_no_memory(err);
     if (id->kind != DOWEL_GCP_METADATA) return 0;
     int rc = dowel_gcp_metadata_get(d, "instance/service-accounts/default/email", NULL, 0, email, err);
     if (!rc) (*email)[strcspn(*email, " \t\r\n")] = 0;

@@ -6,10 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int no_memory(dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-}
-
 static char *from_environment(void) {
     char *project = dowel_variable("GOOGLE_CLOUD_PROJECT");
     return project ? project : dowel_variable("GCLOUD_PROJECT");
@@ -139,7 +135,7 @@ int dowel_gcp_project(dowel *d, dowel_block *credentials, const char *given, cha
     int rc = 0;
     if (found) {
         *project = strdup(found);
-        if (!*project) rc = no_memory(err);
+        if (!*project) rc = dowel_no_memory(err);
     } else if (!(rc = dowel_check(d, err))) {
         rc = dowel_fail(err, DOWEL_E_INVALID, "no Google Cloud project is known%s%s", credentials ? " for " : "",
                         credentials ? dowel_block_reference(credentials) : "");

@@ -12,10 +12,6 @@
 #define TIMEOUT_HURRIED 10
 #define JWT_BEARER "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
-static int no_memory(dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-}
-
 /* ---- the token endpoint ---- */
 
 /* Google's {"error": "invalid_grant", "error_description": "..."} is about the credentials, not about what was asked for. */
@@ -68,7 +64,7 @@ static int add_client(dowel_http_request *request, const dowel_gcp_identity *cli
     const char *secret = client->client_secret ? client->client_secret : "";
     size_t size = strlen(client->client_id) + strlen(secret) + 2;
     char *pair = malloc(size);
-    if (!pair) return no_memory(err);
+    if (!pair) return dowel_no_memory(err);
     snprintf(pair, size, "%s:%s", client->client_id, secret);
     char *encoded = dowel_base64(pair, size - 1);
     dowel_gcp_wipe(pair);
@@ -76,7 +72,7 @@ static int add_client(dowel_http_request *request, const dowel_gcp_identity *cli
     char *value = encoded ? malloc(size) : NULL;
     if (value) snprintf(value, size, "Basic %s", encoded);
     dowel_gcp_wipe(encoded);
-    if (!value) return no_memory(err);
+    if (!value) return dowel_no_memory(err);
     dowel_http_secret_header(request, "Authorization", value);
     dowel_gcp_wipe(value);
     return 0;
@@ -99,7 +95,7 @@ int dowel_gcp_post_form(dowel *d, const char *url, const char *const pairs[][2],
                                             .explain = explain};
     if (!dowel_gcp_safe_url(url)) return dowel_fail(err, DOWEL_E_CREDENTIALS, "the token endpoint is not https");
     char *body = form(pairs, count);
-    if (!body) return no_memory(err);
+    if (!body) return dowel_no_memory(err);
     dowel_http_request *request = dowel_gcp_request(hurried ? &once : &service, NULL, "POST", url);
     dowel_http_header(request, "Content-Type", "application/x-www-form-urlencoded");
     dowel_http_header(request, "Accept", "application/json");
@@ -131,7 +127,7 @@ int dowel_gcp_read_answer(const json_t *document, const char *member, dowel_gcp_
     if (answer->token && (answer->refresh_token || !json_is_string(refresh))) return 0;
     dowel_gcp_wipe(answer->token);
     answer->token = NULL;
-    return no_memory(err);
+    return dowel_no_memory(err);
 }
 
 static int exchange(dowel *d, const char *url, const char *const pairs[][2], size_t count,
@@ -159,7 +155,7 @@ static int ask_as_service_account(dowel *d, const dowel_gcp_asking *asking, dowe
     json_t *claims = json_pack("{s:s, s:s, s:s, s:I, s:I, s:s*}", "iss", id->email, "scope", id->scopes, "aud",
                                DOWEL_GCP_TOKEN_URI, "iat", now, "exp", now + LIFETIME, "sub", id->subject);
     char *assertion = NULL;
-    int rc = claims ? dowel_gcp_sign_jwt(id, claims, &assertion, err) : no_memory(err);
+    int rc = claims ? dowel_gcp_sign_jwt(id, claims, &assertion, err) : dowel_no_memory(err);
     if (!rc) rc = grant(d, asking, id->token_uri, assertion, answer, err);
     dowel_gcp_wipe(assertion);
     json_decref(claims);
@@ -171,7 +167,7 @@ static int sign_token(const dowel_gcp_identity *id, dowel_gcp_answer *answer, do
     json_int_t now = (json_int_t)time(NULL);
     json_t *claims = json_pack("{s:s, s:s, s:s, s:I, s:I}", "iss", id->email, "sub", id->email, "scope", id->scopes,
                                "iat", now, "exp", now + LIFETIME);
-    int rc = claims ? dowel_gcp_sign_jwt(id, claims, &answer->token, err) : no_memory(err);
+    int rc = claims ? dowel_gcp_sign_jwt(id, claims, &answer->token, err) : dowel_no_memory(err);
     answer->expires = (now + LIFETIME) * 1000000;
     json_decref(claims);
     return rc;
@@ -211,7 +207,7 @@ static int use_token_of_file(const dowel_gcp_identity *id, dowel_gcp_answer *ans
     }
     answer->token = strdup(id->token);
     answer->expires = expires;
-    return answer->token ? 0 : no_memory(err);
+    return answer->token ? 0 : dowel_no_memory(err);
 }
 
 /* ---- external accounts ---- */
@@ -227,7 +223,7 @@ static int exchange_subject(dowel *d, const dowel_gcp_asking *asking, dowel_gcp_
         options = text ? dowel_percent_encode(text, "/") : NULL;
         free(text);
         json_decref(object);
-        if (!options) rc = no_memory(err);
+        if (!options) rc = dowel_no_memory(err);
     }
     const char *const pairs[][2] = {{"grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"},
                                     {"audience", id->audience},
@@ -281,7 +277,7 @@ static int act_for_subject(dowel *d, const dowel_gcp_asking *asking, dowel_gcp_a
                                id->subject, "aud", DOWEL_GCP_TOKEN_URI, "iat", now, "exp", now + LIFETIME);
     char *payload = claims ? dowel_json_dump(claims, 0) : NULL;
     json_decref(claims);
-    if (!payload) return no_memory(err);
+    if (!payload) return dowel_no_memory(err);
     int rc = dowel_gcp_iam(d, id->source, id, "signJwt", json_pack("{s:s}", "payload", payload), asking->hurried,
                            &document, err);
     free(payload);

@@ -7,10 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int no_memory(dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-}
-
 int dowel_gcp_unusable_key(const dowel_gcp_identity *id, dowel_error *err) {
     int rc =
         dowel_fail(err, DOWEL_E_CREDENTIALS,
@@ -88,7 +84,7 @@ static int sign_with_iam(dowel *d, const dowel_gcp_identity *id, const void *dat
                          size_t *signature_size, dowel_error *err) {
     char *payload = dowel_base64(data, size);
     json_t *answer = NULL;
-    if (!payload) return no_memory(err);
+    if (!payload) return dowel_no_memory(err);
     int rc = dowel_gcp_iam(d, id->source ? id->source : id, id, "signBlob", json_pack("{s:s}", "payload", payload),
                            false, &answer, err);
     free(payload);

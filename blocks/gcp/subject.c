@@ -13,10 +13,6 @@
 #define LARGEST ((size_t)1 << 20)
 #define SPACE " \t\r\n"
 
-static int no_memory(dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-}
-
 static int from_file(const char *path, char **text, dowel_error *err) {
     struct stat st = {.st_mode = 0};
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), why = errno;
@@ -30,7 +26,7 @@ static int from_file(const char *path, char **text, dowel_error *err) {
     while (bytes && got <= LARGEST && (n = read(fd, bytes + got, LARGEST + 1 - got)) > 0) got += (size_t)n;
     if (n < 0) why = errno;
     if (fd >= 0) close(fd);
-    if (fd >= 0 && !bytes) return no_memory(err);
+    if (fd >= 0 && !bytes) return dowel_no_memory(err);
     char *copy = NULL;
     int rc = 0;
     if (fd < 0 || n < 0) {
@@ -39,7 +35,7 @@ static int from_file(const char *path, char **text, dowel_error *err) {
     } else if (got > LARGEST || memchr(bytes, 0, got)) {
         rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "%s holds no subject token", path);
     } else if (!(copy = strndup(bytes, got))) {
-        rc = no_memory(err);
+        rc = dowel_no_memory(err);
     }
     if (bytes) OPENSSL_cleanse(bytes, got);
     free(bytes);
@@ -76,7 +72,7 @@ int dowel_gcp_subject_get(dowel *d, const char *method, const char *url, const j
         const char *start = (const char *)body.data + strspn(body.data, SPACE);
         size_t size = strlen(start);
         while (size && strchr(SPACE, start[size - 1])) size--;
-        if (!(*text = strndup(start, size))) rc = no_memory(err);
+        if (!(*text = strndup(start, size))) rc = dowel_no_memory(err);
         OPENSSL_cleanse((void *)body.data, body.size);
     }
     dowel_http_response_free(response);
@@ -100,12 +96,12 @@ static int choose(const json_t *format, const char *place, char *text, char **to
         bool missing = !found || !*found;
         if (found) OPENSSL_cleanse((char *)found, json_string_length(value));
         json_decref(document);
-        if (!missing) return *token ? 0 : no_memory(err);
+        if (!missing) return *token ? 0 : dowel_no_memory(err);
         return dowel_fail(err, DOWEL_E_CREDENTIALS, "%s: no subject token: its JSON has no text \"%s\"", place, name);
     }
     if (!size) return dowel_fail(err, DOWEL_E_CREDENTIALS, "%s: the subject token is empty", place);
     *token = strndup(start, size);
-    return *token ? 0 : no_memory(err);
+    return *token ? 0 : dowel_no_memory(err);
 }
 
 int dowel_gcp_subject_token(dowel *d, const dowel_gcp_identity *id, char **token, dowel_error *err) {

@@ -13,10 +13,6 @@ typedef struct keys {
     char *id, *secret, *session_token;
 } keys;
 
-static int no_memory(dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-}
-
 static char *copy_of(const char *text) {
     return text ? strdup(text) : NULL;
 }
@@ -32,7 +28,7 @@ static int imds_session(dowel *d, const json_t *source, json_t **headers, dowel_
     json_t *lifetime = json_pack("{s:s}", "X-aws-ec2-metadata-token-ttl-seconds", "300");
     int rc = dowel_gcp_subject_get(d, "PUT", url, lifetime, &token, err);
     json_decref(lifetime);
-    if (!rc && !(*headers = json_pack("{s:s}", "X-aws-ec2-metadata-token", token))) rc = no_memory(err);
+    if (!rc && !(*headers = json_pack("{s:s}", "X-aws-ec2-metadata-token", token))) rc = dowel_no_memory(err);
     dowel_gcp_wipe(token);
     return rc;
 }
@@ -66,7 +62,7 @@ static int read_keys(const char *text, const char *place, keys *k, dowel_error *
         rc = dowel_fail(err, DOWEL_E_PROTOCOL, "%s answered without AccessKeyId and SecretAccessKey", place);
     } else {
         *k = (keys){strdup(id), strdup(secret), copy_of(token)};
-        if (!k->id || !k->secret || (token && !k->session_token)) rc = no_memory(err);
+        if (!k->id || !k->secret || (token && !k->session_token)) rc = dowel_no_memory(err);
     }
     dowel_json_cleanse(document);
     return rc;
@@ -91,7 +87,7 @@ static int find_keys(dowel *d, const json_t *source, keys *k, dowel_error *err) 
     int rc = imds_session(d, source, &headers, err);
     if (!rc) rc = dowel_gcp_subject_get(d, "GET", url, headers, &role, err);
     size_t size = strlen(url) + (role ? strlen(role) : 0) + 2;
-    if (!rc && !(place = malloc(size))) rc = no_memory(err);
+    if (!rc && !(place = malloc(size))) rc = dowel_no_memory(err);
     if (!rc) {
         snprintf(place, size, "%s/%s", url, role);
         rc = dowel_gcp_subject_get(d, "GET", place, headers, &text, err);
@@ -123,7 +119,7 @@ static int split(const char *url, address *a, dowel_error *err) {
     a->host = strndup(host, name);
     a->path = query == path ? strdup("/") : strndup(path, (size_t)(query - path));
     a->query = *query == '?' ? query + 1 : "";
-    return a->host && a->path ? 0 : no_memory(err);
+    return a->host && a->path ? 0 : dowel_no_memory(err);
 }
 
 /* "{region}" in the address of AWS's service. */
@@ -160,7 +156,7 @@ static int write_down(const char *url, const address *a, const keys *k, const do
     *token = text ? dowel_percent_encode(text, "/") : NULL;
     dowel_gcp_wipe(text);
     json_decref(request);
-    return *token ? 0 : no_memory(err);
+    return *token ? 0 : dowel_no_memory(err);
 }
 
 static int sign(const char *url, const keys *k, const char *region, const char *audience, char **token,
@@ -204,7 +200,7 @@ int dowel_gcp_subject_from_aws(dowel *d, const dowel_gcp_identity *id, char **to
     if (!rc) rc = find_keys(d, source, &k, err);
     if (!rc &&
         !(url = fill_region(json_string_value(json_object_get(source, "regional_cred_verification_url")), region)))
-        rc = no_memory(err);
+        rc = dowel_no_memory(err);
     if (!rc) rc = sign(url, &k, region, id->audience, token, err);
     free(region);
     free(url);

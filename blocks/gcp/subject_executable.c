@@ -15,10 +15,6 @@
 #define LARGEST ((size_t)1 << 20)
 #define TIMEOUT 30000 /* ms */
 
-static int no_memory(dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-}
-
 /* ---- the command line and its environment ---- */
 
 /* Words as a POSIX shell reads them, without expansion. NULL: out of memory or a quote that does not end. */
@@ -139,7 +135,7 @@ static verdict read_response(const json_t *answer, char **token, dowel_error *er
     if (!text || !*text) return refuse(BAD, err, jwt ? "has no id_token" : "has no saml_response");
     *token = strdup(text);
     if (*token) return GOOD;
-    no_memory(err);
+    dowel_no_memory(err);
     return BAD;
 }
 
@@ -192,7 +188,7 @@ static int ask(dowel *d, const dowel_gcp_identity *id, const json_t *executable,
         .quiet = true,
     };
     size_t size = 0;
-    int rc = environment ? dowel_program_run(d, &program, &text, &size, err) : no_memory(err);
+    int rc = environment ? dowel_program_run(d, &program, &text, &size, err) : dowel_no_memory(err);
     if (rc) dowel_error_prefix(err, "%s: ", words[0]);
     json_t *answer = !rc && size ? json_loadb(text, size, 0, NULL) : NULL;
     if (!rc && !size && file) answer = read_output(file);

@@ -8,10 +8,6 @@
 
 #define EARLY ((int64_t)225 * 1000000) /* renewed this long before the end; Google's libraries do the same */
 
-static int no_memory(dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-}
-
 /* ---- identities ---- */
 
 static int find_identity(dowel *d, const dowel_renewal *renewal, void **value, int64_t *expires, dowel_error *err) {
@@ -60,7 +56,7 @@ int dowel_gcp_known_identity(dowel *d, dowel_block *credentials, bool again, dow
                                      : dowel_attach(d, &handle_key, make_for_handle, dowel_renewed_end);
     void *found = NULL;
     *identity = NULL;
-    if (!set) return no_memory(err);
+    if (!set) return dowel_no_memory(err);
     int rc = dowel_renewed_get(d, set, the_only_one, credentials, NULL, again, &found, err);
     if (!rc) *identity = found;
     return rc;
@@ -94,13 +90,13 @@ static int fetch_token(dowel *d, const dowel_renewal *renewal, void **value, int
     const dowel_gcp_answer *old = renewal->old;
     dowel_gcp_asking asking = *(const dowel_gcp_asking *)renewal->context;
     dowel_gcp_answer *fresh = calloc(1, sizeof *fresh);
-    if (!fresh) return no_memory(err);
+    if (!fresh) return dowel_no_memory(err);
     asking.refresh_token = old ? old->refresh_token : NULL;
     asking.hurried = renewal->holds;
     int rc = asking.audience ? dowel_gcp_request_id_token(d, &asking, fresh, err)
                              : dowel_gcp_request_token(d, &asking, fresh, err);
     if (!rc && !fresh->refresh_token && asking.refresh_token && !(fresh->refresh_token = strdup(asking.refresh_token)))
-        rc = no_memory(err);
+        rc = dowel_no_memory(err);
     if (rc) {
         end_token(fresh);
         return rc;
@@ -140,7 +136,7 @@ int dowel_gcp_cached_token(dowel *d, const dowel_gcp_asking *asking, const char 
     unsigned char digest[32];
     void *found = NULL;
     dowel_renewed *set = digest_of(asking, digest) ? NULL : dowel_attach(d, &key, make_tokens, dowel_renewed_end);
-    if (!set) return no_memory(err);
+    if (!set) return dowel_no_memory(err);
     int rc = dowel_renewed_get(d, set, digest, (void *)asking, refused, again, &found, err);
     if (rc) return rc;
     dowel_gcp_answer *copy = found;
@@ -158,7 +154,7 @@ int dowel_gcp_token(dowel *d, dowel_block *credentials, bool again, char **token
     if (rc) return rc;
     if (id->kind == DOWEL_GCP_TOKEN) {
         *token = strdup(id->token);
-        if (!*token) rc = no_memory(err);
+        if (!*token) rc = dowel_no_memory(err);
     } else if (id->kind != DOWEL_GCP_ANONYMOUS) {
         const dowel_gcp_asking asking = {.identity = id, .self_signed = !dowel_gcp_default_universe(id)};
         rc = dowel_gcp_cached_token(d, &asking, NULL, again, token, &end, err);

@@ -185,7 +185,7 @@ static int take(dowel_importing *in, json_t *extra, const char *name, json_t *do
         char *digits = dowel_json_number_text(value);
         text = digits ? json_string(digits) : NULL;
         free(digits);
-        if (!text) return dowel_fail(in->err, DOWEL_E_NO_MEMORY, "out of memory");
+        if (!text) return dowel_no_memory(in->err);
     } else if (json_is_string(value) && !dowel_json_is_number(value)) {
         text = json_incref(value);
     } else {
@@ -436,7 +436,7 @@ int dowel_import_airflow(dowel_importing *in, const char *id, const char *text, 
     } else {
         connection = json_object();
         uri = strndup(text, size);
-        rc = uri ? read_uri(in, uri, connection) : dowel_fail(in->err, DOWEL_E_NO_MEMORY, "out of memory");
+        rc = uri ? read_uri(in, uri, connection) : dowel_no_memory(in->err);
     }
     if (!rc) rc = open_extra(in, connection);
     if (!rc) {

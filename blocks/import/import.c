@@ -48,7 +48,7 @@ int dowel_import_add(dowel_importing *in, const char *type, const char *name, js
                     : dowel_fail(in->err, DOWEL_E_INVALID, "%s: two different blocks would both be %s", in->origin,
                                  whole);
     }
-    return json_array_append_new(in->blocks, entry) ? dowel_fail(in->err, DOWEL_E_NO_MEMORY, "out of memory") : 0;
+    return json_array_append_new(in->blocks, entry) ? dowel_no_memory(in->err) : 0;
 }
 
 void dowel_import_warn(dowel_importing *in, const char *format, ...) {
@@ -225,7 +225,7 @@ int dowel_import(const dowel_import_request *request, json_t **imported, dowel_e
     int rc = needs_text && !request->text ? dowel_fail(err, DOWEL_E_INVALID, "%s: there is nothing to read", in.origin)
                                           : convert(&in, request);
     json_t *all = json_pack("{s:o,s:o}", "blocks", in.blocks, "warnings", in.warnings);
-    if (!rc && !all) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!rc && !all) rc = dowel_no_memory(err);
     if (rc)
         dowel_json_cleanse(all);
     else

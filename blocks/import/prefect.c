@@ -193,7 +193,7 @@ static int take_block(dowel_importing *in, const counterpart *c, json_t *ours, c
                         : json_object_get(value, "minio_root_user") ? "minio-credentials"
                                                                     : "aws-credentials";
     int rc = whole ? convert(in, whole, guess, anonymous ? name : inner_name, depth + 1, reference)
-                   : dowel_fail(in->err, DOWEL_E_NO_MEMORY, "out of memory");
+                   : dowel_no_memory(in->err);
     json_decref(whole);
     if (!rc) json_object_set_new(ours, m->to, dowel_import_reference(reference));
     return rc;

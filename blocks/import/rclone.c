@@ -175,8 +175,7 @@ static int convert(dowel_importing *in, const char *name, const char *path, cons
         while (size && root[size - 1] == '/') size--;
         json_t *text = json_sprintf("%.*s%s%s", (int)size, root, *path && size ? "/" : "", path);
         joined = text ? strdup(json_string_value(text)) : NULL;
-        int rc = other && joined ? convert(in, other, joined, sections, depth + 1)
-                                 : dowel_fail(in->err, DOWEL_E_NO_MEMORY, "out of memory");
+        int rc = other && joined ? convert(in, other, joined, sections, depth + 1) : dowel_no_memory(in->err);
         json_decref(text);
         free(other);
         free(joined);
@@ -226,7 +225,7 @@ static int convert(dowel_importing *in, const char *name, const char *path, cons
 int dowel_import_rclone(dowel_importing *in, const char *remote, const json_t *sections) {
     size_t length = strcspn(remote, ":");
     char *name = strndup(remote, length);
-    if (!name) return dowel_fail(in->err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!name) return dowel_no_memory(in->err);
     int rc = convert(in, name, remote[length] ? remote + length + 1 : "", sections, 0);
     free(name);
     return rc;

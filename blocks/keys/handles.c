@@ -25,7 +25,7 @@ static int bind_to(const char *owner, binding *b, dowel_error *err) {
     if (digest) dowel_digest_update(digest, owner, strlen(owner));
     char *hex = digest ? dowel_hex(bytes, dowel_digest_end(digest, bytes)) : NULL;
     dowel_digest_free(digest);
-    if (!hex) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!hex) return dowel_no_memory(err);
     snprintf(b->text, sizeof b->text, "sha256 %s", hex);
     free(hex);
     b->to.name = b->text;
@@ -38,7 +38,7 @@ static int seal_with(const dowel_key *key, const char *owner, const char *plain,
     size_t size = 0;
     int rc = bind_to(owner, &bound, err);
     if (!rc) rc = dowel_seal(key, &bound.to, plain, strlen(plain), &blob, &size, err);
-    if (!rc && !(*sealed = dowel_base64(blob, size))) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!rc && !(*sealed = dowel_base64(blob, size))) rc = dowel_no_memory(err);
     free(blob);
     return rc;
 }
@@ -110,7 +110,7 @@ static int keyed_digest(dowel *d, const void *data, size_t size, const char *lik
     *digest = hex ? malloc(room) : NULL;
     if (*digest) snprintf(*digest, room, "%s:%s", key->id, hex);
     free(hex);
-    return *digest ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    return *digest ? 0 : dowel_no_memory(err);
 }
 
 const dowel_sealer dowel_handle_sealer = {seal, open_sealed, keyed_digest};
@@ -124,7 +124,7 @@ static int count(void *context, const char *owner, const char *sealed, char **an
     if (key_of(sealed, id, NULL)) return 0; /* damaged: no key would open it */
     json_int_t before = json_integer_value(json_object_get(counts, id));
     if (!json_object_set_new(counts, id, json_integer(before + 1))) return 0;
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    return dowel_no_memory(err);
 }
 
 int dowel_handles_count(dowel *d, json_t *counts, dowel_error *err) {

@@ -10,10 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int no_memory(dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-}
-
 void dowel_keys_clear(dowel_keys *keys) {
     if (keys->list) OPENSSL_cleanse(keys->list, keys->count * sizeof *keys->list);
     if (keys->passphrase) OPENSSL_cleanse(keys->passphrase, strlen(keys->passphrase));
@@ -73,7 +69,7 @@ int dowel_key_random(dowel_key *key, dowel_error *err) {
 
 int dowel_keys_insert(dowel_keys *keys, const dowel_key *key, bool front, dowel_error *err) {
     dowel_key *grown = malloc((keys->count + 1) * sizeof *grown);
-    if (!grown) return no_memory(err);
+    if (!grown) return dowel_no_memory(err);
     if (keys->count) memcpy(grown + (front ? 1 : 0), keys->list, keys->count * sizeof *grown);
     grown[front ? 0 : keys->count] = *key;
     /* Not realloc: it could leave a copy of the keys behind. */

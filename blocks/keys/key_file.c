@@ -19,10 +19,6 @@
 #define FORMAT "dowel-key-file"
 #define PASSPHRASE_SIZE 1024
 
-static int no_memory(dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-}
-
 /* ---- reading ---- */
 
 static bool is_member(gid_t group) {
@@ -76,7 +72,7 @@ static int open_with(const json_t *envelope, const char *path, const char *passp
     free(plain);
     if (!rc && !(keys->passphrase = strdup(passphrase))) {
         dowel_keys_clear(keys);
-        rc = no_memory(err);
+        rc = dowel_no_memory(err);
     }
     return rc;
 }
@@ -114,7 +110,7 @@ static int open_protected(dowel *d, const json_t *envelope, const char *path, co
 int dowel_key_file_read(dowel *d, const char *path, const char *known, dowel_keys *keys, dowel_error *err) {
     char *text = malloc(LARGEST + 1);
     size_t size = 0;
-    if (!text) return no_memory(err);
+    if (!text) return dowel_no_memory(err);
     int rc = load(path, text, &size, err);
     if (!rc && !memcmp(text, "\xef\xbb\xbf", 3)) memmove(text, text + 3, (size -= 3) + 1); /* a byte order mark */
     if (!rc && *text == '{') {
@@ -188,7 +184,7 @@ static char *keys_text(const dowel_keys *keys, dowel_error *err) {
         OPENSSL_cleanse(key, strlen(key));
         free(key);
     }
-    if (!text) (void)no_memory(err);
+    if (!text) (void)dowel_no_memory(err);
     return text;
 }
 
@@ -202,7 +198,7 @@ static int file_text(const dowel_keys *keys, char **text, dowel_error *err) {
     free(*text);
     *text = rc ? NULL : dowel_json_dump(envelope, JSON_INDENT(1));
     json_decref(envelope);
-    return rc ? rc : *text ? 0 : no_memory(err);
+    return rc ? rc : *text ? 0 : dowel_no_memory(err);
 }
 
 static int write_all(int fd, const char *text) {

@@ -76,7 +76,7 @@ static void end_ring(void *value) {
 static keyring *ring_of(dowel *d, dowel_error *err) {
     static const char ring_key;
     keyring *ring = dowel_attach(d, &ring_key, make_ring, end_ring);
-    if (!ring) (void)dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!ring) (void)dowel_no_memory(err);
     return ring;
 }
 
@@ -117,7 +117,7 @@ static int refresh(dowel *d, keyring *ring, bool make, dowel_error *err) {
     if (rc) return rc;
     if (ring->newest && (source.variable || (!stat(source.path, &st) && same_file(&st, &ring->newest->file)))) return 0;
     reading *r = calloc(1, sizeof *r);
-    if (!r) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!r) return dowel_no_memory(err);
     rc = read_source(d, &source, make, r, ring->newest ? ring->newest->keys.passphrase : NULL, err);
     if (rc) {
         free(r);

@@ -29,10 +29,6 @@ typedef struct envelope {
     size_t size;
 } envelope;
 
-static int no_memory(dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-}
-
 /* What the tag covers besides the ciphertext. */
 static size_t associated(const envelope *e, char text[256]) {
     int length = snprintf(text, 128, "%s%c%d%cscrypt%c%lld%c%lld%c%lld%c", e->format, 0, VERSION, 0, 0, (long long)e->n,
@@ -54,7 +50,7 @@ int dowel_wrap(const char *format, const char *passphrase, const void *plain, si
     if (!*passphrase) return dowel_fail(err, DOWEL_E_INVALID, "an empty passphrase protects nothing");
     if (size > LARGEST_PLAIN) return dowel_fail(err, DOWEL_E_INVALID, "too large to seal: %zu bytes", size);
     e.size = DOWEL_GCM_NONCE + size + DOWEL_GCM_TAG;
-    if (!(e.sealed = malloc(e.size))) return no_memory(err);
+    if (!(e.sealed = malloc(e.size))) return dowel_no_memory(err);
     bool ok = RAND_bytes(e.salt, SALT) == 1 && derive(&e, passphrase, key) &&
               dowel_gcm_seal(key, bound, associated(&e, bound), plain, size, e.sealed);
     OPENSSL_cleanse(key, sizeof key);
@@ -66,7 +62,7 @@ int dowel_wrap(const char *format, const char *passphrase, const void *plain, si
     free(salt);
     free(sealed);
     return *out ? 0
-           : ok ? no_memory(err)
+           : ok ? dowel_no_memory(err)
                 : dowel_fail(err, DOWEL_E_INTERNAL, "sealing with a passphrase failed (out of memory?)");
 }
 
@@ -136,7 +132,7 @@ int dowel_unwrap(const char *format, const json_t *object, const char *origin, c
     size_t length = e.size - DOWEL_GCM_NONCE - DOWEL_GCM_TAG;
     unsigned char *out = malloc(length + 1);
     if (!out)
-        rc = no_memory(err);
+        rc = dowel_no_memory(err);
     else if (!derive(&e, passphrase, key))
         rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "%s: scrypt needs %lld MiB of memory", origin,
                         (long long)(e.n * e.r * 128 >> 20));

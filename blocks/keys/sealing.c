@@ -18,10 +18,6 @@
 #define HEADER (2 + ID_LENGTH)
 #define LARGEST ((size_t)64 << 20)
 
-static int no_memory(dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-}
-
 #define BOUND_SIZE 320
 
 /* SHA-256 of the public document as 64 hexadecimal digits, so that what is bound has a fixed size. */
@@ -87,7 +83,7 @@ int dowel_seal(const dowel_key *key, const dowel_sealed_for *owner, const void *
     if (!bound_size || size > LARGEST)
         return dowel_fail(err, DOWEL_E_INVALID, "block %s/%s: too large to seal", owner->type, owner->name);
     unsigned char *out = malloc(HEADER + DOWEL_GCM_NONCE + size + DOWEL_GCM_TAG);
-    if (!out) return no_memory(err);
+    if (!out) return dowel_no_memory(err);
     out[0] = FORMAT;
     out[1] = ID_LENGTH;
     memcpy(out + 2, key->id, ID_LENGTH);
@@ -147,7 +143,7 @@ int dowel_unseal(const dowel_keys *keys, const dowel_sealed_for *owner, const ch
     if (!bound_size) return damaged(owner, "its name is too long", err);
     size_t text_size = sealed_size - HEADER - DOWEL_GCM_NONCE - DOWEL_GCM_TAG;
     unsigned char *out = malloc(text_size + 1);
-    if (!out) return no_memory(err);
+    if (!out) return dowel_no_memory(err);
     if (!dowel_gcm_open(key->bytes, bound, bound_size, in + HEADER, sealed_size - HEADER, out)) {
         free(out);
         return damaged(owner, "they, or the block's other fields, were changed outside of dowel", err);

@@ -14,10 +14,6 @@
 #define VERSION 1
 #define DEEPEST 64
 
-static int no_memory(dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-}
-
 /* ---- export ---- */
 
 static int collect(dowel *d, const dowel_table *table, const json_t *document, json_t *list, int depth,
@@ -27,7 +23,7 @@ static int add_reference(const dowel_field *field, const char *text, json_t *lis
     bool single = field->blocks && !strchr(field->blocks, '|');
     if (!strchr(text, '/') && !single) return 0;
     json_t *reference = strchr(text, '/') ? json_string(text) : json_sprintf("%s/%s", field->blocks, text);
-    return json_array_append_new(list, reference) ? no_memory(err) : 0;
+    return json_array_append_new(list, reference) ? dowel_no_memory(err) : 0;
 }
 
 static int collect_block(dowel *d, const dowel_field *field, const json_t *value, json_t *list, int depth,
@@ -72,7 +68,7 @@ static int add_block(dowel *d, const char *reference, bool masked, json_t *block
     json_t *block =
         json_pack("{s:O,s:O,s:O,s:O}", "type", json_object_get(shown, "type"), "name", json_object_get(shown, "name"),
                   "version", json_object_get(shown, "version"), "document", document);
-    if (!block || json_object_set_new(blocks, reference, block)) rc = no_memory(err);
+    if (!block || json_object_set_new(blocks, reference, block)) rc = dowel_no_memory(err);
     /* In a block of files and variables, a reference may be a text: the masked form has it in its one form. */
     if (!rc && !masked) {
         json_t *normal = NULL;
@@ -95,7 +91,7 @@ static int want_all(dowel *d, json_t *wanted, dowel_error *err) {
         if (rc) break;
         json_t *reference = json_sprintf("%s/%s", json_string_value(json_object_get(entry, "type")),
                                          json_string_value(json_object_get(entry, "name")));
-        if (json_array_append_new(wanted, reference)) rc = no_memory(err);
+        if (json_array_append_new(wanted, reference)) rc = dowel_no_memory(err);
     }
     json_decref(list);
     return rc;
@@ -103,9 +99,9 @@ static int want_all(dowel *d, json_t *wanted, dowel_error *err) {
 
 static int gather(dowel *d, const char *const *references, bool masked, json_t **found, dowel_error *err) {
     json_t *wanted = json_array(), *blocks = json_object();
-    int rc = wanted && blocks ? 0 : no_memory(err);
+    int rc = wanted && blocks ? 0 : dowel_no_memory(err);
     for (; !rc && references && *references; references++)
-        if (json_array_append_new(wanted, json_string(*references))) rc = no_memory(err);
+        if (json_array_append_new(wanted, json_string(*references))) rc = dowel_no_memory(err);
     if (!rc && !json_array_size(wanted)) rc = want_all(d, wanted, err);
     /* It grows meanwhile: what is named is of no use without what it refers to. */
     for (size_t i = 0; !rc && i < json_array_size(wanted); i++) {
@@ -114,7 +110,7 @@ static int gather(dowel *d, const char *const *references, bool masked, json_t *
     }
     json_t *list = json_array(), *block;
     const char *key;
-    json_object_foreach(blocks, key, block) if (!rc && json_array_append(list, block)) rc = no_memory(err);
+    json_object_foreach(blocks, key, block) if (!rc && json_array_append(list, block)) rc = dowel_no_memory(err);
     json_decref(wanted);
     if (rc) dowel_json_cleanse(list);
     dowel_json_cleanse(blocks);
@@ -129,10 +125,10 @@ int dowel_blocks_export(dowel *d, const char *const *references, const char *pas
     if (rc) return rc;
     if (!passphrase) {
         *exported = json_pack("{s:s,s:i,s:o}", "format", TEMPLATE, "version", VERSION, "blocks", blocks);
-        return *exported ? 0 : no_memory(err);
+        return *exported ? 0 : dowel_no_memory(err);
     }
     char *text = dowel_json_dump(blocks, 0);
-    rc = text ? dowel_wrap(BUNDLE, passphrase, text, strlen(text), exported, err) : no_memory(err);
+    rc = text ? dowel_wrap(BUNDLE, passphrase, text, strlen(text), exported, err) : dowel_no_memory(err);
     if (text) OPENSSL_cleanse(text, strlen(text));
     free(text);
     dowel_json_cleanse(blocks);
@@ -186,7 +182,7 @@ int dowel_bundle_blocks(const json_t *exported, const char *origin, const char *
 static int by_reference(const json_t *blocks, const char *origin, json_t **documents, dowel_error *err) {
     json_t *found = json_object(), *block;
     size_t i;
-    int rc = found ? 0 : no_memory(err);
+    int rc = found ? 0 : dowel_no_memory(err);
     json_array_foreach((json_t *)blocks, i, block) {
         const char *type = json_string_value(json_object_get(block, "type")),
                    *name = json_string_value(json_object_get(block, "name"));
@@ -200,7 +196,7 @@ static int by_reference(const json_t *blocks, const char *origin, json_t **docum
         else if (json_object_get(found, reference))
             rc = dowel_fail(err, DOWEL_E_INVALID, "%s: block %s is in it twice", origin, reference);
         else if (json_object_set(found, reference, document))
-            rc = no_memory(err);
+            rc = dowel_no_memory(err);
     }
     if (rc)
         json_decref(found);
@@ -217,13 +213,13 @@ static int put_in_order(dowel *d, const json_t *documents, const char *reference
     if (!document || json_object_get(begun, reference)) return 0;
     if (depth > DEEPEST)
         return dowel_fail(err, DOWEL_E_INVALID, "block %s: references are nested too deeply", reference);
-    int rc = json_object_set_new(begun, reference, json_true()) || !(needed = json_array()) ? no_memory(err) : 0;
+    int rc = json_object_set_new(begun, reference, json_true()) || !(needed = json_array()) ? dowel_no_memory(err) : 0;
     if (!rc) rc = collect_of(d, reference, document, needed, err);
     for (size_t i = 0; !rc && i < json_array_size(needed); i++)
         rc = put_in_order(d, documents, json_string_value(json_array_get(needed, i)), begun, list, depth + 1, err);
     json_decref(needed);
     if (!rc && json_array_append_new(list, json_pack("{s:s,s:O}", "block", reference, "document", document)))
-        rc = no_memory(err);
+        rc = dowel_no_memory(err);
     return rc;
 }
 
@@ -231,7 +227,7 @@ static int put_in_order(dowel *d, const json_t *documents, const char *reference
 static int in_order(dowel *d, const json_t *documents, json_t **list, dowel_error *err) {
     json_t *begun = json_object(), *found = json_array(), *document;
     const char *reference;
-    int rc = begun && found ? 0 : no_memory(err);
+    int rc = begun && found ? 0 : dowel_no_memory(err);
     json_object_foreach((json_t *)documents, reference, document) if (!rc) rc =
         put_in_order(d, documents, reference, begun, found, 0, err);
     json_decref(begun);

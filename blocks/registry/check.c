@@ -16,7 +16,7 @@ static int prove_used(dowel *d, dowel_block *block, json_t *report, int *doubt, 
     const dowel_table *table = dowel_block_type_of(block)->table;
     const char *data = dowel_block_data(block);
     json_t *uses = json_array();
-    int rc = uses ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    int rc = uses ? 0 : dowel_no_memory(err);
     for (const dowel_field *field = table->fields; field->name && !rc; field++) {
         if (field->kind != DOWEL_BLOCK) continue;
         dowel_block *used = *(dowel_block *const *)(const void *)(data + field->offset);
@@ -29,7 +29,7 @@ static int prove_used(dowel *d, dowel_block *block, json_t *report, int *doubt, 
             *why = failure;
         }
         if (failed) found = unproved(used, &failure);
-        if (json_array_append_new(uses, found)) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        if (json_array_append_new(uses, found)) rc = dowel_no_memory(err);
         if (!rc) rc = dowel_check(d, err);
     }
     if (!rc && json_array_size(uses)) json_object_set(report, "uses", uses);
@@ -40,7 +40,7 @@ static int prove_used(dowel *d, dowel_block *block, json_t *report, int *doubt, 
 static int prove(dowel *d, dowel_block *block, json_t **report, dowel_error *err) {
     const dowel_block_type *type = dowel_block_type_of(block);
     json_t *found = json_pack("{s:s}", "block", dowel_block_reference(block));
-    if (!found) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!found) return dowel_no_memory(err);
     dowel_error why;
     int doubt = 0, rc = prove_used(d, block, found, &doubt, &why, err);
     bool can = type->size >= offsetof(dowel_block_type, check) + sizeof type->check && type->check;

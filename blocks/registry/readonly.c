@@ -68,7 +68,7 @@ static int read_whole(int fd, const char *path, size_t size, json_t **document, 
     char *text = malloc(size + 1);
     size_t have = 0;
     ssize_t got = 1;
-    if (!text) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!text) return dowel_no_memory(err);
     while (have < size && ((got = read(fd, text + have, size - have)) > 0 || (got < 0 && errno == EINTR)))
         if (got > 0) have += (size_t)got;
     int rc = got < 0 ? unreadable(path, strerror(errno), err)
@@ -161,7 +161,7 @@ static bool has(const json_t *list, const char *type, const char *name) {
 static int add(json_t *list, const char *type, const char *name, const char *origin, dowel_error *err) {
     if (has(list, type, name)) return 0;
     json_t *entry = json_pack("{s:s,s:s,s:s}", "type", type, "name", name, "source", origin);
-    return json_array_append_new(list, entry) ? dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory") : 0;
+    return json_array_append_new(list, entry) ? dowel_no_memory(err) : 0;
 }
 
 static bool variable_block(dowel *d, const char *variable, size_t length, const dowel_block_type **type,

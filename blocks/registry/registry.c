@@ -12,10 +12,6 @@
 #include <string.h>
 #include <time.h>
 
-static int no_memory(dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-}
-
 static int64_t now(void) {
     struct timespec t;
     clock_gettime(CLOCK_REALTIME, &t);
@@ -57,14 +53,14 @@ static int seal(const saving *s, int64_t revision, const char *shown, char **sea
     *sealed = NULL;
     if (!s->keys) return 0;
     char *plain = dowel_json_dump(s->secrets, JSON_SORT_KEYS);
-    if (!plain) return no_memory(err);
+    if (!plain) return dowel_no_memory(err);
     dowel_sealed_for owner = {s->type->name, s->name, revision, s->type->version, shown, false};
     void *blob = NULL;
     size_t size = 0;
     int rc = dowel_seal(&s->keys->list[0], &owner, plain, strlen(plain), &blob, &size, err);
     OPENSSL_cleanse(plain, strlen(plain));
     free(plain);
-    if (!rc && !(*sealed = dowel_base64(blob, size))) rc = no_memory(err);
+    if (!rc && !(*sealed = dowel_base64(blob, size))) rc = dowel_no_memory(err);
     free(blob);
     return rc;
 }
@@ -86,7 +82,7 @@ static int current_revision(const saving *s, int64_t *revision, dowel_error *err
 
 static int write_row(const saving *s, int64_t revision, dowel_error *err) {
     char *sealed = NULL, *shown = dowel_document_text(s->shown);
-    int rc = shown ? seal(s, revision, shown, &sealed, err) : no_memory(err);
+    int rc = shown ? seal(s, revision, shown, &sealed, err) : dowel_no_memory(err);
     if (!rc)
         rc = dowel_db_exec(
             s->db,
@@ -134,7 +130,7 @@ static int anchor(saving *s, dowel_error *err) {
     if (rc || !relative) return rc;
     char *folder = dowel_path_absolute(".", NULL);
     if (!folder || !(s->anchored = json_deep_copy(s->document)))
-        rc = no_memory(err);
+        rc = dowel_no_memory(err);
     else if (*folder != '/')
         rc = dowel_fail(err, DOWEL_E_INVALID, "a relative path cannot be saved: this folder has no path itself");
     else
@@ -263,7 +259,7 @@ int dowel_block_save(dowel *d, const char *reference, const json_t *document, do
 int dowel_blocks_save(dowel *d, const json_t *blocks, dowel_save_mode mode, json_t **saved, dowel_error *err) {
     size_t count = json_array_size(blocks), i;
     saving *list = calloc(count + 1, sizeof *list);
-    if (!list) return no_memory(err);
+    if (!list) return dowel_no_memory(err);
     json_t *entry, *report = json_array();
     int rc = 0;
     json_array_foreach((json_t *)blocks, i, entry) {
@@ -293,7 +289,7 @@ int dowel_block_save_struct(dowel *d, const char *reference, const void *data, s
     if (!rc) rc = dowel_block_from(type, name, data, size, &block, err);
     if (rc) return rc;
     json_t *document = dowel_block_document(block, DOWEL_SECRETS_SHOWN);
-    rc = document ? dowel_block_save(d, reference, document, mode, revision, err) : no_memory(err);
+    rc = document ? dowel_block_save(d, reference, document, mode, revision, err) : dowel_no_memory(err);
     dowel_json_cleanse(document);
     dowel_block_free(block);
     return rc;
@@ -338,7 +334,7 @@ int dowel_block_show(dowel *d, const char *reference, dowel_secrets secrets, jso
     if (rc) return rc;
     rc = secrets == DOWEL_SECRETS_SHOWN ? dowel_stored_open(d, &stored, true, err)
                                         : dowel_stored_mask(d, &stored, secrets == DOWEL_SECRETS_OMITTED, err);
-    if (!rc && !(*shown = describe(&stored))) rc = no_memory(err);
+    if (!rc && !(*shown = describe(&stored))) rc = dowel_no_memory(err);
     dowel_stored_clear(&stored);
     return rc;
 }
@@ -358,9 +354,9 @@ static int sort(json_t **list, dowel_error *err) {
     json_t **items = malloc((count + 1) * sizeof(json_t *)), *sorted = json_array();
     for (size_t i = 0; items && i < count; i++) items[i] = json_array_get(*list, i);
     if (items) qsort(items, count, sizeof(json_t *), by_type_and_name);
-    int rc = items && sorted ? 0 : no_memory(err);
+    int rc = items && sorted ? 0 : dowel_no_memory(err);
     for (size_t i = 0; !rc && i < count; i++)
-        if (json_array_append(sorted, items[i])) rc = no_memory(err);
+        if (json_array_append(sorted, items[i])) rc = dowel_no_memory(err);
     free(items);
     json_decref(*list);
     *list = sorted;
@@ -393,7 +389,7 @@ static int list_stored(dowel *d, const char *type, json_t *list, dowel_error *er
         json_t *entry = json_pack("{s:s,s:s,s:I,s:o,s:s}", "type", dowel_rows_text(rows, 0), "name",
                                   dowel_rows_text(rows, 1), "revision", (json_int_t)dowel_rows_int(rows, 2), "updated",
                                   time_text(dowel_rows_int(rows, 3)), "source", "database");
-        rc = json_array_append_new(list, entry) ? no_memory(err) : 0;
+        rc = json_array_append_new(list, entry) ? dowel_no_memory(err) : 0;
     }
     dowel_rows_free(rows);
     dowel_database_release(d, db);
@@ -405,7 +401,7 @@ int dowel_block_list(dowel *d, const char *type, json_t **blocks, dowel_error *e
     int rc = type ? dowel_find_block_type(d, type, &known, err) : 0;
     if (rc) return rc;
     json_t *list = json_array();
-    rc = list ? dowel_readonly_list(d, type, list, err) : no_memory(err);
+    rc = list ? dowel_readonly_list(d, type, list, err) : dowel_no_memory(err);
     if (!rc) rc = list_stored(d, type, list, err);
     if (!rc) rc = sort(&list, err);
     if (rc)

@@ -17,10 +17,6 @@
 #define SEALS "seals "
 #define UNSEALED "none" /* in the place of a key's id */
 
-static int no_memory(dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-}
-
 /* ---- one row ---- */
 
 typedef struct row {
@@ -41,7 +37,7 @@ static int copy(dowel_rows *rows, row *r, dowel_error *err) {
     r->revision = dowel_rows_int(rows, 0);
     r->version = dowel_rows_int(rows, 1);
     snprintf(r->key_id, sizeof r->key_id, "%s", key_id ? key_id : "");
-    if (sealed && !(r->sealed = strdup(sealed))) return no_memory(err);
+    if (sealed && !(r->sealed = strdup(sealed))) return dowel_no_memory(err);
     json_t *document = NULL;
     if (text) (void)dowel_json_read(text, strlen(text), DOWEL_JSON_EXACT | DOWEL_JSON_NUL, "", &document, NULL);
     bool good = json_is_object(document);
@@ -50,7 +46,7 @@ static int copy(dowel_rows *rows, row *r, dowel_error *err) {
         r->has_secrets = dowel_secrets_present(document);
     }
     json_decref(document);
-    return !good || r->document ? 0 : no_memory(err);
+    return !good || r->document ? 0 : dowel_no_memory(err);
 }
 
 /* 1: read, 0: there is none. */
@@ -75,7 +71,7 @@ static int open_row(dowel *d, const row *r, const dowel_sealed_for *owner, char 
         return dowel_fail(why, DOWEL_E_CORRUPT, "block %s/%s: its record is damaged", owner->type, owner->name);
     if (!r->sealed) {
         *size = 2;
-        return (*plain = strdup("{}")) ? 0 : no_memory(why);
+        return (*plain = strdup("{}")) ? 0 : dowel_no_memory(why);
     }
     int rc = dowel_base64_decode(r->sealed, &blob, &blob_size);
     if (rc)
@@ -93,7 +89,7 @@ static int write_seal(dowel_db *db, const dowel_sealed_for *owner, const dowel_k
     size_t blob_size = 0;
     char *text = NULL;
     int rc = dowel_seal(key, owner, plain, size, &blob, &blob_size, err);
-    if (!rc && !(text = dowel_base64(blob, blob_size))) rc = no_memory(err);
+    if (!rc && !(text = dowel_base64(blob, blob_size))) rc = dowel_no_memory(err);
     if (!rc)
         rc = dowel_db_exec(
             db, "UPDATE blocks SET sealed = $1, key_id = $2 WHERE type = $3 AND name = $4",
@@ -134,7 +130,7 @@ static int read_column(dowel_db *db, const char *sql, const dowel_value *values,
     while ((rc = dowel_rows_next(rows, err)) == 1) {
         json_t *entry = json_pack("[s,s]", dowel_rows_text(rows, 0), dowel_rows_text(rows, 1));
         if (json_array_append_new(list, entry)) {
-            rc = no_memory(err);
+            rc = dowel_no_memory(err);
             break;
         }
     }
@@ -172,7 +168,7 @@ static int reseal_key(dowel *d, dowel_db *db, const char *key_id, const dowel_ke
                           ? "SELECT type, name FROM blocks WHERE sealed IS NOT NULL AND key_id = $1"
                           : "SELECT type, name FROM blocks WHERE sealed IS NULL AND $1 <> ''";
     size_t written = 0;
-    int rc = list ? read_column(db, sql, DOWEL_VALUES(DOWEL_TEXT(key_id)), list, err) : no_memory(err);
+    int rc = list ? read_column(db, sql, DOWEL_VALUES(DOWEL_TEXT(key_id)), list, err) : dowel_no_memory(err);
     for (size_t i = 0; !rc && i < json_array_size(list); i++) {
         const json_t *entry = json_array_get(list, i);
         const char *type = json_string_value(json_array_get(entry, 0)),
@@ -206,7 +202,7 @@ int dowel_registry_is_sealed(dowel_db *db, bool *sealed, dowel_error *err) {
 
 int dowel_registry_reseal(dowel *d, dowel_db *db, const dowel_keys *keys, dowel_error *err) {
     json_t *done = json_array();
-    int rc = done ? read_done(db, done, err) : no_memory(err);
+    int rc = done ? read_done(db, done, err) : dowel_no_memory(err);
     for (size_t i = 0; !rc && i < keys->count; i++)
         if (!is_done(done, keys->list[i].id)) rc = reseal_key(d, db, keys->list[i].id, &keys->list[i], err);
     if (!rc && !is_done(done, UNSEALED)) rc = reseal_key(d, db, UNSEALED, &keys->list[0], err);
@@ -232,7 +228,7 @@ static int knows_keys(dowel_db *db, const dowel_keys *keys, bool *known, dowel_e
     for (size_t i = 0; !rc && !*known && i < keys->count; i++) rc = knows_key(db, keys->list[i].id, known, err);
     if (rc || *known) return rc;
     json_t *done = json_array();
-    rc = done ? read_done(db, done, err) : no_memory(err);
+    rc = done ? read_done(db, done, err) : dowel_no_memory(err);
     for (size_t i = 0; !rc && i < keys->count; i++) *known |= is_done(done, keys->list[i].id);
     json_decref(done);
     return rc;

@@ -27,7 +27,7 @@ static int add_once(json_t *types, const char *type, dowel_error *err) {
     size_t i;
     json_t *known;
     json_array_foreach(types, i, known) if (!strcmp(json_string_value(known), type)) return 0;
-    return json_array_append_new(types, json_string(type)) ? dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory") : 0;
+    return json_array_append_new(types, json_string(type)) ? dowel_no_memory(err) : 0;
 }
 
 static int add_saved(dowel_db *db, const char *name, const char *types, json_t *found, dowel_error *err) {
@@ -102,7 +102,7 @@ int dowel_reference_complete(dowel *d, dowel_db *db, const char *reference, cons
         return 0;
     }
     json_t *found = json_array();
-    rc = found ? find_types(d, db, reference, types, found, err) : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    rc = found ? find_types(d, db, reference, types, found, err) : dowel_no_memory(err);
     if (!rc && json_array_size(found) != 1) rc = not_one(reference, types, found, err);
     if (!rc) snprintf(full, DOWEL_REFERENCE_SIZE, "%s/%s", json_string_value(json_array_get(found, 0)), reference);
     json_decref(found);
@@ -171,7 +171,7 @@ static int by_document(void *context, const json_t *document, const char *types,
     if (!rc) rc = dowel_find_block_type(at->d, name, &type, err);
     if (rc) return rc;
     json_t *plain = json_copy((json_t *)document);
-    if (!plain) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!plain) return dowel_no_memory(err);
     json_object_del(plain, "$type");
     dowel_loading here = {at->d, at->db, at, NULL, at->depth + 1};
     dowel_resolver resolver = dowel_resolver_below(&here);

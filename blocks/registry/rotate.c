@@ -14,10 +14,6 @@
 
 #define BATCH 50
 
-static int no_memory(dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-}
-
 /* ---- what there is ---- */
 
 static int count_blocks(dowel *d, json_t **counts, dowel_error *err) {
@@ -31,7 +27,7 @@ static int count_blocks(dowel *d, json_t **counts, dowel_error *err) {
             &rows, err);
     while (!rc && (rc = dowel_rows_next(rows, err)) == 1)
         rc = json_object_set_new(found, dowel_rows_text(rows, 0), json_integer(dowel_rows_int(rows, 1)))
-                 ? no_memory(err)
+                 ? dowel_no_memory(err)
                  : 0;
     dowel_rows_free(rows);
     dowel_database_release(d, db);
@@ -50,7 +46,7 @@ typedef struct sealed_by {
 static int count_all(dowel *d, sealed_by *counts, dowel_error *err) {
     counts->handles = json_object();
     counts->blocks = NULL;
-    int rc = counts->handles ? dowel_handles_count(d, counts->handles, err) : no_memory(err);
+    int rc = counts->handles ? dowel_handles_count(d, counts->handles, err) : dowel_no_memory(err);
     if (!rc) rc = count_blocks(d, &counts->blocks, err);
     return rc;
 }
@@ -78,16 +74,16 @@ int dowel_keys_show(dowel *d, json_t **keys, json_t **origin, dowel_error *err) 
     if (!rc && !none) rc = dowel_keys_get(d, false, &known, err);
     if (!rc) rc = count_all(d, &counts, err);
     for (size_t i = 0; !rc && known && i < known->count; i++)
-        if (add_entry(list, known->list[i].id, i ? "opens" : "seals", &counts)) rc = no_memory(err);
+        if (add_entry(list, known->list[i].id, i ? "opens" : "seals", &counts)) rc = dowel_no_memory(err);
     const char *id;
     json_t *count;
     json_object_foreach(counts.blocks, id, count) {
         if (rc || (known && dowel_keys_find(known, id))) continue;
-        if (add_entry(list, id, "missing", &counts)) rc = no_memory(err);
+        if (add_entry(list, id, "missing", &counts)) rc = dowel_no_memory(err);
     }
     json_object_foreach(counts.handles, id, count) {
         if (rc || (known && dowel_keys_find(known, id)) || json_object_get(counts.blocks, id)) continue;
-        if (add_entry(list, id, "missing", &counts)) rc = no_memory(err);
+        if (add_entry(list, id, "missing", &counts)) rc = dowel_no_memory(err);
     }
     forget_counts(&counts);
     if (!rc && origin) *origin = json_string(source.variable ? "DOWEL_KEY" : source.path);
@@ -150,7 +146,7 @@ int dowel_keys_add(dowel *d, const char *text, json_t **id, dowel_error *err) {
     if (!rc && given.count > 1) rc = dowel_fail(err, DOWEL_E_INVALID, "one key at a time");
     const dowel_key *key = text ? given.list : &made;
     if (!rc) rc = add_key(d, key, err);
-    if (!rc && !(*id = json_string(key->id))) rc = no_memory(err);
+    if (!rc && !(*id = json_string(key->id))) rc = dowel_no_memory(err);
     OPENSSL_cleanse(&made, sizeof made);
     dowel_keys_clear(&given);
     return rc;
@@ -161,7 +157,7 @@ int dowel_keys_protect(dowel *d, const char *passphrase, dowel_error *err) {
     dowel_keys keys = {0};
     int lock, rc = open_file(d, &source, &keys, &lock, err);
     char *own = !rc && passphrase ? strdup(passphrase) : NULL;
-    if (!rc && passphrase && !own) rc = no_memory(err);
+    if (!rc && passphrase && !own) rc = dowel_no_memory(err);
     if (!rc) {
         if (keys.passphrase) OPENSSL_cleanse(keys.passphrase, strlen(keys.passphrase));
         free(keys.passphrase);
@@ -207,7 +203,7 @@ static int find_others(const rotation *r, dowel_db *db, json_t *list, dowel_erro
     if (rc) return rc;
     while ((rc = dowel_rows_next(rows, err)) == 1) {
         rc = json_array_append_new(list, json_pack("[s,s]", dowel_rows_text(rows, 0), dowel_rows_text(rows, 1)))
-                 ? no_memory(err)
+                 ? dowel_no_memory(err)
                  : 0;
         if (rc) break;
     }
@@ -223,7 +219,7 @@ static int move_on(rotation *r, const json_t *list, dowel_error *err) {
     free(r->name);
     r->type = type;
     r->name = name;
-    return type && name ? 0 : no_memory(err);
+    return type && name ? 0 : dowel_no_memory(err);
 }
 
 /* With the write lock held. The keys are read again: another rotation may have put a newer key in front meanwhile, and both then seal with
@@ -251,7 +247,7 @@ static int rotate_blocks(rotation *r, dowel_db *db, dowel_error *err) {
         json_t *list = json_array();
         json_int_t sealed = r->sealed;
         size_t failed = r->failed;
-        rc = list ? dowel_db_begin(db, err) : no_memory(err);
+        rc = list ? dowel_db_begin(db, err) : dowel_no_memory(err);
         if (!rc) {
             rc = rotate_some(r, db, list, err);
             if (!rc) rc = dowel_db_commit(db, err);
@@ -338,7 +334,7 @@ int dowel_keys_rotate(dowel *d, const char *to, json_t **report, dowel_error *er
     if (!rc) rc = dowel_registry_database(d, &db, err);
     if (rc) return rc;
     rotation r = {.d = d, .key = &keys->list[0], .type = strdup(""), .name = strdup("")};
-    rc = r.type && r.name ? rotate_blocks(&r, db, err) : no_memory(err);
+    rc = r.type && r.name ? rotate_blocks(&r, db, err) : dowel_no_memory(err);
     free(r.type);
     free(r.name);
     dowel_database_release(d, db);
@@ -355,5 +351,5 @@ int dowel_keys_rotate(dowel *d, const char *to, json_t **report, dowel_error *er
     if (!rc)
         *report =
             json_pack("{s:s,s:b,s:I,s:I}", "key", r.key->id, "made", made, "blocks", r.sealed, "handles", handles);
-    return rc ? rc : *report ? 0 : no_memory(err);
+    return rc ? rc : *report ? 0 : dowel_no_memory(err);
 }

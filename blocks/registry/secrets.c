@@ -24,10 +24,6 @@ char *dowel_document_text(const json_t *document) {
     return dowel_json_dump(document, JSON_SORT_KEYS);
 }
 
-static int no_memory(dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-}
-
 static bool is_placeholder(const json_t *value) {
     return json_is_object(value) && json_object_get(value, PLACEHOLDER);
 }
@@ -64,9 +60,9 @@ static int split_secret(splitting *s, json_t *object, const dowel_field *field, 
     json_incref(value);
     if (json_object_set_new(object, field->name, json_pack("{s:b}", PLACEHOLDER, 1))) {
         json_decref(value);
-        return no_memory(s->err);
+        return dowel_no_memory(s->err);
     }
-    return json_object_set_new(s->secrets, path, value) ? no_memory(s->err) : 0;
+    return json_object_set_new(s->secrets, path, value) ? dowel_no_memory(s->err) : 0;
 }
 
 static int wrong(const splitting *s, const char *path, const char *expected) {
@@ -92,14 +88,14 @@ static int set_reference(splitting *s, json_t *object, const dowel_field *field,
     int rc = dowel_reference_complete(s->d, NULL, reference, field->blocks, full, s->err);
     if (rc) return dowel_error_prefix(s->err, "%s: field \"%s\": ", s->root, path + 1);
     json_t *value = json_pack("{s:s}", "$block", full);
-    return !value || json_object_set_new(object, field->name, value) ? no_memory(s->err) : 0;
+    return !value || json_object_set_new(object, field->name, value) ? dowel_no_memory(s->err) : 0;
 }
 
 /* Every member must be known and be what it should: what is not could be a secret. */
 static int check_level(splitting *s, const dowel_block_type *type, const json_t *document, const char *path) {
     json_t *plain = s->masked ? NULL : json_copy((json_t *)document);
     if (s->masked) return 0;
-    if (!plain) return no_memory(s->err);
+    if (!plain) return dowel_no_memory(s->err);
     dowel_record *record;
     if (*path) json_object_del(plain, "$type");
     int rc = dowel_record_decode(type->table, plain, NULL, &record, s->err);
@@ -181,7 +177,7 @@ static int split_table(splitting *s, const dowel_table *table, json_t *object, c
 
 static int split(splitting *s, const dowel_block_type *type, const json_t *document, json_t **shown, json_t **secrets) {
     json_t *copy = json_deep_copy(document);
-    int rc = copy && s->secrets ? 0 : no_memory(s->err);
+    int rc = copy && s->secrets ? 0 : dowel_no_memory(s->err);
     if (!rc && !json_is_object(document)) rc = dowel_fail(s->err, DOWEL_E_INVALID, "%s: expected an object", s->root);
     if (!rc) rc = check_level(s, type, copy, "");
     if (!rc) rc = split_table(s, type->table, copy, "", 0);

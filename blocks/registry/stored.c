@@ -90,7 +90,7 @@ static int read_row(dowel_rows *rows, dowel_stored *stored, dowel_error *err) {
     if (!sealed && dowel_secrets_present(stored->document)) return damaged(stored, err);
     stored->seal_known = dowel_rows_int(rows, 7) != 0;
     stored->bound = dowel_document_text(stored->document);
-    return stored->bound ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    return stored->bound ? 0 : dowel_no_memory(err);
 }
 
 static int read_table(dowel *d, dowel_db *db, dowel_stored *stored, dowel_error *err) {

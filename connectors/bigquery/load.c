@@ -73,7 +73,7 @@ static int insert_with_file(dowel_bq *bq, const char *id, const dowel_bigquery_l
     dowel_source *source = f.head ? dowel_source_new(&framed_ops, &f, total) : NULL;
     dowel_error local;
     if (!source) {
-        rc = dowel_fail(&local, DOWEL_E_NO_MEMORY, "out of memory");
+        rc = dowel_no_memory(&local);
     } else {
         dowel_http_request *r = dowel_http_new(bq->service, bq->credentials, "POST", bq->base);
         dowel_http_path(r, "upload", "bigquery", "v2", "projects", bq->project, "jobs", NULL);

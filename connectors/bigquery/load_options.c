@@ -265,14 +265,13 @@ static json_t *api_value(const dowel_bigquery_load_args *args, const char *name,
 static int add_options(const dowel_bigquery_load_args *args, json_t *load, dowel_error *err) {
     json_t *given = dowel_fields_encode(&dowel_bq_load_table, args, DOWEL_SECRETS_OMITTED), *value;
     const char *name;
-    int rc = given ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    int rc = given ? 0 : dowel_no_memory(err);
     json_object_foreach(given, name, value) {
         char api[64];
         bool is_default = strstr(name, "_disposition") && !strcmp(json_string_value(value), "default");
         if (rc || is_own(name) || is_default || json_is_null(value)) continue;
         api_name(strcmp(name, "kms_key") ? name : "destination_encryption_configuration", api);
-        if (json_object_set_new(load, api, api_value(args, name, value)))
-            rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        if (json_object_set_new(load, api, api_value(args, name, value))) rc = dowel_no_memory(err);
     }
     json_decref(given);
     return rc;
@@ -318,7 +317,7 @@ int dowel_bq_load_configuration(const dowel_bq *bq, const dowel_bigquery_load_ar
         *configuration =
             json_pack("{s:{s:O,s:O*,s:O*}}", "load", "destinationTable", table, "schema", schema, "sourceUris", uris);
         if (!*configuration || json_object_update(json_object_get(*configuration, "load"), load))
-            rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+            rc = dowel_no_memory(err);
     }
     json_decref(load);
     json_decref(table);

@@ -188,5 +188,5 @@ int dowel_bq_outcome(const dowel_bigquery_query_args *args, const json_t *job, j
         add_cost(&s, result, json_is_true(json_object_get(result, "cache_hit")));
     }
     rc |= json_object_set_new(result, "summary", json_string(s.text));
-    return rc ? dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory") : 0;
+    return rc ? dowel_no_memory(err) : 0;
 }

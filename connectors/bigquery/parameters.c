@@ -209,7 +209,7 @@ static int encode_value(const place *at, const json_t *type, const json_t *value
 static int encode(const place *at, const json_t *type, const json_t *value, json_t **out) {
     *out = NULL;
     int rc = encode_value(at, type, value, out);
-    if (!rc && !*out) rc = dowel_fail(at->err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!rc && !*out) rc = dowel_no_memory(at->err);
     if (rc) json_decref(*out);
     return rc;
 }

@@ -71,7 +71,7 @@ static int fetch_page(fetching *f, json_t **page, dowel_error *err) {
 static int take_schema(fetching *f, const json_t *page, dowel_error *err) {
     f->schema = json_incref(json_object_get(json_object_get(page, "schema"), "fields"));
     if (f->schema) f->columns = dowel_bq_columns(f->schema);
-    return f->schema && !f->columns ? dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory") : 0;
+    return f->schema && !f->columns ? dowel_no_memory(err) : 0;
 }
 
 static int add_rows(fetching *f, const json_t *page, dowel_error *err) {

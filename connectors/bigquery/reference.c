@@ -144,7 +144,7 @@ int dowel_bq_dataset(const dowel_bq *bq, const char *text, json_t **reference, d
     int rc = why ? refuse_dataset(text, why, err) : 0;
     if (!rc) {
         *reference = json_pack("{s:s,s:s}", "projectId", p.project ? p.project : bq->project, "datasetId", p.dataset);
-        if (!*reference) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        if (!*reference) rc = dowel_no_memory(err);
     }
     free(p.text);
     return rc;

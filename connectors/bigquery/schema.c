@@ -36,5 +36,5 @@ int dowel_bq_schema(const json_t *given, json_t **schema, dowel_error *err) {
     int rc = check_columns(columns, "schema", 0, err);
     if (rc) return rc;
     *schema = json_pack("{s:O}", "fields", (json_t *)columns);
-    return *schema ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    return *schema ? 0 : dowel_no_memory(err);
 }

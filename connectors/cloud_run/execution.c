@@ -56,7 +56,7 @@ static int list(dowel_cloud_run_client *c, bool deleted, char **next, json_t **e
     const char *token = json_string_value(json_object_get(answer, "nextPageToken"));
     free(*next);
     *next = token && *token ? strdup(token) : NULL;
-    if (!rc && token && *token && !*next) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!rc && token && *token && !*next) rc = dowel_no_memory(err);
     if (!rc) *executions = json_incref(json_object_get(answer, "executions"));
     json_decref(answer);
     return rc;
@@ -92,7 +92,7 @@ static int find(dowel_cloud_run_client *c, const char *marker, bool deleted, cha
     *execution = NULL;
     int rc = search(c, marker, NULL, deleted, &found, err);
     if (!rc && found && !(*execution = strdup(json_string_value(json_object_get(found, "name")))))
-        rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        rc = dowel_no_memory(err);
     json_decref(found);
     return rc;
 }
@@ -169,7 +169,7 @@ static int read_started(dowel_cloud_run_client *c, const json_t *operation, cons
     const char *name = json_string_value(json_object_get(json_object_get(operation, "metadata"), "name"));
     if (name && strstr(name, "/executions/")) {
         *execution = strdup(name);
-        return *execution ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        return *execution ? 0 : dowel_no_memory(err);
     }
     int rc = find_patiently(c, marker, false, 10, execution, err);
     if (!rc && !*execution)

@@ -228,7 +228,7 @@ int dowel_cloud_run_change(const dowel_cloud_run_job *block, const json_t *job, 
         json_decref(c.job);
         json_decref(c.now);
         json_decref(c.before);
-        return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        return dowel_no_memory(err);
     }
     c.task = part(part(c.job, "template"), "template");
     if (!json_array_size(json_object_get(c.task, "containers")))
@@ -254,5 +254,5 @@ int dowel_cloud_run_change(const dowel_cloud_run_job *block, const json_t *job, 
         return 0;
     }
     json_decref(c.job);
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    return dowel_no_memory(err);
 }

@@ -43,7 +43,7 @@ static ssize_t by_kernel(copying *c, int64_t at, size_t want) {
 }
 
 static ssize_t by_hand(copying *c, int64_t at, size_t want, dowel_error *err) {
-    if (!c->buffer && !(c->buffer = malloc(PIECE))) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!c->buffer && !(c->buffer = malloc(PIECE))) return dowel_no_memory(err);
     ssize_t got, done = 0;
     do got = pread(c->from, c->buffer, want < PIECE ? want : PIECE, (off_t)at);
     while (got < 0 && errno == EINTR);

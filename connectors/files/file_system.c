@@ -98,8 +98,7 @@ static int get(dowel *d, dowel_block *block, const char *key, void **data, size_
     if (rc) return rc;
     size_t wanted = (size_t)dowel_source_size(source);
     char *bytes = malloc(wanted ? wanted : 1);
-    rc = bytes ? dowel_source_fill(source, bytes, wanted, size, err)
-               : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    rc = bytes ? dowel_source_fill(source, bytes, wanted, size, err) : dowel_no_memory(err);
     dowel_source_close(source);
     if (rc)
         free(bytes);

@@ -149,9 +149,7 @@ static int make_folder(dowel *d, dowel_block *block, const char *name, dowel_err
     const char *rest;
     size_t length = strlen(name);
     char *checked = length ? strndup(name, length - 1) : NULL;
-    int rc = !length    ? 0
-             : !checked ? dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory")
-                        : dowel_local_check(block, checked, err);
+    int rc = !length ? 0 : !checked ? dowel_no_memory(err) : dowel_local_check(block, checked, err);
     free(checked);
     if (rc) return rc;
     int folder = dowel_local_open_folder(d, block, name, DOWEL_LOCAL_WRITE, &rest);
@@ -168,7 +166,7 @@ static int pour(dowel *d, dowel_source *from, dowel_sink *to, dowel_error *err) 
     enum { PIECE = 1 << 18 };
     char *buffer = malloc(PIECE);
     size_t got = 0;
-    int rc = buffer ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    int rc = buffer ? 0 : dowel_no_memory(err);
     while (!rc) {
         rc = dowel_check(d, err);
         if (!rc) rc = dowel_source_read(from, buffer, PIECE, &got, err);

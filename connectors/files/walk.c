@@ -141,7 +141,7 @@ static int read_entries(const walk *w, DIR *stream, entries *all, dowel_error *e
         if (!(found = readdir(stream))) break;
         if (!strcmp(found->d_name, ".") || !strcmp(found->d_name, "..")) continue;
         char *name = add_entry(all, found->d_name);
-        if (!name) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        if (!name) return dowel_no_memory(err);
         look_at(w, dirfd(stream), name, found->d_type);
     }
     if (errno)
@@ -223,7 +223,7 @@ int dowel_local_list(dowel *d, dowel_block *block, const dowel_objects_query *qu
     if (query->delimiter && strcmp(query->delimiter, "/"))
         return dowel_fail(err, DOWEL_E_INVALID, "%s: the delimiter of files is /", dowel_block_reference(block));
     walk *w = calloc(1, sizeof *w);
-    if (!w) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!w) return dowel_no_memory(err);
     /* Not by a literal, which would be a second one on the stack. */
     w->d = d;
     w->block = block;

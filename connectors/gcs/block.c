@@ -54,7 +54,7 @@ static int storage_put(dowel *d, dowel_block *block, const char *key, const void
 static int storage_get(dowel *d, dowel_block *block, const char *key, void **data, size_t *size, dowel_error *err) {
     dowel_gcs_client c;
     dowel_sink *sink = dowel_sink_memory(0);
-    int rc = sink ? dowel_gcs_client_open(d, block, &c, err) : dowel_gcs_no_memory(err);
+    int rc = sink ? dowel_gcs_client_open(d, block, &c, err) : dowel_no_memory(err);
     if (!rc) rc = dowel_gcs_download_sink(&c, &(dowel_gcs_download_args){.name = key}, sink, NULL, NULL, err);
     if (!rc) {
         dowel_bytes bytes = dowel_sink_bytes(sink);
@@ -63,7 +63,7 @@ static int storage_get(dowel *d, dowel_block *block, const char *key, void **dat
         if (*data)
             memcpy(*data, bytes.data, bytes.size);
         else
-            rc = dowel_gcs_no_memory(err);
+            rc = dowel_no_memory(err);
     }
     dowel_sink_close(sink);
     return rc;

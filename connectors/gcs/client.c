@@ -95,10 +95,6 @@ int dowel_gcs_client_open_project(dowel *d, dowel_block *credentials, const char
     return open_client(d, credentials, endpoint, c, err);
 }
 
-int dowel_gcs_no_memory(dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-}
-
 /* ---- requests ---- */
 
 void dowel_gcs_encrypt(dowel_http_request *r, const dowel_gcs_bucket *bucket, bool source) {

@@ -31,7 +31,6 @@ dowel_http_request *dowel_gcs_request(dowel_gcs_client *client, const char *meth
 dowel_http_request *dowel_gcs_upload_request(dowel_gcs_client *client, const char *kind);
 /* The customer's own encryption key, where the bucket's block has one; `source`: of the object that a copy is made of. */
 void dowel_gcs_encrypt(dowel_http_request *request, const dowel_gcs_bucket *bucket, bool source);
-int dowel_gcs_no_memory(dowel_error *err);
 
 /* Preconditions on an object or bucket. */
 typedef struct dowel_gcs_conditions {

@@ -70,7 +70,7 @@ static int plan(composite *u, dowel_error *err) {
     u->handle = object ? malloc(size) : NULL;
     if (u->handle) snprintf(u->handle, size, "%s %s/%s", kind, u->client->bucket->bucket, object);
     free(object);
-    if (!u->handle) return dowel_gcs_no_memory(err);
+    if (!u->handle) return dowel_no_memory(err);
     /* No more parts than one composition takes. */
     u->part_size = u->args->part_size;
     if (u->total > u->part_size * MOST_PARTS) u->part_size = (u->total + MOST_PARTS - 1) / MOST_PARTS;
@@ -82,7 +82,7 @@ static int plan(composite *u, dowel_error *err) {
     }
     size_t room = strlen(u->args->name) + sizeof DOWEL_GCS_PART_MARK + sizeof u->token + 8;
     for (int64_t i = 0; i < u->count; i++) {
-        if (!(u->parts[i].name = malloc(room))) return dowel_gcs_no_memory(err);
+        if (!(u->parts[i].name = malloc(room))) return dowel_no_memory(err);
         snprintf(u->parts[i].name, room, "%s%s%s-%02d", u->args->name, DOWEL_GCS_PART_MARK, u->token, (int)i);
     }
     return 0;
@@ -125,7 +125,7 @@ static int look(dowel_gcs_client *c, part *p, dowel_source *source, bool *there,
         return rc;
     }
     dowel_digest *digest = dowel_digest_new(DOWEL_CRC32C);
-    rc = digest ? dowel_source_digest(source, digest, err) : dowel_gcs_no_memory(err);
+    rc = digest ? dowel_source_digest(source, digest, err) : dowel_no_memory(err);
     uint64_t crc = 0;
     if (!rc && crc_of(resource, &crc) && crc == dowel_digest_crc(digest)) {
         *there = true;

@@ -53,7 +53,7 @@ int dowel_gcs_rewrite(dowel_gcs_client *from, dowel_gcs_client *to, const dowel_
                       dowel_error *err) {
     char *target = dowel_gcs_full_name(to, args->to_name), *token = NULL;
     bool done = false;
-    int rc = target ? 0 : dowel_gcs_no_memory(err);
+    int rc = target ? 0 : dowel_no_memory(err);
     /* Large objects take several calls; each goes on from the last one's token. */
     while (!rc && !done) {
         json_t *answer = NULL;

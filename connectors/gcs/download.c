@@ -63,7 +63,7 @@ static int verify(void *context, const dowel_downloaded *got, dowel_error *err) 
     bool range = dowel_http_status(got->response) == 206;
     if (!stored_crc(got->response, wanted) && !(range && asked_crc(o, got->response, wanted))) return 0;
     char *crc = dowel_base64(got->check, got->check_size);
-    if (!crc) return dowel_gcs_no_memory(err);
+    if (!crc) return dowel_no_memory(err);
     int rc = 0;
     if (strcmp(wanted, crc)) {
         rc = dowel_fail(err, DOWEL_E_CORRUPT,
@@ -92,7 +92,7 @@ int dowel_gcs_download_sink(dowel_gcs_client *c, const dowel_gcs_download_args *
                                  .remember = handle,
                                  .version_header = "x-goog-generation"};
     dowel_downloaded got;
-    int rc = handle ? dowel_download_run(c->d, &plan, &got, err) : dowel_gcs_no_memory(err);
+    int rc = handle ? dowel_download_run(c->d, &plan, &got, err) : dowel_no_memory(err);
     if (!handle) got.response = NULL;
     free(handle);
     bool conditional = args->if_generation_match || args->if_generation_not_match || args->if_metageneration_match ||

@@ -73,7 +73,7 @@ static int visit_page(const json_t *page, int64_t *left, dowel_gcs_visitor visit
             i++;
         } else {
             char *shown = dowel_gcs_shown(json_array_get(prefixes, j));
-            rc = shown ? visit(context, NULL, shown, err) : dowel_gcs_no_memory(err);
+            rc = shown ? visit(context, NULL, shown, err) : dowel_no_memory(err);
             free(shown);
             j++;
         }
@@ -87,7 +87,7 @@ int dowel_gcs_walk(dowel_gcs_client *c, const dowel_gcs_query *query, dowel_gcs_
          *end = dowel_gcs_full_name(c, query->end_offset ? query->end_offset : ""), *token = NULL, *seen = NULL;
     int64_t left = query->limit > 0 ? query->limit : INT64_MAX, turn = 0;
     bool cut = false, pages = true;
-    int rc = prefix && start && end ? 0 : dowel_gcs_no_memory(err);
+    int rc = prefix && start && end ? 0 : dowel_no_memory(err);
     while (!rc && pages && !cut && left) {
         json_t *page = NULL;
         rc = dowel_http_fetch_document(
@@ -145,7 +145,7 @@ static int collect(void *context, const json_t *resource, const char *prefix, do
     int failed = resource
                      ? json_array_append_new(all->objects, dowel_gcs_describe(all->client, resource))
                      : json_array_append_new(all->prefixes, json_string(dowel_gcs_without_folder(all->client, prefix)));
-    return failed ? dowel_gcs_no_memory(err) : 0;
+    return failed ? dowel_no_memory(err) : 0;
 }
 
 static int run(dowel *d, const void *data, json_t **result, dowel_error *err) {
@@ -163,7 +163,7 @@ static int run(dowel *d, const void *data, json_t **result, dowel_error *err) {
     bool more = false;
     rc = dowel_gcs_walk(&c, &query, collect, &all, &more, err);
     if (!rc) *result = json_pack("{s:O,s:O,s:b}", "objects", all.objects, "prefixes", all.prefixes, "truncated", more);
-    if (!rc && !*result) rc = dowel_gcs_no_memory(err);
+    if (!rc && !*result) rc = dowel_no_memory(err);
     json_decref(all.objects);
     json_decref(all.prefixes);
     return rc;

@@ -26,7 +26,7 @@ typedef struct listing {
 /* A name that no C text holds: it is told, and nothing is ever done to it. */
 static int visit_unnameable(const listing *all, const json_t *name, dowel_error *err) {
     char *shown = dowel_gcs_shown(name);
-    if (!shown) return dowel_gcs_no_memory(err);
+    if (!shown) return dowel_no_memory(err);
     const dowel_object object = {.name = dowel_gcs_without_folder(all->client, shown),
                                  .odd = "its name holds a NUL byte, with which it cannot be named",
                                  .odd_code = DOWEL_E_REFUSED};
@@ -130,7 +130,7 @@ static int put(dowel *d, dowel_block *block, const char *name, dowel_source *sou
     int rc = open_bucket(d, block, &c, err);
     if (rc) return rc;
     dowel_pair *metadata = metadata_of(options, text);
-    if (!metadata) return dowel_gcs_no_memory(err);
+    if (!metadata) return dowel_no_memory(err);
     const dowel_gcs_upload_args args = {.name = name,
                                         .content_type = options->content_type,
                                         .content_encoding = options->content_encoding,
@@ -196,7 +196,7 @@ static int service(dowel *d, dowel_block *block, char **url, dowel_error *err) {
     bool own = length >= sizeof google && !strcmp(origin + length - (sizeof google - 1), google);
     *url = own ? strdup("https://storage.googleapis.com") : origin ? strdup(origin) : NULL;
     free(origin);
-    return rc || *url ? rc : dowel_gcs_no_memory(err);
+    return rc || *url ? rc : dowel_no_memory(err);
 }
 
 const dowel_objects dowel_gcs_objects = {.size = sizeof(dowel_objects),

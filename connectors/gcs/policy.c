@@ -67,7 +67,7 @@ static int add_fields(const dowel_pair *fields, json_t *conditions, json_t *form
     while (fields && fields[count].name) count++;
     if (!count) return 0;
     const dowel_pair **sorted = malloc(count * sizeof(const dowel_pair *));
-    if (!sorted) return dowel_gcs_no_memory(err);
+    if (!sorted) return dowel_no_memory(err);
     for (size_t i = 0; i < count; i++) sorted[i] = &fields[i];
     qsort(sorted, count, sizeof *sorted, by_name);
     int rc = 0;
@@ -96,7 +96,7 @@ static int add_required(const dowel_gcs_signing *s, const dowel_gcs_stamp *stamp
             return dowel_fail(err, DOWEL_E_INVALID, "%s \"%s\": expected text in UTF-8", required[i].name,
                               required[i].value);
         if (i && json_object_set_new(form, required[i].name, json_string(required[i].value)))
-            return dowel_gcs_no_memory(err);
+            return dowel_no_memory(err);
     }
     return 0;
 }
@@ -131,7 +131,7 @@ int dowel_gcs_sign_policy(const dowel_gcs_signing *s, dowel_gcs_signable *signab
         signable->url = form_url(s, stamp.base);
         if (signable->text) json_object_set_new(signable->fields, "policy", json_string(signable->text));
     }
-    if (!rc && (!signable->text || !signable->url)) rc = dowel_gcs_no_memory(err);
+    if (!rc && (!signable->text || !signable->url)) rc = dowel_no_memory(err);
     if (rc) dowel_gcs_signable_clear(signable);
     free(text);
     json_decref(policy);

@@ -24,7 +24,7 @@ static int sign(const dowel_gcs_client *c, const char *text, char **hex, dowel_e
     size_t size = 0;
     int rc = dowel_gcp_sign(c->d, c->credentials, text, strlen(text), &email, &signature, &size, err);
     *hex = rc ? NULL : dowel_hex(signature, size);
-    if (!rc && !*hex) rc = dowel_gcs_no_memory(err);
+    if (!rc && !*hex) rc = dowel_no_memory(err);
     if (signature) OPENSSL_cleanse(signature, size);
     free(signature);
     free(email);
@@ -41,11 +41,11 @@ static int prepare(const dowel_gcs_client *c, const char *name, const char *host
     signing->seconds = (int64_t)expires;
     if (signing->style == DOWEL_GCS_BUCKET_BOUND) {
         size_t size = strlen(host) + sizeof "https://";
-        if (!(owned[0] = malloc(size))) return dowel_gcs_no_memory(err);
+        if (!(owned[0] = malloc(size))) return dowel_no_memory(err);
         snprintf(owned[0], size, "%s%s", strstr(host, "://") ? "" : "https://", host);
         signing->endpoint = owned[0];
     }
-    if (name && !(owned[1] = dowel_gcs_full_name(c, name))) return dowel_gcs_no_memory(err);
+    if (name && !(owned[1] = dowel_gcs_full_name(c, name))) return dowel_no_memory(err);
     signing->object = owned[1];
     int rc = signer(c, &owned[2], err);
     signing->email = owned[2];
@@ -67,7 +67,7 @@ static int with_payer(const dowel_gcs_client *c, const dowel_pair *query, dowel_
     size_t count = 0;
     while (query && query[count].name) count++;
     *all = calloc(count + 2, sizeof **all);
-    if (!*all) return dowel_gcs_no_memory(err);
+    if (!*all) return dowel_no_memory(err);
     if (count) memcpy(*all, query, count * sizeof **all);
     if (c->bucket->user_project && !has_pair(query, "userProject"))
         (*all)[count] = (dowel_pair){"userProject", c->bucket->user_project};
@@ -103,7 +103,7 @@ int dowel_gcs_presigned(dowel_gcs_client *c, const char *name, const char *host,
         if ((*url = malloc(size)))
             snprintf(*url, size, "%s%s%s", signable.url, last, hex);
         else
-            rc = dowel_gcs_no_memory(err);
+            rc = dowel_no_memory(err);
     }
     if (hex) OPENSSL_cleanse(hex, strlen(hex));
     free(hex);
@@ -201,7 +201,7 @@ static int run_presign(dowel *d, const void *data, json_t **result, dowel_error 
     int rc = dowel_gcs_client_open(d, args->bucket, &c, err);
     if (rc) return rc;
     dowel_pair *headers = headers_of(args, resumable);
-    if (!headers) return dowel_gcs_no_memory(err);
+    if (!headers) return dowel_no_memory(err);
     dowel_gcs_signing signing = {.style = (dowel_gcs_url_style)args->style,
                                  .method = resumable ? "POST" : methods[args->method],
                                  .headers = headers,
@@ -213,7 +213,7 @@ static int run_presign(dowel *d, const void *data, json_t **result, dowel_error 
         *result = json_pack("{s:s,s:s,s:{},s:s}", "url", url, "method", signing.method, "headers", "expires", end);
         for (dowel_pair *pair = headers; pair->name; pair++)
             json_object_set_new(json_object_get(*result, "headers"), pair->name, json_string(pair->value));
-        if (!*result) rc = dowel_gcs_no_memory(err);
+        if (!*result) rc = dowel_no_memory(err);
         OPENSSL_cleanse(url, strlen(url));
     }
     free(url);
@@ -281,7 +281,7 @@ static int run_presign_post(dowel *d, const void *data, json_t **result, dowel_e
         json_object_set_new(signable.fields, "x-goog-signature", json_string(hex));
         format_end(&signing, end);
         *result = json_pack("{s:s,s:O,s:s}", "url", signable.url, "fields", signable.fields, "expires", end);
-        if (!*result) rc = dowel_gcs_no_memory(err);
+        if (!*result) rc = dowel_no_memory(err);
     }
     free(hex);
     dowel_gcs_signable_clear(&signable);

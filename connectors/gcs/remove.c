@@ -74,13 +74,13 @@ static int send_batch(dowel_gcs_client *c, const char *const *names, size_t coun
     char *body = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&body, &size);
-    if (!out) return dowel_gcs_no_memory(err);
+    if (!out) return dowel_no_memory(err);
     bool good = true;
     for (size_t i = 0; i < count && good; i++) good = write_call(out, c, boundary, i, names[i]);
     fprintf(out, "--%s--\r\n", boundary);
     if (fclose(out) || !good) {
         free(body);
-        return dowel_gcs_no_memory(err);
+        return dowel_no_memory(err);
     }
     dowel_http_request *r = dowel_http_new(c->service, c->credentials, "POST", c->base);
     dowel_http_path(r, "batch", "storage", "v1", NULL);

@@ -212,7 +212,7 @@ int dowel_gcs_object_metadata(const json_t *resource, dowel_object *object, dowe
     const char *name;
     size_t count = 0;
     *metadata = calloc(json_object_size(all) + 1, sizeof **metadata);
-    if (!*metadata) return dowel_gcs_no_memory(err);
+    if (!*metadata) return dowel_no_memory(err);
     json_object_foreach(all, name, value) {
         if (is_own(name, value) || !json_is_string(value)) continue;
         if (dowel_gcs_has_nul(value)) {

@@ -43,7 +43,7 @@ static int remember(upload *u, dowel_error *err) {
     if (!u->handle) return 0;
     size_t size = strlen(u->url) + 32;
     char *text = malloc(size);
-    if (!text) return dowel_gcs_no_memory(err);
+    if (!text) return dowel_no_memory(err);
     snprintf(text, size, "%lld %s", (long long)u->total, u->url);
     int rc = dowel_remember(u->client->d, u->handle, text, true, err);
     OPENSSL_cleanse(text, size);
@@ -69,7 +69,7 @@ static void forget(upload *u) {
 static int start(upload *u, dowel_error *err) {
     dowel_gcs_client *c = u->client;
     json_t *description = dowel_gcs_resource(c, u->args);
-    if (!description) return dowel_gcs_no_memory(err);
+    if (!description) return dowel_no_memory(err);
     dowel_http_request *r = dowel_gcs_upload_request(c, "resumable");
     dowel_http_json(r, description);
     dowel_http_header(r, "X-Upload-Content-Type", json_string_value(json_object_get(description, "contentType")));
@@ -258,7 +258,7 @@ static int send_rest(upload *u, dowel_error *err) {
     rest f = {u, u->held, u->held};
     int rc = dowel_source_window(u->source, u->held, u->total - u->held, err);
     dowel_source *body = rc ? NULL : dowel_source_new(&rest_ops, &f, u->total - u->held);
-    if (!rc) rc = body ? advance(u, body, u->total - u->held, err) : dowel_gcs_no_memory(err);
+    if (!rc) rc = body ? advance(u, body, u->total - u->held, err) : dowel_no_memory(err);
     dowel_source_close(body);
     return rc;
 }
@@ -306,7 +306,7 @@ static int chunks(upload *u, char *buffer, size_t room, size_t got, dowel_error 
         if (last) dowel_gcs_crc32c_text(u->digest, u->crc);
         do {
             dowel_source *body = dowel_source_memory(buffer + (u->held - at), (size_t)(end - u->held));
-            int rc = body ? advance(u, body, end - u->held, err) : dowel_gcs_no_memory(err);
+            int rc = body ? advance(u, body, end - u->held, err) : dowel_no_memory(err);
             dowel_source_close(body);
             if (rc) return rc;
             if (u->resource) return 0;
@@ -333,7 +333,7 @@ int dowel_gcs_upload_session(dowel_gcs_client *c, const dowel_gcs_upload_args *a
     u.digest = dowel_digest_new(DOWEL_CRC32C);
     u.handle = u.streamed ? handle_name(&u) : NULL;
     bool recalled = recall(&u);
-    int rc = !u.digest || (u.streamed && !u.handle) ? dowel_gcs_no_memory(err) : recalled ? 0 : start(&u, err);
+    int rc = !u.digest || (u.streamed && !u.handle) ? dowel_no_memory(err) : recalled ? 0 : start(&u, err);
     if (!rc) rc = u.streamed ? stream(&u, recalled, err) : chunks(&u, buffer, room, got, err);
     if (!rc && *u.crc)
         memcpy(crc, u.crc, sizeof u.crc);

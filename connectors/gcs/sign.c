@@ -46,7 +46,7 @@ int dowel_gcs_stamp_make(const dowel_gcs_signing *s, dowel_gcs_stamp *stamp, dow
     free(rest);
     if (stamp->credential && stamp->base) return 0;
     dowel_gcs_stamp_clear(stamp);
-    return dowel_gcs_no_memory(err);
+    return dowel_no_memory(err);
 }
 
 void dowel_gcs_stamp_clear(dowel_gcs_stamp *stamp) {
@@ -156,7 +156,7 @@ static int collect_headers(const dowel_gcs_signing *s, const char *base, pairs *
         has_host |= !headers->failed && !strcmp(headers->items[headers->count - 1][0], "host");
     }
     if (!has_host) add(headers, strdup("host"), signed_host(base));
-    if (headers->failed) return dowel_gcs_no_memory(err);
+    if (headers->failed) return dowel_no_memory(err);
     sort(headers);
     for (size_t i = 1; i < headers->count; i++)
         if (!strcmp(headers->items[i - 1][0], headers->items[i][0]))
@@ -259,7 +259,7 @@ int dowel_gcs_sign_url(const dowel_gcs_signing *s, dowel_gcs_signable *signable,
         char *beginning = format("%s%s?%s", stamp.base, where, parameters);
         signable->url = beginning;
     }
-    if (!rc && (!signable->url || !signable->text)) rc = dowel_gcs_no_memory(err);
+    if (!rc && (!signable->url || !signable->text)) rc = dowel_no_memory(err);
     if (rc) dowel_gcs_signable_clear(signable);
     free(names);
     free(where);

@@ -41,14 +41,14 @@ static int find(void *context, const json_t *resource, const char *prefix, dowel
                *time = json_string_value(json_object_get(resource, "timeCreated"));
     (void)prefix;
     if (!name || !is_part(name) || !time || dowel_parse_time(time, &created) || created >= all->before) return 0;
-    return json_array_append_new(all->names, dowel_gcs_relative(all->client, text)) ? dowel_gcs_no_memory(err) : 0;
+    return json_array_append_new(all->names, dowel_gcs_relative(all->client, text)) ? dowel_no_memory(err) : 0;
 }
 
 static int remove_all(dowel_gcs_client *c, const json_t *list, dowel_error *err) {
     size_t count = json_array_size(list), i;
     json_t *name;
     const char **names = malloc((count + 1) * sizeof *names);
-    if (!names) return dowel_gcs_no_memory(err);
+    if (!names) return dowel_no_memory(err);
     json_array_foreach(list, i, name) names[i] = json_string_value(name);
     int rc = dowel_gcs_remove(c, names, count, NULL, NULL, err);
     free(names);

@@ -56,8 +56,7 @@ int dowel_gcs_run_upload(dowel *d, const void *data, json_t **result, dowel_erro
     dowel_gcs_client c;
     json_t *resource = NULL;
     int rc = args.file ? dowel_input_open(d, args.file, &source, err) : 0;
-    if (!rc && !source && !(source = dowel_source_memory(args.data.data, args.data.size)))
-        rc = dowel_gcs_no_memory(err);
+    if (!rc && !source && !(source = dowel_source_memory(args.data.data, args.data.size))) rc = dowel_no_memory(err);
     if (!rc) rc = dowel_gcs_client_open(d, args.bucket, &c, err);
     if (!rc) rc = dowel_gcs_upload_source(&c, &args, source, &resource, err);
     if (!rc) *result = dowel_gcs_describe(&c, resource);
@@ -118,7 +117,7 @@ static int fetch(dowel_gcs_client *c, const dowel_gcs_download_args *args, dowel
     int rc = args->decompress ? ask_encoding(c, args, &packed, generation, err) : 0;
     if (*generation) exact.generation = generation;
     dowel_sink *sink = packed ? dowel_sink_inflate(file) : file;
-    if (!rc && !sink) rc = dowel_gcs_no_memory(err);
+    if (!rc && !sink) rc = dowel_no_memory(err);
     if (!rc) rc = dowel_gcs_download_sink(c, &exact, sink, size, response, err);
     if (!rc) rc = dowel_sink_commit(sink, err);
     if (rc == DOWEL_E_CORRUPT && packed) dowel_error_prefix(err, "%s: ", args->name);
@@ -143,7 +142,7 @@ static int run_download(dowel *d, const void *data, json_t **result, dowel_error
         *result = json_pack("{s:s,s:s,s:I,s:s*,s:s}", "bucket", c.bucket->bucket, "name", args->name, "size",
                             (json_int_t)size, "generation", dowel_http_response_header(response, "x-goog-generation"),
                             "file", args->file);
-        if (!*result) rc = dowel_gcs_no_memory(err);
+        if (!*result) rc = dowel_no_memory(err);
     }
     dowel_http_response_free(response);
     dowel_sink_close(file);

@@ -66,7 +66,7 @@ static int send_enclosed(dowel_gcs_client *c, const dowel_gcs_upload_args *args,
     enclosed whole = {head, tail, head ? strlen(head) : 0, strlen(tail), content, size, 0};
     int64_t length = size + (int64_t)(whole.head_size + whole.tail_size);
     dowel_source *body = head ? dowel_source_new(&enclosed_ops, &whole, length) : NULL;
-    int rc = body ? 0 : dowel_gcs_no_memory(err);
+    int rc = body ? 0 : dowel_no_memory(err);
     if (!rc) {
         dowel_http_request *r = dowel_gcs_upload_request(c, "multipart");
         snprintf(content_type, sizeof content_type, "multipart/related; boundary=%s", boundary);
@@ -88,12 +88,11 @@ static int send_enclosed(dowel_gcs_client *c, const dowel_gcs_upload_args *args,
 static int mark(const dowel_gcs_client *c, json_t *resource, char text[48], dowel_error *err) {
     char *id = NULL;
     snprintf(text, 48, "%s", dowel_run_id(c->d));
-    if (!*text && !(id = boundary_of(text))) return dowel_gcs_no_memory(err);
+    if (!*text && !(id = boundary_of(text))) return dowel_no_memory(err);
     free(id);
     json_t *metadata = json_object_get(resource, "metadata");
-    if (!metadata && json_object_set_new(resource, "metadata", metadata = json_object()))
-        return dowel_gcs_no_memory(err);
-    return json_object_set_new(metadata, DOWEL_GCS_MARK, json_string(text)) ? dowel_gcs_no_memory(err) : 0;
+    if (!metadata && json_object_set_new(resource, "metadata", metadata = json_object())) return dowel_no_memory(err);
+    return json_object_set_new(metadata, DOWEL_GCS_MARK, json_string(text)) ? dowel_no_memory(err) : 0;
 }
 
 /* Whether the object that is there, in spite of the conflict, is ours. */
@@ -121,7 +120,7 @@ static int upload_simple(dowel_gcs_client *c, const dowel_gcs_upload_args *args,
             return dowel_fail(err, DOWEL_E_INVALID, "field \"content_type\": a control character");
     dowel_digest *digest = dowel_digest_new(DOWEL_CRC32C);
     json_t *resource = dowel_gcs_resource(c, args);
-    int rc = digest && resource ? dowel_source_window(content, 0, size, err) : dowel_gcs_no_memory(err);
+    int rc = digest && resource ? dowel_source_window(content, 0, size, err) : dowel_no_memory(err);
     if (!rc) rc = dowel_source_digest(content, digest, err);
     if (!rc) rc = dowel_source_rewind(content, err);
     if (!rc) {
@@ -161,10 +160,10 @@ static int upload_read_once(dowel_gcs_client *c, const dowel_gcs_upload_args *ar
     bool small = total >= 0 && total <= args->resumable_threshold;
     size_t room = (size_t)(small ? (total ? total : 1) : chunk), got = 0;
     char *buffer = dowel_buffer_new(room);
-    int rc = buffer ? dowel_source_fill(source, buffer, room, &got, err) : dowel_gcs_no_memory(err);
+    int rc = buffer ? dowel_source_fill(source, buffer, room, &got, err) : dowel_no_memory(err);
     if (!rc && (small || (total < 0 && got < room))) {
         dowel_source *content = dowel_source_memory(buffer, got);
-        rc = content ? upload_simple(c, args, content, (int64_t)got, crc, resource, err) : dowel_gcs_no_memory(err);
+        rc = content ? upload_simple(c, args, content, (int64_t)got, crc, resource, err) : dowel_no_memory(err);
         dowel_source_close(content);
     } else if (!rc) {
         rc = dowel_gcs_upload_session(c, args, source, total, buffer, room, got, crc, resource, err);

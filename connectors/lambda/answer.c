@@ -115,7 +115,7 @@ static int read_payload(dowel_bytes body, json_t *result, dowel_error *err) {
     }
     int failed = json_object_set_new(result, "payload", payload);
     if (format) failed |= json_object_set_new(result, "payload_format", json_string(format));
-    return failed ? dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory") : 0;
+    return failed ? dowel_no_memory(err) : 0;
 }
 
 int dowel_lambda_read_answer(const dowel_lambda_function *f, const dowel_http_response *response, json_t **result,
@@ -130,7 +130,7 @@ int dowel_lambda_read_answer(const dowel_lambda_function *f, const dowel_http_re
     } else {
         *result = json_pack("{s:i,s:n,s:o*,s:o*}", "status", dowel_http_status(response), "payload", "executed_version",
                             version ? json_string(version) : NULL, "log", log ? json_string(log) : NULL);
-        rc = *result ? read_payload(body, *result, err) : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        rc = *result ? read_payload(body, *result, err) : dowel_no_memory(err);
         if (rc) {
             json_decref(*result);
             *result = NULL;

@@ -60,11 +60,11 @@ static void on_failed(void *context, const char *name, const dowel_error *why) {
 static int send(dowel *d, batch *b, dowel_error *err) {
     const dowel_place *place = b->all->place;
     const char **names = malloc((b->count + 1) * sizeof *names);
-    if (!names) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!names) return dowel_no_memory(err);
     for (size_t i = 0; i < b->count; i++) names[i] = b->entries[i].name;
     int rc = place->objects->remove(d, place->block, names, b->count, on_failed, b, err);
     free(names);
-    if (b->no_memory) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (b->no_memory) return dowel_no_memory(err);
     return rc && rc == b->told ? 0 : rc; /* those are counted one by one */
 }
 
@@ -88,7 +88,7 @@ static int remove_batch(dowel *d, void *context, int64_t index, dowel_error *err
     (void)index;
     removal *all = context;
     batch *b = calloc(1, sizeof *b + all->most * sizeof *b->entries);
-    if (!b) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!b) return dowel_no_memory(err);
     b->all = all;
     int rc = fill(b, err);
     bool any = b->count > 0;

@@ -92,7 +92,7 @@ static int computed(dowel *d, const dowel_place *place, const dowel_object *obje
     int rc = place->objects->source(d, place->block, object->name, &source, NULL, NULL, err);
     if (rc) return rc;
     dowel_digest *digest = dowel_digest_new(kind);
-    rc = digest ? dowel_source_digest(source, digest, err) : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    rc = digest ? dowel_source_digest(source, digest, err) : dowel_no_memory(err);
     if (!rc) c->size = dowel_digest_end(digest, c->bytes);
     c->kind = kind;
     dowel_digest_free(digest);

@@ -184,7 +184,7 @@ static int copy_one(dowel *d, const args_t *args, const dowel_tree *tree, dowel_
          *shown_to = shown_from ? dowel_place_name(to, name) : NULL;
     one o = {.d = d, .tree = tree, .to_name = name};
     if (!shown_to)
-        rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        rc = dowel_no_memory(err);
     else if (is_itself(from, to, name))
         rc = dowel_fail(err, DOWEL_E_INVALID, "source and destination are the same: %.200s", shown_from);
     if (!rc && !to->stream) rc = dowel_place_check_name(to, name, err);
@@ -244,7 +244,7 @@ static int counts(const dowel_report *report, json_t **result, dowel_error *err)
     *result = json_pack("{s:I,s:I,s:I,s:I,s:I}", "copied", (json_int_t)report->copied, "bytes",
                         (json_int_t)report->bytes, "unchanged", (json_int_t)report->unchanged, "skipped",
                         (json_int_t)report->skipped, "removed", (json_int_t)report->removed);
-    if (!*result) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!*result) return dowel_no_memory(err);
     if (report->incomplete) json_object_set_new(*result, "incomplete", json_integer((json_int_t)report->incomplete));
     return 0;
 }

@@ -20,12 +20,12 @@ int dowel_shadow_add(dowel_shadow *s, const char *name, dowel_error *err) {
     if (s->count == s->room) {
         size_t room = s->room ? s->room * 2 : 8;
         char **more = realloc(s->names, room * sizeof *more);
-        if (!more) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        if (!more) return dowel_no_memory(err);
         s->names = more;
         s->room = room;
     }
     s->names[s->count] = strdup(name);
-    return s->names[s->count] ? (s->count++, 0) : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    return s->names[s->count] ? (s->count++, 0) : dowel_no_memory(err);
 }
 
 bool dowel_shadow_covers(dowel_shadow *s, const char *name) {

@@ -75,7 +75,7 @@ static int check_order(dowel_listing *l, const char *name, dowel_error *err) {
     }
     free(l->last);
     l->last = strdup(name);
-    return l->last ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    return l->last ? 0 : dowel_no_memory(err);
 }
 
 static int visit(void *context, const dowel_object *object, dowel_error *err) {
@@ -95,7 +95,7 @@ static int visit(void *context, const dowel_object *object, dowel_error *err) {
     /* The object of the folder itself is told with the name "". */
     if (!object->odd_code && !dowel_glob_wanted(l->include, l->exclude, object->name + prefix)) return 0;
     dowel_item *item = dowel_item_of(object, prefix);
-    if (!item) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!item) return dowel_no_memory(err);
     pthread_mutex_lock(&l->lock);
     while (l->count == ROOM && !l->stop) pthread_cond_wait(&l->changed, &l->lock);
     bool stop = l->stop;
@@ -127,7 +127,7 @@ static void *run(void *context) {
 int dowel_listing_start(dowel *d, const dowel_place *place, const dowel_listing_options *options,
                         dowel_listing **listing, dowel_error *err) {
     dowel_listing *l = calloc(1, sizeof *l);
-    if (!l) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!l) return dowel_no_memory(err);
     *l = (dowel_listing){.d = d,
                          .place = place,
                          .include = options->include,

@@ -176,7 +176,7 @@ static char *meaning_of(const dowel_place *place) {
 int dowel_place_keep(dowel *d, const char *handle, const dowel_place *place, dowel_error *err) {
     if (!place->block || place->files) return 0; /* a path is recorded as it is */
     char *began = NULL, *now = meaning_of(place);
-    int rc = now ? dowel_recall_started(d, handle, &began, err) : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    int rc = now ? dowel_recall_started(d, handle, &began, err) : dowel_no_memory(err);
     if (!rc && began && strcmp(began, now) != 0) {
         rc = dowel_fail(err, DOWEL_E_CONFLICT, "%.200s now means %.300s, and meant %.300s when this run began",
                         place->shown, now, began);
@@ -210,7 +210,7 @@ static int remember(void *context, const dowel_object *object, dowel_error *err)
     k->size = object->size;
     k->modified = object->modified;
     k->found = true;
-    return k->name ? 1 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    return k->name ? 1 : dowel_no_memory(err);
 }
 
 static void forget(known *k) {
@@ -241,7 +241,7 @@ int dowel_place_probe(dowel *d, const dowel_place *from, const dowel_place *to, 
     if (inside == outside || same_bucket(from, to)) return 0;
     char *from_folder = folder_of(from), *to_folder = folder_of(to);
     known here = {0}, there = {0};
-    int rc = from_folder && to_folder ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    int rc = from_folder && to_folder ? 0 : dowel_no_memory(err);
     /* One that the destination's block can name: it begins with that block's folder. */
     const char *prefix = from->path;
     size_t skip = from_folder ? strlen(from_folder) : 0;

@@ -86,7 +86,7 @@ static void *fetch(void *context) {
     dowel_sink *sink = dowel_sink_new(&sink_ops, r);
     int rc = sink ? r->way->from->objects->get(r->d, r->way->from->block, r->object->name, r->object->version,
                                                &r->way->parts, sink, &error)
-                  : dowel_fail(&error, DOWEL_E_NO_MEMORY, "out of memory");
+                  : dowel_no_memory(&error);
     dowel_sink_close(sink);
     pthread_mutex_lock(&r->lock);
     r->ended = true;
@@ -144,7 +144,7 @@ static int copy_through(dowel *d, const dowel_way *way, const dowel_object *obje
     dowel_source *source = r ? dowel_source_new(&source_ops, r, object->size) : NULL;
     if (!source) {
         dowel_buffer_free(r, size);
-        return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        return dowel_no_memory(err);
     }
     memset(r, 0, sizeof *r);
     r->room = room;

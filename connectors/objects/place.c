@@ -9,10 +9,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static int no_memory(dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-}
-
 static char *text_of(const char *format, ...) DOWEL_PRINTF(1, 2);
 static char *text_of(const char *format, ...) {
     va_list args, again;
@@ -68,13 +64,13 @@ static int finish(dowel *d, dowel_place *place, dowel_place_use use, dowel_error
     place->objects = objects_of(dowel_block_type_of(place->block));
     place->service = service_of(d, place);
     size_t length = place->path ? strlen(place->path) : 0;
-    if (!place->path || !place->shown) return no_memory(err);
+    if (!place->path || !place->shown) return dowel_no_memory(err);
     place->folder = use == DOWEL_PLACE_TREE || !length || place->path[length - 1] == '/';
     if (!place->folder || !length || place->path[length - 1] == '/') return 0;
     char *path = text_of("%s/", place->path);
     free(place->path);
     place->path = path;
-    return path ? 0 : no_memory(err);
+    return path ? 0 : dowel_no_memory(err);
 }
 
 /* gs://bucket/path */
@@ -122,7 +118,7 @@ static int open_saved(dowel *d, const char *text, const dowel_caller *caller, do
                           text);
     const dowel_resolver *resolver = dowel_get_resolver(d);
     char *reference = text_of("%.*s", (int)(colon - text), text);
-    if (!reference) return no_memory(err);
+    if (!reference) return dowel_no_memory(err);
     int rc = resolver ? resolver->by_name(resolver->context, reference, type->name, &place->block, err)
                       : dowel_fail(err, DOWEL_E_INVALID, "%s: blocks cannot be found by name here", reference);
     free(reference);
@@ -143,7 +139,7 @@ static int look_at(const char *text, const char *path, bool tree, struct stat *s
         return DOWEL_E_IO;
     }
     bool named = *there && !tree && !S_ISDIR(st->st_mode) && !S_ISREG(st->st_mode);
-    if ((named || !strcmp(text, "-")) && !(place->stream = strdup(path))) return no_memory(err);
+    if ((named || !strcmp(text, "-")) && !(place->stream = strdup(path))) return dowel_no_memory(err);
     return 0;
 }
 
@@ -152,7 +148,7 @@ static int open_folder(dowel *d, const char *base, bool follow_links, dowel_plac
     const dowel_block_type *type = type_of_scheme(d, "file", err);
     if (!type) return err ? err->code : DOWEL_E_INVALID;
     char *root = dowel_run_path(d, base);
-    if (!root) return no_memory(err);
+    if (!root) return dowel_no_memory(err);
     json_t *document = json_pack("{s:s,s:b}", objects_of(type)->place, root, "follow_links", follow_links);
     int rc = document ? dowel_block_new(type, NULL, document, dowel_get_resolver(d), &place->block, err)
                       : dowel_fail(err, DOWEL_E_INVALID, "the path is not UTF-8");
@@ -168,7 +164,7 @@ static int open_path(dowel *d, const char *text, dowel_place_use use, bool follo
     bool there = false, folder = use == DOWEL_PLACE_TREE;
     size_t length = strlen(text);
     char *path = dowel_run_path(d, text);
-    int rc = path ? look_at(text, path, folder, &st, place, &there, err) : no_memory(err);
+    int rc = path ? look_at(text, path, folder, &st, place, &there, err) : dowel_no_memory(err);
     free(path);
     if (rc || place->stream) return rc;
     if (use == DOWEL_PLACE_ONE) folder = (there && S_ISDIR(st.st_mode)) || text[length - 1] == '/';
@@ -176,7 +172,7 @@ static int open_path(dowel *d, const char *text, dowel_place_use use, bool follo
     char *base = folder  ? strdup(text)
                  : slash ? text_of("%.*s", slash == text ? 1 : (int)(slash - text), text)
                          : strdup(".");
-    if (!base) return no_memory(err);
+    if (!base) return dowel_no_memory(err);
     for (size_t n = strlen(base); n > 1 && base[n - 1] == '/'; n--) base[n - 1] = 0;
     /* A file that was named by itself is the one that is meant, also through a link. */
     rc = open_folder(d, base, follow_links || (!folder && there), place, err);

@@ -127,7 +127,7 @@ static int list_one(void *context, const dowel_object *object, dowel_error *err)
     all->left--;
     int failed = object->is_prefix ? json_array_append_new(all->prefixes, text_of(object->name + prefix))
                                    : json_array_append_new(all->objects, describe(object, prefix));
-    return failed ? dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory") : 0;
+    return failed ? dowel_no_memory(err) : 0;
 }
 
 /* An object of this name, told under its last part: as `ls` of a file. */
@@ -158,7 +158,7 @@ static int run_list(dowel *d, const void *data, json_t **result, dowel_error *er
         itself = !rc;
         if (rc == DOWEL_E_NOT_FOUND && !place.objects->source) { /* then it is a folder, or nothing */
             char *path = dowel_place_join(&place, "/");
-            rc = path ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+            rc = path ? 0 : dowel_no_memory(err);
             free(place.path);
             place.path = path;
         }
@@ -182,7 +182,7 @@ static int run_list(dowel *d, const void *data, json_t **result, dowel_error *er
 static int describe_it(void *context, const dowel_object *object, dowel_error *err) {
     json_t **result = context;
     *result = describe(object, 0);
-    return *result ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    return *result ? 0 : dowel_no_memory(err);
 }
 
 static int run_stat(dowel *d, const void *data, json_t **result, dowel_error *err) {

@@ -226,7 +226,7 @@ static int copy_folder(dowel *d, merge *m, dowel_item *item, dowel_error *err) {
     const dowel_object *object = &item->object;
     dowel_error why;
     char *name = dowel_place_join(to, item->name), held[160];
-    int rc = name ? 0 : dowel_fail(&why, DOWEL_E_NO_MEMORY, "out of memory");
+    int rc = name ? 0 : dowel_no_memory(&why);
     if (!rc && object->size && !m->tree->dry_run) rc = to->objects->make_folder(d, to->block, name, &why);
     if (rc && (fatal(rc) || of_all(d, m, object, &why))) {
         if (err) *err = why;
@@ -268,7 +268,7 @@ static int copy(dowel *d, merge *m, dowel_item *item, bool again, dowel_error *e
     dowel_sink *open = NULL;
     int rc = 0;
     if (!one || !one->from || !one->to) {
-        rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        rc = dowel_no_memory(err);
     } else if (!(rc = dowel_place_check_name(tree->way.to, name, &why))) {
         if (!tree->dry_run)
             rc = dowel_way_copy(d, &tree->way, &item->object, name, &one->size, again ? NULL : &open, &why);
@@ -302,7 +302,7 @@ static int postpone(merge *m, const char *name, bool *wait, bool *sample, dowel_
         if (!rc && (!m->last || strcmp(name, m->last) > 0)) { /* threads come in any order */
             free(m->last);
             m->last = strdup(name);
-            if (!m->last) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+            if (!m->last) rc = dowel_no_memory(err);
         }
     }
     pthread_mutex_unlock(&m->lock);
@@ -389,7 +389,7 @@ static int64_t known_bytes(void *context) {
 static int keep(void *context, const dowel_object *object, dowel_error *err) {
     dowel_item **item = context;
     *item = dowel_item_of(object, 0);
-    return *item ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    return *item ? 0 : dowel_no_memory(err);
 }
 
 static int copy_named(dowel *d, merge *m, const char *name, bool again, dowel_error *err) {
@@ -558,7 +558,7 @@ static int next_listed(void *context, char **name, dowel_error *err) {
     }
     *name = strdup(item->object.name);
     free(item);
-    return *name ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    return *name ? 0 : dowel_no_memory(err);
 }
 
 int dowel_tree_remove(dowel *d, const dowel_place *place, const char *const *include, const char *const *exclude,

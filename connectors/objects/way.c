@@ -163,7 +163,7 @@ static int copy_described(void *context, const dowel_object *object, dowel_error
     }
     if (object->untold && !t->way->metadata) add_loss(&lost, "", object->untold);
     int rc = dowel_pipe_copy(t->d, t->way, &full, t->to_name, &options, err);
-    if (!rc && lost.no_memory) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!rc && lost.no_memory) rc = dowel_no_memory(err);
     char *name = !rc && lost.lines ? dowel_place_name(t->way->from, full.name) : NULL;
     if (name) dowel_report_incomplete(t->way->report, name, lost.lines);
     free(name);

@@ -45,7 +45,7 @@ static int storage_put(dowel *d, dowel_block *block, const char *key, const void
     dowel_s3_client c;
     dowel_s3_stored stored;
     dowel_source *source = dowel_source_memory(data, size);
-    if (!source) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!source) return dowel_no_memory(err);
     int rc = dowel_s3_client_open(d, block, &c, err);
     if (!rc) {
         const dowel_s3_put_args args = {
@@ -61,7 +61,7 @@ static int storage_put(dowel *d, dowel_block *block, const char *key, const void
 static int storage_get(dowel *d, dowel_block *block, const char *key, void **data, size_t *size, dowel_error *err) {
     dowel_s3_client c;
     dowel_sink *sink = dowel_sink_memory(0);
-    if (!sink) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!sink) return dowel_no_memory(err);
     int rc = dowel_s3_client_open(d, block, &c, err);
     if (!rc) {
         rc = dowel_s3_get_sink(&c, &(dowel_s3_get_args){.key = key}, sink, NULL, err);
@@ -74,7 +74,7 @@ static int storage_get(dowel *d, dowel_block *block, const char *key, void **dat
         if (*data)
             memcpy(*data, bytes.data, bytes.size);
         else
-            rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+            rc = dowel_no_memory(err);
     }
     dowel_sink_close(sink);
     return rc;

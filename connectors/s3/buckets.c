@@ -6,10 +6,6 @@
 #include <string.h>
 #include <time.h>
 
-static int no_memory(dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-}
-
 static json_t *text_of(const char *text) {
     json_t *value = json_string(text ? text : "");
     return value ? value : json_string("(not UTF-8)");
@@ -141,7 +137,7 @@ static int run_get(dowel *d, const void *data, json_t **result, dowel_error *err
             json_array_append_new(rules, json_of(rule));
         *result = json_pack("{s:s,s:s,s:s,s:o}", "bucket", c.bucket->bucket, "region", *region ? region : "us-east-1",
                             "versioning", status ? status : "", "lifecycle", rules);
-        if (!*result) rc = no_memory(err);
+        if (!*result) rc = dowel_no_memory(err);
     }
     dowel_xml_free(location);
     dowel_xml_free(versioning);
@@ -230,14 +226,14 @@ static int take_page(dowel_s3_client *c, const dowel_s3_abort_stale_args *args, 
     char *folder = dowel_s3_full_key(c, "");
     size_t skip = folder ? strlen(folder) : 0;
     int64_t limit = ((int64_t)time(NULL) - (int64_t)args->older_than) * 1000000, began;
-    int rc = folder ? 0 : no_memory(err);
+    int rc = folder ? 0 : dowel_no_memory(err);
     for (const dowel_xml *e = dowel_xml_child(root, "Upload"); e && !rc; e = dowel_xml_next(e, "Upload")) {
         const char *upload = dowel_xml_child_text(e, "UploadId"), *initiated = dowel_xml_child_text(e, "Initiated");
         /* Of what has no readable time it is not known that it is old. */
         if (!upload || !initiated || dowel_parse_time(initiated, &began) || began > limit) continue;
         bool has_nul;
         char *key = dowel_s3_decoded(dowel_xml_child_text(e, "Key"), encoded, &has_nul);
-        if (!key) rc = no_memory(err);
+        if (!key) rc = dowel_no_memory(err);
         if (key && has_nul)
             dowel_log(c->d, DOWEL_LOG_WARNING,
                       "S3: the upload %s of %s stays: its key holds a NUL byte, with which it cannot be named", upload,
@@ -262,7 +258,7 @@ static int run_abort_stale(dowel *d, const void *data, json_t **result, dowel_er
     if (rc) return rc;
     char *prefix = dowel_s3_full_key(&c, args->prefix ? args->prefix : ""), *key = NULL, *upload = NULL;
     json_t *uploads = json_array();
-    if (!prefix) rc = no_memory(err);
+    if (!prefix) rc = dowel_no_memory(err);
     for (bool more = true; more && !rc;) {
         dowel_http_request *r = dowel_s3_request(&c, "GET", NULL);
         dowel_xml *root;

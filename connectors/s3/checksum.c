@@ -76,7 +76,7 @@ static int next_frame(trailed *t, dowel_error *err) {
         if (rc) return rc;
         size_t size = dowel_upload_check(t->part, &check);
         char *base64 = dowel_base64(check, size);
-        if (!base64) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        if (!base64) return dowel_no_memory(err);
         n = snprintf(t->text, sizeof t->text, "%s0\r\n%s:%s\r\n\r\n", line, t->checksum->header, base64);
         free(base64);
         t->ended = true;

@@ -147,7 +147,7 @@ static int open_at(dowel *d, const dowel_s3_bucket *of, const address *a, dowel_
         dowel_error_hint(err, "they need sessions of their own and list in no order; use a general purpose bucket");
         return rc;
     }
-    if (!(c->region = strdup(a->region))) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!(c->region = strdup(a->region))) return dowel_no_memory(err);
     c->d = d;
     c->bucket = of;
     memcpy(c->base, a->base, sizeof c->base);
@@ -168,7 +168,7 @@ int dowel_s3_client_open(dowel *d, dowel_block *block, dowel_s3_client *c, dowel
     const dowel_s3_bucket *bucket = dowel_block_data_as(block, &dowel_s3_bucket_type);
     if (!bucket) return dowel_fail(err, DOWEL_E_INVALID, "expected an s3-bucket block");
     known *k = dowel_block_attach(block, &key, make_known, end_known);
-    if (!k) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!k) return dowel_no_memory(err);
     pthread_mutex_lock(&k->lock);
     int rc = k->found ? 0 : find_address(d, bucket, &k->address, err);
     k->found = k->found || !rc;

@@ -9,10 +9,6 @@
 
 #define MOST_AT_ONCE (5LL << 30)
 
-static int no_memory(dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-}
-
 typedef struct copying {
     dowel_s3_client *from, *to;
     const dowel_s3_copy_args *args;
@@ -57,7 +53,7 @@ static int copy_at_once(copying *c, json_t **etag, dowel_error *err) {
     if (!said)
         rc = dowel_fail(err, DOWEL_E_PROTOCOL, "S3: %s: no ETag in the answer to a copy", args->to_key);
     else if (!(*etag = dowel_s3_etag(said)))
-        rc = no_memory(err);
+        rc = dowel_no_memory(err);
     dowel_xml_free(root);
     return rc;
 }
@@ -100,7 +96,7 @@ static int described(copying *c, const dowel_http_response *head, dowel_s3_put_a
                      dowel_error *err) {
     size_t count;
     dowel_pair *metadata = dowel_s3_metadata(head, true);
-    if (!metadata) return no_memory(err);
+    if (!metadata) return dowel_no_memory(err);
     *args = (dowel_s3_put_args){.key = c->args->to_key,
                                 .metadata = metadata,
                                 .content_type = dowel_http_response_header(head, "Content-Type"),
@@ -120,7 +116,7 @@ static int described(copying *c, const dowel_http_response *head, dowel_s3_put_a
     if (!tagged || !strcmp(tagged, "0")) return 0;
     int rc = dowel_s3_tags(c->from, c->args->key, c->args->version_id, tags, err);
     dowel_pair *pairs = rc ? NULL : calloc(json_object_size(*tags) + 1, sizeof *pairs);
-    if (!rc && !pairs) rc = no_memory(err);
+    if (!rc && !pairs) rc = dowel_no_memory(err);
     const char *name;
     json_t *value;
     count = 0;
@@ -170,7 +166,7 @@ int dowel_s3_copy_object(dowel_s3_client *from, dowel_s3_client *to, const dowel
     copying c = {.from = from, .to = to, .args = args, .source = source_of(from, args->key, args->version_id)};
     dowel_http_response *head = NULL;
     dowel_error why;
-    if (!c.source) return no_memory(err);
+    if (!c.source) return dowel_no_memory(err);
     bool look = args->multipart_threshold < MOST_AT_ONCE;
     int rc = look ? 0 : copy_at_once(&c, etag, &why);
     /* What is too large is told by the refusal only: most objects need no look at their size. */

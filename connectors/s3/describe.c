@@ -101,7 +101,7 @@ int dowel_s3_customer_key(dowel_http_request *r, const char *key, bool of_copy_s
     dowel_http_secret_header(r, name, key);
     snprintf(name, sizeof name, "%s-key-MD5", prefix);
     dowel_http_header(r, name, check);
-    int rc = check ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    int rc = check ? 0 : dowel_no_memory(err);
     free(check);
     return rc;
 }
@@ -144,7 +144,7 @@ int dowel_s3_describe(dowel_http_request *r, const dowel_s3_upload *u, dowel_err
     if (*u->mark) dowel_http_header(r, DOWEL_S3_MARK, u->mark);
     if (args->tags && args->tags->name) {
         char *tags = tagging(args->tags);
-        if (!tags) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        if (!tags) return dowel_no_memory(err);
         dowel_http_header(r, "x-amz-tagging", tags);
         free(tags);
     }

@@ -48,7 +48,7 @@ int dowel_s3_get_told(dowel_s3_client *c, const dowel_s3_get_args *args, dowel_s
                                  .context = &o,
                                  .remember = name};
     dowel_downloaded got;
-    if (!name) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!name) return dowel_no_memory(err);
     int rc = dowel_download_run(c->d, &plan, &got, err);
     free(name);
     free(o.part_sizes);
@@ -64,7 +64,7 @@ int dowel_s3_get_told(dowel_s3_client *c, const dowel_s3_get_args *args, dowel_s
             json_pack("{s:s,s:s,s:I,s:o*,s:s,s:s}", "bucket", c->bucket->bucket, "key", args->key, "size",
                       (json_int_t)got.size, "etag", dowel_s3_etag(dowel_http_response_header(got.response, "ETag")),
                       "content_type", type ? type : "", "checked_by", o.kind ? o.kind : "size");
-        if (!*result) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        if (!*result) rc = dowel_no_memory(err);
     }
     dowel_http_response_free(got.response);
     return rc;

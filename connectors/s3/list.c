@@ -5,10 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int no_memory(dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-}
-
 static int hex(char c) {
     return c >= '0' && c <= '9'   ? c - '0'
            : c >= 'a' && c <= 'f' ? c - 'a' + 10
@@ -100,7 +96,7 @@ static int visit_unnameable(listing *l, const char *shown, dowel_error *err) {
 static int visit_prefix(listing *l, const dowel_xml *entry, dowel_error *err) {
     bool has_nul;
     char *name = dowel_s3_decoded(dowel_xml_child_text(entry, "Prefix"), l->encoded, &has_nul);
-    if (!name) return no_memory(err);
+    if (!name) return dowel_no_memory(err);
     if (strncmp(name, l->prefix, strlen(l->prefix)) != 0) {
         free(name);
         return broken(l, "a prefix that does not begin as was asked for", err);
@@ -116,7 +112,7 @@ static int visit_object(listing *l, const dowel_xml *entry, dowel_error *err) {
     if (!key || !*key) return broken(l, "an object without a key", err);
     bool has_nul;
     char *name = dowel_s3_decoded(key, l->encoded, &has_nul), etag[DOWEL_S3_ETAG_SIZE];
-    if (!name) return no_memory(err);
+    if (!name) return dowel_no_memory(err);
     /* Names are what is removed by: one from outside of what was asked for is none of ours. */
     if (strncmp(name, l->prefix, strlen(l->prefix)) != 0) {
         free(name);
@@ -235,7 +231,7 @@ int dowel_s3_list_each(dowel_s3_client *c, const dowel_objects_query *query, int
     char *folder = dowel_s3_full_key(c, "");
     l.prefix = dowel_s3_full_key(c, query->prefix ? query->prefix : "");
     l.start_after = query->start_after ? dowel_s3_full_key(c, query->start_after) : NULL;
-    int rc = folder && l.prefix && (l.start_after || !query->start_after) ? 0 : no_memory(err);
+    int rc = folder && l.prefix && (l.start_after || !query->start_after) ? 0 : dowel_no_memory(err);
     l.folder = folder ? strlen(folder) : 0;
     free(folder);
     for (bool more = true; more && !rc;) {

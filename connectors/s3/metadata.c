@@ -87,7 +87,7 @@ int dowel_s3_check_metadata(const dowel_pair *metadata, dowel_error *err) {
 int dowel_s3_describe_metadata(dowel_http_request *r, const dowel_pair *metadata, dowel_error *err) {
     for (const dowel_pair *pair = metadata; pair && pair->name; pair++) {
         char name[256], *value = dowel_http_encode_text(pair->value);
-        if (!value) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        if (!value) return dowel_no_memory(err);
         snprintf(name, sizeof name, PREFIX "%s", pair->name);
         dowel_http_header(r, name, value);
         free(value);

@@ -6,10 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int no_memory(dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-}
-
 char *dowel_s3_handle_name(const dowel_s3_client *c, const char *what, const char *key) {
     char *full = dowel_s3_full_key(c, key), *name = NULL;
     size_t size = full ? strlen(what) + strlen(full) + strlen(c->bucket->bucket) + 3 : 0;
@@ -50,7 +46,7 @@ static int hold(dowel_s3_upload *u, const dowel_xml *entry, dowel_error *err) {
     if (checksum && checksum == dowel_s3_checksum_of(u->args->checksum))
         snprintf(part->check, sizeof part->check, "%s", check);
     part->held = part->etag != NULL;
-    return part->etag || !etag ? 0 : no_memory(err);
+    return part->etag || !etag ? 0 : dowel_no_memory(err);
 }
 
 static int list_parts(dowel_s3_upload *u, dowel_error *err) {
@@ -85,13 +81,13 @@ int dowel_s3_part_is_there(dowel_s3_upload *u, dowel_upload_part *part, bool *th
     bool md5 = !*held->check && strspn(etag, "0123456789abcdefABCDEF") == 32;
     if (!md5 && !*held->check) return 0;
     dowel_digest *extra = md5 ? dowel_digest_new(DOWEL_MD5) : NULL;
-    if (md5 && !extra) return no_memory(err);
+    if (md5 && !extra) return dowel_no_memory(err);
     int rc = dowel_source_digest(part->source, extra, err);
     const unsigned char *check;
     unsigned char bytes[DOWEL_DIGEST_MAX];
     size_t size = dowel_upload_check(part, &check);
     char *text = rc ? NULL : md5 ? dowel_hex(bytes, dowel_digest_end(extra, bytes)) : dowel_base64(check, size);
-    if (!rc && !text) rc = no_memory(err);
+    if (!rc && !text) rc = dowel_no_memory(err);
     if (!rc) *there = md5 ? !dowel_ncasecmp(etag, text, 32) : !strcmp(held->check, text);
     free(text);
     dowel_digest_free(extra);
@@ -112,9 +108,9 @@ int dowel_s3_note_part(dowel_s3_upload *u, dowel_upload_part *part, const char *
     if (text) snprintf(noted->check, sizeof noted->check, "%s", text);
     free(text);
     if (!noted->etag)
-        return etag ? no_memory(err)
+        return etag ? dowel_no_memory(err)
                     : dowel_fail(err, DOWEL_E_PROTOCOL, "S3: %s: no ETag in the answer to a part", u->args->key);
-    return text ? 0 : no_memory(err);
+    return text ? 0 : dowel_no_memory(err);
 }
 
 /* ---- begin ---- */
@@ -154,7 +150,7 @@ int dowel_s3_start_parts(dowel *d, void *context, int64_t size, int64_t part_siz
     char *name = handle_name(u);
     if (!u->parts || !name) {
         free(name);
-        return no_memory(err);
+        return dowel_no_memory(err);
     }
     u->id = size >= 0 ? dowel_recall(d, name) : NULL;
     if (u->id && *u->id) rc = list_parts(u, &why);
@@ -222,7 +218,7 @@ static int complete(dowel_s3_upload *u, const dowel_uploaded *done, const dowel_
                     const char *check, bool *in_doubt, dowel_error *err) {
     size_t size;
     char *text = completion(u, done->parts, checksum, &size), length[32];
-    if (!text) return no_memory(err);
+    if (!text) return dowel_no_memory(err);
     dowel_http_request *r = dowel_s3_request(u->client, "POST", u->args->key);
     dowel_http_query(r, "uploadId", u->id);
     dowel_http_header(r, "Content-Type", "application/xml");
@@ -253,7 +249,7 @@ static int complete(dowel_s3_upload *u, const dowel_uploaded *done, const dowel_
     if (!etag)
         rc = dowel_fail(err, DOWEL_E_PROTOCOL, "S3: %s: no ETag in the answer to the end of the upload", u->args->key);
     else if (!(u->etag = dowel_s3_etag(etag)))
-        rc = no_memory(err);
+        rc = dowel_no_memory(err);
     if (!rc && said && *said && strcmp(said, check) && !strchr(said, '-')) {
         rc = dowel_fail(err, DOWEL_E_CORRUPT, "S3: %s: what was stored differs from what was sent (%s %s, sent %s)",
                         u->args->key, checksum->algorithm, said, check);
@@ -321,7 +317,7 @@ int dowel_s3_finish_parts(dowel *d, void *context, const dowel_uploaded *done, d
     if (rc == DOWEL_E_CONFLICT) {
         dowel_http_response *head;
         rc = dowel_s3_settle(u, done->size, in_doubt, &head, &why);
-        if (!rc && !note_object(u, head)) rc = no_memory(&why);
+        if (!rc && !note_object(u, head)) rc = dowel_no_memory(&why);
         /* It may have come of an upload before this one, by a process that was killed. */
         if (!rc) dowel_s3_abort(u->client, u->args->key, u->id);
         dowel_http_response_free(head);

@@ -16,10 +16,6 @@ static int list(dowel *d, dowel_block *block, const dowel_objects_query *query, 
     return rc;
 }
 
-static int no_memory(dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-}
-
 /* Headers may hold bytes of ISO-8859-1; objects are described in UTF-8. */
 static int visit_told(dowel_object *object, dowel_object_visitor visit, void *context, dowel_error *err) {
     const char **const texts[] = {&object->content_type, &object->content_encoding, &object->content_language,
@@ -32,7 +28,7 @@ static int visit_told(dowel_object *object, dowel_object_visitor visit, void *co
         *texts[i] = own[i] = dowel_http_header_text(*texts[i]);
         complete &= own[i] != NULL;
     }
-    int rc = complete ? visit(context, object, err) : no_memory(err);
+    int rc = complete ? visit(context, object, err) : dowel_no_memory(err);
     for (size_t i = 0; i < COUNT; i++) free(own[i]);
     return rc;
 }
@@ -57,7 +53,7 @@ static int stat_object(dowel *d, dowel_block *block, const char *name, const cha
                      missing);
             object.untold = untold;
         }
-        rc = metadata ? visit_told(&object, visit, context, err) : no_memory(err);
+        rc = metadata ? visit_told(&object, visit, context, err) : dowel_no_memory(err);
         dowel_s3_metadata_free(metadata);
         dowel_http_response_free(response);
     }
@@ -157,7 +153,7 @@ static int put(dowel *d, dowel_block *block, const char *name, dowel_source *sou
         return put_held(d, block, name, source, options ? options : &none, visit, context, err);
     dowel_object_put_options held = *options;
     dowel_pair *metadata = dowel_s3_holdable(options);
-    if (!metadata) return no_memory(err);
+    if (!metadata) return dowel_no_memory(err);
     held.metadata = metadata;
     drop_unheld(&held);
     int rc = put_held(d, block, name, source, &held, visit, context, err);

@@ -6,10 +6,6 @@
 #include <string.h>
 #include <time.h>
 
-static int no_memory(dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-}
-
 static int lifetime(double expires, int64_t *seconds, dowel_error *err) {
     *seconds = expires > 0 ? (int64_t)expires : 3600;
     if (!*seconds) *seconds = 1;
@@ -31,7 +27,7 @@ int dowel_s3_presign_url(dowel_s3_client *c, const char *method, const dowel_s3_
     for (const dowel_pair *pair = args->headers; pair && pair->name; pair++)
         dowel_http_header(r, pair->name, pair->value);
     for (const dowel_pair *pair = args->query; pair && pair->name; pair++) dowel_http_query(r, pair->name, pair->value);
-    rc = r ? dowel_aws_presign(c->d, r, &c->signing, seconds, url, err) : no_memory(err);
+    rc = r ? dowel_aws_presign(c->d, r, &c->signing, seconds, url, err) : dowel_no_memory(err);
     dowel_http_free(r);
     return rc;
 }
@@ -83,12 +79,12 @@ int dowel_s3_presign_form(dowel_s3_client *c, const dowel_s3_presign_post_args *
     char *text = policy ? dowel_json_dump(policy, 0) : NULL, *base64 = text ? dowel_base64(text, strlen(text)) : NULL;
     dowel_http_request *r = dowel_s3_request(c, "POST", NULL);
     char signature[65];
-    rc = base64 && r ? dowel_aws_form_sign(&form, base64, signature, err) : no_memory(err);
+    rc = base64 && r ? dowel_aws_form_sign(&form, base64, signature, err) : dowel_no_memory(err);
     if (!rc) {
         json_object_set_new(fields, "policy", json_string(base64));
         json_object_set_new(fields, "x-amz-signature", json_string(signature));
         *result = json_pack("{s:s,s:O}", "url", dowel_http_url(r), "fields", fields);
-        if (!*result) rc = no_memory(err);
+        if (!*result) rc = dowel_no_memory(err);
     }
     dowel_http_free(r);
     free(base64);
@@ -138,7 +134,7 @@ static int run_presign(dowel *d, const void *data, json_t **result, dowel_error 
         json_object_set_new(json_object_get(*result, "headers"), pair->name, json_string(pair->value));
     OPENSSL_cleanse(url, strlen(url));
     free(url);
-    return *result ? 0 : no_memory(err);
+    return *result ? 0 : dowel_no_memory(err);
 }
 
 static const dowel_field post_fields[] = {

@@ -9,10 +9,6 @@
 #define MIN_PART (5 << 20)
 #define MAX_PART (5LL << 30)
 
-static int no_memory(dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-}
-
 /* ---- one body: of an object, of a part ---- */
 
 /* The ETag of what was put in one piece is its MD5, unless it is encrypted with a key of the bucket's or the caller's own. */
@@ -58,12 +54,12 @@ static int read_first(dowel_http_request *r, const protection *p, dowel_upload_p
         bool wanted = pass ? p->md5 : p->checksum || p->sign;
         if (!wanted) continue;
         bool extra_wanted = pass || (p->sign && !own_sha);
-        if (extra_wanted && !(extra = dowel_digest_new(pass ? DOWEL_MD5 : DOWEL_SHA256))) return no_memory(err);
+        if (extra_wanted && !(extra = dowel_digest_new(pass ? DOWEL_MD5 : DOWEL_SHA256))) return dowel_no_memory(err);
         rc = dowel_source_digest(part->source, extra, err);
         size_t size = dowel_upload_check(part, &check), extra_size = extra ? dowel_digest_end(extra, bytes) : 0;
         char *base64 = dowel_base64(pass ? bytes : check, pass ? extra_size : size),
              *hex = dowel_hex(extra ? bytes : check, extra ? extra_size : size);
-        if (!rc && (!base64 || !hex)) rc = no_memory(err);
+        if (!rc && (!base64 || !hex)) rc = dowel_no_memory(err);
         if (!rc && pass) {
             dowel_http_header(r, "Content-MD5", base64);
             memcpy(md5, hex, 33);
@@ -89,7 +85,7 @@ static int add_trailer(dowel_http_request *r, const dowel_s3_checksum *checksum,
     dowel_http_header(r, "x-amz-trailer", checksum->header);
     dowel_http_header(r, "x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER");
     *body = dowel_s3_trailed_source(part, checksum);
-    return *body ? 0 : no_memory(err);
+    return *body ? 0 : dowel_no_memory(err);
 }
 
 /* The server says what it has checked. */
@@ -116,7 +112,7 @@ static int send_once(dowel *d, dowel_s3_upload *u, dowel_http_request *r, dowel_
     const dowel_s3_put_args *args = u->args;
     char md5[33] = "";
     dowel_source *body = NULL;
-    int rc = r ? 0 : no_memory(err);
+    int rc = r ? 0 : dowel_no_memory(err);
     if (!rc && p->checksum) dowel_http_header(r, "x-amz-sdk-checksum-algorithm", p->checksum->algorithm);
     if (!rc && p->trailing)
         rc = add_trailer(r, p->checksum, part, &body, err);
@@ -193,7 +189,7 @@ static int put_whole(dowel *d, void *context, dowel_upload_part *part, dowel_err
     u->etag = dowel_s3_etag(dowel_http_response_header(response, "ETag"));
     u->version = version ? strdup(version) : NULL;
     dowel_http_response_free(response);
-    return u->etag ? 0 : no_memory(err);
+    return u->etag ? 0 : dowel_no_memory(err);
 }
 
 static int put_part(dowel *d, void *context, dowel_upload_part *part, dowel_error *err) {

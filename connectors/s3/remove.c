@@ -7,10 +7,6 @@
 
 #define BATCH 1000
 
-static int no_memory(dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-}
-
 typedef struct removal {
     dowel_s3_client *client;
     void (*failed)(void *context, const char *name, const dowel_error *why);
@@ -63,7 +59,7 @@ static void write_text(FILE *out, const char *text) {
 static int batch_body(const dowel_s3_client *c, const char *const *names, size_t count, char **text, size_t *size,
                       dowel_error *err) {
     FILE *out = open_memstream(text, size);
-    if (!out) return no_memory(err);
+    if (!out) return dowel_no_memory(err);
     bool complete = true;
     fputs("<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Quiet>true</Quiet>", out);
     for (size_t i = 0; i < count; i++) {
@@ -77,7 +73,7 @@ static int batch_body(const dowel_s3_client *c, const char *const *names, size_t
     fputs("</Delete>", out);
     if (!fclose(out) && complete) return 0;
     free(*text);
-    return no_memory(err);
+    return dowel_no_memory(err);
 }
 
 static int code_of(const char *code) {
@@ -150,7 +146,7 @@ int dowel_s3_remove(dowel_s3_client *c, const char *const *names, size_t count,
                     dowel_error *err) {
     removal r = {.client = c, .failed = failed, .context = context};
     const char **batch = malloc((count < BATCH ? count ? count : 1 : BATCH) * sizeof *batch);
-    if (!batch) return no_memory(err);
+    if (!batch) return dowel_no_memory(err);
     int rc = 0;
     size_t held = 0;
     for (size_t i = 0; i <= count && !rc; i++) {

@@ -48,5 +48,5 @@ int dowel_s3_service(dowel *d, dowel_block *block, char **url, dowel_error *err)
     *url = partition ? strdup(partition) : origin ? strdup(origin) : NULL;
     free(origin);
     dowel_s3_client_close(&c);
-    return *url ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    return *url ? 0 : dowel_no_memory(err);
 }

@@ -16,5 +16,5 @@ int dowel_s3_tags(dowel_s3_client *c, const char *key, const char *version, json
         if (name) json_object_set_new(*tags, name, json_string(value ? value : ""));
     }
     dowel_xml_free(root);
-    return *tags ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    return *tags ? 0 : dowel_no_memory(err);
 }

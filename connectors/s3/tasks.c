@@ -65,8 +65,7 @@ static int run_put(dowel *d, const void *data, json_t **result, dowel_error *err
     dowel_source *source = NULL;
     dowel_s3_client c;
     int rc = args->file ? dowel_input_open(d, args->file, &source, err) : 0;
-    if (!rc && !source && !(source = dowel_source_memory(args->data.data, args->data.size)))
-        rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!rc && !source && !(source = dowel_source_memory(args->data.data, args->data.size))) rc = dowel_no_memory(err);
     if (!rc) rc = dowel_s3_client_open(d, args->bucket, &c, err);
     if (!rc) {
         dowel_s3_stored stored;
@@ -74,7 +73,7 @@ static int run_put(dowel *d, const void *data, json_t **result, dowel_error *err
         if (!rc && !(*result = json_pack("{s:s,s:s,s:I,s:O,s:I,s:s*}", "bucket", c.bucket->bucket, "key", args->key,
                                          "size", (json_int_t)stored.size, "etag", stored.etag, "parts",
                                          (json_int_t)stored.parts, "version_id", stored.version)))
-            rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+            rc = dowel_no_memory(err);
         dowel_s3_stored_clear(&stored);
         dowel_s3_client_close(&c);
     }
@@ -171,7 +170,7 @@ static int collect(void *context, const dowel_object *object, dowel_error *err) 
         if (object->is_deleted) json_object_set_new(entry, "deleted", json_true());
         rc = json_array_append_new(f->objects, entry);
     }
-    return rc ? dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory") : 0;
+    return rc ? dowel_no_memory(err) : 0;
 }
 
 static int run_list(dowel *d, const void *data, json_t **result, dowel_error *err) {

@@ -133,7 +133,7 @@ int dowel_s3_verify(void *context, const dowel_downloaded *got, dowel_error *err
     if (!o->kind || !got->check_size) return 0;
     bool hex = o->kind == MD5 || o->kind == ETAG;
     char *check = hex ? dowel_hex(got->check, got->check_size) : dowel_base64(got->check, got->check_size);
-    if (!check) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!check) return dowel_no_memory(err);
     int rc = 0;
     if (hex ? dowel_casecmp(o->check, check) : strcmp(o->check, check)) {
         rc = dowel_fail(err, DOWEL_E_CORRUPT, "S3: %s/%s: what arrived differs from what is stored (%s %s, stored %s)",

@@ -145,7 +145,7 @@ static int read_exact(const char *text, size_t size, unsigned flags, size_t how,
     int rc = 0;
     if (find_literals(text, size, flags & DOWEL_JSON_EXACT, &found) ||
         (found.count && !(marked = mark_literals(text, size, &found)))) {
-        rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        rc = dowel_no_memory(err);
     } else if (found.marked || (found.nul && !(flags & DOWEL_JSON_NUL))) {
         rc = dowel_fail(err, DOWEL_E_INVALID, "%s: \\u0000 is not allowed in text here", origin);
     } else {

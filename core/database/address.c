@@ -10,10 +10,6 @@
 
 #define LARGEST 8192
 
-static int no_memory(dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-}
-
 static int refuse(const char *why, dowel_error *err) {
     int rc = dowel_fail(err, DOWEL_E_INVALID, "DOWEL_DATABASE_URL: not a PostgreSQL URL: %s", why);
     dowel_error_hint(
@@ -175,10 +171,10 @@ static int parse_postgres(const char *url, dowel_database_address *address, dowe
     address->kind = DOWEL_DATABASE_POSTGRES;
     address->path = strdup(url);
     address->shown = malloc(size + 16);
-    if (!address->path || !address->shown) return no_memory(err);
+    if (!address->path || !address->shown) return dowel_no_memory(err);
     reading r = {address, address->shown};
     const char *wrong = read_postgres(&r, url);
-    return !wrong ? 0 : *wrong ? refuse(wrong, err) : no_memory(err);
+    return !wrong ? 0 : *wrong ? refuse(wrong, err) : dowel_no_memory(err);
 }
 
 int dowel_database_address_parse(const char *url, dowel_database_address *address, dowel_error *err) {
@@ -189,10 +185,10 @@ int dowel_database_address_parse(const char *url, dowel_database_address *addres
     } else if (!strcmp(url, "memory:")) {
         found.kind = DOWEL_DATABASE_MEMORY;
         found.shown = strdup(url);
-        if (!found.shown) rc = no_memory(err);
+        if (!found.shown) rc = dowel_no_memory(err);
     } else if (!strncmp(url, "sqlite:", 7) && url[7]) {
         found = (dowel_database_address){.path = strdup(url + 7), .shown = strdup(url + 7)};
-        if (!found.path || !found.shown) rc = no_memory(err);
+        if (!found.path || !found.shown) rc = dowel_no_memory(err);
     } else if (!strncmp(url, "postgresql://", 13) || !strncmp(url, "postgres://", 11)) {
         rc = parse_postgres(url, &found, err);
     } else {

@@ -176,7 +176,7 @@ static int open_server(connection *c, bool again, dowel_error *err) {
     clock_gettime(CLOCK_MONOTONIC, &begin);
     for (int calls = 0;; calls++) {
         c->server = c->pq.PQconnectdbParams(names, values, 1);
-        if (!c->server) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        if (!c->server) return dowel_no_memory(err);
         if (c->pq.PQstatus(c->server) == CONNECTION_OK) break;
         const struct refusal *r = explain(c->pq.PQerrorMessage(c->server));
         clock_gettime(CLOCK_MONOTONIC, &now);
@@ -336,7 +336,7 @@ static int query(dowel_db *db, const char *sql, const dowel_value *values, size_
                  dowel_error *err) {
     connection *c = (connection *)db;
     rows *r = calloc(1, sizeof *r);
-    if (!r) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!r) return dowel_no_memory(err);
     *r = (rows){{db->backend}, &c->pq, NULL, -1};
     int rc = run(c, sql, values, count, true, &r->result, err);
     if (rc)
@@ -381,7 +381,7 @@ static const dowel_db_backend backend = {.exec = exec,
 
 int dowel_postgres_open(const dowel_database_address *address, dowel_db **db, dowel_error *err) {
     connection *c = calloc(1, sizeof *c);
-    if (!c) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!c) return dowel_no_memory(err);
     c->base.backend = &backend;
     c->address = address;
     int rc = load(&c->pq, err);

@@ -212,7 +212,7 @@ static int query(dowel_db *db, const char *sql, const dowel_value *values, size_
                  dowel_error *err) {
     connection *c = (connection *)db;
     rows *r = calloc(1, sizeof *r);
-    if (!r) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!r) return dowel_no_memory(err);
     r->base.backend = db->backend;
     r->of = c;
     int rc = prepare(c, sql, values, count, &r->statement, err);
@@ -338,7 +338,7 @@ static char *snapshot_uri(const char *path) {
 
 static int open_handle(connection *c, bool snapshot, dowel_error *err) {
     char *uri = snapshot ? snapshot_uri(c->path) : NULL;
-    if (snapshot && !uri) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (snapshot && !uri) return dowel_no_memory(err);
     int flags = snapshot ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
                          : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | (c->memory ? SQLITE_OPEN_URI : 0);
     int status = sqlite3_open_v2(uri ? uri : c->path, &c->handle, flags | SQLITE_OPEN_NOMUTEX, NULL);
@@ -447,7 +447,7 @@ int dowel_sqlite_open(const char *path, bool memory, dowel_db **db, dowel_error 
     if (!c || !(c->path = strdup(path))) {
         free(c);
         atomic_fetch_sub(&connections, 1);
-        return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        return dowel_no_memory(err);
     }
     c->base.backend = &backend;
     c->memory = memory;

@@ -30,7 +30,7 @@ static int make(const dowel_block_type *type, const char *name, dowel_record *re
     dowel_block *made = calloc(1, sizeof *made + size);
     if (!made) {
         dowel_record_free(record);
-        return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        return dowel_no_memory(err);
     }
     atomic_init(&made->references, 1);
     pthread_mutex_init(&made->lock, NULL);

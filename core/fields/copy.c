@@ -24,7 +24,7 @@ static int copy_text(const decoding *at, const dowel_field *field, const char *t
         return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": expected UTF-8 text", at->root, at->path,
                           field->name);
     *copy = dowel_arena_text(at->arena, text, size);
-    return *copy ? 0 : no_memory(at->err);
+    return *copy ? 0 : dowel_no_memory(at->err);
 }
 
 static int copy_bytes(const decoding *at, const dowel_field *field, const void *from, void *to) {
@@ -35,7 +35,7 @@ static int copy_bytes(const decoding *at, const dowel_field *field, const void *
                           field->name, bytes->size);
     copy->data = dowel_arena_copy(at->arena, bytes->data, bytes->size);
     copy->size = bytes->size;
-    return copy->data ? 0 : no_memory(at->err);
+    return copy->data ? 0 : dowel_no_memory(at->err);
 }
 
 static int copy_list(const decoding *at, const dowel_field *field, const void *from, void *to) {
@@ -43,7 +43,7 @@ static int copy_list(const decoding *at, const dowel_field *field, const void *f
     size_t count = 0;
     while (list[count]) count++;
     const char **copy = dowel_arena_alloc(at->arena, (count + 1) * sizeof *copy);
-    if (!copy) return no_memory(at->err);
+    if (!copy) return dowel_no_memory(at->err);
     int rc = 0;
     for (size_t i = 0; i < count && !rc; i++) rc = copy_text(at, field, list[i], &copy[i]);
     *(const char *const **)to = copy;
@@ -55,7 +55,7 @@ static int copy_map(const decoding *at, const dowel_field *field, const void *fr
     size_t count = 0;
     while (pairs[count].name) count++;
     dowel_pair *copy = dowel_arena_alloc(at->arena, (count + 1) * sizeof *copy);
-    if (!copy) return no_memory(at->err);
+    if (!copy) return dowel_no_memory(at->err);
     int rc = 0;
     for (size_t i = 0; i < count && !rc; i++) {
         rc = copy_text(at, field, pairs[i].name, &copy[i].name);
@@ -68,7 +68,7 @@ static int copy_map(const decoding *at, const dowel_field *field, const void *fr
 static int copy_table(const decoding *at, const dowel_field *field, const void *from, void *to) {
     char path[512];
     void *copy = dowel_arena_alloc(at->arena, field->table->size);
-    if (!copy) return no_memory(at->err);
+    if (!copy) return dowel_no_memory(at->err);
     *(void **)to = copy;
     snprintf(path, sizeof path, "%s%s.", at->path, field->name);
     return copy_struct(field->table, at->root, path, *(const void *const *)from, field->table->size, at->depth + 1,
@@ -81,10 +81,10 @@ static int copy_tables(const decoding *at, const dowel_field *field, const void 
     size_t count = 0;
     while (items[count]) count++;
     void **copies = dowel_arena_alloc(at->arena, (count + 1) * sizeof *copies);
-    if (!copies) return no_memory(at->err);
+    if (!copies) return dowel_no_memory(at->err);
     *(void ***)to = copies;
     for (size_t i = 0; i < count; i++) {
-        if (!(copies[i] = dowel_arena_alloc(at->arena, field->table->size))) return no_memory(at->err);
+        if (!(copies[i] = dowel_arena_alloc(at->arena, field->table->size))) return dowel_no_memory(at->err);
         snprintf(path, sizeof path, "%s%s[%zu].", at->path, field->name, i);
         int rc = copy_struct(field->table, at->root, path, items[i], field->table->size, at->depth + 1, at->arena,
                              copies[i], NULL, at->err);
@@ -103,7 +103,7 @@ static int copy_block(const decoding *at, const dowel_field *field, const void *
         accepted = strchr(accepted, '|');
         if (accepted) accepted++;
     }
-    if (dowel_arena_defer(at->arena, dowel_fields_end_block, block)) return no_memory(at->err);
+    if (dowel_arena_defer(at->arena, dowel_fields_end_block, block)) return dowel_no_memory(at->err);
     if (!fits)
         return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": expected a block of type %s, got %s", at->root,
                           at->path, field->name, field->blocks, dowel_block_reference(block));
@@ -133,7 +133,7 @@ static int copy_member(const decoding *at, const dowel_field *field, const void 
     case DOWEL_TABLES: return copy_tables(at, field, from, to);
     case DOWEL_JSON: {
         json_t *copy = json_deep_copy(*(json_t *const *)from);
-        if (!copy || dowel_arena_defer(arena, dowel_fields_end_json, copy)) return no_memory(at->err);
+        if (!copy || dowel_arena_defer(arena, dowel_fields_end_json, copy)) return dowel_no_memory(at->err);
         *(json_t **)to = copy;
         return 0;
     }
@@ -142,7 +142,7 @@ static int copy_member(const decoding *at, const dowel_field *field, const void 
     case DOWEL_GIVEN: {
         const char *names = *(const char *const *)from;
         *(const char **)to = dowel_arena_text(arena, names, strlen(names));
-        return *(const char **)to ? 0 : no_memory(at->err);
+        return *(const char **)to ? 0 : dowel_no_memory(at->err);
     }
     case DOWEL_INT:
     case DOWEL_SIZE:

@@ -43,7 +43,7 @@ static int decode_text(const decoding *at, const dowel_field *field, const json_
         return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": text with a NUL character", at->root, at->path,
                           field->name);
     *out = dowel_arena_text(at->arena, json_string_value(value), length);
-    return *out ? 0 : no_memory(at->err);
+    return *out ? 0 : dowel_no_memory(at->err);
 }
 
 /* A whole number without an exponent, as people write it. */
@@ -127,7 +127,7 @@ static int decode_enum(const decoding *at, const dowel_field *field, const json_
         }
     }
     char *expected = dowel_field_kind_name(field);
-    if (!expected) return no_memory(at->err);
+    if (!expected) return dowel_no_memory(at->err);
     int rc = wrong_value(at, field, expected, value);
     const char *near = text ? dowel_nearest(text, field->values) : NULL;
     if (near) dowel_error_hint(at->err, "did you mean \"%s\"?", near);
@@ -147,14 +147,14 @@ static int decode_bytes(const decoding *at, const dowel_field *field, const json
     out->size = size;
     OPENSSL_cleanse(data, size);
     free(data);
-    return out->data ? 0 : no_memory(at->err);
+    return out->data ? 0 : dowel_no_memory(at->err);
 }
 
 static int decode_list(const decoding *at, const dowel_field *field, const json_t *value, const char *const **out) {
     if (!json_is_array(value)) return wrong_value(at, field, "an array of texts", value);
     size_t count = json_array_size(value);
     const char **items = dowel_arena_alloc(at->arena, (count + 1) * sizeof *items);
-    if (!items) return no_memory(at->err);
+    if (!items) return dowel_no_memory(at->err);
     for (size_t i = 0; i < count; i++) {
         char name[128];
         snprintf(name, sizeof name, "%s[%zu]", field->name, i);
@@ -169,13 +169,13 @@ static int decode_list(const decoding *at, const dowel_field *field, const json_
 static int decode_map(const decoding *at, const dowel_field *field, const json_t *value, const dowel_pair **out) {
     if (!json_is_object(value)) return wrong_value(at, field, "an object of texts", value);
     dowel_pair *pairs = dowel_arena_alloc(at->arena, (json_object_size(value) + 1) * sizeof *pairs);
-    if (!pairs) return no_memory(at->err);
+    if (!pairs) return dowel_no_memory(at->err);
     *out = pairs;
     const char *key;
     json_t *member;
     json_object_foreach((json_t *)value, key, member) {
         pairs->name = dowel_arena_text(at->arena, key, strlen(key));
-        if (!pairs->name) return no_memory(at->err);
+        if (!pairs->name) return dowel_no_memory(at->err);
         char name[128];
         snprintf(name, sizeof name, "%s.%s", field->name, key);
         const dowel_field item = {.name = name, .flags = field->flags};
@@ -190,7 +190,7 @@ static int decode_nested(const decoding *at, const dowel_field *field, const jso
                          const void **out) {
     if (!json_is_object(value)) return wrong_value(at, field, "an object", value);
     void *data = dowel_arena_alloc(at->arena, field->table->size);
-    if (!data) return no_memory(at->err);
+    if (!data) return dowel_no_memory(at->err);
     *out = data;
     return dowel_fields_decode_into(field->table, at->root, path, value, at->resolver, at->depth + 1, at->arena, data,
                                     at->err);
@@ -200,7 +200,7 @@ static int decode_tables(const decoding *at, const dowel_field *field, const jso
     if (!json_is_array(value)) return wrong_value(at, field, "an array of objects", value);
     size_t count = json_array_size(value);
     const void **items = dowel_arena_alloc(at->arena, (count + 1) * sizeof *items);
-    if (!items) return no_memory(at->err);
+    if (!items) return dowel_no_memory(at->err);
     *out = items;
     for (size_t i = 0; i < count; i++) {
         char path[512];
@@ -237,7 +237,7 @@ static int decode_block(const decoding *at, const dowel_field *field, const json
         dowel_error_prefix(at->err, "%s: field \"%s%s\": ", at->root, at->path, field->name);
         return rc;
     }
-    if (dowel_arena_defer(at->arena, dowel_fields_end_block, block)) return no_memory(at->err);
+    if (dowel_arena_defer(at->arena, dowel_fields_end_block, block)) return dowel_no_memory(at->err);
     *out = block;
     return 0;
 }
@@ -277,7 +277,7 @@ int dowel_fields_decode_member(const decoding *at, const dowel_field *field, con
     case DOWEL_TABLES: return decode_tables(at, field, value, (const void ***)member);
     case DOWEL_JSON: {
         json_t *copy = field->flags & DOWEL_VERBATIM ? dowel_json_unwrap(value, false) : json_deep_copy(value);
-        if (!copy || dowel_arena_defer(at->arena, dowel_fields_end_json, copy)) return no_memory(at->err);
+        if (!copy || dowel_arena_defer(at->arena, dowel_fields_end_json, copy)) return dowel_no_memory(at->err);
         *(json_t **)member = copy;
         return 0;
     }
@@ -292,7 +292,7 @@ static int unknown_field(const decoding *at, const char *key) {
     size_t count = 0;
     while (at->table->fields[count].name) count++;
     const char **names = calloc(count + 1, sizeof *names);
-    if (!names) return no_memory(at->err);
+    if (!names) return dowel_no_memory(at->err);
     size_t known = 0;
     for (size_t i = 0; i < count; i++)
         if (!dowel_field_c_only(&at->table->fields[i])) names[known++] = at->table->fields[i].name;
@@ -383,7 +383,7 @@ int dowel_fields_finish(const dowel_table *table, const char *root, const char *
         bool absent = zero && (!said || json_is_null(said)) && !dowel_given(named, field->name);
         if (absent && field->fallback) {
             json_t *object = json_object();
-            int rc = object ? dowel_field_parse(table, field, field->fallback, object, err) : no_memory(err);
+            int rc = object ? dowel_field_parse(table, field, field->fallback, object, err) : dowel_no_memory(err);
             if (!rc) rc = dowel_fields_decode_member(&at, field, json_object_get(object, field->name), member);
             json_decref(object);
             if (rc) return rc;
@@ -411,7 +411,7 @@ int dowel_record_new(const dowel_table *table, dowel_record **record, dowel_erro
     if (made) made->data = dowel_arena_alloc(&made->arena, table->size ? table->size : 1);
     if (!made || !made->data) {
         free(made);
-        return no_memory(err);
+        return dowel_no_memory(err);
     }
     made->table = table;
     *record = made;
@@ -438,7 +438,7 @@ int dowel_record_decode_expecting(const dowel_table *table, const json_t *docume
     json_t *said = json_is_object(document) ? json_copy((json_t *)document) : json_object();
     if (!said || json_object_update_missing(said, (json_t *)expected)) {
         json_decref(said);
-        return no_memory(err);
+        return dowel_no_memory(err);
     }
     int rc = dowel_record_new(table, &made, err);
     if (!rc) {

@@ -16,10 +16,6 @@ typedef struct decoding {
     dowel_error *err;
 } decoding;
 
-static inline int no_memory(dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-}
-
 /* What every number is held to, whether it comes from JSON or from a C struct. */
 int dowel_fields_check_number(const decoding *at, const dowel_field *field, double value);
 int dowel_fields_decode_member(const decoding *at, const dowel_field *field, const json_t *value, void *member);

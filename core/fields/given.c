@@ -101,7 +101,7 @@ int dowel_given_collect(const dowel_table *table, void *data, const json_t *docu
     size_t room = *given ? strlen(*given) + 1 : 1;
     for (const dowel_field *field = table->fields; field->name; field++) room += strlen(field->name) + 1;
     char *text = dowel_arena_alloc(arena, room);
-    if (!text) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!text) return dowel_no_memory(err);
     size_t used = *given ? strlen(*given) : 0;
     if (used) memcpy(text, *given, used);
     for (const dowel_field *field = table->fields; field->name; field++) {

@@ -213,8 +213,8 @@ static int read_all(const dowel_table *table, const dowel_field *field, const ch
 }
 
 static int add_value(json_t *object, const dowel_field *field, json_t *value, dowel_error *err) {
-    if (!value) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-    if (json_object_set_new(object, field->name, value)) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!value) return dowel_no_memory(err);
+    if (json_object_set_new(object, field->name, value)) return dowel_no_memory(err);
     return 0;
 }
 
@@ -232,7 +232,7 @@ static int read_verbatim(const char *origin, const char *text, size_t size, json
     if (*value)
         rc = 0;
     else if (!rc)
-        rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        rc = dowel_no_memory(err);
     free(written);
     json_decref(plain);
     return rc;
@@ -271,7 +271,7 @@ static int parse_file(const dowel_table *table, const dowel_field *field, const 
                       json_t *object, dowel_error *err) {
     const char *file = strcmp(path, "-") ? path : "standard input";
     dowel_sink *sink = dowel_sink_memory(64u << 20);
-    if (!sink) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!sink) return dowel_no_memory(err);
     int rc = read_all(table, field, path, sink, err);
     dowel_bytes bytes = dowel_sink_bytes(sink);
     if (rc) {

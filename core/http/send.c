@@ -164,7 +164,7 @@ static int stop(flight *f, int rc) {
 static int on_header(dowel_exchange *exchange, const char *name, const char *value) {
     flight *f = exchange->context;
     dowel_headers_add(&f->response->headers, name, value);
-    if (f->response->headers.failed) return stop(f, dowel_fail(f->err, DOWEL_E_NO_MEMORY, "out of memory"));
+    if (f->response->headers.failed) return stop(f, dowel_no_memory(f->err));
     if (f->response->headers.count > 1000)
         return stop(f, dowel_fail(f->err, DOWEL_E_PROTOCOL, "the answer has more than 1000 headers"));
     return 0;
@@ -209,7 +209,7 @@ static int on_body(dowel_exchange *exchange, const void *data, size_t size) {
                                   limit >> 20));
     f->enough = size > room;
     dowel_text_add(&f->response->body, data, f->enough ? room : size);
-    if (f->response->body.failed) return stop(f, dowel_fail(f->err, DOWEL_E_NO_MEMORY, "out of memory"));
+    if (f->response->body.failed) return stop(f, dowel_no_memory(f->err));
     return f->enough;
 }
 
@@ -335,7 +335,7 @@ static int load_body(const dowel_http_request *r, dowel_bytes *body, dowel_error
     *body = (dowel_bytes){NULL, 0};
     if (size < 0 || size > SMALL_BODY) return 0;
     char *data = malloc((size_t)size + 1);
-    if (!data) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!data) return dowel_no_memory(err);
     int rc = dowel_source_fill(r->source, data, (size_t)size, &got, err);
     if (!rc && got != (size_t)size)
         rc = dowel_fail(err, DOWEL_E_IO, "the source ended %lld bytes early", (long long)size - (long long)got);
@@ -471,7 +471,7 @@ int dowel_http_wait(dowel *d, double seconds, const char *next, dowel_error *err
     dowel_log(d, wait >= LONG_WAIT ? DOWEL_LOG_WARNING : DOWEL_LOG_INFO, "%s; %s in %s%s", err->message, next,
               duration(wait, text), asked ? ", as the server asks" : "");
     dowel_error *stopped = calloc(1, sizeof *stopped);
-    if (!stopped) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!stopped) return dowel_no_memory(err);
     int rc = dowel_sleep(d, wait, stopped);
     if (rc) *err = *stopped;
     free(stopped);
@@ -490,7 +490,7 @@ static int send_with(dowel *d, dowel_http_request *r, dowel_http_response **out,
 static int send_inside(dowel *d, dowel_http_request *r, dowel_http_response **out, dowel_error *err) {
     errors *e = calloc(1, sizeof *e);
     if (out) *out = NULL;
-    if (!e) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!e) return dowel_no_memory(err);
     int rc = send_with(d, r, out, e, err ? err : &e->local);
     free(e);
     return rc;
@@ -508,8 +508,7 @@ int dowel_http_send(dowel *d, dowel_http_request *r, dowel_http_response **out, 
 }
 
 static int send_with(dowel *d, dowel_http_request *r, dowel_http_response **out, errors *e, dowel_error *err) {
-    if (!r || r->path.failed || r->query.failed || r->body.failed || r->headers.failed)
-        return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!r || r->path.failed || r->query.failed || r->body.failed || r->headers.failed) return dowel_no_memory(err);
     if (*r->problem) return dowel_fail(err, DOWEL_E_INVALID, "%s: %s: %s", r->service->name, r->method, r->problem);
 
     r->in_doubt = false;
@@ -532,11 +531,11 @@ static int send_with(dowel *d, dowel_http_request *r, dowel_http_response **out,
         int rc = dowel_check(d, err);
         if (!rc) rc = begin_attempt(&f, attempt == 1);
         if (!rc && r->service->authorize) rc = r->service->authorize(d, r, r->context, again, err);
-        if (!rc && r->headers.failed) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        if (!rc && r->headers.failed) rc = dowel_no_memory(err);
         if (!rc && *r->problem)
             rc = dowel_fail(err, DOWEL_E_INVALID, "%s: %s: %s", r->service->name, r->method, r->problem);
         f.response = rc ? NULL : calloc(1, sizeof *f.response);
-        if (!rc && !f.response) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        if (!rc && !f.response) rc = dowel_no_memory(err);
         if (rc) {
             tell_pace(d, all, r->service, dowel_clock(), false);
             end_continuation(&f);

@@ -76,7 +76,7 @@ static size_t take_header(char *line, size_t size, size_t count, void *context) 
     if (c->exchange->status < 200 || length >= LONGEST_ANSWER_HEADER) return length;
     char *text = strndup(line, length);
     if (!text) {
-        c->failed = dowel_fail(c->err, DOWEL_E_NO_MEMORY, "out of memory");
+        c->failed = dowel_no_memory(c->err);
         return 0;
     }
     text[strcspn(text, "\r\n")] = 0;
@@ -370,7 +370,7 @@ static int explain(call *c, CURLcode code) {
     case CURLE_URL_MALFORMAT:
         if (was_connected(c)) return dowel_fail(c->err, DOWEL_E_PROTOCOL, "the answer is not HTTP: %s", said);
         return dowel_fail(c->err, DOWEL_E_INVALID, "the address is not valid: %s", said);
-    case CURLE_OUT_OF_MEMORY: return dowel_fail(c->err, DOWEL_E_NO_MEMORY, "out of memory");
+    case CURLE_OUT_OF_MEMORY: return dowel_no_memory(c->err);
     default: return dowel_fail(c->err, DOWEL_E_NETWORK, "the connection broke: %s", said);
     }
 }
@@ -384,7 +384,7 @@ static int set_proxy(CURL *curl, const dowel_exchange *x, dowel_error *err) {
     if (proxy) OPENSSL_cleanse(proxy, strlen(proxy));
     free(proxy); /* libcurl has a copy */
     free(no_proxy);
-    return failed ? dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory") : 0;
+    return failed ? dowel_no_memory(err) : 0;
 }
 
 static int perform(dowel_transport *base, dowel *d, dowel_exchange *x, dowel_error *err) {
@@ -470,7 +470,7 @@ int dowel_transport_curl(dowel_transport **transport, dowel_error *err) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, start_curl);
     curl_transport *t = calloc(1, sizeof *t);
-    if (!t) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!t) return dowel_no_memory(err);
     t->base = (dowel_transport){perform, close_transport};
     pthread_mutex_init(&t->lock, NULL);
     *transport = &t->base;

@@ -118,7 +118,7 @@ int dowel_transport_record(dowel_transport *under, dowel_transport **transport, 
     if (r) r->entries = json_array();
     if (!r || !r->entries) {
         free(r);
-        return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        return dowel_no_memory(err);
     }
     r->base = (dowel_transport){perform, close_transport};
     r->under = under;

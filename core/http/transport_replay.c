@@ -145,7 +145,7 @@ int dowel_transport_replay(const json_t *recording, dowel_transport **transport,
     if (t) t->entries = json_deep_copy(recording);
     if (!t || !t->entries) {
         free(t);
-        return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        return dowel_no_memory(err);
     }
     t->base = (dowel_transport){perform, close_transport};
     pthread_mutex_init(&t->lock, NULL);

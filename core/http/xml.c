@@ -78,7 +78,7 @@ static void on_doctype(void *context, const char *name, const char *system, cons
 
 int dowel_xml_parse(const char *text, size_t size, dowel_xml **root, dowel_error *err) {
     reading r = {.parser = XML_ParserCreate(NULL)};
-    if (!r.parser) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!r.parser) return dowel_no_memory(err);
     if (size > 64u << 20) {
         XML_ParserFree(r.parser);
         return dowel_fail(err, DOWEL_E_PROTOCOL, "the answer's XML is larger than 64 MiB");

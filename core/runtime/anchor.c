@@ -16,10 +16,6 @@ typedef struct anchoring {
     dowel_error *err;
 } anchoring;
 
-static int no_memory(const anchoring *at) {
-    return dowel_fail(at->err, DOWEL_E_NO_MEMORY, "out of memory");
-}
-
 /* The block type called by the first `length` bytes of `name`; NULL: none. */
 static const dowel_block_type *type_called(dowel *d, const char *name, size_t length) {
     const dowel_block_type *type;
@@ -66,7 +62,7 @@ static int anchor_text(const anchoring *at, const dowel_field *field, const json
     if (!at->folder) return 0;
     if (absolute) *anchored = json_sprintf("%.*s%s", (int)(path - text), text, absolute);
     free(absolute);
-    return *anchored ? 0 : no_memory(at);
+    return *anchored ? 0 : dowel_no_memory(at->err);
 }
 
 static int anchor_table(const anchoring *at, const dowel_table *table, json_t *document);
@@ -79,7 +75,7 @@ static int anchor_list(const anchoring *at, const dowel_field *field, json_t *li
             rc = anchor_table(at, field->table, item);
         else
             rc = anchor_text(at, field, item, &anchored);
-        if (anchored && json_array_set_new(list, i, anchored)) rc = no_memory(at);
+        if (anchored && json_array_set_new(list, i, anchored)) rc = dowel_no_memory(at->err);
     }
     return rc;
 }
@@ -104,7 +100,7 @@ static int anchor_table(const anchoring *at, const dowel_table *table, json_t *d
         case DOWEL_LIST: rc = anchor_list(at, field, value); break;
         default: rc = anchor_text(at, field, value, &anchored); break;
         }
-        if (anchored && json_object_set_new(document, field->name, anchored)) rc = no_memory(at);
+        if (anchored && json_object_set_new(document, field->name, anchored)) rc = dowel_no_memory(at->err);
     }
     return rc;
 }
@@ -142,7 +138,5 @@ static int anchor_struct(const dowel_table *table, void *data, dowel_arena *aren
 }
 
 int dowel_record_anchor(dowel_record *record, const char *folder, dowel_error *err) {
-    return anchor_struct(record->table, record->data, &record->arena, folder)
-               ? dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory")
-               : 0;
+    return anchor_struct(record->table, record->data, &record->arena, folder) ? dowel_no_memory(err) : 0;
 }

@@ -27,7 +27,7 @@ static int binding_error(const dowel_task *task, const dowel_binding *b, const c
 static int bound_fields(const dowel_task *task, const given *args, const dowel_binding *bindings, json_t **fields,
                         dowel_error *err) {
     json_t *bound = json_object();
-    int rc = bound ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    int rc = bound ? 0 : dowel_no_memory(err);
     for (const dowel_binding *b = bindings; b->field && !rc; b++) {
         const dowel_field *field = dowel_field_find(args_of(task), b->field);
         if (!field || dowel_field_c_only(field))
@@ -39,7 +39,7 @@ static int bound_fields(const dowel_task *task, const given *args, const dowel_b
         else if (dowel_record_gives(args_of(task), field, args->data, args->size, args->document))
             rc = binding_error(task, b, "given, and bound to a result as well", err);
         else if (json_object_set_new(bound, field->name, json_true()))
-            rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+            rc = dowel_no_memory(err);
     }
     if (rc)
         json_decref(bound);
@@ -97,7 +97,7 @@ int dowel_call_json(dowel *d, const char *name, const json_t *args, const dowel_
                     dowel_error *err) {
     json_t *empty = args ? NULL : json_object();
     int rc = args || empty ? call_by_name(d, name, &(given){.document = args ? args : empty}, options, result, err)
-                           : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+                           : dowel_no_memory(err);
     json_decref(empty);
     return rc;
 }

@@ -114,7 +114,7 @@ static int locate(dowel *d, dowel_error *err) {
     dowel_database_address address;
     static const char scheme[] = "sqlite:";
     char *path = malloc(sizeof scheme + PATH_MAX); /* not on the stack: there are enough of them in default_path */
-    int rc = path ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    int rc = path ? 0 : dowel_no_memory(err);
     if (!rc) memcpy(path, scheme, sizeof scheme);
     if (!rc && !(url && *url)) rc = default_path(d, path + sizeof scheme - 1, err);
     if (!rc) rc = dowel_database_address_parse(url && *url ? url : path, &address, err);
@@ -129,7 +129,7 @@ static int locate(dowel *d, dowel_error *err) {
         return 0;
     }
     dowel_database_address_clear(&address);
-    return rc ? rc : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    return rc ? rc : dowel_no_memory(err);
 }
 
 static int open_one(dowel_core *core, dowel_db **db, dowel_error *err) {

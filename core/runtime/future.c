@@ -98,7 +98,7 @@ static int new_future(dowel_run *run, const dowel_call_options *options, int ref
     dowel_future *future = pool ? calloc(1, sizeof *future) : NULL;
     if (!future) {
         dowel_run_release(run);
-        return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        return dowel_no_memory(err);
     }
     atomic_init(&future->references, references);
     atomic_fetch_add(&pool->references, 1);
@@ -107,7 +107,7 @@ static int new_future(dowel_run *run, const dowel_call_options *options, int ref
     future->fd[0] = future->fd[1] = -1;
     if (link_upstream(future, options)) {
         destroy(future);
-        return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        return dowel_no_memory(err);
     }
     int rc = check_upstream(future, err);
     if (rc)
@@ -146,7 +146,7 @@ int dowel_future_start(dowel_run *run, const dowel_call_options *options, dowel_
     if (make_room(future)) {
         pthread_mutex_unlock(&pool->lock);
         destroy(future);
-        return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        return dowel_no_memory(err);
     }
     for (dowel_future **up = future->upstream; *up; up++) {
         (*up)->observed = true; /* its failure becomes ours */
@@ -172,7 +172,7 @@ static int prepare(dowel_future *future, dowel_error *err) {
     }
     if (!future->bindings->field) return 0;
     json_t *members = json_object();
-    int rc = members ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    int rc = members ? 0 : dowel_no_memory(err);
     for (dowel_binding *b = future->bindings; b->field && !rc; b++) {
         json_t *value = b->member ? json_object_get(b->future->result, b->member) : b->future->result;
         if (!value)

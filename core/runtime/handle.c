@@ -32,7 +32,7 @@ int dowel_ask_secret(dowel *d, const char *what, char *answer, size_t size) {
 
 static int grow(void **list, size_t count, size_t size, dowel_error *err) {
     void *grown = realloc(*list, (count + 1) * size);
-    if (!grown) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!grown) return dowel_no_memory(err);
     *list = grown;
     return 0;
 }
@@ -210,7 +210,7 @@ static void set_log_level(dowel_core *core) {
 
 int dowel_open_with(dowel **d, const dowel_options *options, dowel_error *err) {
     dowel_core *core = calloc(1, sizeof *core);
-    if (!core) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!core) return dowel_no_memory(err);
     core->top.core = core;
     core->pid = getpid();
     /* Seeds jansson before there are threads: a child forked while one of them seeds would wait for ever. */
@@ -244,11 +244,11 @@ int dowel_open_with(dowel **d, const dowel_options *options, dowel_error *err) {
         rc = dowel_fail(err, DOWEL_E_INVALID,
                         "options: field \"database_url\": the address is empty; NULL is the default");
     if (!rc && core->options.database_url && !(core->database_url = strdup(core->options.database_url)))
-        rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        rc = dowel_no_memory(err);
     const dowel_connector *const *list = core->options.connectors;
     while (list && list[core->connector_count]) core->connector_count++;
     core->connectors = calloc(core->connector_count + 1, sizeof *core->connectors);
-    if (!core->connectors) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!core->connectors) rc = dowel_no_memory(err);
     for (size_t i = 0; list && i < core->connector_count && !rc; i++) {
         core->connectors[i] = list[i];
         rc = open_connector(&core->top, list[i], err);

@@ -226,7 +226,7 @@ static int read_handle(dowel *d, const char *run_id, const char *name, char **va
         const char *text = rc == 1 ? dowel_rows_text(rows, 0) : NULL;
         *secret = rc == 1 && dowel_rows_int(rows, 1) != 0;
         rc = rc < 0 ? rc : 0;
-        if (text && !(*value = strdup(text))) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        if (text && !(*value = strdup(text))) rc = dowel_no_memory(err);
         dowel_rows_free(rows);
     }
     dowel_database_release(d, db);
@@ -242,7 +242,7 @@ int dowel_history_held(dowel *d, const char *run_id, const char *name, char **va
     const dowel_sealer *sealer = &d->core->sealer;
     char *owner = owner_of(run_id, name);
     if (!owner)
-        rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        rc = dowel_no_memory(err);
     else
         rc = sealer->open ? sealer->open(d, owner, kept, value, err)
                           : dowel_fail(err, DOWEL_E_KEY, "there is no sealing key");
@@ -284,7 +284,7 @@ static int list_secrets(dowel_db *db, json_t *list, dowel_error *err) {
     while ((rc = dowel_rows_next(rows, err)) == 1) {
         json_t *row = json_pack("{s:s,s:s,s:s}", "run", dowel_rows_text(rows, 0), "name", dowel_rows_text(rows, 1),
                                 "value", dowel_rows_text(rows, 2));
-        rc = json_array_append_new(list, row) ? dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory") : 0;
+        rc = json_array_append_new(list, row) ? dowel_no_memory(err) : 0;
         if (rc) break;
     }
     dowel_rows_free(rows);
@@ -297,7 +297,7 @@ int dowel_remembered(dowel *d,
     dowel_db *db;
     if (d->core->options.no_history) return 0;
     json_t *list = json_array(), *row;
-    int rc = list ? dowel_history_read(d, &db, err) : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    int rc = list ? dowel_history_read(d, &db, err) : dowel_no_memory(err);
     if (rc) {
         json_decref(list);
         return rc > 0 ? 0 : rc;
@@ -309,8 +309,7 @@ int dowel_remembered(dowel *d,
                    *name = json_string_value(json_object_get(row, "name")),
                    *value = json_string_value(json_object_get(row, "value"));
         char *owner = rc ? NULL : owner_of(run, name), *anew = NULL;
-        if (!rc)
-            rc = owner ? visit(context, owner, value, &anew, err) : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        if (!rc) rc = owner ? visit(context, owner, value, &anew, err) : dowel_no_memory(err);
         free(owner);
         if (!rc && anew)
             rc = dowel_db_exec_durable(

@@ -75,7 +75,7 @@ int dowel_input_open(dowel *d, const char *path, dowel_source **source, dowel_er
     spent s;
     inputs *all = inputs_of(d);
     *source = NULL;
-    if (!all) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!all) return dowel_no_memory(err);
     /* Asked before it is opened: opening a named pipe a second time would wait for another writer. */
     if (identify(d, path, &s) && is_spent(all, &s)) {
         int rc = dowel_fail(err, DOWEL_E_IO, "%s%s%s was read by an earlier attempt and cannot be read again", s.why,

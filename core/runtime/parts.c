@@ -150,7 +150,7 @@ static int choose_width(dowel_gang *gang) {
 
 int dowel_parts_run(dowel *d, const dowel_parts *parts, dowel_error *err) {
     dowel_gang *gang = calloc(1, sizeof *gang);
-    if (!gang) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!gang) return dowel_no_memory(err);
     gang->d = d;
     gang->parts = parts;
     gang->count = parts->count;

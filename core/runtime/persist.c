@@ -9,10 +9,6 @@
 /* The handle that holds, sealed, a result that its storage refused. */
 static const char unstored[] = "dowel.result";
 
-static int no_memory(dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-}
-
 static void discard(void *text, size_t size) {
     if (text) OPENSSL_cleanse(text, size);
     free(text);
@@ -29,7 +25,7 @@ static char *write_result(const json_t *result) {
 static int parse_result(const char *text, size_t size, const char *origin, json_t **result, dowel_error *err) {
     json_t *kept = NULL;
     int rc = dowel_json_read(text, size, DOWEL_JSON_EXACT | DOWEL_JSON_NUL, origin, &kept, err);
-    if (!rc && !(*result = dowel_json_unwrap(kept, true))) rc = no_memory(err);
+    if (!rc && !(*result = dowel_json_unwrap(kept, true))) rc = dowel_no_memory(err);
     json_decref(kept);
     return rc;
 }
@@ -40,13 +36,13 @@ static int store(dowel_run *run, const char *text, char **storage, char **key, d
     snprintf(name, sizeof name, "%s.json", run->id);
     *storage = strdup(dowel_block_reference(block));
     *key = strdup(name);
-    if (!*storage || !*key) return no_memory(err);
+    if (!*storage || !*key) return dowel_no_memory(err);
     return dowel_block_type_of(block)->storage->put(&run->scope, block, name, text, strlen(text), err);
 }
 
 int dowel_persist(dowel_run *run, const json_t *result, char **storage, char **key, dowel_error *err) {
     char *text = write_result(result);
-    int rc = text ? store(run, text, storage, key, err) : no_memory(err);
+    int rc = text ? store(run, text, storage, key, err) : dowel_no_memory(err);
     if (rc) {
         /* The work must not be lost with its result, nor repeated for it. */
         bool held = text && dowel_history_hold(run, unstored, text);
@@ -123,7 +119,7 @@ static int locate(dowel *d, const char *part, location *at, dowel_error *err) {
         char **const texts[] = {&at->storage, &at->key, &at->state};
         for (int i = 0; rc == 1 && i < 3; i++) {
             const char *text = dowel_rows_text(rows, i);
-            if (text && !(*texts[i] = strdup(text))) rc = no_memory(err);
+            if (text && !(*texts[i] = strdup(text))) rc = dowel_no_memory(err);
         }
         if (!rc) rc = dowel_fail(err, DOWEL_E_NOT_FOUND, "no run \"%s\"", at->id);
         if (rc == 1) rc = 0;

@@ -122,7 +122,7 @@ int dowel_policy_settle(dowel_run *run, const dowel_policy *inherited, dowel_err
     /* The zeros of both: the history keeps them, so that a resumed run has them too. */
     size_t size = (own->given ? strlen(own->given) : 0) + (over->given ? strlen(over->given) : 0) + 2;
     char *given = malloc(size);
-    if (!given) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!given) return dowel_no_memory(err);
     snprintf(given, size, "%s %s", own->given ? own->given : "", over->given ? over->given : "");
     merged.given = given;
     int rc = dowel_record_copy(&dowel_policy_table, &merged, sizeof merged, &run->policy_record, err);

@@ -154,7 +154,7 @@ int dowel_program_run(dowel *d, const dowel_program *program, char **text, size_
     running r = {.program = program};
     char *data = malloc(program->largest + 1);
     *size = 0;
-    int rc = data ? start(&r, err) : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    int rc = data ? start(&r, err) : dowel_no_memory(err);
     if (!rc) {
         rc = read_all(d, &r, data, size, err);
         close(r.output);

@@ -77,7 +77,7 @@ static entry *find(dowel_renewed *set, const unsigned char digest[32]) {
 
 static int give(const dowel_renewed *set, const entry *e, void **value, dowel_error *err) {
     *value = set->type->copy(e->value);
-    return *value ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    return *value ? 0 : dowel_no_memory(err);
 }
 
 /* Waits for a change, but wakes to see whether the run was cancelled. */
@@ -136,7 +136,7 @@ static int renew(dowel *d, dowel_renewed *set, entry *e, void *context, bool aga
 int dowel_renewed_get(dowel *d, dowel_renewed *set, const unsigned char digest[32], void *context, const char *refused,
                       bool again, void **value, dowel_error *err) {
     entry *e = find(set, digest);
-    if (!e) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!e) return dowel_no_memory(err);
     int rc = 0;
     pthread_mutex_lock(&e->lock);
     uint64_t seen = e->renewals;

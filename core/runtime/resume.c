@@ -43,7 +43,7 @@ static int read_record(dowel_db *db, const char *sql, const char *first, const c
         for (int i = 0; i < 9 && rc == 1; i++) {
             const char *text = dowel_rows_text(rows, i + 1);
             *texts[i] = strdup(text ? text : "");
-            if (!*texts[i]) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+            if (!*texts[i]) rc = dowel_no_memory(err);
         }
         r->attempts = dowel_rows_int(rows, 10);
         r->ended = dowel_rows_int(rows, 11) != 0;

@@ -12,10 +12,6 @@
 /* Large inputs (data given inline) would make the history larger than the data. */
 #define LARGEST 65536
 
-static int no_memory(dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-}
-
 /* ---- every value of a struct, once ---- */
 
 typedef struct walk {
@@ -199,17 +195,17 @@ static int make_text(const dowel_run *run, dowel_run_args *args, dowel_error *er
     bool relative = false;
     int rc = document
                  ? dowel_fields_anchor(d, run->task->args, document, *run->folder ? run->folder : NULL, &relative, err)
-                 : no_memory(err);
+                 : dowel_no_memory(err);
     args->text = rc ? NULL : dowel_json_dump(document, JSON_SORT_KEYS);
     json_decref(document);
-    if (!rc && !args->text) rc = no_memory(err);
+    if (!rc && !args->text) rc = dowel_no_memory(err);
     return rc;
 }
 
 int dowel_run_args_of(const dowel_run *run, dowel_run_args *args, dowel_error *err) {
     memset(args, 0, sizeof *args);
     walk w = {.run = run, .args = args, .digest = dowel_digest_new(DOWEL_SHA256)};
-    if (!w.digest) return no_memory(err);
+    if (!w.digest) return dowel_no_memory(err);
     add(&w, run->task->name, strlen(run->task->name));
     add(&w, run->key, run->key ? strlen(run->key) : 0);
     if (run->task->args) add_struct(&w, run->task->args, dowel_record_data(run->args));
@@ -217,7 +213,7 @@ int dowel_run_args_of(const dowel_run *run, dowel_run_args *args, dowel_error *e
     dowel_digest_end(w.digest, digest);
     dowel_digest_free(w.digest);
     memcpy(args->digest, digest, sizeof args->digest);
-    if (w.no_memory) return no_memory(err);
+    if (w.no_memory) return dowel_no_memory(err);
     int rc = 0;
     if (!run->task->args)
         args->text = strdup("{}");
@@ -229,7 +225,7 @@ int dowel_run_args_of(const dowel_run *run, dowel_run_args *args, dowel_error *e
         args->text = strdup("{\"...\": \"too large to keep\"}");
     }
     args->whole = !large && !args->secret && !args->unseen && !w.not_text;
-    if (!rc && !args->text) rc = no_memory(err);
+    if (!rc && !args->text) rc = dowel_no_memory(err);
     if (rc) dowel_run_args_clear(args);
     return rc;
 }
@@ -266,7 +262,7 @@ int dowel_run_args_digest(dowel_run *run, const dowel_run_args *args, char **dig
             err, "run key \"%.100s\": arguments with secrets are compared by means of a sealing key: ", run->key);
     }
     *digest = hex_digest(args);
-    return *digest ? 0 : no_memory(err);
+    return *digest ? 0 : dowel_no_memory(err);
 }
 
 int dowel_run_args_same(dowel_run *run, const dowel_run_args *args, const char *digest, dowel_error *err) {
@@ -279,7 +275,7 @@ int dowel_run_args_same(dowel_run *run, const dowel_run_args *args, const char *
     else
         rc = sealer->digest ? sealer->digest(d, args->digest, sizeof args->digest, digest, &ours, err)
                             : dowel_fail(err, DOWEL_E_KEY, "there is no sealing key");
-    if (!rc && !ours) rc = no_memory(err);
+    if (!rc && !ours) rc = dowel_no_memory(err);
     if (!rc) rc = strlen(ours) == strlen(digest) && !CRYPTO_memcmp(ours, digest, strlen(ours));
     free(ours);
     return rc;

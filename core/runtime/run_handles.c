@@ -21,7 +21,7 @@ int dowel_run_keep_handle(dowel_run *run, const char *name, const char *value, d
     cleanse(json_object_get(run->handles, name));
     int failed = json_object_set_new(run->handles, name, value ? json_string(value) : NULL);
     pthread_mutex_unlock(&core->lock);
-    return failed ? dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory") : 0;
+    return failed ? dowel_no_memory(err) : 0;
 }
 
 int dowel_run_handle(dowel_run *run, const char *name, char **value, dowel_error *err) {
@@ -31,7 +31,7 @@ int dowel_run_handle(dowel_run *run, const char *name, char **value, dowel_error
     *value = kept ? strdup(kept) : NULL;
     bool failed = kept && !*value;
     pthread_mutex_unlock(&core->lock);
-    return failed ? dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory") : 0;
+    return failed ? dowel_no_memory(err) : 0;
 }
 
 void dowel_run_drop_handle(dowel_run *run, const char *name) {

@@ -139,7 +139,7 @@ int dowel_runs_list(dowel *d, const dowel_runs_query *query, json_t **runs, dowe
     dowel_db *db;
     int rc = check_query(&q, err);
     if (!rc) rc = dowel_history_read(d, &db, err);
-    if (rc == 1) return (*runs = json_array()) ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (rc == 1) return (*runs = json_array()) ? 0 : dowel_no_memory(err);
     if (rc) return rc;
     if (q.parent && *q.parent) rc = dowel_find_run_id(db, q.parent, parent, err);
     if (!rc)
@@ -215,7 +215,7 @@ static int forget_crashed(dowel_db *db, int64_t before, int64_t *count, dowel_er
     json_t *gone = json_array();
     int rc = gone ? dowel_db_query(db, "SELECT id, process FROM runs WHERE ended IS NULL AND created < $1",
                                    DOWEL_VALUES(DOWEL_INTEGER(before)), &rows, err)
-                  : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+                  : dowel_no_memory(err);
     if (rc) {
         json_decref(gone);
         return rc;

@@ -38,7 +38,7 @@ int dowel_run_new(dowel *d, const dowel_task *task, bool flow, dowel_record *arg
     dowel_run *r = rc ? NULL : calloc(1, sizeof *r);
     if (!r) {
         dowel_record_free(args);
-        return rc ? rc : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        return rc ? rc : dowel_no_memory(err);
     }
     r->scope = (dowel){.core = d->core, .run = r};
     r->cleanup = (dowel){.core = d->core, .run = r, .cleanup = true};
@@ -57,17 +57,16 @@ int dowel_run_new(dowel *d, const dowel_task *task, bool flow, dowel_record *arg
     r->name = strdup(r->options.run_name ? r->options.run_name : task->name);
     char folder[PATH_MAX];
     (void)dowel_working_folder(folder);
-    if (!rc && !(r->folder = strdup(folder))) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!rc && !(r->folder = strdup(folder))) rc = dowel_no_memory(err);
     if (!rc) rc = dowel_record_anchor(args, folder, err);
     if (!rc) rc = check_names(&r->options, err);
-    if (r->options.run_key && !rc && !(r->key = strdup(r->options.run_key)))
-        rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (r->options.run_key && !rc && !(r->key = strdup(r->options.run_key))) rc = dowel_no_memory(err);
     /* They belong to the caller, which may have returned when the run begins. */
     r->options.run_key = r->options.run_name = NULL;
     r->options.bindings = NULL;
     r->options.wait_for = NULL;
     memset(&r->options.policy, 0, sizeof r->options.policy);
-    if (!rc && !r->name) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!rc && !r->name) rc = dowel_no_memory(err);
     if (rc) {
         if (err) snprintf(err->subject, sizeof err->subject, "%s", task->name);
         dowel_run_release(r);

@@ -27,7 +27,7 @@ static int memory_write(void *context, const void *data, size_t size, dowel_erro
         while (room < m->size + size) room *= 2;
         /* Not realloc: what it leaves behind may be secret. */
         char *grown = malloc(room);
-        if (!grown) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        if (!grown) return dowel_no_memory(err);
         if (m->size) memcpy(grown, m->data, m->size);
         if (m->data) OPENSSL_cleanse(m->data, m->room);
         free(m->data);

@@ -157,7 +157,7 @@ int dowel_sink_commit_all(dowel_sink *const *sinks, size_t count, dowel_sink_com
     if (!files || !why) {
         free(files);
         free(why);
-        return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        return dowel_no_memory(err);
     }
     for (size_t i = 0; i < count; i++)
         if ((files[n] = dowel_sink_file_of(sinks[i]))) n++;

@@ -109,7 +109,7 @@ static int sink_of(dowel_file *f, dowel_sink **sink, dowel_error *err) {
     *sink = dowel_sink_new(f->temporary ? &file_ops : &stream_ops, f);
     if (*sink) return 0;
     file_close(f);
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    return dowel_no_memory(err);
 }
 
 static dowel_file *new_file(int folder, const char *name, const char *shown) {
@@ -159,7 +159,7 @@ static int follow(const char *path, char **real, dowel_error *err) {
     } else if (!*real && errno != ENOMEM) {
         return dowel_fail(err, DOWEL_E_IO, "cannot write %s: %s", path, strerror(errno));
     }
-    return *real ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    return *real ? 0 : dowel_no_memory(err);
 }
 
 int dowel_sink_file(const char *path, dowel_sink **sink, dowel_error *err) {
@@ -170,7 +170,7 @@ int dowel_sink_file(const char *path, dowel_sink **sink, dowel_error *err) {
     if (rc) return rc;
     dowel_file *f = new_file(AT_FDCWD, standard ? path : real, standard ? "standard output" : path);
     free(real);
-    if (!f) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!f) return dowel_no_memory(err);
     if (standard)
         f->fd = STDOUT_FILENO;
     else if (!stat(path, &st) && !S_ISREG(st.st_mode))
@@ -185,7 +185,7 @@ int dowel_sink_file_in(int folder, const char *name, const char *shown, int64_t 
     dowel_file *f = new_file(folder, name, shown);
     if (!f) {
         close(folder);
-        return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        return dowel_no_memory(err);
     }
     f->modified = modified;
     open_temporary(f);

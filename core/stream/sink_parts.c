@@ -134,7 +134,7 @@ int dowel_sink_part(dowel_sink *whole, int64_t offset, int64_t limit, dowel_sink
     *sink = p ? dowel_sink_new(&part_ops, p) : NULL;
     if (!*sink) {
         free(p);
-        return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        return dowel_no_memory(err);
     }
     *p = (part){f, offset, limit, 0, NULL, 0};
     return 0;
@@ -159,7 +159,7 @@ int dowel_sink_digest(dowel_sink *sink, dowel_digest *digest, dowel_error *err) 
     if (!f) return dowel_fail(err, DOWEL_E_INTERNAL, "this sink cannot be read");
     enum { PIECE = 1 << 18 };
     char *buffer = malloc(PIECE);
-    if (!buffer) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!buffer) return dowel_no_memory(err);
     ssize_t n = 0;
     for (off_t at = 0; (n = pread(f->fd, buffer, PIECE, at)) != 0; at += n) {
         if (n < 0 && errno != EINTR) break;

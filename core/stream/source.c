@@ -95,7 +95,7 @@ static int from_descriptor(int fd, bool owned, const char *name, dowel_source **
     if (fstat(fd, &st)) return dowel_fail(err, DOWEL_E_IO, "cannot open %s: %s", name, strerror(errno));
     if (S_ISDIR(st.st_mode)) return dowel_fail(err, DOWEL_E_INVALID, "%s is a folder, not a file", name);
     file *f = malloc(sizeof *f + strlen(name) + 1);
-    if (!f) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!f) return dowel_no_memory(err);
     /* Redirected input that does not start at the file's beginning cannot be rewound to it. */
     bool regular = S_ISREG(st.st_mode) && lseek(fd, 0, SEEK_CUR) == 0;
     /* Files of the kernel (/proc) say that they are empty. */
@@ -109,7 +109,7 @@ static int from_descriptor(int fd, bool owned, const char *name, dowel_source **
     *source = dowel_source_new(regular ? &file_ops : &pipe_ops, f, regular ? (int64_t)st.st_size : -1);
     if (*source) return 0;
     free(f);
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    return dowel_no_memory(err);
 }
 
 int dowel_source_descriptor(int fd, const char *name, dowel_source **source, dowel_error *err) {
@@ -223,7 +223,7 @@ int dowel_source_digest(dowel_source *source, dowel_digest *digest, dowel_error 
     enum { PIECE = 1 << 17 };
     char *buffer = malloc(PIECE);
     size_t got = 1;
-    int rc = buffer ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    int rc = buffer ? 0 : dowel_no_memory(err);
     while (!rc && got) {
         rc = dowel_source_read(source, buffer, PIECE, &got, err);
         if (!rc && digest) dowel_digest_update(digest, buffer, got);
@@ -292,5 +292,5 @@ int dowel_source_part(dowel_source *whole, int64_t offset, int64_t size, dowel_s
         else
             free(p);
     }
-    return *source ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    return *source ? 0 : dowel_no_memory(err);
 }

@@ -6,16 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int no_memory(dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-}
-
 /* Sends one GET: of [offset, offset + size), or of everything where size is negative. */
 static int fetch(dowel *d, const dowel_download *plan, const dowel_http_response *pinned, int64_t offset, int64_t size,
                  dowel_sink *sink, dowel_digest *digest, dowel_http_response **response, dowel_error *err) {
     dowel_http_request *r = plan->request(plan->context, pinned);
     *response = NULL;
-    if (!r) return no_memory(err);
+    if (!r) return dowel_no_memory(err);
     if (size >= 0) {
         char range[64];
         snprintf(range, sizeof range, "bytes=%" PRId64 "-%" PRId64, offset, offset + size - 1);
@@ -76,7 +72,7 @@ static int fetch_part(dowel *d, void *context, int64_t index, dowel_error *err) 
     dowel_sink *sink = NULL;
     dowel_http_response *response = NULL;
     dowel_digest *digest = all->checks ? dowel_digest_new(all->kind) : NULL;
-    int rc = all->checks && !digest ? no_memory(err) : dowel_sink_part(all->plan->sink, offset, size, &sink, err);
+    int rc = all->checks && !digest ? dowel_no_memory(err) : dowel_sink_part(all->plan->sink, offset, size, &sink, err);
     if (!rc) rc = fetch(d, all->plan, all->pinned, offset, size, sink, digest, &response, err);
     if (!rc) rc = dowel_sink_commit(sink, err);
     if (!rc &&
@@ -108,7 +104,7 @@ static int choose(dowel *d, const dowel_download *plan, const dowel_http_respons
     if (rc || c->by.none) return rc;
     c->digest =
         c->by.parts ? dowel_digest_of_parts(c->by.kind, c->by.part_sizes, c->by.parts) : dowel_digest_new(c->by.kind);
-    return c->digest ? 0 : no_memory(err);
+    return c->digest ? 0 : dowel_no_memory(err);
 }
 
 static int read_back(const dowel_download *plan, checking *c, dowel_error *err) {
@@ -128,7 +124,7 @@ static int fetch_rest(dowel *d, const dowel_download *plan, const dowel_http_res
     int rc = dowel_sink_reserve(plan->sink, total, err);
     bool joins = c->digest && !c->by.parts && dowel_digest_joins(c->by.kind) && !partial->resumed;
     if (!rc && (joins || !c->digest)) dowel_sink_direct(plan->sink);
-    if (!rc && joins && !(all.checks = calloc((size_t)count, sizeof *all.checks))) rc = no_memory(err);
+    if (!rc && joins && !(all.checks = calloc((size_t)count, sizeof *all.checks))) rc = dowel_no_memory(err);
     const dowel_parts parts = {
         .count = count, .width = plan->width, .total = total, .done = start, .part = fetch_part, .context = &all};
     if (!rc) rc = dowel_parts_run(d, &parts, err);

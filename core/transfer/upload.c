@@ -9,10 +9,6 @@
 
 #define MEMORY (24 << 20)
 
-static int no_memory(dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
-}
-
 /* ---- a part's source, which keeps the check of what was read of it ---- */
 
 typedef struct checked {
@@ -49,7 +45,7 @@ static int send(dowel *d, const dowel_upload *plan, dowel_source *from, dowel_up
     checked context = {from, part};
     part->digest = dowel_digest_new(plan->digest);
     part->source = part->digest ? dowel_source_new(&checked_ops, &context, part->size) : NULL;
-    int rc = part->source ? put(d, plan->context, part, err) : no_memory(err);
+    int rc = part->source ? put(d, plan->context, part, err) : dowel_no_memory(err);
     if (!rc) dowel_upload_check(part, NULL);
     dowel_source_close(part->source);
     dowel_digest_free(part->digest);
@@ -136,7 +132,7 @@ static int take(dowel *d, upload *u, dowel_upload_part *part, char **buffer, dow
             *buffer = u->buffers ? u->buffer[--u->buffers] : dowel_buffer_new(u->most);
         }
         size_t more = 0;
-        rc = *buffer ? dowel_check(d, err) : no_memory(err);
+        rc = *buffer ? dowel_check(d, err) : dowel_no_memory(err);
         if (!rc) rc = dowel_source_fill(u->plan->source, *buffer + got, size - got, &more, err);
         got += more;
         part->offset = u->read;
@@ -163,7 +159,7 @@ static int put_piece(dowel *d, void *context, int64_t index, dowel_error *err) {
     int rc = take(d, u, &part, &buffer, err);
     if (rc || !buffer) return rc;
     dowel_source *from = dowel_source_memory(buffer, (size_t)part.size);
-    rc = from ? send(d, u->plan, from, &part, u->plan->put_part, err) : no_memory(err);
+    rc = from ? send(d, u->plan, from, &part, u->plan->put_part, err) : dowel_no_memory(err);
     dowel_source_close(from);
     pthread_mutex_lock(&u->lock);
     if (!rc) note(u, &part);
@@ -211,7 +207,7 @@ static int send_parts(dowel *d, upload *u, dowel_uploaded *done, dowel_error *er
     u->joins = dowel_digest_joins(plan->digest);
     u->sizes = malloc((size_t)count * sizeof *u->sizes);
     u->checks = calloc((size_t)count, sizeof *u->checks);
-    if (!u->sizes || !u->checks) return no_memory(err);
+    if (!u->sizes || !u->checks) return dowel_no_memory(err);
     for (int64_t i = 0; i < count; i++) u->sizes[i] = -1;
     dowel_parts parts = {
         .count = count, .width = plan->width, .total = u->size, .part = pieces ? put_piece : put_part, .context = u};
@@ -274,7 +270,7 @@ int dowel_upload_run(dowel *d, const dowel_upload *plan, dowel_uploaded *done, d
         size_t room = whole ? (size_t)u.size + 1 : u.most;
         size_t wanted = whole ? (size_t)u.size : piece_size(&u, 0);
         u.first_room = room;
-        if (!(u.first = dowel_buffer_new(room))) return no_memory(err);
+        if (!(u.first = dowel_buffer_new(room))) return dowel_no_memory(err);
         rc = dowel_source_fill(plan->source, u.first, wanted, &u.first_size, err);
         if (!rc && (whole || u.first_size < wanted)) {
             dowel_source *from = dowel_source_memory(u.first, u.first_size);
@@ -282,7 +278,7 @@ int dowel_upload_run(dowel *d, const dowel_upload *plan, dowel_uploaded *done, d
                 rc = dowel_fail(err, DOWEL_E_IO, "the source ended %" PRId64 " bytes early",
                                 u.size - (int64_t)u.first_size);
             else
-                rc = from ? send_whole(d, plan, from, (int64_t)u.first_size, done, err) : no_memory(err);
+                rc = from ? send_whole(d, plan, from, (int64_t)u.first_size, done, err) : dowel_no_memory(err);
             dowel_source_close(from);
             whole = true;
         }

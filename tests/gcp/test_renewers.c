@@ -21,7 +21,7 @@ static int fetch(dowel *d, const dowel_renewal *renewal, void **value, int64_t *
     if (rc) return rc;
     *expires = 0;
     *value = malloc(sizeof number);
-    if (!*value) return dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    if (!*value) return dowel_no_memory(err);
     memcpy(*value, &number, sizeof number);
     return 0;
 }
