@@ -1,4 +1,4 @@
-/* dowel call: runs a task with arguments from flags. */
+/* dowel call: runs a task; its arguments come from flags. */
 #include "cli.h"
 
 #include <stdio.h>
@@ -11,10 +11,10 @@ const cli_verb cli_call_verbs[] = {
      .words = "TASK [--field value ...]",
      .doc = "runs a task and prints its result",
      .example = "call bigquery.query --query 'SELECT 1 AS x' --credentials prod",
-     .options = {{"from", "FILE|-", "arguments from a JSON object; flags win", false},
-                 {"run-name", "NAME", "what the history calls the run", false},
-                 {"run-key", "KEY", "go on with the run of this key where it did not complete", false},
-                 {"take-over", NULL, "go on also where its process was on another machine", false},
+     .options = {{"from", "FILE|-", "read arguments from a JSON object; flags win", false},
+                 {"run-name", "NAME", "name of the run in the history", false},
+                 {"run-key", "KEY", "continue the run with this key if it did not complete", false},
+                 {"take-over", NULL, "continue it even if its process was on another machine", false},
                  CLI_OUTPUT_OPTIONS}},
     {.name = NULL}};
 
@@ -33,7 +33,7 @@ void cli_task_help(cli *c, const dowel_task *task, const char *usage) {
         cli_help_fields(c, task->args);
         putchar('\n');
     }
-    puts("Policy (--policy-NAME where the task has a field of that name):");
+    puts("Policy (--policy-NAME if the task has a field of that name):");
     cli_help_fields(c, &dowel_policy_table);
     puts("\nOther:");
     cli_help_options(cli_call_verbs);
@@ -44,9 +44,9 @@ void cli_task_help(cli *c, const dowel_task *task, const char *usage) {
                                    : "--query 'SELECT 1 AS x' --credentials prod");
 }
 
-/* Bytes that a flag reads from a file: they go to the task as they are, not by way of JSON and base64. */
+/* Bytes that a flag reads from a file. They go to the task directly, without JSON and base64. */
 typedef struct held {
-    const dowel_field *field; /* NULL: a later flag of the field won */
+    const dowel_field *field; /* NULL: a later flag replaced it */
     dowel_sink *bytes;
     struct held *next;
 } held;
@@ -55,7 +55,7 @@ static bool names_a_file(const char *value) {
     return (*value == '@' && value[1]) || !strcmp(value, "-");
 }
 
-/* In the arguments an empty value stands for the bytes. */
+/* The arguments have an empty value instead of the bytes. */
 static int hold(cli *c, const dowel_table *table, const dowel_field *field, const char *value, json_t *args,
                 held **all) {
     held *one = calloc(1, sizeof *one);
@@ -107,13 +107,13 @@ static int call(cli *c, const dowel_task *task, const json_t *args, const held *
     return rc;
 }
 
-/* The policy field that a flag means, or NULL. */
+/* The policy field of a flag, or NULL. */
 static const dowel_field *policy_field(const char *name) {
     const dowel_field *field = dowel_field_find(&dowel_policy_table, name);
     return field || strncmp(name, "policy-", 7) ? field : dowel_field_find(&dowel_policy_table, name + 7);
 }
 
-/* Every flag that `call` has beside the task's own: for suggestions. */
+/* Suggests the nearest of the flags of the task and of `call`. */
 static int unknown_flag(cli *c, const cli_flag *flag, const dowel_task *task) {
     const char *names[32] = {"json", "from", "run_name", "run_key", "take_over", "output", "out", "help"};
     size_t n = 8;
@@ -239,7 +239,7 @@ static int run(cli *c, request *r, json_t **result) {
     if (shown) cli_print_result(c, *result, r->task);
     dowel_error why = c->err;
     int written = cli_output_end(c, shown);
-    if (rc) c->err = why; /* also of a result that could not be kept */
+    if (rc) c->err = why; /* the result is printed even if it could not be kept */
     return rc || written ? cli_failed(c) : 0;
 }
 

@@ -209,7 +209,7 @@ int cli_output_end(cli *c, bool keep);
 /* Prints the rows of a command as the flags say; `columns` (NULL-terminated) are those of tables and CSV, `none` is said where there are no rows.
  * Exit status. */
 int cli_list(cli *c, const json_t *rows, const char *const *columns, const char *none);
-/* A task's result, between cli_output_begin and cli_output_end. */
+/* A task's result, between cli_output_begin and cli_output_end. `task` NULL: not known. */
 void cli_print_result(const cli *c, const json_t *result, const dowel_task *task);
 /* The field of the task that a plain word fills, or NULL. */
 const char *cli_task_word(const dowel_task *task);

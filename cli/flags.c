@@ -58,7 +58,7 @@ static int take_input(cli *c, const char *flag) {
     return 0;
 }
 
-/* Waits until a line can be read; false: a signal came first, also one that came just before the wait. */
+/* Waits until a line can be read. False: a signal arrived, also if it arrived just before the wait. */
 static bool wait_for_line(int fd) {
     sigset_t ours, before;
     sigemptyset(&ours);
@@ -87,7 +87,7 @@ char *cli_prompt(const char *name) {
     quiet = before;
     quiet.c_lflag &= ~(tcflag_t)ECHO;
     cli_signals_begin(); /* Ctrl-C must not leave a terminal without echo */
-    /* Before anything is asked: what is typed from then on is neither shown nor thrown away. */
+    /* Echo is off before the prompt appears, so that the answer is neither shown nor flushed. */
     if (changed) tcsetattr(fd, TCSAFLUSH, &quiet);
     fprintf(terminal, "%s: ", name);
     fflush(terminal);
@@ -104,14 +104,14 @@ char *cli_prompt(const char *name) {
     return NULL;
 }
 
-/* Typed twice: nobody sees what is typed. */
+/* Asks twice, because the typed text is not shown. */
 int cli_new_passphrase(cli *c, json_t *object) {
     char *first = cli_prompt("new passphrase"), *second = first ? cli_prompt("once more") : NULL;
     int rc = 0;
     if (!first || !second)
         rc = dowel_fail(&c->err, DOWEL_E_INVALID, "no passphrase was typed; give --passphrase");
     else if (strcmp(first, second) != 0)
-        rc = dowel_fail(&c->err, DOWEL_E_INVALID, "the two are not the same; nothing was changed");
+        rc = dowel_fail(&c->err, DOWEL_E_INVALID, "the passphrases differ; nothing was changed");
     else if (json_object_set_new(object, "passphrase", json_string(first)))
         rc = dowel_fail(&c->err, DOWEL_E_INVALID, "the passphrase is not UTF-8");
     if (first) OPENSSL_cleanse(first, strlen(first));
@@ -121,7 +121,7 @@ int cli_new_passphrase(cli *c, json_t *object) {
     return rc;
 }
 
-/* Arguments can be seen by every user of the machine, so a secret never is one. */
+/* Every user of the machine can read arguments, so a secret must not be one. */
 static int set_secret(cli *c, const dowel_table *table, const dowel_field *field, const char *value, json_t *object) {
     if (!strncmp(value, "env:", 4)) {
         const char *text = getenv(value + 4);
@@ -129,7 +129,7 @@ static int set_secret(cli *c, const dowel_table *table, const dowel_field *field
             return dowel_fail(&c->err, DOWEL_E_INVALID, "%s: field \"%s\": the variable %s is not set", table->name,
                               field->name, value + 4);
         if (field->kind == DOWEL_JSON) return dowel_field_parse(table, field, text, object, &c->err);
-        /* The newline after it is not part of it, as of a file's and standard input's. */
+        /* A final newline is not part of the secret, as in a file or standard input. */
         size_t size = strlen(text);
         const char *newline = strchr(text, '\n');
         if (newline && !newline[1]) size -= newline > text && newline[-1] == '\r' ? 2 : 1;
@@ -155,13 +155,13 @@ static int set_secret(cli *c, const dowel_table *table, const dowel_field *field
     }
     if (*value == '@' || !strcmp(value, "-")) return dowel_field_parse(table, field, value, object, &c->err);
     dowel_fail(&c->err, DOWEL_E_INVALID,
-               "%s: field \"%s\" is a secret: it must not be an argument, which others can see", table->name,
-               field->name);
+               "%s: field \"%s\" is a secret: it must not be an argument, because other users can read arguments",
+               table->name, field->name);
     dowel_error_hint(&c->err, "give @FILE, - (standard input), env:VARIABLE or prompt");
     return DOWEL_E_INVALID;
 }
 
-/* The first secret in the document of a block that is not saved, or NULL. `types` as in dowel_field.blocks. */
+/* The name of the first secret in the document of an unsaved block, or NULL. `types` as in dowel_field.blocks. */
 static const char *secret_in(cli *c, const char *types, const json_t *document) {
     const char *named = json_string_value(json_object_get(document, "$type"));
     const dowel_block_type *type;
@@ -180,14 +180,15 @@ static const char *secret_in(cli *c, const char *types, const json_t *document) 
     return NULL;
 }
 
-/* A block that is given as JSON in an argument. */
+/* Sets a block that an argument gives as JSON. */
 static int set_document(cli *c, const dowel_table *table, const dowel_field *field, const char *value, json_t *object) {
     int rc = dowel_field_parse(table, field, value, object, &c->err);
     const char *secret = rc ? NULL : secret_in(c, field->blocks, json_object_get(object, field->name));
     if (!secret) return rc;
     json_object_del(object, field->name);
     dowel_fail(&c->err, DOWEL_E_INVALID,
-               "%s: field \"%s\": \"%s\" in it is a secret: it must not be an argument, which others can see",
+               "%s: field \"%s\": \"%s\" in it is a secret: it must not be an argument, because other users can read "
+               "arguments",
                table->name, field->name, secret);
     dowel_error_hint(&c->err, "save the block, or give its JSON as @FILE or - (standard input)");
     return DOWEL_E_INVALID;

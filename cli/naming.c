@@ -1,5 +1,5 @@
-/* What the command calls itself. Texts are written for the dowel command; a program that is built on dowel_cli has a name of its own, which
- * takes the place of "dowel" wherever a text names a command line. */
+/* The name of the command. Texts are written for the dowel command. A program that calls dowel_cli has another name, which replaces
+ * "dowel" in every command line of a text. */
 #include "cli.h"
 
 #include <ctype.h>
@@ -10,7 +10,7 @@
 #define NAME "dowel"
 enum { NAME_SIZE = sizeof NAME - 1 };
 
-/* Whether a command line begins here: the name, a blank, and a command, a placeholder (COMMAND) or a connector of an example. */
+/* Whether a command line begins here: the name, a blank, then a command, a placeholder (COMMAND) or a connector. */
 static bool is_command_line(const cli *c, const char *start, const char *text) {
     if (strncmp(text, NAME " ", NAME_SIZE + 1) != 0) return false;
     if (text > start && (dowel_is_alnum((unsigned char)text[-1]) || strchr("-_./", text[-1]))) return false;
@@ -20,7 +20,7 @@ static bool is_command_line(const cli *c, const char *start, const char *text) {
     if (isupper((unsigned char)*next)) return true;
     if (!size || size >= sizeof word || dowel_is_alnum((unsigned char)next[size])) return false;
     snprintf(word, sizeof word, "%.*s", (int)size, next);
-    /* In a sentence ("dowel runs ...") the verb is not a command: there it is between ` and `, or stands at the start of a line. */
+    /* In a sentence ("dowel runs ...") the verb is not a command: a command line is between backticks or at the start of a line. */
     bool quoted = text == start || strchr("`\n (", text[-1]);
     return quoted && (cli_find_command(word) || !strcmp(word, "s3") || !strcmp(word, "help") ||
                       (c->d && cli_is_connector((cli *)c, word)));

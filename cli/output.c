@@ -245,6 +245,8 @@ static void print_summary(const cli *c, const char *summary, bool alone) {
 }
 
 void cli_print_result(const cli *c, const json_t *result, const dowel_task *task) {
+    static const dowel_task unknown = {.size = sizeof unknown};
+    if (!task) task = &unknown;
     const char *columns_in = TASK_MEMBER(task, table_columns), *summary_in = TASK_MEMBER(task, table_summary);
     const json_t *rows = task->table_rows ? json_object_get(result, task->table_rows) : NULL,
                  *columns = columns_in ? json_object_get(result, columns_in) : NULL;

@@ -29,12 +29,14 @@ const cli_verb cli_runs_verbs[] = {
     {.name = "result",
      .words = "ID",
      .doc = "a result that was kept with --persist-result",
-     .example = "runs result 7b2b-b3eb"},
+     .example = "runs result 7b2b-b3eb",
+     .options = {CLI_OUTPUT_OPTIONS}},
     {.name = "resume",
      .words = "ID",
      .doc = "goes on with a run that crashed, failed or was cancelled, from what its service holds",
      .example = "runs resume 7b2b-b3eb",
-     .options = {{"take-over", NULL, "also where its process was on another machine, which is surely gone", false}}},
+     .options = {{"take-over", NULL, "also where its process was on another machine, which is surely gone", false},
+                 CLI_OUTPUT_OPTIONS}},
     {.name = "page",
      .words = "FILE",
      .doc = "writes the runs that no other run called, and below each those that it called, as an HTML page; - is "
@@ -239,6 +241,18 @@ static int read_query(cli *c, dowel_runs_query *query, const char **word) {
     return rc ? cli_failed(c) : 0;
 }
 
+/* Prints a result as `dowel call` of the run's task does. Error code. */
+static int print_result(cli *c, const char *id, const json_t *result) {
+    const dowel_task *task = NULL; /* not in this program: the result is printed as it is */
+    json_t *run = NULL;
+    const char *name = dowel_runs_show(c->d, id, &run, NULL) ? NULL : json_string_value(json_object_get(run, "task"));
+    if (name) (void)dowel_find_task(c->d, name, &task, NULL);
+    bool shown = result && (c->json || !json_is_null(result));
+    if (shown) cli_print_result(c, result, task);
+    json_decref(run);
+    return cli_output_end(c, shown);
+}
+
 static int resume_run(cli *c, const char *id, bool take_over) {
     cli_progress progress = {.lock = PTHREAD_MUTEX_INITIALIZER};
     json_t *result = NULL;
@@ -248,16 +262,16 @@ static int resume_run(cli *c, const char *id, bool take_over) {
                                         .cancelled = cli_interrupted,
                                         .take_over = take_over,
                                         .unkept = &result};
+    if (cli_output_begin(c)) return cli_failed(c);
     cli_signals_begin();
     int rc = dowel_runs_resume(c->d, id, &options, &result, &c->err);
     cli_signals_end();
     cli_progress_end(&progress);
-    if (c->json && result)
-        cli_print_json(result);
-    else if (result && !json_is_null(result))
-        cli_print_value(c, result);
+    dowel_error why = c->err;
+    int written = print_result(c, id, result);
+    if (rc) c->err = why;
     json_decref(result);
-    return rc ? cli_failed(c) : 0;
+    return rc || written ? cli_failed(c) : 0;
 }
 
 static int prune(cli *c, const char *older_than, bool dry_run) {
@@ -309,12 +323,19 @@ int cli_runs(cli *c) {
     if (cli_open(c)) return cli_failed(c);
     if (resumes) return resume_run(c, id, take_over);
     json_t *value;
-    if (result ? dowel_runs_result(c->d, id, &value, &c->err) : dowel_runs_show(c->d, id, &value, &c->err))
+    bool formatted = result && (c->format_given || c->out_path);
+    if (formatted && cli_output_begin(c)) return cli_failed(c);
+    if (result ? dowel_runs_result(c->d, id, &value, &c->err) : dowel_runs_show(c->d, id, &value, &c->err)) {
+        (void)cli_output_end(c, false);
         return cli_failed(c);
-    if (c->json || result)
+    }
+    int rc = 0;
+    if (formatted)
+        rc = print_result(c, id, value);
+    else if (c->json || result)
         cli_print_json(value);
     else
         print_run(c, value);
     json_decref(value);
-    return 0;
+    return rc ? cli_failed(c) : 0;
 }

@@ -1,4 +1,4 @@
-/* Where BigQuery is, what is retried, and jobs: submitted once, followed to their end. */
+/* The address of BigQuery, the retry rules, and jobs: submitted once, then polled until they end. */
 #include "client.h"
 
 #include <math.h>
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* BigQuery, "Error messages": backendError, internalError, rateLimitExceeded and jobRateLimitExceeded may be tried again. */
+/* From "Error messages" in the BigQuery manual: backendError, internalError, rateLimitExceeded and jobRateLimitExceeded are temporary. */
 static const dowel_retry_rule retry[] = {{429, NULL, true},
                                          {403, "rateLimitExceeded", true},
                                          {403, "jobRateLimitExceeded", true},
@@ -16,7 +16,7 @@ static const dowel_retry_rule retry[] = {{429, NULL, true},
                                          {504, NULL, false},
                                          {0}};
 
-/* What helps, by BigQuery's reason: of a request that was refused and of a job that failed alike. */
+/* Adds a hint for BigQuery's reason, both of a refused request and of a failed job. */
 static void advise(dowel_error *err) {
     if (*err->hint) return;
     if (!strcmp(err->reason, "notFound")) dowel_error_hint(err, "check project, dataset and table, and the location");
@@ -24,7 +24,7 @@ static void advise(dowel_error *err) {
         dowel_error_hint(err,
                          "these credentials lack a permission: roles/bigquery.jobUser and roles/bigquery.dataEditor");
     if (!strcmp(err->reason, "bytesBilledLimitExceeded"))
-        dowel_error_hint(err, "raise maximum_bytes_billed, or read less");
+        dowel_error_hint(err, "raise maximum_bytes_billed, or make the query read less");
 }
 
 static void explain(const dowel_http_response *response, dowel_error *err) {
@@ -87,15 +87,16 @@ static int get_job(dowel_bq *bq, const char *id, const char *location, json_t **
     dowel_http_request *r = dowel_bq_request(bq, "GET");
     dowel_http_path(r, "jobs", id, NULL);
     dowel_http_query(r, "location", location);
-    return dowel_http_fetch_document(bq->d, r, DOWEL_JSON_NUL, job, err); /* messages quote cells */
+    return dowel_http_fetch_document(bq->d, r, DOWEL_JSON_NUL, job,
+                                     err); /* error messages quote cells, which may hold NUL */
 }
 
 int dowel_bq_job_id(dowel_bq *bq, const char *location, char id[80], dowel_error *err) {
     int number = 1;
     if (location && strlen(location) >= sizeof bq->location)
         return dowel_fail(err, DOWEL_E_INVALID, "field \"location\": \"%.100s\" is not a location", location);
-    /* A job that failed or was cancelled keeps its id: an attempt after that needs a new one, but only then. One that ended well
-     * before it could be cancelled has done its work. */
+    /* A job that failed or was cancelled keeps its id, so the next attempt needs a new one. A job that succeeded before it could be
+     * cancelled has done its work: the next attempt attaches to it. */
     char *held = NULL, *where = NULL;
     int rc = dowel_recall_started(bq->d, "bigquery.job_id", &held, err);
     if (!rc && held && !location) rc = dowel_recall_started(bq->d, "bigquery.location", &where, err);
@@ -108,12 +109,12 @@ int dowel_bq_job_id(dowel_bq *bq, const char *location, char id[80], dowel_error
     if (held) {
         json_t *job = NULL;
         char *cancelled = dowel_recall(bq->d, "bigquery.cancelled");
-        rc = get_job(bq, held, *bq->location ? bq->location : NULL, &job, err); /* not there: no status */
+        rc = get_job(bq, held, *bq->location ? bq->location : NULL, &job, err); /* a missing job has no status */
         const json_t *status = json_object_get(job, "status");
         const char *state = json_string_value(json_object_get(status, "state"));
         bool ended = state && !strcmp(state, "DONE");
         bool failed = ended ? json_object_get(status, "errorResult") != NULL : cancelled && !strcmp(cancelled, held);
-        /* Whether it still ran when it was cancelled must be known: another job could do its work once more. */
+        /* If the state of the cancelled job is not known, a new job might repeat its work. */
         bool unknown = rc && rc != DOWEL_E_NOT_FOUND && failed;
         free(cancelled);
         json_decref(job);
@@ -135,7 +136,7 @@ int dowel_bq_insert(dowel_bq *bq, const char *id, const char *location, const js
     dowel_error local;
     dowel_http_path(r, "jobs", NULL);
     dowel_http_json(r, body);
-    /* Its id makes a second submit a duplicate, which is refused. */
+    /* BigQuery refuses a second job with the same id, so the request may be repeated. */
     dowel_http_idempotent(r, true);
     int rc = dowel_http_fetch_document(bq->d, r, DOWEL_JSON_NUL, job, &local);
     json_decref(body);
@@ -147,7 +148,7 @@ json_t *dowel_bq_job_resource(const dowel_bq *bq, const char *id, const char *lo
                      location, "configuration", (json_t *)configuration);
 }
 
-/* "Already Exists: Job PROJECT:LOCATION.ID" tells where a job is that was submitted without a location. */
+/* Reads the location of a job that was submitted without one from "Already Exists: Job PROJECT:LOCATION.ID". */
 static bool location_in(const char *message, const char *id, char location[64]) {
     const char *found = strstr(message, id), *start = found ? found - 1 : NULL;
     if (!found || found == message || *start != '.') return false;
@@ -157,7 +158,7 @@ static bool location_in(const char *message, const char *id, char location[64]) 
     return true;
 }
 
-/* Cancels a job whose call failed with `rc` because its run was stopped. */
+/* Cancels the job if its run was stopped. `rc` is the result of the failed call. */
 static void give_up(dowel_bq *bq, int rc, const char *id, const char *location) {
     if (!rc || !dowel_check(bq->d, NULL)) return;
     dowel_http_request *r = dowel_bq_request(bq, "POST");
@@ -167,10 +168,11 @@ static void give_up(dowel_bq *bq, int rc, const char *id, const char *location) 
     dowel_error why;
     rc = dowel_http_send(dowel_cleanup(bq->d), r, NULL, &why);
     dowel_http_free(r);
-    /* An attempt after this one must not wait for it. */
+    /* The next attempt must not wait for this job. */
     if (!rc) rc = dowel_remember(bq->d, "bigquery.cancelled", id, false, &why);
-    if (rc && rc != DOWEL_E_NOT_FOUND) /* it had not begun */
-        dowel_log(bq->d, DOWEL_LOG_WARNING, "BigQuery job %s could not be cancelled and runs on: %s", id, why.message);
+    if (rc && rc != DOWEL_E_NOT_FOUND) /* not found: the job never started */
+        dowel_log(bq->d, DOWEL_LOG_WARNING, "cannot cancel BigQuery job %s, which is still running: %s", id,
+                  why.message);
 }
 
 int dowel_bq_submitted(dowel_bq *bq, int rc, const char *id, const char *location, json_t **job, dowel_error *why,
@@ -181,18 +183,18 @@ int dowel_bq_submitted(dowel_bq *bq, int rc, const char *id, const char *locatio
         rc = get_job(bq, id, location, job, why);
     }
     if (rc) {
-        /* The request may have arrived all the same. */
+        /* The server may have received the request although it failed here. */
         give_up(bq, rc, id, location);
         if (err) *err = *why;
         return rc;
     }
-    /* Without its location a job is found in the US and the EU only. */
+    /* Without a location, BigQuery looks for a job in the US and the EU only. */
     const char *where = json_string_value(json_object_get(json_object_get(*job, "jobReference"), "location"));
     if (!where || !strcmp(where, "US") || !strcmp(where, "EU")) return 0;
     return dowel_remember(bq->d, "bigquery.location", where, false, err);
 }
 
-/* Reasons that the same job meets again, however long it waits. */
+/* Reasons that do not go away when the job is repeated. */
 static bool is_permanent(const char *reason) {
     static const char *const reasons[] = {
         "invalid",   "invalidQuery",      "invalidUser",      "notImplemented",
@@ -202,7 +204,7 @@ static bool is_permanent(const char *reason) {
     return false;
 }
 
-/* Reasons of failed jobs that another job may not meet. */
+/* Temporary reasons: another job may succeed. */
 static bool may_help_again(const char *reason) {
     static const char *const reasons[] = {"backendError",    "internalError",    "rateLimitExceeded",
                                           "jobBackendError", "jobInternalError", "jobRateLimitExceeded"};
@@ -269,7 +271,7 @@ void dowel_bq_warn(dowel *d, const char *what, const json_t *errors, int64_t bad
     json_t *one;
     size_t i;
     if (bad_records > 0)
-        dowel_log(d, DOWEL_LOG_WARNING, "%s: %lld bad record%s left out", what, (long long)bad_records,
+        dowel_log(d, DOWEL_LOG_WARNING, "%s: %lld bad record%s skipped", what, (long long)bad_records,
                   bad_records == 1 ? " was" : "s were");
     json_array_foreach((json_t *)errors, i, one) {
         const char *message = json_string_value(json_object_get(one, "message")),

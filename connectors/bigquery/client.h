@@ -1,4 +1,4 @@
-/* A project as the connector works with it, and the jobs in it. */
+/* A client for one project, and the jobs in it. */
 #ifndef DOWEL_BIGQUERY_CLIENT_H
 #define DOWEL_BIGQUERY_CLIENT_H
 
@@ -10,7 +10,7 @@ typedef struct dowel_bq {
     const dowel_http_service *service;
     char *project;
     char base[512];
-    char location[64]; /* where this run's job is, as far as it is known (dowel_bq_job_id); may be empty */
+    char location[64]; /* location of this run's job (dowel_bq_job_id); empty: not known */
 } dowel_bq;
 
 int dowel_bq_open(dowel *d, dowel_block *credentials, const char *project, const char *endpoint, dowel_bq *bq,
@@ -19,39 +19,39 @@ void dowel_bq_close(dowel_bq *bq);
 /* A request under /bigquery/v2/projects/PROJECT. */
 dowel_http_request *dowel_bq_request(dowel_bq *bq, const char *method);
 
-/* "dataset.table" or "project.dataset.table" as a tableReference. New reference. */
+/* Parses "dataset.table" or "project.dataset.table" into a tableReference. New reference. */
 int dowel_bq_table(const dowel_bq *bq, const char *text, json_t **reference, dowel_error *err);
-/* "dataset" or "project.dataset" as a datasetReference. New reference. */
+/* Parses "dataset" or "project.dataset" into a datasetReference. New reference. */
 int dowel_bq_dataset(const dowel_bq *bq, const char *text, json_t **reference, dowel_error *err);
 
 /* An id of dowel's own for this run's job, remembered before it is used; the same in every attempt. Where an earlier attempt has
  * learnt the job's location, it becomes bq->location: the job must not be submitted anywhere else. */
 int dowel_bq_job_id(dowel_bq *bq, const char *location, char id[80], dowel_error *err);
-/* What jobs.insert takes. New reference. */
+/* The body of jobs.insert. New reference. */
 json_t *dowel_bq_job_resource(const dowel_bq *bq, const char *id, const char *location, const json_t *configuration);
-/* Submits (configuration is borrowed), attaching to the job where it exists already. */
+/* Submits a job, or attaches to it if it exists already. `configuration` is borrowed. */
 int dowel_bq_insert(dowel_bq *bq, const char *id, const char *location, const json_t *configuration, json_t **job,
                     dowel_error *err);
-/* What follows a submit that ended with `rc` and `why`: a job that is there already is taken up. */
+/* Handles the outcome of a submit, `rc` and `why`: attaches to a job that exists already. */
 int dowel_bq_submitted(dowel_bq *bq, int rc, const char *id, const char *location, json_t **job, dowel_error *why,
                        dowel_error *err);
-/* Waits for the end of a job; REMOTE with the job's own errors when it failed. Cancels the job when the run is cancelled. Takes and replaces *job. */
+/* Polls a job until it ends and replaces *job. REMOTE with the errors of the job if it failed. Cancels the job if the run is cancelled. */
 int dowel_bq_wait(dowel_bq *bq, const char *id, json_t **job, dowel_error *err);
-/* Fills err from a finished job's status; 0 when it succeeded. */
+/* Fills err from the status of a finished job; 0: it succeeded. */
 int dowel_bq_job_error(const json_t *job, dowel_error *err);
-/* Logs what a job that succeeded had to say. `bad_records` -1: it is not about records. */
+/* Logs the warnings of a job that succeeded. `bad_records` -1: the job is not a load. */
 void dowel_bq_warn(dowel *d, const char *what, const json_t *errors, int64_t bad_records);
 json_t *dowel_bq_describe_job(const json_t *job);
 
-/* schema.c: the columns as the API's TableSchema, from an array, {"fields": [...]} or {"schema": {"fields": [...]}}. New reference. */
+/* schema.c: makes a TableSchema of the API from an array of columns, {"fields": [...]} or {"schema": {"fields": [...]}}. New reference. */
 int dowel_bq_schema(const json_t *given, json_t **schema, dowel_error *err);
 
-/* load_options.c: the arguments of a load, and what the API calls its configuration. New reference. */
+/* load_options.c: the arguments of a load, and the JobConfigurationLoad that they make. New reference. */
 extern const dowel_table dowel_bq_load_table;
 int dowel_bq_load_configuration(const dowel_bq *bq, const dowel_bigquery_load_args *args, json_t **configuration,
                                 dowel_error *err);
 
-/* lines.c: INVALID where a file that is to be loaded as lines of JSON is an array. */
+/* lines.c: INVALID if the file is a JSON array, not lines of JSON. */
 int dowel_bq_check_lines(const char *file, dowel_error *err);
 
 int dowel_bq_run_query(dowel *d, const void *args, json_t **result, dowel_error *err);
@@ -59,19 +59,19 @@ int dowel_bq_run_load(dowel *d, const void *args, json_t **result, dowel_error *
 
 /* The member of a column of dowel_bq_columns that holds its key in rows. No column of BigQuery has a member of this name. */
 #define DOWEL_BQ_KEY "$key"
-/* values.c: the columns of a schema, with the keys that they have in rows: names, of which none is twice. New reference. */
+/* values.c: the columns of a schema, each with its key in rows: a unique name. New reference. */
 json_t *dowel_bq_columns(const json_t *schema);
-/* A row of the wire as an object. New reference; NULL when it does not fit the columns, or out of memory. */
+/* Converts a row of the API to an object. New reference; NULL: the row does not fit the columns, or out of memory. */
 json_t *dowel_bq_row(const json_t *columns, const json_t *row);
-/* Whether some column has times that are finer than a microsecond. */
+/* Whether any column has timestamps with picoseconds. */
 bool dowel_bq_has_picoseconds(const json_t *schema);
 /* outcome.c: adds what a finished query did to its result: statement_type, operation and target of a statement that defines something, affected_rows,
  * bytes, and `summary`, a sentence that says it all. Error code. */
 int dowel_bq_outcome(const dowel_bigquery_query_args *args, const json_t *job, json_t *result, dowel_error *err);
-/* parameters.c: parameters as the API wants them. New reference. */
+/* parameters.c: converts parameters to queryParameters of the API. New reference. */
 int dowel_bq_parameters(const json_t *parameters, json_t **list, dowel_error *err);
 
-/* The value of an int64 that the API sends as text. */
+/* An int64, which the API sends as text. */
 int64_t dowel_bq_int(const json_t *object, const char *member);
 
 #endif

@@ -1,15 +1,15 @@
-/* Loads: a file through the upload API, or objects that BigQuery fetches itself. */
+/* Loads a file through the upload API, or objects that BigQuery reads itself. */
 #include "client.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The file travels in one multipart/related body, streamed: its size does not matter to memory. */
+/* One multipart/related body around the file. It is streamed, so that memory use does not depend on the size of the file. */
 typedef struct framed {
     dowel_source *file;
     char *head, *tail;
-    size_t head_size, tail_size, at; /* at: in head, then in tail */
+    size_t head_size, tail_size, at; /* at: the position in head, then in tail */
     int part;                        /* 0 head, 1 file, 2 tail */
 } framed;
 
@@ -82,7 +82,7 @@ static int insert_with_file(dowel_bq *bq, const char *id, const dowel_bigquery_l
         dowel_http_header(r, "Content-Type", type);
         dowel_http_source(r, source);
         dowel_http_progress(r, 0, total);
-        dowel_http_idempotent(r, true); /* by its job id */
+        dowel_http_idempotent(r, true); /* BigQuery refuses a second job with the same id */
         rc = dowel_http_fetch_document(bq->d, r, DOWEL_JSON_NUL, job, &local);
     }
     rc = dowel_bq_submitted(bq, rc, id, location, job, &local, err);
@@ -112,7 +112,7 @@ int dowel_bq_run_load(dowel *d, const void *data, json_t **result, dowel_error *
         rc = args->file ? insert_with_file(&bq, id, args, configuration, &job, err)
                         : dowel_bq_insert(&bq, id, *bq.location ? bq.location : NULL, configuration, &job, err);
     if (!rc) {
-        /* The server may have given the job another id; it is that one's end we wait for. */
+        /* The server may have changed the job id: wait for the job that it names. */
         const char *named = json_string_value(json_object_get(json_object_get(job, "jobReference"), "jobId"));
         if (named) snprintf(id, sizeof id, "%s", named);
         rc = dowel_bq_wait(&bq, id, &job, err);

@@ -1,4 +1,4 @@
-/* The options of a load: every one that the API has, under its name, written as people write names on a command line. */
+/* The options of a load: every option of JobConfigurationLoad, under its name in lower case with dashes. */
 #include "fields.h"
 
 #include <ctype.h>
@@ -31,59 +31,67 @@ static const dowel_field fields[] = {
     DOWEL_BQ_PROJECT(dowel_bigquery_load_args),
     DOWEL_BQ_LOCATION(dowel_bigquery_load_args),
     {AT(format), .kind = DOWEL_ENUM, .values = formats, .synonyms = api_formats,
-     .doc = "Format of the data; auto: from the name, without the ending of its compression."},
+     .doc = "Format of the data; auto: by the ending of the name before .gz or the like."},
     {AT(autodetect), .kind = DOWEL_BOOL, .doc = "Detect columns and types."},
     {AT(schema), .kind = DOWEL_JSON, .doc = "Columns: an array, or an object with \"fields\" or \"schema\".",
      .example = "[{\"name\": \"iata\", \"type\": \"STRING\"}]"},
     {AT(skip_leading_rows), .kind = DOWEL_INT, .maximum = 2147483647,
-     .doc = "Number of header rows to skip; with autodetect, 0 means that there is no header."},
-    {AT(field_delimiter), .kind = DOWEL_STRING, .doc = "Character between the fields of a CSV; tab is the tab.",
+     .doc = "Number of header rows to skip; with autodetect, 0 means that the data has no header."},
+    {AT(field_delimiter), .kind = DOWEL_STRING, .doc = "Field delimiter of a CSV file: one character, or tab.",
      .example = ";"},
     {AT(max_bad_records), .kind = DOWEL_INT, .maximum = 2147483647, .doc = "Maximum number of bad rows to accept."},
     {AT(write_disposition), .kind = DOWEL_ENUM, .values = dowel_bq_dispositions, .synonyms = dowel_bq_api_dispositions,
-     .doc = "What happens to rows that the table has."},
+     .doc = "What to do if the table has rows already."},
     {AT(create_disposition), .kind = DOWEL_ENUM, .values = creations, .synonyms = api_creations,
-     .doc = "Whether a missing table is created."},
-    {AT(allow_jagged_rows), .kind = DOWEL_BOOL, .doc = "Accept CSV rows that lack their last columns."},
+     .doc = "Whether to create a missing table."},
+    {AT(allow_jagged_rows), .kind = DOWEL_BOOL, .doc = "Accept CSV rows without their last columns."},
     {AT(allow_quoted_newlines), .kind = DOWEL_BOOL, .doc = "Accept newlines in quoted CSV fields."},
-    {AT(ignore_unknown_values), .kind = DOWEL_BOOL, .doc = "Ignore values that the schema does not have."},
-    {AT(preserve_ascii_control_characters), .kind = DOWEL_BOOL, .doc = "Keep control characters of a CSV."},
-    {AT(use_avro_logical_types), .kind = DOWEL_BOOL, .doc = "Read Avro's logical types as types of BigQuery."},
-    {AT(create_session), .kind = DOWEL_BOOL, .doc = "Create a session for the job."},
+    {AT(ignore_unknown_values), .kind = DOWEL_BOOL, .doc = "Ignore values that match no column of the schema."},
+    {AT(preserve_ascii_control_characters), .kind = DOWEL_BOOL, .doc = "Keep ASCII control characters in a CSV file."},
+    {AT(use_avro_logical_types), .kind = DOWEL_BOOL,
+     .doc = "Convert Avro logical types to the matching BigQuery types."},
+    {AT(create_session), .kind = DOWEL_BOOL, .doc = "Run the job in a new session."},
     {AT(copy_files_only), .kind = DOWEL_BOOL, .doc = "Copy files to a BigLake table without reading them."},
-    {AT(quote), .kind = DOWEL_STRING, .doc = "Quote character of a CSV; an empty one: nothing is quoted.",
+    {AT(quote), .kind = DOWEL_STRING, .doc = "Quote character of a CSV file; empty: no field is quoted.",
      .example = "'"},
-    {AT(null_marker), .kind = DOWEL_STRING, .doc = "Text that means NULL in a CSV.", .example = "\\N"},
-    {AT(null_markers), .kind = DOWEL_LIST, .doc = "Texts that mean NULL in a CSV.", .example = "NA"},
-    {AT(encoding), .kind = DOWEL_STRING, .doc = "Character encoding; without: UTF-8.", .example = "ISO-8859-1"},
+    {AT(null_marker), .kind = DOWEL_STRING, .doc = "Text that stands for NULL in a CSV file.", .example = "\\N"},
+    {AT(null_markers), .kind = DOWEL_LIST, .doc = "Texts that stand for NULL in a CSV file.", .example = "NA"},
+    {AT(encoding), .kind = DOWEL_STRING, .doc = "Character encoding of the data; default: UTF-8.",
+     .example = "ISO-8859-1"},
     {AT(date_format), .kind = DOWEL_STRING, .doc = "Format of DATE values.", .example = "DD.MM.YYYY"},
     {AT(datetime_format), .kind = DOWEL_STRING, .doc = "Format of DATETIME values."},
     {AT(time_format), .kind = DOWEL_STRING, .doc = "Format of TIME values."},
     {AT(timestamp_format), .kind = DOWEL_STRING, .doc = "Format of TIMESTAMP values."},
-    {AT(time_zone), .kind = DOWEL_STRING, .doc = "Time zone of TIMESTAMP values that have none.",
+    {AT(time_zone), .kind = DOWEL_STRING, .doc = "Time zone for TIMESTAMP values without one.",
      .example = "Europe/Berlin"},
     {AT(clustering), .kind = DOWEL_LIST, .doc = "Columns to cluster a new table by.", .example = "state"},
-    {AT(decimal_target_types), .kind = DOWEL_LIST, .doc = "Types that decimals may become.", .example = "BIGNUMERIC"},
+    {AT(decimal_target_types), .kind = DOWEL_LIST, .doc = "Types to which decimal values may be converted.",
+     .example = "BIGNUMERIC"},
     {AT(projection_fields), .kind = DOWEL_LIST, .doc = "Properties of a Datastore backup to load."},
-    {AT(schema_update_options), .kind = DOWEL_LIST, .doc = "Changes of the table's schema to allow.",
+    {AT(schema_update_options), .kind = DOWEL_LIST, .doc = "Schema changes to allow in an existing table.",
      .example = "ALLOW_FIELD_ADDITION"},
-    {AT(connection_properties), .kind = DOWEL_MAP, .doc = "Connection properties.", .example = "session_id=..."},
+    {AT(connection_properties), .kind = DOWEL_MAP, .doc = "Connection properties of the job.",
+     .example = "session_id=..."},
     {AT(kms_key), .kind = DOWEL_STRING, .doc = "Cloud KMS key that encrypts a new table."},
-    {AT(column_name_character_map), .kind = DOWEL_STRING, .doc = "Characters of column names.", .example = "V2"},
-    {AT(file_set_spec_type), .kind = DOWEL_STRING, .doc = "How URIs name files.",
+    {AT(column_name_character_map), .kind = DOWEL_STRING, .doc = "Rule for the characters of column names.",
+     .example = "V2"},
+    {AT(file_set_spec_type), .kind = DOWEL_STRING, .doc = "How to expand the URIs to files.",
      .example = "FILE_SET_SPEC_TYPE_NEW_LINE_DELIMITED_MANIFEST"},
-    {AT(json_extension), .kind = DOWEL_STRING, .doc = "Variant of JSON.", .example = "GEOJSON"},
-    {AT(source_column_match), .kind = DOWEL_STRING, .doc = "How columns are matched to the schema.", .example = "NAME"},
-    {AT(reference_file_schema_uri), .kind = DOWEL_STRING, .flags = DOWEL_ADDRESS, .doc = "File whose schema all have."},
+    {AT(json_extension), .kind = DOWEL_STRING, .doc = "Variant of newline-delimited JSON.", .example = "GEOJSON"},
+    {AT(source_column_match), .kind = DOWEL_STRING,
+     .doc = "How to match columns to the schema: by position or by name.", .example = "NAME"},
+    {AT(reference_file_schema_uri), .kind = DOWEL_STRING, .flags = DOWEL_ADDRESS,
+     .doc = "URI of a file whose schema is used for all files."},
     {AT(destination_table_properties), .kind = DOWEL_JSON, .doc = "Description and labels of a new table."},
-    {AT(hive_partitioning_options), .kind = DOWEL_JSON, .doc = "Hive partitioning of the URIs.",
+    {AT(hive_partitioning_options), .kind = DOWEL_JSON, .doc = "Hive partitioning layout of the URIs.",
      .example = "{\"mode\": \"AUTO\", \"sourceUriPrefix\": \"gs://landing/trips\"}"},
-    {AT(parquet_options), .kind = DOWEL_JSON, .doc = "Options of Parquet.", .example = "{\"enumAsString\": true}"},
-    {AT(range_partitioning), .kind = DOWEL_JSON, .doc = "Partitions of a new table by a number."},
-    {AT(time_partitioning), .kind = DOWEL_JSON, .doc = "Partitions of a new table by time.",
+    {AT(parquet_options), .kind = DOWEL_JSON, .doc = "Options for Parquet files.",
+     .example = "{\"enumAsString\": true}"},
+    {AT(range_partitioning), .kind = DOWEL_JSON, .doc = "Range partitioning of a new table, by an integer column."},
+    {AT(time_partitioning), .kind = DOWEL_JSON, .doc = "Time partitioning of a new table.",
      .example = "{\"type\": \"DAY\", \"field\": \"day\"}"},
-    {AT(timestamp_target_precision), .kind = DOWEL_JSON, .doc = "Digits of seconds of detected TIMESTAMP columns.",
-     .example = "[6, 12]"},
+    {AT(timestamp_target_precision), .kind = DOWEL_JSON,
+     .doc = "Fractional digits allowed in detected TIMESTAMP columns.", .example = "[6, 12]"},
     DOWEL_BQ_ENDPOINT(dowel_bigquery_load_args),
     {DOWEL_GIVEN_AT(dowel_bigquery_load_args)},
     {0}};
@@ -102,7 +110,7 @@ static int check(const void *data, dowel_error *err) {
 
 const dowel_table dowel_bq_load_table = {"bigquery.load", sizeof(dowel_bigquery_load_args), fields, check};
 
-/* ---- the format of a name ---- */
+/* ---- the format, by the name ---- */
 
 static int format_of_ending(const char *text, size_t length) {
     static const struct {
@@ -132,7 +140,7 @@ static bool is_compression(const char *text, size_t length) {
     return false;
 }
 
-/* The length of an ending without the number of a shard: "csv-00001", "csv-00001-of-00010", "json*", "000001". */
+/* The length of an ending without its shard number: "csv-00001", "csv-00001-of-00010", "json*", "000001". */
 static size_t without_shard(const char *text, size_t length) {
     size_t n = length;
     for (size_t before = 0; n && n != before;) {
@@ -140,17 +148,17 @@ static size_t without_shard(const char *text, size_t length) {
         while (n && (isdigit((unsigned char)text[n - 1]) || strchr("*-_", text[n - 1]))) n--;
         if (n < length && n > 3 && text[n] == '-' && !memcmp(text + n - 3, "-of", 3)) n -= 3;
     }
-    /* bz2 and lz4 end in a digit of their own */
+    /* bz2 and lz4 end with a digit that is not a shard number */
     return n == length || is_compression(text, length) ? length : n;
 }
 
-/* The format that one component of a path has by its endings; AUTO: none that is known. *has_ending: it has one. */
+/* The format of one path component by its endings; AUTO: no known ending. *has_ending: whether it has any. */
 static int format_of_component(const char *name, size_t length, bool *has_ending) {
     *has_ending = false;
     for (size_t end = length; end;) {
         size_t start = end;
         while (start && name[start - 1] != '.') start--;
-        if (!start) return DOWEL_BIGQUERY_AUTO; /* what is before the first dot is the name itself */
+        if (!start) return DOWEL_BIGQUERY_AUTO; /* the text before the first dot is the name, not an ending */
         size_t size = without_shard(name + start, end - start);
         int format = format_of_ending(name + start, size);
         if (format) return format;
@@ -163,7 +171,7 @@ static int format_of_component(const char *name, size_t length, bool *has_ending
     return DOWEL_BIGQUERY_AUTO;
 }
 
-/* The last component that has an ending decides: part files of a folder "out.parquet/" have none. */
+/* The last component with an ending decides: part files in a folder "out.parquet/" have none. */
 static int format_of_name(const char *name, bool folders) {
     const char *end = name + strlen(name), *bucket = folders ? strstr(name, "://") : NULL;
     const char *first = bucket ? strchr(bucket + 3, '/') : NULL;
@@ -182,15 +190,15 @@ static int format_of_name(const char *name, bool folders) {
 
 static int no_format(const char *name, bool is_file, dowel_error *err) {
     dowel_source *source = NULL;
-    /* A file that cannot be read at all has no format to ask for. */
+    /* A file that cannot be opened is the error to report, not its format. */
     int rc = is_file ? dowel_source_file(name, &source, err) : 0;
     if (rc) return rc;
     dowel_source_close(source);
     char known[128] = "";
     for (size_t i = 1, used = 0; formats[i] && used < sizeof known; i++)
         used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i > 1 ? ", " : "", formats[i]);
-    (void)dowel_fail(err, DOWEL_E_INVALID, "the name %.300s does not tell the format of the data", name);
-    dowel_error_hint(err, "give --format, one of: %s", known);
+    (void)dowel_fail(err, DOWEL_E_INVALID, "cannot tell the format of the data from the name %.300s", name);
+    dowel_error_hint(err, "give --format: %s", known);
     return DOWEL_E_INVALID;
 }
 
@@ -202,15 +210,15 @@ static int find_format(const dowel_bigquery_load_args *args, int *format, dowel_
         int found = format_of_name(names[i], !args->file);
         if (!found) return no_format(names[i], args->file, err);
         if (i && found != *format)
-            return dowel_fail(err, DOWEL_E_INVALID, "%.200s and %.200s are of different formats", names[0], names[i]);
+            return dowel_fail(err, DOWEL_E_INVALID, "%.200s and %.200s have different formats", names[0], names[i]);
         *format = found;
     }
     return 0;
 }
 
-/* ---- what is sent ---- */
+/* ---- the configuration ---- */
 
-/* "allow_jagged_rows" is allowJaggedRows to the API. */
+/* "allow_jagged_rows" to "allowJaggedRows". */
 static void api_name(const char *name, char out[64]) {
     size_t used = 0;
     for (bool upper = false; *name && used < 63; name++) {
@@ -220,7 +228,7 @@ static void api_name(const char *name, char out[64]) {
     out[used] = 0;
 }
 
-/* Arguments that are not options of the API under their names. */
+/* Arguments that are not options of JobConfigurationLoad. */
 static bool is_own(const char *name) {
     static const char *const own[] = {"table",    "file",     "uris",   "credentials", "project",
                                       "location", "endpoint", "format", "given",       "schema"};
@@ -245,7 +253,7 @@ static json_t *pairs(const json_t *map) {
     return list;
 }
 
-/* The API's form of an option whose own form is another. New reference. */
+/* Converts the value of an option to the form that the API expects. New reference. */
 static json_t *api_value(const dowel_bigquery_load_args *args, const char *name, json_t *value) {
     static const char *const upper[] = {"encoding", "column_name_character_map", "file_set_spec_type", "json_extension",
                                         "source_column_match"};
@@ -277,7 +285,7 @@ static int add_options(const dowel_bigquery_load_args *args, json_t *load, dowel
     return rc;
 }
 
-/* Refuses values that would be sent as something else. */
+/* Refuses text that cannot be sent unchanged. */
 static int check_text(const dowel_bigquery_load_args *args, dowel_error *err) {
     for (const dowel_field *f = fields; f->name; f++) {
         const char *text = f->kind == DOWEL_STRING ? *(const char *const *)((const char *)args + f->offset) : NULL;

@@ -1,13 +1,13 @@
-/* Query parameters: JSON with types given or guessed, as the API wants them (QueryParameterType and QueryParameterValue). */
+/* Converts query parameters from JSON, with given or inferred types, to QueryParameterType and QueryParameterValue of the API. */
 #include "client.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define DEEPEST 15 /* BigQuery nests no deeper */
+#define DEEPEST 15 /* the limit of BigQuery */
 
-/* Where in the parameters we are, for messages. */
+/* The position in the parameters, for messages. */
 typedef struct place {
     char path[200];
     dowel_error *err;
@@ -50,7 +50,7 @@ static int read_members(const place *at, const char **text, int depth, json_t *l
         *text += length;
         skip_spaces(text);
         if (!length || **text == '<' || **text == ',' || **text == '>')
-            return wrong(at, "every member of a STRUCT needs a name: STRUCT<x INT64, y STRING>");
+            return wrong(at, "every field of a STRUCT needs a name: STRUCT<x INT64, y STRING>");
         json_t *member = NULL;
         int rc = read_type(at, text, depth, &member);
         if (rc) return rc;
@@ -64,7 +64,7 @@ static int read_type(const place *at, const char **text, int depth, json_t **typ
     char name[32];
     skip_spaces(text);
     size_t length = word_length(*text);
-    if (!length || length >= sizeof name) return wrong(at, "that is not a type of BigQuery");
+    if (!length || length >= sizeof name) return wrong(at, "not a type of BigQuery");
     if (depth > DEEPEST) return wrong(at, "the type is nested too deep");
     for (size_t i = 0; i < length; i++) name[i] = (char)dowel_upper((unsigned char)(*text)[i]);
     name[length] = 0;
@@ -75,7 +75,7 @@ static int read_type(const place *at, const char **text, int depth, json_t **typ
     if (!is_array && !is_struct && !is_range) return 0;
     int rc = 0;
     if (**text != '<') {
-        rc = wrong(at, "ARRAY, STRUCT and RANGE say of what: ARRAY<INT64>");
+        rc = wrong(at, "ARRAY, STRUCT and RANGE need an element type: ARRAY<INT64>");
     } else if (is_struct) {
         json_t *list = json_array();
         json_object_set_new(*type, "structTypes", list);
@@ -85,11 +85,11 @@ static int read_type(const place *at, const char **text, int depth, json_t **typ
         ++*text;
         rc = read_type(at, text, depth + 1, &inner);
         if (!rc && is_array && !strcmp(json_string_value(json_object_get(inner, "type")), "ARRAY"))
-            rc = wrong(at, "BigQuery has no arrays of arrays");
+            rc = wrong(at, "BigQuery does not support arrays of arrays");
         if (inner) json_object_set_new(*type, is_array ? "arrayType" : "rangeElementType", inner);
         skip_spaces(text);
     }
-    if (!rc && *(*text)++ != '>') rc = wrong(at, "a > is missing in the type");
+    if (!rc && *(*text)++ != '>') rc = wrong(at, "the type lacks a closing >");
     if (rc) {
         json_decref(*type);
         *type = NULL;
@@ -97,7 +97,7 @@ static int read_type(const place *at, const char **text, int depth, json_t **typ
     return rc;
 }
 
-/* What a plain value is; NULL: not plain. */
+/* The inferred type of a scalar; NULL: the value is not a scalar. */
 static const char *plain_type(const json_t *value) {
     if (dowel_json_is_exact(value)) return strpbrk(json_string_value(value), ".eE") ? "FLOAT64" : "INT64";
     switch (json_typeof(value)) {
@@ -118,12 +118,14 @@ static int guess_array(const place *at, const json_t *array, json_t **type) {
     json_array_foreach((json_t *)array, i, item) {
         place inner = below(at, NULL, i);
         const char *found = plain_type(item);
-        if (!found) return wrong(&inner, "arrays of objects need {\"type\", \"value\"}; arrays of arrays do not exist");
+        if (!found)
+            return wrong(&inner,
+                         "an array of objects needs {\"type\", \"value\"}; BigQuery does not support arrays of arrays");
         if (json_is_null(item)) continue;
         if (!all || (dowel_json_is_number(item) && !strcmp(all, "INT64")))
             all = found;
         else if (strcmp(all, found) != 0 && !(!strcmp(found, "INT64") && !strcmp(all, "FLOAT64")))
-            return wrong(&inner, "the items of an array are of one type; {\"type\", \"value\"} says which");
+            return wrong(&inner, "all items of an array must have the same type; give it as {\"type\", \"value\"}");
     }
     *type = json_pack("{s:s,s:{s:s}}", "type", "ARRAY", "arrayType", "type", all ? all : "STRING");
     return 0;
@@ -162,7 +164,7 @@ static int encode_struct(const place *at, const json_t *type, const json_t *valu
         if (rc) return rc;
         json_object_set_new(values, name, one);
     }
-    if (known != json_object_size(value)) return wrong(at, "it has a member that its type does not have");
+    if (known != json_object_size(value)) return wrong(at, "the value has a member that its type does not have");
     return 0;
 }
 
@@ -183,7 +185,7 @@ static int encode_range(const place *at, const json_t *type, const json_t *value
     return 0;
 }
 
-/* *out is a new reference also where it fails midway. */
+/* *out is a new reference even on failure. */
 static int encode_value(const place *at, const json_t *type, const json_t *value, json_t **out) {
     const char *name = json_string_value(json_object_get(type, "type"));
     bool composite = !strcmp(name, "ARRAY") || !strcmp(name, "STRUCT") || !strcmp(name, "RANGE");
@@ -199,7 +201,7 @@ static int encode_value(const place *at, const json_t *type, const json_t *value
         return 0;
     }
     if (strcmp(name, "JSON") != 0 && (json_is_object(value) || json_is_array(value)))
-        return wrong(at, "expected a single value");
+        return wrong(at, "expected a scalar, not an array or object");
     char *text = dowel_json_dump(value, 0);
     *out = json_pack("{s:s}", "value", text ? text : "");
     free(text);
@@ -214,13 +216,13 @@ static int encode(const place *at, const json_t *type, const json_t *value, json
     return rc;
 }
 
-/* Whether a value is {"type", "value"}. A parameter whose name tells the type has a value that is an object itself. */
+/* Whether a value is {"type", "value"}. */
 static bool is_typed(const json_t *value) {
     return json_object_size(value) == 2 && json_is_string(json_object_get(value, "type")) &&
            json_object_get(value, "value");
 }
 
-/* One parameter, appended to the list. `name` NULL: it is positional. `given`: its type as in SQL; NULL: the value tells. */
+/* Appends one parameter to the list. `name` NULL: positional. `given`: the type as in SQL; NULL: inferred from the value. */
 static int add(const place *at, const char *name, const char *given, const json_t *value, json_t *list) {
     json_t *type = NULL, *encoded = NULL;
     int rc;
@@ -232,8 +234,8 @@ static int add(const place *at, const char *name, const char *given, const json_
     if (given) {
         rc = read_type(at, &given, 0, &type);
         if (!rc && *given)
-            rc = wrong(at, *given == '(' ? "a parameter's type has no (precision) or (length)"
-                                         : "there is text after the type");
+            rc = wrong(at, *given == '(' ? "a parameter type cannot have a (precision) or (length)"
+                                         : "unexpected text after the type");
     } else if (json_is_array(value)) {
         rc = guess_array(at, value, &type);
     } else {
@@ -250,7 +252,7 @@ static int add(const place *at, const char *name, const char *given, const json_
     return 0;
 }
 
-/* "NAME" or "NAME:TYPE": no name of a parameter has a colon. */
+/* The key is "NAME" or "NAME:TYPE": parameter names cannot have a colon. */
 static int add_named(const place *at, const char *key, const json_t *value, json_t *list) {
     const char *colon = strchr(key, ':');
     char name[200];
@@ -277,7 +279,7 @@ int dowel_bq_parameters(const json_t *parameters, json_t **list, dowel_error *er
             if (!rc) rc = add_named(&at, name, value, out);
         }
     } else {
-        rc = wrong(&at, "expected an array for ? or an object for @name");
+        rc = wrong(&at, "expected NAME=VALUE, an object for @NAME or an array for ?");
     }
     if (rc)
         json_decref(out);

@@ -1,4 +1,4 @@
-/* Queries: a job, followed to its end, and all pages of its rows. */
+/* Queries: runs a job until it ends, then fetches all pages of its rows. */
 #include "fields.h"
 
 #include <stdio.h>
@@ -33,14 +33,14 @@ static int configuration_of(dowel_bq *bq, const dowel_bigquery_query_args *args,
     return 0;
 }
 
-/* What is fetched of a finished query. */
+/* The rows of a finished query, while they are fetched. */
 typedef struct fetching {
     dowel_bq *bq;
     const char *id, *location;
     int64_t most; /* rows to fetch; -1: all */
     json_t *rows, *schema, *columns, *errors;
     int64_t total;
-    char *token; /* of the next page */
+    char *token; /* pageToken of the next page */
     bool picoseconds, done;
 } fetching;
 
@@ -65,7 +65,7 @@ static int fetch_page(fetching *f, json_t **page, dowel_error *err) {
     int rc = dowel_http_fetch_document(f->bq->d, r, DOWEL_JSON_NUL, page, err);
     if (rc || json_is_object(*page)) return rc;
     json_decref(*page);
-    return dowel_fail(err, DOWEL_E_PROTOCOL, "BigQuery: the answer with the rows is not an object");
+    return dowel_fail(err, DOWEL_E_PROTOCOL, "BigQuery: the response with the rows is not a JSON object");
 }
 
 static int take_schema(fetching *f, const json_t *page, dowel_error *err) {
@@ -86,18 +86,18 @@ static int add_rows(fetching *f, const json_t *page, dowel_error *err) {
     return 0;
 }
 
-/* Appends one page. */
+/* Fetches and appends one page. */
 static int add_page(fetching *f, dowel_error *err) {
     json_t *page = NULL;
     int rc = fetch_page(f, &page, err);
     if (rc) return rc;
     if (json_is_false(json_object_get(page, "jobComplete"))) {
-        json_decref(page); /* the job ended, but its result cannot be read yet */
+        json_decref(page); /* the job has ended, but its result is not readable yet */
         return dowel_sleep(f->bq->d, 0.5, err);
     }
     if (!f->schema) rc = take_schema(f, page, err);
     if (!rc && !f->picoseconds && dowel_bq_has_picoseconds(f->schema)) {
-        f->picoseconds = true; /* microseconds were asked for, which cut these: the same page again */
+        f->picoseconds = true; /* the request for microseconds cut the picoseconds: fetch the page again */
         json_decref(page);
         return 0;
     }
@@ -112,12 +112,12 @@ static int add_page(fetching *f, dowel_error *err) {
     f->done = !f->token || (f->most >= 0 && have >= f->most);
     dowel_progress(f->bq->d, have, f->total);
     if (!rc && f->done && have < f->total && f->most < 0)
-        rc = dowel_fail(err, DOWEL_E_PROTOCOL, "BigQuery: %lld rows came of a result that has %lld", (long long)have,
+        rc = dowel_fail(err, DOWEL_E_PROTOCOL, "BigQuery: received %lld rows of a result with %lld", (long long)have,
                         (long long)f->total);
     return rc;
 }
 
-/* How many rows are wanted; -1: all. Those of a destination are in its table. */
+/* The number of rows to fetch; -1: all. The rows of a destination stay in its table. */
 static int64_t most_rows(const dowel_bigquery_query_args *args) {
     if (DOWEL_WAS_GIVEN(args, max_rows)) return args->max_rows;
     return args->destination ? 0 : -1;

@@ -1,11 +1,11 @@
-/* Names of tables and datasets, in every form in which people write them. */
+/* Parses the names of tables and datasets in all common spellings. */
 #include "client.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The parts of a name; `project` is NULL where it is not named. They point into `text`. */
+/* The parts of a name, which point into `text`; `project` is NULL if the name has none. */
 typedef struct parts {
     char *text;
     const char *project, *dataset, *table;
@@ -23,15 +23,15 @@ static int refuse_dataset(const char *text, const char *why, dowel_error *err) {
     return DOWEL_E_INVALID;
 }
 
-/* A copy without the quotes of SQL: backticks around the whole or around parts, brackets of legacy SQL around the whole. NULL with
- * *why: they do not fit together. */
+/* A copy without the quotes of SQL: backticks around all of it or around parts, or the brackets of legacy SQL around all of it. NULL with *why:
+ * the quotes do not match. */
 static char *unquoted(const char *text, const char **why) {
     size_t length = strlen(text), ticks = 0, used = 0;
     bool brackets = length > 1 && *text == '[' && text[length - 1] == ']';
     char *copy = malloc(length + 1);
     *why = NULL;
     for (size_t i = brackets; copy && i < length - brackets; i++) {
-        /* A part is quoted from its start to its end. */
+        /* Quotes must enclose a whole part. */
         bool edge = i == 0 || i + 1 == length || strchr(".:", text[i - 1]) || strchr(".:", text[i + 1]);
         if (text[i] == '`' && !(ticks++ % 2) && i && !strchr(".:", text[i - 1])) *why = "a backtick is inside a name";
         if (text[i] == '`' && !edge) *why = "a backtick is inside a name";
@@ -47,8 +47,8 @@ static char *unquoted(const char *text, const char **why) {
     return copy;
 }
 
-/* Cuts the text at its last separator between a project and what follows: "project:", "domain.com:project:", "domain.com:project.",
- * "project.". `below`: how many dots what follows has. *rest is what follows. */
+/* Cuts the text behind the project, which may be "project:", "domain.com:project:", "domain.com:project." or "project.". `below` is the number of
+ * dots in the rest. Returns what is wrong, or NULL. */
 static const char *split_project(char *text, size_t below, char **project, char **rest) {
     char *colon = strrchr(text, ':'), *from = colon ? colon + 1 : text;
     size_t dots = 0;
@@ -101,7 +101,7 @@ static const char *table_trouble(const char *table) {
     return NULL;
 }
 
-/* Fills `p`; *why says what is wrong. `has_table`: of a table. The caller frees p->text. */
+/* Splits a name into `p`; *why is what is wrong with it, or NULL. `has_table`: a table, not a dataset. The caller frees p->text. */
 static void read_parts(const char *text, bool has_table, parts *p, const char **why) {
     char *project = NULL, *rest = NULL;
     *p = (parts){.text = unquoted(text, why)};

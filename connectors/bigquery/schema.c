@@ -1,4 +1,4 @@
-/* Schemas of tables, in the forms in which people have them: what the console exports, what `bq show --format=json` prints. */
+/* Reads table schemas in the forms that the console exports and `bq show --format=json` prints. */
 #include "client.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* What the bigquery connector brings: its tasks. */
+/* The tasks of the bigquery connector. */
 #include "fields.h"
 
 #include <string.h>
@@ -7,7 +7,7 @@ static const char *const dialects[] = {"standard", "legacy", NULL};
 
 static const dowel_field query_fields[] = {
     {DOWEL_AT(dowel_bigquery_query_args, query), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED | DOWEL_MULTILINE,
-     .doc = "SQL; @FILE reads it.", .example = "SELECT 1 AS x"},
+     .doc = "SQL to run; @FILE reads it from a file.", .example = "SELECT 1 AS x"},
     DOWEL_BQ_CREDENTIALS(dowel_bigquery_query_args),
     DOWEL_BQ_PROJECT(dowel_bigquery_query_args),
     DOWEL_BQ_LOCATION(dowel_bigquery_query_args),
@@ -16,17 +16,17 @@ static const dowel_field query_fields[] = {
      .example = "state=CA"},
     {DOWEL_AT(dowel_bigquery_query_args, dialect), .kind = DOWEL_ENUM, .values = dialects, .doc = "SQL dialect."},
     {DOWEL_AT(dowel_bigquery_query_args, dry_run), .kind = DOWEL_BOOL,
-     .doc = "Check the query and tell the bytes it would read; run nothing."},
+     .doc = "Check the query and show the bytes that it would process; do not run it."},
     {DOWEL_AT(dowel_bigquery_query_args, maximum_bytes_billed), .kind = DOWEL_SIZE, .maximum = 1e18,
-     .doc = "Fail rather than bill more than this.", .example = "10GB"},
+     .doc = "Maximum number of bytes to bill; a query that would bill more fails.", .example = "10GB"},
     {DOWEL_AT(dowel_bigquery_query_args, default_dataset), .kind = DOWEL_STRING,
-     .doc = "Dataset of tables that are named without one."},
+     .doc = "Dataset for table names without one."},
     {DOWEL_AT(dowel_bigquery_query_args, max_rows), .kind = DOWEL_INT, .maximum = 1e15,
-     .doc = "Maximum number of rows to fetch; without: all, or none with a destination."},
+     .doc = "Maximum number of rows to fetch; default: all, or none with a destination."},
     {DOWEL_AT(dowel_bigquery_query_args, destination), .kind = DOWEL_STRING,
-     .doc = "Table to write the rows to, dataset.table; they are not fetched unless max_rows is given."},
+     .doc = "Table to write the rows to, dataset.table; max_rows fetches them too."},
     {DOWEL_AT(dowel_bigquery_query_args, write_disposition), .kind = DOWEL_ENUM, .values = dowel_bq_dispositions,
-     .synonyms = dowel_bq_api_dispositions, .doc = "What happens to rows that the destination has."},
+     .synonyms = dowel_bq_api_dispositions, .doc = "What to do if the destination has rows already."},
     DOWEL_BQ_ENDPOINT(dowel_bigquery_query_args),
     {DOWEL_GIVEN_AT(dowel_bigquery_query_args)},
     {0}};
@@ -36,18 +36,18 @@ static const dowel_table query_table = {"bigquery.query", sizeof(dowel_bigquery_
 
 static const dowel_field dataset_fields[] = {
     {DOWEL_AT(dowel_bigquery_dataset_args, dataset), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED,
-     .doc = "Dataset to create, dataset or project.dataset.", .example = "travel"},
+     .doc = "Dataset to create, as dataset or project.dataset.", .example = "travel"},
     DOWEL_BQ_CREDENTIALS(dowel_bigquery_dataset_args),
     DOWEL_BQ_PROJECT(dowel_bigquery_dataset_args),
     DOWEL_BQ_LOCATION(dowel_bigquery_dataset_args),
-    {DOWEL_AT(dowel_bigquery_dataset_args, exists_ok), .kind = DOWEL_BOOL, .doc = "It is no error when it exists."},
+    {DOWEL_AT(dowel_bigquery_dataset_args, exists_ok), .kind = DOWEL_BOOL, .doc = "Succeed if it exists already."},
     DOWEL_BQ_ENDPOINT(dowel_bigquery_dataset_args),
     {DOWEL_GIVEN_AT(dowel_bigquery_dataset_args)},
     {0}};
 static const dowel_table dataset_table = {"bigquery.create_dataset", sizeof(dowel_bigquery_dataset_args),
                                           dataset_fields, NULL};
 
-/* Sends a creation; an existing thing is no error where that was asked for. *created says which it was. */
+/* Sends a request that creates something. With `exists_ok` it succeeds if that exists already, and *created is false. */
 static int create(dowel_bq *bq, dowel_http_request *r, json_t *body, bool exists_ok, bool *created, dowel_error *err) {
     dowel_error local;
     json_t *made = NULL;
@@ -59,13 +59,13 @@ static int create(dowel_bq *bq, dowel_http_request *r, json_t *body, bool exists
     if (rc && local.http_status == 409) {
         if (exists_ok) return 0;
         local.code = rc = DOWEL_E_EXISTS;
-        dowel_error_hint(&local, "--exists-ok takes what is there");
+        dowel_error_hint(&local, "--exists-ok succeeds if it exists");
     }
     if (rc && err) *err = local;
     return rc;
 }
 
-/* A request to the datasets of a reference's project. */
+/* A request for the datasets of the project in a reference. */
 static dowel_http_request *at_project(dowel_bq *bq, const char *method, const json_t *reference) {
     dowel_http_request *r = dowel_http_new(bq->service, bq->credentials, method, bq->base);
     dowel_http_path(r, "bigquery", "v2", "projects", json_string_value(json_object_get(reference, "projectId")),
@@ -103,13 +103,13 @@ static const dowel_field table_fields[] = {
      .example = "[{\"name\": \"iata\", \"type\": \"STRING\"}]"},
     DOWEL_BQ_CREDENTIALS(dowel_bigquery_table_args),
     DOWEL_BQ_PROJECT(dowel_bigquery_table_args),
-    {DOWEL_AT(dowel_bigquery_table_args, exists_ok), .kind = DOWEL_BOOL, .doc = "It is no error when it exists."},
+    {DOWEL_AT(dowel_bigquery_table_args, exists_ok), .kind = DOWEL_BOOL, .doc = "Succeed if it exists already."},
     DOWEL_BQ_ENDPOINT(dowel_bigquery_table_args),
     {DOWEL_GIVEN_AT(dowel_bigquery_table_args)},
     {0}};
 static const dowel_table table_table = {"bigquery.create_table", sizeof(dowel_bigquery_table_args), table_fields, NULL};
 
-/* A request to the place of a table reference, which may be in another project. */
+/* A request for the tables of the dataset in a reference, which may be in another project. */
 static dowel_http_request *at_dataset(dowel_bq *bq, const char *method, const json_t *reference) {
     dowel_http_request *r = at_project(bq, method, reference);
     dowel_http_path(r, json_string_value(json_object_get(reference, "datasetId")), "tables", NULL);
@@ -138,19 +138,19 @@ static int run_table(dowel *d, const void *data, json_t **result, dowel_error *e
 
 /* ---- delete ---- */
 
-static const dowel_field delete_fields[] = {{DOWEL_AT(dowel_bigquery_delete_args, table), .kind = DOWEL_STRING,
-                                             .doc = "Table to delete, dataset.table.", .example = "travel.airports"},
-                                            {DOWEL_AT(dowel_bigquery_delete_args, dataset), .kind = DOWEL_STRING,
-                                             .doc = "Dataset to delete, in place of a table."},
-                                            {DOWEL_AT(dowel_bigquery_delete_args, delete_contents), .kind = DOWEL_BOOL,
-                                             .doc = "Delete the dataset's tables too."},
-                                            {DOWEL_AT(dowel_bigquery_delete_args, not_found_ok), .kind = DOWEL_BOOL,
-                                             .doc = "It is no error when there is none."},
-                                            DOWEL_BQ_CREDENTIALS(dowel_bigquery_delete_args),
-                                            DOWEL_BQ_PROJECT(dowel_bigquery_delete_args),
-                                            DOWEL_BQ_ENDPOINT(dowel_bigquery_delete_args),
-                                            {DOWEL_GIVEN_AT(dowel_bigquery_delete_args)},
-                                            {0}};
+static const dowel_field delete_fields[] = {
+    {DOWEL_AT(dowel_bigquery_delete_args, table), .kind = DOWEL_STRING, .doc = "Table to delete, dataset.table.",
+     .example = "travel.airports"},
+    {DOWEL_AT(dowel_bigquery_delete_args, dataset), .kind = DOWEL_STRING,
+     .doc = "Dataset to delete, instead of a table."},
+    {DOWEL_AT(dowel_bigquery_delete_args, delete_contents), .kind = DOWEL_BOOL,
+     .doc = "Also delete the tables of the dataset."},
+    {DOWEL_AT(dowel_bigquery_delete_args, not_found_ok), .kind = DOWEL_BOOL, .doc = "Succeed if it does not exist."},
+    DOWEL_BQ_CREDENTIALS(dowel_bigquery_delete_args),
+    DOWEL_BQ_PROJECT(dowel_bigquery_delete_args),
+    DOWEL_BQ_ENDPOINT(dowel_bigquery_delete_args),
+    {DOWEL_GIVEN_AT(dowel_bigquery_delete_args)},
+    {0}};
 
 static int check_delete(const void *data, dowel_error *err) {
     const dowel_bigquery_delete_args *args = data;
@@ -200,7 +200,7 @@ static int run_delete(dowel *d, const void *data, json_t **result, dowel_error *
 /* ---- get_job ---- */
 
 static const dowel_field job_fields[] = {
-    {DOWEL_AT(dowel_bigquery_job_args, job), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED, .doc = "Job id."},
+    {DOWEL_AT(dowel_bigquery_job_args, job), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED, .doc = "Id of the job."},
     DOWEL_BQ_CREDENTIALS(dowel_bigquery_job_args),
     DOWEL_BQ_PROJECT(dowel_bigquery_job_args),
     DOWEL_BQ_LOCATION(dowel_bigquery_job_args),
@@ -249,7 +249,8 @@ TASK(create_dataset, "Creates a dataset.", dataset_table, run_dataset, "--datase
 TASK(create_table, "Creates a table.", table_table, run_table,
      "--table travel.airports --schema '[{\"name\": \"iata\", \"type\": \"STRING\"}]'");
 TASK(delete, "Deletes a table or a dataset.", delete_table, run_delete, "--table travel.airports --credentials prod");
-TASK(get_job, "Tells a job's state, statistics and errors.", job_table, run_job, "--job dowel_0192 --credentials prod");
+TASK(get_job, "Shows the state, statistics and errors of a job.", job_table, run_job,
+     "--job dowel_0192 --credentials prod");
 
 static const dowel_task *const tasks[] = {
     &task_query, &task_load, &task_create_dataset, &task_create_table, &task_delete, &task_get_job, NULL};

@@ -1,4 +1,4 @@
-/* Values: rows of the wire as JSON by their schema. */
+/* Converts rows of the API to JSON by their schema. */
 #include "client.h"
 
 #include <errno.h>
@@ -14,10 +14,10 @@ static bool is_type(const char *type, const char *legacy, const char *standard) 
 
 /* ---- times ---- */
 
-enum { DIGITS = 12 }; /* BigQuery has picoseconds at most */
+enum { DIGITS = 12 }; /* picoseconds */
 
-/* Reads "-1700000000.123456789012" or "1.70000000025E9" as whole seconds and DIGITS digits behind the point, rounded down, without
- * going through a double. */
+/* Reads "-1700000000.123456789012" or "1.70000000025E9" as whole seconds and DIGITS decimal digits, rounded down. It does not
+ * use a double, which would lose digits. */
 static bool read_seconds(const char *text, int64_t *seconds, int64_t *fraction) {
     char digits[64];
     bool negative = *text == '-';
@@ -51,10 +51,10 @@ static bool read_seconds(const char *text, int64_t *seconds, int64_t *fraction) 
     return true;
 }
 
-/* RFC 3339 with no fraction, microseconds or picoseconds: as many as the value has. */
+/* RFC 3339 without a fraction, with microseconds or with picoseconds, as the value needs. */
 static json_t *time_text(int64_t seconds, int64_t picoseconds) {
     char text[DOWEL_TIME_TEXT_SIZE];
-    /* From the year 1 to 9999; anything else is left as the text that it is. */
+    /* The years 1 to 9999; NULL for any other, whose text is kept. */
     if (seconds < INT64_C(-62135596800) || seconds > INT64_C(253402300799)) return NULL;
     dowel_format_time(seconds * 1000000, text);
     text[strlen(text) - 1] = 0; /* Z */
@@ -63,7 +63,7 @@ static json_t *time_text(int64_t seconds, int64_t picoseconds) {
     return json_sprintf("%s.%06" PRId64 "Z", text, picoseconds / 1000000);
 }
 
-/* "2023-11-14T22:13:20.123456000000Z", of the format ISO8601_STRING: digits of the fraction as elsewhere. */
+/* Reads "2023-11-14T22:13:20.123456000000Z", the format ISO8601_STRING. */
 static json_t *iso_time(const char *text) {
     int64_t microseconds, picoseconds = 0;
     const char *point = strchr(text, '.');
@@ -76,7 +76,7 @@ static json_t *iso_time(const char *text) {
     return time_text(seconds, picoseconds);
 }
 
-/* A time as one of the forms that servers send: microseconds, as asked for; seconds with a fraction; ISO 8601. */
+/* Reads a timestamp in any form that servers send: microseconds (which were requested), seconds with a fraction, ISO 8601. */
 static json_t *timestamp(const char *text) {
     int64_t seconds, fraction = 0;
     char *end;
@@ -121,7 +121,7 @@ static json_t *real(const char *text) {
     errno = 0;
     double value = dowel_read_real(text, &end);
     if (*end || end == text) return json_string(text);
-    /* JSON has no such numbers: the names that Google's JSON gives them. */
+    /* JSON cannot write these numbers; the names are those of Google's JSON. */
     if (isnan(value)) return json_string("NaN");
     if (isinf(value)) return errno ? json_string(text) : json_string(value > 0 ? "Infinity" : "-Infinity");
     return json_real(value);
@@ -187,9 +187,9 @@ json_t *dowel_bq_row(const json_t *fields, const json_t *row) {
     return object;
 }
 
-/* ---- the keys of rows: a column's name, with a number behind it where an earlier column has that name ---- */
+/* ---- the keys of rows: the name of the column, with a number if an earlier column has the same name ---- */
 
-/* `taken`: keys that are in use and names of columns that are to come. */
+/* `taken`: keys in use and the names of later columns. */
 static json_t *free_key(const char *name, const json_t *taken) {
     for (int n = 1;; n++) {
         json_t *key = json_sprintf("%s_%d", name, n);

@@ -154,6 +154,27 @@ class Query(TerminalTest):
         shown = self.dowel("call", "bigquery.get_job", "--job", "dowel_1", "--output", "csv")
         self.assertEqual(shown.splitlines()[0].split(",")[:3], ["job_id", "location", "state"])
 
+    def test_a_kept_result_in_every_form(self):
+        os.mkdir(self.path("kept"))
+        self.dowel("block", "save", "local-file-system/kept", "--basepath", self.path("kept"))
+        self.query("--persist-result", "--result-storage", "local-file-system/kept")
+        run = self.json("runs")[0]["id"]
+        self.assertEqual(json.loads(self.dowel("runs", "result", run))["rows"], [{"s": "a", "n": 1}])
+        self.assertEqual(self.dowel("runs", "result", run, "--output", "csv"), "s,n\na,1\n")
+        self.assertEqual(self.dowel("runs", "result", run, "--out", self.path("kept.ndjson")), "")
+        self.assertEqual(self.content(self.path("kept.ndjson")), '{"s":"a","n":1}\n')
+        self.fails(2, "runs", "result", run, "--json", "--output", "csv", says="not both")
+        self.fails(3, "runs", "result", "ffffffff", "--out", self.path("none.csv"))
+        self.assertFalse(os.path.exists(self.path("none.csv")))
+
+    def test_a_resumed_query_prints_as_a_call_does(self):
+        SERVER.reset(job={"status": {"errorResult": {"reason": "stopped", "message": "no"}}})
+        self.fails(6, "query", "SELECT 1")
+        run = self.json("runs")[0]["id"]
+        SERVER.reset(page([TEXT, NUMBER], ["a", "1"]))
+        done = self.run_dowel("runs", "resume", run, "--output", "csv")
+        self.assertEqual((done.returncode, done.out, done.err), (0, "s,n\na,1\n", "1 row; 0 bytes processed\n"))
+
     def test_wrong_forms(self):
         self.fails(2, "query", "SELECT 1", "--output", "xlsx", says=["--output", "ndjson", '"xlsx"'])
         self.fails(2, "query", "SELECT 1", "--output", "csv", "--json", says="not both")

@@ -139,8 +139,8 @@ def test_names_that_do_not_tell_the_format():
     os.makedirs(os.path.join(TMP, "folder.csv"), exist_ok=True)
     for source in (("--uris", "gs://b/x.xlsx"), ("--uris", "gs://b/x"), ("--uris", "gs://b.csv/x"), ("--uris", "gs://b/x.csv.zip"), ("--uris", "gs://b/x.gz"),
                    ("--uris", "gs://b.csv"), ("--uris", "gs://b/x.csv.bak"), ("--file", write("rows.txt")), ("--file", write("rows")), ("--file", write("folder.csv/rows"))):
-        refused("--table", "d.t", *source, saying=["does not tell the format", "csv, json, parquet, avro, orc, datastore-backup, tsv"])
-    refused("--table", "d.t", "--uris", "gs://b/x.csv", "--uris", "gs://b/y.json", saying="of different formats")
+        refused("--table", "d.t", *source, saying=["cannot tell the format", "csv, json, parquet, avro, orc, datastore-backup, tsv"])
+    refused("--table", "d.t", "--uris", "gs://b/x.csv", "--uris", "gs://b/y.json", saying="different formats")
 
 
 # ---- JSON that is an array ----

@@ -126,7 +126,7 @@ def test_rows_that_do_not_fit_the_schema_are_an_error():
 
 def test_rows_that_are_missing_are_an_error():
     SERVER.reset({**page([{"name": "a", "type": "INTEGER"}], ["1"]), "totalRows": "2"})
-    fails(1, "call", "bigquery.query", *HERE, "--query", "SELECT", saying="1 rows came of a result that has 2")
+    fails(1, "call", "bigquery.query", *HERE, "--query", "SELECT", saying="received 1 rows of a result with 2")
 
 
 def test_a_result_that_is_not_there_yet_is_waited_for():
@@ -302,9 +302,9 @@ def test_bad_records_of_a_load():
     done = run("call", *words)
     assert done.returncode == 0 and b"Could not parse 'x' as INT64, row 0" in done.stdout and b"bad_records" in done.stdout, done
     assert b"gs://b/x.csv: invalid: Could not parse 'x' as INT64, row 0" in done.stderr, done.stderr
-    assert b"9 bad records were left out" in done.stderr and b"row 4" in done.stderr and b"and 4 more" in done.stderr, done.stderr
+    assert b"9 bad records were skipped" in done.stderr and b"row 4" in done.stderr and b"and 4 more" in done.stderr, done.stderr
     run_id = json.loads(dowel("runs", "list", "--json", "--limit", "1"))[0]["id"]
-    assert "9 bad records were left out" in dowel("runs", "show", run_id)
+    assert "9 bad records were skipped" in dowel("runs", "show", run_id)
     SERVER.reset(job={"statistics": {"load": {"outputRows": "2"}}})
     assert call(*words)["bad_records"] == 0
 

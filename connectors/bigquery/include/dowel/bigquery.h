@@ -1,8 +1,17 @@
-/* dowel/bigquery.h: BigQuery (REST API, version 2). Every function is a task: retries, history and cancellation hold. *result (may be
- * NULL) is a new reference.
+/* dowel/bigquery.h: BigQuery (REST API, version 2).
  *
- * Jobs get ids of dowel's own, written to the run's record before the request goes out: a submit whose answer was lost finds its
- * job again, and nothing runs twice. The endpoint is BIGQUERY_EMULATOR_HOST where that is set. */
+ * Every function runs a task: its arguments are validated, the run is recorded, and the policy of the run (retries, timeout) applies.
+ * They return 0 or an error code (dowel/error.h). *result is a new reference; `result` may be NULL.
+ *
+ *     json_t *result;
+ *     if (dowel_bigquery_query(d, &(dowel_bigquery_query_args){.query = "SELECT 1 AS x"}, &result, &err)) ...
+ *     json_array_foreach(json_object_get(result, "rows"), i, row) ...
+ *
+ * A zero member means its default. Credentials default to Application Default Credentials, the project to that of the credentials, the endpoint to
+ * BIGQUERY_EMULATOR_HOST or Google's.
+ *
+ * dowel chooses the id of every job and writes it to the record of the run before it sends the request. If the response is lost, dowel finds the
+ * job again by its id, so a statement does not run twice. */
 #ifndef DOWEL_BIGQUERY_H
 #define DOWEL_BIGQUERY_H
 
@@ -14,67 +23,69 @@ extern "C" {
 
 DOWEL_API extern const dowel_connector dowel_bigquery_connector;
 
-/* Values of members that are enumerations; the first is the default. */
-enum { DOWEL_BIGQUERY_STANDARD, DOWEL_BIGQUERY_LEGACY }; /* dialect */
-/* write_disposition: of the service's own choice, into an empty table alone, in place of its rows, behind them */
+/* dialect */
+enum { DOWEL_BIGQUERY_STANDARD, DOWEL_BIGQUERY_LEGACY };
+
+/* write_disposition: what to do if the table has rows already. */
 enum {
-    DOWEL_BIGQUERY_WRITE_DEFAULT,
-    DOWEL_BIGQUERY_WRITE_EMPTY,
-    DOWEL_BIGQUERY_WRITE_TRUNCATE,
-    DOWEL_BIGQUERY_WRITE_APPEND,
-    DOWEL_BIGQUERY_WRITE_TRUNCATE_DATA, /* keeps the table's schema and constraints */
+    DOWEL_BIGQUERY_WRITE_DEFAULT,       /* as BigQuery does: a query fails, a load appends */
+    DOWEL_BIGQUERY_WRITE_EMPTY,         /* fail */
+    DOWEL_BIGQUERY_WRITE_TRUNCATE,      /* replace the table */
+    DOWEL_BIGQUERY_WRITE_APPEND,        /* append */
+    DOWEL_BIGQUERY_WRITE_TRUNCATE_DATA, /* replace the rows; keep the schema and constraints of the table */
 };
+
+/* create_disposition: whether to create a missing table. */
+enum { DOWEL_BIGQUERY_CREATE_DEFAULT, DOWEL_BIGQUERY_CREATE_IF_NEEDED, DOWEL_BIGQUERY_CREATE_NEVER };
+
+/* format of the data */
 enum {
-    DOWEL_BIGQUERY_CREATE_DEFAULT,
-    DOWEL_BIGQUERY_CREATE_IF_NEEDED,
-    DOWEL_BIGQUERY_CREATE_NEVER
-}; /* create_disposition */
-/* format: AUTO goes by the file's name (".jsonl.gz" is JSON), JSON is a value on each line, TSV is CSV with a tab */
-enum {
-    DOWEL_BIGQUERY_AUTO,
+    DOWEL_BIGQUERY_AUTO, /* by the ending of the name: ".jsonl.gz" is JSON */
     DOWEL_BIGQUERY_CSV,
-    DOWEL_BIGQUERY_JSON,
+    DOWEL_BIGQUERY_JSON, /* newline-delimited: an object on each line */
     DOWEL_BIGQUERY_PARQUET,
     DOWEL_BIGQUERY_AVRO,
     DOWEL_BIGQUERY_ORC,
     DOWEL_BIGQUERY_DATASTORE_BACKUP,
-    DOWEL_BIGQUERY_TSV,
+    DOWEL_BIGQUERY_TSV, /* CSV with a tab as delimiter */
 };
 
 typedef struct dowel_bigquery_query_args {
-    const char *query;
-    dowel_block *credentials; /* gcp-credentials; NULL: Application Default Credentials */
-    const char *project;      /* that pays; NULL: the credentials' */
-    const char *location;
-    /* An array for `?`, an object for `@name`. Plain values have the obvious type; others are {"type": "DATE", "value": "..."}. Types are
-     * written as in SQL: ARRAY<INT64>, STRUCT<x INT64, y ARRAY<STRING>>, RANGE<DATE>; their values are arrays and objects. */
+    const char *query;        /* SQL; required */
+    dowel_block *credentials; /* a block of type gcp-credentials */
+    const char *project;      /* project to run in and to bill */
+    const char *location;     /* location of the data, such as "EU" */
+    /* An array for `?`, an object for `@NAME`. The type of a scalar is inferred (INT64, FLOAT64, BOOL, STRING). The member name "NAME:TYPE", or the
+     * value {"type": "DATE", "value": "2026-01-31"}, gives it. Types are written as in SQL: ARRAY<INT64>, STRUCT<x INT64, y ARRAY<STRING>>,
+     * RANGE<DATE>; their values are arrays and objects. */
     json_t *parameters;
-    int dialect;  /* DOWEL_BIGQUERY_STANDARD, DOWEL_BIGQUERY_LEGACY */
-    bool dry_run; /* check and tell the bytes, run nothing */
-    int64_t maximum_bytes_billed;
-    const char *default_dataset;
-    int64_t max_rows;        /* not given: all, or with a destination none */
-    const char *destination; /* table to write the rows to; they are fetched only when max_rows is given */
-    int write_disposition;   /* DOWEL_BIGQUERY_WRITE_* */
+    int dialect;                  /* DOWEL_BIGQUERY_STANDARD, DOWEL_BIGQUERY_LEGACY */
+    bool dry_run;                 /* check the query and report the bytes that it would process; do not run it */
+    int64_t maximum_bytes_billed; /* a query that would bill more fails */
+    const char *default_dataset;  /* for table names without a dataset */
+    int64_t max_rows;             /* rows to fetch; if not given: all, or none with a destination */
+    const char *destination;      /* table to write the rows to; max_rows fetches them too */
+    int write_disposition;        /* DOWEL_BIGQUERY_WRITE_*, of the destination */
     const char *endpoint;
     const char *given; /* members that are zero on purpose (dowel/fields.h) */
 } dowel_bigquery_query_args;
 
 typedef struct dowel_bigquery_load_args {
-    const char *table;       /* dataset.table, project.dataset.table or project:dataset.table; $partition behind it */
-    const char *file;        /* exactly one of file and uris */
-    const char *const *uris; /* gs://bucket/name, `*` allowed */
+    const char
+        *table; /* dataset.table, project.dataset.table or project:dataset.table, with $PARTITION if wanted; required */
+    const char *file;        /* a regular file; exactly one of file and uris */
+    const char *const *uris; /* gs://BUCKET/NAME, `*` allowed */
     dowel_block *credentials;
     const char *project;
     const char *location;
     int format; /* DOWEL_BIGQUERY_AUTO ... DOWEL_BIGQUERY_TSV */
     bool autodetect;
     json_t *schema;              /* [{"name", "type", "mode"}], {"fields": [...]} or {"schema": {"fields": [...]}} */
-    int64_t skip_leading_rows;   /* with autodetect, 0 that is given says that there is no header row */
-    const char *field_delimiter; /* one character; "tab" and "\\t" are the tab */
-    int64_t max_bad_records;
-    int write_disposition; /* DOWEL_BIGQUERY_WRITE_* */
-    /* The other options of the API's JobConfigurationLoad, under its names. */
+    int64_t skip_leading_rows;   /* header rows to skip; with autodetect, a given 0 means that there is no header */
+    const char *field_delimiter; /* one character; "tab" and "\\t" are a tab */
+    int64_t max_bad_records;     /* bad rows to accept */
+    int write_disposition;       /* DOWEL_BIGQUERY_WRITE_* */
+    /* The other options of JobConfigurationLoad in the API, under their names. */
     int create_disposition; /* DOWEL_BIGQUERY_CREATE_* */
     bool allow_jagged_rows;
     bool allow_quoted_newlines;
@@ -83,7 +94,7 @@ typedef struct dowel_bigquery_load_args {
     bool use_avro_logical_types;
     bool create_session;
     bool copy_files_only;
-    const char *quote; /* "": nothing is quoted */
+    const char *quote; /* "": no field is quoted */
     const char *null_marker;
     const char *const *null_markers;
     const char *encoding;
@@ -114,21 +125,21 @@ typedef struct dowel_bigquery_load_args {
 } dowel_bigquery_load_args;
 
 typedef struct dowel_bigquery_dataset_args {
-    const char *dataset;
+    const char *dataset; /* dataset or project.dataset; required */
     dowel_block *credentials;
     const char *project;
     const char *location;
-    bool exists_ok;
+    bool exists_ok; /* succeed if it exists already */
     const char *endpoint;
     const char *given; /* members that are zero on purpose (dowel/fields.h) */
 } dowel_bigquery_dataset_args;
 
 typedef struct dowel_bigquery_table_args {
-    const char *table;
-    json_t *schema;
+    const char *table; /* dataset.table; required */
+    json_t *schema;    /* as for a load */
     dowel_block *credentials;
     const char *project;
-    bool exists_ok;
+    bool exists_ok; /* succeed if it exists already */
     const char *endpoint;
     const char *given; /* members that are zero on purpose (dowel/fields.h) */
 } dowel_bigquery_table_args;
@@ -136,8 +147,8 @@ typedef struct dowel_bigquery_table_args {
 typedef struct dowel_bigquery_delete_args {
     const char *table; /* exactly one of table and dataset */
     const char *dataset;
-    bool delete_contents; /* of a dataset */
-    bool not_found_ok;
+    bool delete_contents; /* also delete the tables of the dataset */
+    bool not_found_ok;    /* succeed if it does not exist */
     dowel_block *credentials;
     const char *project;
     const char *endpoint;
@@ -145,7 +156,7 @@ typedef struct dowel_bigquery_delete_args {
 } dowel_bigquery_delete_args;
 
 typedef struct dowel_bigquery_job_args {
-    const char *job;
+    const char *job; /* its id; required */
     dowel_block *credentials;
     const char *project;
     const char *location;
@@ -153,7 +164,7 @@ typedef struct dowel_bigquery_job_args {
     const char *given; /* members that are zero on purpose (dowel/fields.h) */
 } dowel_bigquery_job_args;
 
-/* The result is an object:
+/* Runs a query and fetches its rows. The result is an object:
  *
  *     rows               [{column: value}], in the order of the query
  *     columns            the names of the rows' members, in order; a column whose name occurs twice becomes name_1
@@ -174,24 +185,28 @@ static inline int dowel_bigquery_query(dowel *d, const dowel_bigquery_query_args
                                        dowel_error *err) {
     return dowel_call(d, "bigquery.query", args, sizeof *args, NULL, result, err);
 }
-/* {table, rows, bytes, job_id, bad_records}, and errors: [{reason, location, message}], what the job had to say of bad records. */
+/* Loads a file or objects into a table. The result is {table, rows, bytes, job_id, bad_records}, and `errors` has the first bad records as
+ * [{reason, location, message}]. A JSON file that is an array is INVALID: BigQuery takes an object on each line. */
 static inline int dowel_bigquery_load(dowel *d, const dowel_bigquery_load_args *args, json_t **result,
                                       dowel_error *err) {
     return dowel_call(d, "bigquery.load", args, sizeof *args, NULL, result, err);
 }
+/* Creates a dataset: {project, dataset, created}. */
 static inline int dowel_bigquery_create_dataset(dowel *d, const dowel_bigquery_dataset_args *args, json_t **result,
                                                 dowel_error *err) {
     return dowel_call(d, "bigquery.create_dataset", args, sizeof *args, NULL, result, err);
 }
+/* Creates a table: {table, created}. */
 static inline int dowel_bigquery_create_table(dowel *d, const dowel_bigquery_table_args *args, json_t **result,
                                               dowel_error *err) {
     return dowel_call(d, "bigquery.create_table", args, sizeof *args, NULL, result, err);
 }
+/* Deletes a table or a dataset: {table or dataset, deleted}. */
 static inline int dowel_bigquery_delete(dowel *d, const dowel_bigquery_delete_args *args, json_t **result,
                                         dowel_error *err) {
     return dowel_call(d, "bigquery.delete", args, sizeof *args, NULL, result, err);
 }
-/* The job's state, statistics and errors. */
+/* Shows a job: {job_id, location, state, error, statistics, configuration}, as far as the API has them. */
 static inline int dowel_bigquery_get_job(dowel *d, const dowel_bigquery_job_args *args, json_t **result,
                                          dowel_error *err) {
     return dowel_call(d, "bigquery.get_job", args, sizeof *args, NULL, result, err);
