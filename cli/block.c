@@ -48,16 +48,12 @@ const cli_verb cli_block_verbs[] = {
      .example = "block check gcp-credentials/prod"},
     {.name = "import",
      .words = "SOURCE [TYPE/NAME]",
-     .doc = "saves what another tool keeps; SOURCE is one of the --from flags",
+     .doc = "saves settings of another tool as blocks; SOURCE is one of the --from flags",
      .example = "block import --from-aws-profile work --dry-run",
-     .options = {{"from-aws-profile", "PROFILE", "a profile of the AWS CLI", false},
-                 {"from-gcloud", "CONFIGURATION", "a configuration of gcloud, or `active`", false},
-                 {"from-prefect", "FILE|-", "block documents, as Prefect's API gives them", false},
-                 {"from-airflow", "@FILE|-|env:VAR", "a connection of Airflow", false},
-                 {"from-rclone", "REMOTE[:BUCKET]", "a remote of rclone", false},
-                 {"config", "FILE|-", "rclone's configuration; without: where rclone keeps it", false},
-                 {"overwrite", NULL, "replace blocks that are there", false},
-                 {"dry-run", NULL, "show what would be saved, and save nothing", false}}},
+     .options = {{"config", "FILE|-", "the source's configuration file; default: its usual place", false},
+                 {"overwrite", NULL, "replace existing blocks", false},
+                 {"dry-run", NULL, "show the blocks and save nothing", false}},
+     .imports = true},
     {.name = "export",
      .words = "[TYPE/NAME ...] (--bundle FILE | --template FILE)",
      .doc = "blocks and what they refer to: sealed with a passphrase, or masked; without names all",
@@ -94,13 +90,13 @@ static int find_type(cli *c, const char *reference, const dowel_block_type **typ
     return dowel_find_block_type(c->d, name, type, &c->err);
 }
 
-static void save_help(const cli *c, const dowel_block_type *type) {
+static void save_help(cli *c, const dowel_block_type *type) {
     cli_text(c, stdout,
              "Usage: dowel block save %s/NAME [--field value ...] [--from FILE|-] [--overwrite]\n\n%s\n\nFields:\n",
              type->name, type->doc);
     cli_help_fields(c, type->table);
     puts("\nOther:");
-    cli_help_options(c->verb);
+    cli_help_options(c, c->verb);
     cli_text(c, stdout, "\nExample:\n  dowel block save %s/example", type->name);
     cli_help_example(type->table);
     putchar('\n');

@@ -36,7 +36,7 @@ void cli_task_help(cli *c, const dowel_task *task, const char *usage) {
     puts("Policy (--policy-NAME if the task has a field of that name):");
     cli_help_fields(c, &dowel_policy_table);
     puts("\nOther:");
-    cli_help_options(cli_call_verbs);
+    cli_help_options(c, cli_call_verbs);
     if (usage) return;
     cli_text(c, stdout, "\nExample:\n  dowel call %s %s\n", task ? task->name : "bigquery.query",
              task && task->example ? task->example

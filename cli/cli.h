@@ -20,6 +20,8 @@ typedef struct cli {
     bool colour;             /* standard output is a terminal that wants it */
     const char *input_taken; /* the flag that has read standard input */
     const struct cli_verb *verb;
+    struct cli_option
+        *imports;         /* verbs.c: the flags --from-NAME of the registered import sources; NULL: not made yet */
     char help[96];        /* the command line that says how */
     int format;           /* of --output: an index into cli_formats */
     bool format_given;    /* --output was given */
@@ -48,6 +50,7 @@ typedef struct cli_verb {
     bool silent;   /* also meant where no verb is given */
     bool plain;    /* has no --json */
     bool own_help; /* of what its first word names */
+    bool imports;  /* has a flag --from-NAME for each import source, before its other options */
 } cli_verb;
 typedef struct cli_command {
     const char *name, *doc;
@@ -58,6 +61,8 @@ typedef struct cli_command {
 extern const cli_command cli_commands[]; /* main.c */
 extern const cli_verb cli_block_verbs[], cli_task_verbs[], cli_runs_verbs[], cli_key_verbs[], cli_call_verbs[];
 
+/* The option after `option`, NULL for the first one; NULL: no more. */
+const cli_option *cli_next_option(cli *c, const cli_verb *verb, const cli_option *option);
 /* Reads the verb, or prints help or an error: then NULL, and *status is the exit status. */
 const cli_verb *cli_read_verb(cli *c, const cli_command *command, int *status);
 /* Where a flag of the verb goes: a switch, a text, or a field of a table. */
@@ -73,7 +78,7 @@ int cli_read(cli *c, const cli_target *targets, const char **words, size_t most)
 bool cli_flag_is(const struct cli_flag *flag, const char *name);
 /* The verb has no such flag: names the nearest of its own and of the table (may be NULL). */
 int cli_unknown_option(cli *c, const struct cli_flag *flag, const dowel_table *table);
-void cli_help_options(const cli_verb *verb);
+void cli_help_options(cli *c, const cli_verb *verb);
 const cli_command *cli_find_command(const char *name);
 
 /* Every subcommand: returns the exit status. */

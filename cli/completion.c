@@ -92,7 +92,8 @@ static void offer_flags(asked *a) {
     for (size_t i = 0; i < 2; i++)
         for (const dowel_field *f = tables[i] ? tables[i]->fields : NULL; f && f->name; f++)
             if (!dowel_field_c_only(f)) offer_flag(a, f->name, f->doc);
-    for (const cli_option *o = a->verb ? a->verb->options : NULL; o && o->name; o++) offer_flag(a, o->name, o->doc);
+    for (const cli_option *o = NULL; a->verb && (o = cli_next_option(a->c, a->verb, o));)
+        offer_flag(a, o->name, o->doc);
     if (a->objects && *a->objects->own) offer_flag(a, a->objects->own, NULL);
     if (!a->verb || !a->verb->plain) offer_flag(a, "json", "the result, or the error, as JSON");
     offer_flag(a, "help", NULL);
@@ -139,7 +140,7 @@ static const dowel_field *find_flag(const asked *a, const char *name, const cli_
     const dowel_field *field = a->table ? dowel_field_find(a->table, copy) : NULL;
     if (!field && a->policy) field = dowel_field_find(a->policy, copy);
     *option = NULL;
-    for (const cli_option *o = a->verb ? a->verb->options : NULL; !field && o && o->name; o++)
+    for (const cli_option *o = NULL; !field && a->verb && (o = cli_next_option(a->c, a->verb, o));)
         if (cli_flag_is(&flag, o->name)) *option = o;
     return field;
 }

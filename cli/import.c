@@ -8,8 +8,9 @@
 
 typedef struct importing {
     dowel_import_request request;
-    const char *given; /* the flag's value; NULL: no source yet */
-    const char *flag;
+    const dowel_import_source *source; /* NULL: none given yet */
+    const char *given;                 /* the value of its flag */
+    const char *flag;                  /* "from-gcloud" */
     const char *config;
     const char *reference; /* TYPE/NAME, or a name alone */
     bool overwrite, dry_run;
@@ -17,32 +18,57 @@ typedef struct importing {
     char name[128], type[64];
 } importing;
 
+/* The values of the sources' flags; the targets of the verb's other options come first. */
+typedef struct source_flags {
+    size_t count;
+    const char **given;
+    cli_target *targets;
+} source_flags;
+
+enum { OTHER_OPTIONS = 3 };
+
+static int make_flags(cli *c, importing *in, source_flags *f) {
+    const cli_option *o = NULL;
+    while (dowel_import_source_at(c->d, f->count)) f->count++;
+    f->given = calloc(f->count + 1, sizeof *f->given);
+    f->targets = calloc(OTHER_OPTIONS + f->count + 1, sizeof *f->targets);
+    if (!f->given || !f->targets) return dowel_no_memory(&c->err);
+    f->targets[0] = (cli_target){.name = "config", .text = &in->config};
+    f->targets[1] = (cli_target){.name = "overwrite", .on = &in->overwrite};
+    f->targets[2] = (cli_target){.name = "dry-run", .on = &in->dry_run};
+    for (size_t i = 0; i < f->count; i++) {
+        o = cli_next_option(c, c->verb, o); /* the flags of the sources come first, in the order of the sources */
+        if (!o) return dowel_no_memory(&c->err);
+        f->targets[OTHER_OPTIONS + i] = (cli_target){.name = o->name, .text = &f->given[i]};
+    }
+    return 0;
+}
+
+/* Exit status. */
+static int choose_source(cli *c, importing *in, const source_flags *f) {
+    for (size_t i = 0; i < f->count; i++) {
+        const char *flag = f->targets[OTHER_OPTIONS + i].name;
+        if (!f->given[i]) continue;
+        if (in->source)
+            return cli_usage(c, c->help, "--%s and --%s are both given; import from one source at a time", in->flag,
+                             flag);
+        in->given = f->given[i];
+        in->flag = flag;
+        in->source = dowel_import_source_at(c->d, i);
+    }
+    if (!in->source) return cli_usage(c, c->help, "no source given, such as --from-aws-profile PROFILE");
+    if (in->config && !in->source->config) return cli_usage(c, c->help, "--%s takes no --config", in->flag);
+    return 0;
+}
+
 /* Exit status. */
 static int read_flags(cli *c, importing *in) {
-    static const char *const names[] = {
-        [DOWEL_IMPORT_AWS_PROFILE] = "from-aws-profile", [DOWEL_IMPORT_GCLOUD] = "from-gcloud",
-        [DOWEL_IMPORT_PREFECT] = "from-prefect",         [DOWEL_IMPORT_AIRFLOW] = "from-airflow",
-        [DOWEL_IMPORT_RCLONE] = "from-rclone",
-    };
-    enum { SOURCES = sizeof names / sizeof names[0] };
-    const char *given[SOURCES] = {NULL};
-    cli_target targets[SOURCES + 4] = {{.name = "config", .text = &in->config},
-                                       {.name = "overwrite", .on = &in->overwrite},
-                                       {.name = "dry-run", .on = &in->dry_run}};
-    for (size_t i = 0; i < SOURCES; i++) targets[i + 3] = (cli_target){.name = names[i], .text = &given[i]};
-    int status = cli_read(c, targets, &in->reference, 1);
-    if (status) return status;
-    for (size_t i = 0; i < SOURCES; i++) {
-        if (!given[i]) continue;
-        if (in->given) return cli_usage(c, c->help, "--%s and --%s: one source at a time", in->flag, names[i]);
-        in->given = given[i];
-        in->flag = names[i];
-        in->request.source = (dowel_import_source)i;
-    }
-    if (!in->given) return cli_usage(c, c->help, "import from what? --from-aws-profile PROFILE, for example");
-    if (in->config && in->request.source != DOWEL_IMPORT_RCLONE)
-        return cli_usage(c, c->help, "--config belongs to --from-rclone");
-    return 0;
+    source_flags f = {0};
+    int status = make_flags(c, in, &f) ? cli_failed(c) : cli_read(c, f.targets, &in->reference, 1);
+    if (!status) status = choose_source(c, in, &f);
+    free(f.given);
+    free(f.targets);
+    return status;
 }
 
 static int read_file(cli *c, importing *in, const char *flag, const char *path) {
@@ -55,28 +81,33 @@ static int read_file(cli *c, importing *in, const char *flag, const char *path) 
     return 0;
 }
 
-/* Airflow's connections are texts with a password in them: never an argument. Airflow itself has them in AIRFLOW_CONN_ID. */
-static int read_connection(cli *c, importing *in) {
-    const char *given = in->given;
-    if (!strncmp(given, "env:", 4)) {
-        in->request.text = getenv(given + 4);
-        in->request.origin = given + 4;
-        if (!in->request.text || !*in->request.text)
-            return dowel_fail(&c->err, DOWEL_E_INVALID, "--from-airflow: the variable %s is not set", given + 4);
-        in->request.size = strlen(in->request.text);
-        if (!strncmp(given + 4, "AIRFLOW_CONN_", 13)) in->request.which = given + 17;
-        return 0;
-    }
-    if (*given == '@') return read_file(c, in, "from-airflow", given + 1);
-    if (!strcmp(given, "-")) return read_file(c, in, "from-airflow", given);
+static int read_variable(cli *c, importing *in, const char *name) {
+    const char *prefix = in->source->variable;
+    in->request.text = getenv(name);
+    in->request.origin = name;
+    if (!in->request.text || !*in->request.text)
+        return dowel_fail(&c->err, DOWEL_E_INVALID, "--%s: the variable %s is not set", in->flag, name);
+    in->request.size = strlen(in->request.text);
+    if (prefix && !strncmp(name, prefix, strlen(prefix))) in->request.which = name + strlen(prefix);
+    return 0;
+}
+
+/* Arguments are visible to other users, so a text with a secret in it is never one. */
+static int read_secret(cli *c, importing *in) {
+    const char *given = in->given, *prefix = in->source->variable;
+    if (!strncmp(given, "env:", 4)) return read_variable(c, in, given + 4);
+    if (*given == '@') return read_file(c, in, in->flag, given + 1);
+    if (!strcmp(given, "-")) return read_file(c, in, in->flag, given);
     dowel_fail(&c->err, DOWEL_E_INVALID,
-               "--from-airflow: a connection holds a secret: it must not be an argument, which others can see");
-    dowel_error_hint(&c->err, "give @FILE, - (standard input) or env:VARIABLE, such as env:AIRFLOW_CONN_MY_AWS");
+               "--%s: the text holds a secret and must not be an argument, which others can see", in->flag);
+    if (prefix)
+        dowel_error_hint(&c->err, "give @FILE, - (standard input) or env:VARIABLE, such as env:%sMAIN", prefix);
+    else
+        dowel_error_hint(&c->err, "give @FILE, - (standard input) or env:VARIABLE");
     return DOWEL_E_INVALID;
 }
 
 static int prepare(cli *c, importing *in) {
-    in->request.which = in->given;
     if (in->reference) {
         const char *slash = strchr(in->reference, '/');
         snprintf(in->type, sizeof in->type, "%.*s", slash ? (int)(slash - in->reference) : 0, in->reference);
@@ -90,16 +121,10 @@ static int prepare(cli *c, importing *in) {
             return dowel_fail(&c->err, DOWEL_E_INVALID,
                               "\"%.70s\" is no name of a block: up to 63 of a-z, 0-9 and - between them", in->name);
     }
-    switch (in->request.source) {
-    case DOWEL_IMPORT_PREFECT: in->request.which = NULL; return read_file(c, in, "from-prefect", in->given);
-    case DOWEL_IMPORT_AIRFLOW: in->request.which = NULL; return read_connection(c, in);
-    case DOWEL_IMPORT_GCLOUD:
-        if (!strcmp(in->given, "active")) in->request.which = NULL;
-        return 0;
-    case DOWEL_IMPORT_RCLONE: return in->config ? read_file(c, in, "config", in->config) : 0;
-    case DOWEL_IMPORT_AWS_PROFILE: return 0;
-    }
-    return 0;
+    in->request.which = in->source->input == DOWEL_IMPORT_NAMED ? in->given : NULL;
+    if (in->source->input == DOWEL_IMPORT_FILE) return read_file(c, in, in->flag, in->given);
+    if (in->source->input == DOWEL_IMPORT_SECRET) return read_secret(c, in);
+    return in->config ? read_file(c, in, "config", in->config) : 0;
 }
 
 /* Blocks of the import refer to one another, and to what is saved. */
@@ -229,7 +254,7 @@ int cli_block_import(cli *c) {
         return status;
     }
     int rc = prepare(c, &in);
-    if (!rc) rc = dowel_import(&in.request, &imported, &c->err);
+    if (!rc) rc = dowel_import(c->d, in.source->name, &in.request, &imported, &c->err);
     const json_t *blocks = json_object_get(imported, "blocks"), *warnings = json_object_get(imported, "warnings");
     if (!rc) rc = check_blocks(c, &in, blocks, masked);
     if (!rc && !in.dry_run)

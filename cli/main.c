@@ -193,6 +193,7 @@ static int dispatch(int argc, char **argv, const dowel_connector *const *connect
     const cli_command *command = cli_find_command(name);
     if (command || !strcmp(name, "complete")) { /* what the completion scripts ask is for them alone */
         int status = command ? command->run(&c) : cli_complete(&c);
+        free(c.imports);
         dowel_close(c.d);
         return status;
     }

@@ -5,6 +5,35 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* ---- options ---- */
+
+/* The flags of the import sources. The last option has a value but no name: the verb's own options follow. The names are stored behind
+ * the options. NULL: no memory, or no handle. */
+static cli_option *import_options(cli *c) {
+    enum { NAME = 40 };
+    const dowel_import_source *source;
+    size_t n = 0;
+    if (cli_open(c)) return NULL;
+    while (dowel_import_source_at(c->d, n)) n++;
+    cli_option *options = calloc(1, (n + 1) * sizeof *options + n * NAME);
+    if (!options) return NULL;
+    char *names = (char *)(options + n + 1);
+    for (size_t i = 0; i < n; i++) {
+        source = dowel_import_source_at(c->d, i);
+        snprintf(names + i * NAME, NAME, "from-%s", source->name);
+        options[i] = (cli_option){names + i * NAME, source->value, source->doc, false};
+    }
+    options[n].value = "";
+    return options;
+}
+
+const cli_option *cli_next_option(cli *c, const cli_verb *verb, const cli_option *option) {
+    if (verb->imports && !c->imports) c->imports = import_options(c);
+    const cli_option *next = option ? option + 1 : verb->imports && c->imports ? c->imports : verb->options;
+    if (!next->name && next->value) next = verb->options;
+    return next->name ? next : NULL;
+}
+
 /* ---- help ---- */
 
 enum { WIDTH = 110 };
@@ -25,24 +54,24 @@ static void piece(FILE *out, size_t *at, const char *format, ...) {
     *at += (size_t)size;
 }
 
-static void usage_line(const cli *c, FILE *out, const char *first, const cli_command *command, const cli_verb *verb) {
+static void usage_line(cli *c, FILE *out, const char *first, const cli_command *command, const cli_verb *verb) {
     size_t at = 0;
     piece(out, &at, "%s %s %s", first, c->program, command->name);
     if (!verb->silent && *verb->name) piece(out, &at, " %s", verb->name);
     if (*verb->words) piece(out, &at, " %s", verb->words);
-    for (const cli_option *o = verb->options; o->name; o++)
+    for (const cli_option *o = NULL; (o = cli_next_option(c, verb, o));)
         if (!o->in_words) piece(out, &at, o->value ? " [--%s %s]" : " [--%s]", o->name, o->value);
     if (!verb->plain) piece(out, &at, " [--json]");
     fputc('\n', out);
 }
 
-void cli_help_options(const cli_verb *verb) {
+void cli_help_options(cli *c, const cli_verb *verb) {
     size_t room = 6;
-    for (const cli_option *o = verb->options; o->name; o++) {
+    for (const cli_option *o = NULL; (o = cli_next_option(c, verb, o));) {
         size_t size = strlen(o->name) + (o->value ? strlen(o->value) + 3 : 2);
         if (size > room) room = size;
     }
-    for (const cli_option *o = verb->options; o->name; o++) {
+    for (const cli_option *o = NULL; (o = cli_next_option(c, verb, o));) {
         char text[128];
         snprintf(text, sizeof text, "--%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
         printf("  %-*s  %s\n", (int)room, text, o->doc);
@@ -50,7 +79,7 @@ void cli_help_options(const cli_verb *verb) {
     if (!verb->plain) printf("  %-*s  the result, or the error, as JSON\n", (int)room, "--json");
 }
 
-static void command_help(const cli *c, FILE *out, const cli_command *command) {
+static void command_help(cli *c, FILE *out, const cli_command *command) {
     for (const cli_verb *v = command->verbs; v->name; v++)
         usage_line(c, out, v == command->verbs ? "Usage:" : "      ", command, v);
     size_t room = 0;
@@ -62,15 +91,16 @@ static void command_help(const cli *c, FILE *out, const cli_command *command) {
     for (const cli_verb *v = command->verbs; v->name; v++) cli_text(c, out, "  dowel %s\n", v->example);
 }
 
-static void verb_help(const cli *c, const cli_command *command, const cli_verb *verb) {
+static void verb_help(cli *c, const cli_command *command, const cli_verb *verb) {
     usage_line(c, stdout, "Usage:", command, verb);
     cli_text(c, stdout, "\n%c%s.\n", dowel_upper((unsigned char)*verb->doc), verb->doc + 1);
     /* What the notes are about: ids, secrets. */
     bool noted = verb->own_help || !strncmp(verb->words, "ID", 2);
-    for (const cli_option *o = verb->options; o->name; o++) noted |= o->value && strstr(o->value, "prompt");
+    for (const cli_option *o = NULL; (o = cli_next_option(c, verb, o));)
+        noted |= o->value && strstr(o->value, "prompt");
     if (noted) cli_text(c, stdout, "%s\n", command->notes);
     putchar('\n');
-    cli_help_options(verb);
+    cli_help_options(c, verb);
     cli_text(c, stdout, "\nExample:\n  dowel %s\n", verb->example);
 }
 
@@ -124,7 +154,7 @@ int cli_unknown_option(cli *c, const cli_flag *flag, const dowel_table *table) {
     const char *names[24] = {c->verb->plain ? "help" : "json", "help"};
     char texts[20][32];
     size_t n = 0;
-    for (const cli_option *o = c->verb->options; o->name && n < 20; o++, n++) {
+    for (const cli_option *o = NULL; n < 20 && (o = cli_next_option(c, c->verb, o)); n++) {
         snprintf(texts[n], sizeof texts[n], "%s", o->name);
         for (char *p = texts[n]; *p; p++)
             if (*p == '-') *p = '_';

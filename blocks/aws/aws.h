@@ -5,6 +5,9 @@
 #include "plan.h"
 #include "settings.h"
 
+/* import.c */
+extern const dowel_import_source dowel_aws_profile_import;
+
 /* check of the block type */
 int dowel_aws_check(dowel *d, dowel_block *block, json_t *report, dowel_error *err);
 

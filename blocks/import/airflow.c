@@ -424,7 +424,11 @@ static int read_json(dowel_importing *in, const char *text, size_t size, json_t 
     return rc;
 }
 
-int dowel_import_airflow(dowel_importing *in, const char *id, const char *text, size_t size) {
+static int read_airflow(dowel *d, const dowel_import_request *request, dowel_importing *in, dowel_error *err) {
+    (void)d;
+    (void)err; /* in->err */
+    const char *id = request->which ? request->which : "airflow", *text = request->text;
+    size_t size = request->size;
     json_t *connection = NULL;
     char *uri = NULL;
     int rc = dowel_text_check(in->origin, &text, &size, in->err);
@@ -458,3 +462,13 @@ int dowel_import_airflow(dowel_importing *in, const char *id, const char *text, 
     dowel_json_cleanse(connection);
     return rc;
 }
+
+const dowel_import_source dowel_airflow_import = {
+    .size = sizeof(dowel_import_source),
+    .name = "airflow",
+    .value = "@FILE|-|env:VAR",
+    .doc = "a connection of Airflow",
+    .input = DOWEL_IMPORT_SECRET,
+    .variable = "AIRFLOW_CONN_",
+    .read = read_airflow,
+};

@@ -333,7 +333,7 @@ static int convert_top(dowel_importing *in, const json_t *document, const char *
     return convert(in, document, NULL, name ? name : slug_of(document), 0, NULL);
 }
 
-int dowel_import_prefect(dowel_importing *in, const json_t *document) {
+static int convert_all(dowel_importing *in, const json_t *document) {
     if (!json_is_array(document)) return convert_top(in, document, in->name);
     size_t i, count = json_array_size(document);
     json_t *one;
@@ -355,3 +355,21 @@ int dowel_import_prefect(dowel_importing *in, const json_t *document) {
     if (json_array_size(in->blocks)) return 0;
     return dowel_fail(in->err, DOWEL_E_INVALID, "%s: no block document that has a counterpart", in->origin);
 }
+
+static int read_prefect(dowel *d, const dowel_import_request *request, dowel_importing *in, dowel_error *err) {
+    (void)d;
+    json_t *document = NULL;
+    int rc = dowel_json_read(request->text, request->size, DOWEL_JSON_EXACT, in->origin, &document, err);
+    if (!rc) rc = convert_all(in, document);
+    dowel_json_cleanse(document);
+    return rc;
+}
+
+const dowel_import_source dowel_prefect_import = {
+    .size = sizeof(dowel_import_source),
+    .name = "prefect",
+    .value = "FILE|-",
+    .doc = "block documents, as Prefect's API gives them",
+    .input = DOWEL_IMPORT_FILE,
+    .read = read_prefect,
+};

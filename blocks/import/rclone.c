@@ -1,6 +1,10 @@
 /* A remote of rclone, of type s3 or google cloud storage: its credentials, and the bucket where one is named behind the colon. */
 #include "import_internal.h"
 
+#include <dowel/file.h>
+
+#include <limits.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -222,7 +226,7 @@ static int convert(dowel_importing *in, const char *name, const char *path, cons
     return dowel_import_add(in, s3 ? "s3-bucket" : "gcs-bucket", called, bucket, NULL);
 }
 
-int dowel_import_rclone(dowel_importing *in, const char *remote, const json_t *sections) {
+static int convert_remote(dowel_importing *in, const char *remote, const json_t *sections) {
     size_t length = strcspn(remote, ":");
     char *name = strndup(remote, length);
     if (!name) return dowel_no_memory(in->err);
@@ -230,3 +234,85 @@ int dowel_import_rclone(dowel_importing *in, const char *remote, const json_t *s
     free(name);
     return rc;
 }
+
+/* ---- the configuration file ---- */
+
+static const char *variable(const char *text) {
+    return text && *text ? text : NULL;
+}
+
+static bool exists(const char *path) {
+    FILE *file = fopen(path, "re");
+    if (file) fclose(file);
+    return file != NULL;
+}
+
+/* As rclone looks for it. */
+static void rclone_path(char path[PATH_MAX]) {
+    const char *said = variable(getenv("RCLONE_CONFIG")), *config = variable(getenv("XDG_CONFIG_HOME")),
+               *home = variable(getenv("HOME"));
+    if (said) {
+        snprintf(path, PATH_MAX, "%s", said);
+        return;
+    }
+    if (config) snprintf(path, PATH_MAX, "%s/rclone/rclone.conf", config);
+    if (config && exists(path)) return;
+    snprintf(path, PATH_MAX, "%s/.config/rclone/rclone.conf", home ? home : "");
+    if (exists(path)) return;
+    char old[PATH_MAX];
+    snprintf(old, sizeof old, "%s/.rclone.conf", home ? home : "");
+    if (exists(old)) snprintf(path, PATH_MAX, "%s", old);
+}
+
+static bool is_encrypted(const char *text, size_t size) {
+    static const char mark[] = "RCLONE_ENCRYPT_";
+    for (size_t at = 0; at + sizeof mark <= size;) {
+        if (!memcmp(text + at, mark, sizeof mark - 1)) return true;
+        const char *end = memchr(text + at, '\n', size - at);
+        if (!end) break;
+        at = (size_t)(end - text) + 1;
+    }
+    return false;
+}
+
+static int read_rclone(dowel *d, const dowel_import_request *request, dowel_importing *in, dowel_error *err) {
+    (void)d;
+    (void)err; /* in->err */
+    const char *which = request->which, *text = request->text;
+    size_t size = request->size;
+    char path[PATH_MAX], *own = NULL;
+    int rc = 0;
+    if (!which || !*which) return dowel_fail(in->err, DOWEL_E_INVALID, "which remote of rclone?");
+    if (!text) {
+        rclone_path(path);
+        in->origin = path;
+        rc = dowel_file_read(path, DOWEL_IMPORT_FILE_LIMIT, &own, &size, in->err);
+        if (rc == DOWEL_E_NOT_FOUND) {
+            rc = dowel_fail(in->err, DOWEL_E_NOT_FOUND, "rclone has no configuration: %s does not exist", path);
+            dowel_error_hint(in->err, "--config FILE says where it is");
+        }
+        text = own;
+    }
+    json_t *sections = NULL;
+    if (!rc && is_encrypted(text, size)) {
+        rc = dowel_fail(in->err, DOWEL_E_INVALID, "%s is encrypted", in->origin);
+        dowel_error_hint(in->err, "`rclone config show %.100s | dowel block import --from-rclone %.100s --config -`",
+                         which, which);
+    }
+    if (!rc) rc = dowel_import_ini(text, size, in->origin, &sections, in->err);
+    if (!rc) rc = convert_remote(in, which, sections);
+    dowel_json_cleanse(sections);
+    if (own) OPENSSL_cleanse(own, size);
+    free(own);
+    return rc;
+}
+
+const dowel_import_source dowel_rclone_import = {
+    .size = sizeof(dowel_import_source),
+    .name = "rclone",
+    .value = "REMOTE[:BUCKET]",
+    .doc = "a remote of rclone",
+    .input = DOWEL_IMPORT_NAMED,
+    .config = true,
+    .read = read_rclone,
+};

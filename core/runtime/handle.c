@@ -73,6 +73,21 @@ int dowel_register_block_type(dowel *d, const dowel_block_type *type, dowel_erro
     return rc < 0 ? rc : 0;
 }
 
+static int register_import_source(dowel *d, const dowel_import_source *source, dowel_error *err) {
+    dowel_core *core = d->core;
+    if (source->size < sizeof *source || !source->name || !source->value || !source->doc || !source->read)
+        return dowel_fail(err, DOWEL_E_INVALID, "an import source without size, name, value, doc or read");
+    pthread_mutex_lock(&core->lock);
+    int rc = 0;
+    for (size_t i = 0; i < core->import_count && !rc; i++)
+        if (!strcmp(core->imports[i]->name, source->name))
+            rc = dowel_fail(err, DOWEL_E_EXISTS, "import source %s is registered already", source->name);
+    if (!rc) rc = grow((void **)&core->imports, core->import_count, sizeof *core->imports, err);
+    if (!rc) core->imports[core->import_count++] = source;
+    pthread_mutex_unlock(&core->lock);
+    return rc;
+}
+
 const dowel_task *dowel_task_at(dowel *d, size_t n) {
     pthread_mutex_lock(&d->core->lock);
     const dowel_task *task = n < d->core->task_count ? d->core->tasks[n] : NULL;
@@ -85,6 +100,13 @@ const dowel_block_type *dowel_block_type_at(dowel *d, size_t n) {
     const dowel_block_type *type = n < d->core->type_count ? d->core->types[n] : NULL;
     pthread_mutex_unlock(&d->core->lock);
     return type;
+}
+
+const dowel_import_source *dowel_import_source_at(dowel *d, size_t n) {
+    pthread_mutex_lock(&d->core->lock);
+    const dowel_import_source *source = n < d->core->import_count ? d->core->imports[n] : NULL;
+    pthread_mutex_unlock(&d->core->lock);
+    return source;
 }
 
 /* NOT_FOUND with the nearest of the names. */
@@ -146,6 +168,20 @@ int dowel_find_block_type(dowel *d, const char *name, const dowel_block_type **t
     return not_found(err, "block type", name, names, "dowel block types");
 }
 
+int dowel_find_import_source(dowel *d, const char *name, const dowel_import_source **source, dowel_error *err) {
+    const dowel_import_source *s;
+    size_t n = 0;
+    if (dowel_check_process(d, err)) return DOWEL_E_INVALID;
+    for (; (s = dowel_import_source_at(d, n)); n++) {
+        if (strcmp(s->name, name)) continue;
+        *source = s;
+        return 0;
+    }
+    const char **names = calloc(n + 1, sizeof *names);
+    for (size_t i = 0; names && i < n; i++) names[i] = dowel_import_source_at(d, i)->name;
+    return not_found(err, "import source", name, names, "dowel block import --help");
+}
+
 void dowel_set_resolver(dowel *d, const dowel_resolver *resolver) {
     d->core->resolver = *resolver;
     d->core->has_resolver = true;
@@ -189,6 +225,10 @@ static int open_connector(dowel *d, const dowel_connector *connector, dowel_erro
         rc = dowel_register_block_type(d, *type, err);
     for (const dowel_task *const *task = connector->tasks; task && *task && !rc; task++)
         rc = dowel_register_task(d, *task, err);
+    bool imports = connector->size >= offsetof(dowel_connector, imports) + sizeof connector->imports;
+    for (const dowel_import_source *const *source = imports ? connector->imports : NULL; source && *source && !rc;
+         source++)
+        rc = register_import_source(d, *source, err);
     if (!rc && connector->open) rc = connector->open(d, err);
     if (rc) dowel_error_prefix(err, "connector %s: ", connector->name);
     return rc;
@@ -341,5 +381,6 @@ void dowel_close(dowel *d) {
     free(core->connectors);
     free(core->tasks);
     free(core->types);
+    free(core->imports);
     free(core);
 }

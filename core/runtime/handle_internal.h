@@ -48,7 +48,8 @@ struct dowel_core {
     size_t connector_count, connectors_open;
     const dowel_task **tasks;
     const dowel_block_type **types;
-    size_t task_count, type_count;
+    const dowel_import_source **imports;
+    size_t task_count, type_count, import_count;
     dowel_resolver resolver;
     bool has_resolver;
     dowel_sealer sealer; /* empty: secret handles are not kept */

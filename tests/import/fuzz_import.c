@@ -1,51 +1,62 @@
 /* Whatever stands in the files of other tools, importing ends in blocks or in an error. The first byte picks the source. */
+#include <dowel/dowel.h>
 #include <dowel/import.h>
 
-#include "import_internal.h"
-#include "profile_internal.h"
-
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void run(const char *text, size_t size, int which) {
-    dowel_error err;
-    json_t *imported = NULL, *sections = NULL;
-    dowel_import_request request = {.text = text, .size = size, .origin = "fuzz", .name = which & 8 ? "named" : NULL};
-    dowel_importing in = {.origin = "fuzz", .blocks = json_array(), .warnings = json_array(), .err = &err};
-    dowel_aws_profiles *profiles = NULL;
-    switch (which & 7) {
-    case 0:
-        request.source = DOWEL_IMPORT_PREFECT;
-        if (!dowel_import(&request, &imported, &err)) dowel_import_free(imported);
-        break;
-    case 1:
-        request.source = DOWEL_IMPORT_AIRFLOW;
-        if (!dowel_import(&request, &imported, &err)) dowel_import_free(imported);
-        break;
-    case 2:
-        request.source = DOWEL_IMPORT_RCLONE;
-        request.which = which & 16 ? "r:b/f" : "r";
-        if (!dowel_import(&request, &imported, &err)) dowel_import_free(imported);
-        break;
-    case 3:
-        if (!dowel_import_ini(text, size, "fuzz", &sections, &err)) {
-            json_t *credentials = json_pack("{s:s}", "type", "authorized_user");
-            (void)dowel_import_gcloud(&in, "g", sections, credentials);
-            json_decref(credentials);
-            json_decref(sections);
-        }
-        break;
-    default:
-        profiles = dowel_aws_profiles_new();
-        if (profiles && !dowel_aws_profiles_parse(profiles, text, size, which & 16, "fuzz", &err))
-            (void)dowel_import_aws(&in, profiles, "default");
-        dowel_aws_profiles_free(profiles);
+static char home[] = "/tmp/dowel-fuzz-XXXXXX";
+
+/* A file of a home folder that holds nothing else. */
+static void write_file(const char *name, const char *text, size_t size) {
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s", home, name);
+    FILE *file = fopen(path, "w");
+    if (!file) abort();
+    fwrite(text, 1, size, file);
+    fclose(file);
+}
+
+static void remove_home(void) {
+    static const char *const names[] = {"configurations/config_default", "configurations", "profiles", ""};
+    char path[64];
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        snprintf(path, sizeof path, "%s/%s", home, names[i]);
+        remove(path);
     }
-    json_decref(in.blocks);
-    json_decref(in.warnings);
+}
+
+/* One handle, and one home folder with the files of AWS and gcloud, for all runs. */
+static dowel *handle(void) {
+    static dowel *d;
+    dowel_error err;
+    char path[64];
+    if (d) return d;
+    if (!mkdtemp(home) || atexit(remove_home)) abort();
+    snprintf(path, sizeof path, "%s/configurations", home);
+    if (mkdir(path, 0700) || setenv("CLOUDSDK_CONFIG", home, 1)) abort();
+    snprintf(path, sizeof path, "%s/profiles", home);
+    if (setenv("HOME", home, 1) || setenv("AWS_CONFIG_FILE", path, 1)) abort();
+    if (dowel_open(&d, NULL, &err)) abort();
+    return d;
+}
+
+static void run(const char *text, size_t size, int which) {
+    static const char *const sources[] = {"prefect", "airflow", "rclone", "gcloud", "aws-profile"};
+    dowel *d = handle();
+    dowel_error err;
+    json_t *imported = NULL;
+    const char *source = sources[(which & 7) % 5];
+    dowel_import_request request = {.text = text, .size = size, .origin = "fuzz", .name = which & 8 ? "named" : NULL};
+    if (!strcmp(source, "rclone")) request.which = which & 16 ? "r:b/f" : "r";
+    if (!strcmp(source, "gcloud")) write_file("configurations/config_default", text, size);
+    if (!strcmp(source, "aws-profile")) write_file("profiles", text, size);
+    if (!dowel_import(d, source, &request, &imported, &err)) dowel_import_free(imported);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

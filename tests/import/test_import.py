@@ -248,7 +248,7 @@ class Airflow(ImportTest):
         self.assertEqual(blocks["gcp-credentials/open"], {"anonymous": True, "project": "p"})
 
     def test_refusals(self):
-        said = self.refused(2, "--from-airflow", "aws://A:planted-4Ev3r@/", says=["must not be an argument", "env:AIRFLOW_CONN_MY_AWS"])
+        said = self.refused(2, "--from-airflow", "aws://A:planted-4Ev3r@/", says=["must not be an argument", "env:AIRFLOW_CONN_MAIN"])
         self.assertNotIn("planted", said)
         self.refused(2, "--from-airflow", "env:NOT_SET", says="NOT_SET is not set")
         for text, says in (("postgres://u:planted@host/db", ["postgres", "no counterpart"]), ("what", "not a connection URI"), ("", "not a connection URI"),
@@ -409,10 +409,10 @@ class Command(ImportTest):
         self.assertEqual(list(blocks), ["gcp-credentials/creds", "gcs-bucket/named"])
 
     def test_wrong_words(self):
-        self.fails(2, "block", "import", says="import from what?")
+        self.fails(2, "block", "import", says="no source given")
         self.fails(2, "block", "import", "--from-aws-profile", says="from-aws-profile")
         self.fails(2, "block", "import", "--from-aws-profile", "a", "--from-gcloud", "b", says="one source at a time")
-        self.fails(2, "block", "import", "--from-gcloud", "a", "--config", "b", says="--config belongs to --from-rclone")
+        self.fails(2, "block", "import", "--from-gcloud", "a", "--config", "b", says="--from-gcloud takes no --config")
         self.fails(2, "block", "import", "--from-gcloud", "a", "b", "c", says='unexpected argument "c"')
         self.fails(2, "block", "import", "--from-aws-profil", "a", says="--from-aws-profile")
 

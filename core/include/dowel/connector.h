@@ -1,4 +1,4 @@
-/* dowel/connector.h: what a connector hands to dowel: block types and tasks in one static descriptor. */
+/* dowel/connector.h: what a connector gives to dowel: block types, tasks and import sources in one static descriptor. */
 #ifndef DOWEL_CONNECTOR_H
 #define DOWEL_CONNECTOR_H
 
@@ -9,6 +9,9 @@ extern "C" {
 #endif
 
 #define DOWEL_ABI 2
+
+struct dowel_import_request; /* dowel/import.h */
+struct dowel_importing;
 
 enum { DOWEL_BACKOFF_FIXED, DOWEL_BACKOFF_EXPONENTIAL };
 
@@ -63,6 +66,27 @@ typedef struct dowel_task {
     const char *word;          /* field that a plain word of the command line fills, such as the SQL; NULL: none */
 } dowel_task;
 
+/* How an import source takes what to import, and so what the command's flag --from-NAME accepts. */
+enum {
+    DOWEL_IMPORT_NAMED,  /* a name that the other tool knows: a profile, a configuration, a remote */
+    DOWEL_IMPORT_FILE,   /* the text of a file: a path, or - for standard input */
+    DOWEL_IMPORT_SECRET, /* a text that holds a secret: @FILE, - or env:VARIABLE, never the text itself */
+};
+
+/* Another tool whose settings become blocks; dowel/import.h calls it. Static and constant. */
+typedef struct dowel_import_source {
+    size_t size;       /* sizeof(dowel_import_source) */
+    const char *name;  /* "gcloud": the command's flag is --from-gcloud. [a-z0-9-], 1-32 */
+    const char *value; /* what help calls the flag's value: "CONFIGURATION" */
+    const char *doc;   /* for help: "a configuration of gcloud, or `active`" */
+    int input;         /* DOWEL_IMPORT_NAMED, DOWEL_IMPORT_FILE, DOWEL_IMPORT_SECRET */
+    bool config; /* DOWEL_IMPORT_NAMED: the text of the tool's configuration file may be given too (--config FILE) */
+    const char *variable; /* DOWEL_IMPORT_SECRET: the prefix of the tool's variables, such as "AIRFLOW_CONN_"; the rest
+                           * of the variable's name is then what was asked for. NULL: none */
+    /* Reads what `request` asks for and adds it to `found` (dowel_import_add). Changes nothing. */
+    int (*read)(dowel *d, const struct dowel_import_request *request, struct dowel_importing *found, dowel_error *err);
+} dowel_import_source;
+
 typedef struct dowel_connector {
     uint32_t abi;     /* DOWEL_ABI */
     size_t size;      /* sizeof(dowel_connector) */
@@ -74,6 +98,7 @@ typedef struct dowel_connector {
     /* Called once by dowel_open, and once by dowel_close for a handle whose open succeeded. May be NULL. */
     int (*open)(dowel *d, dowel_error *err);
     void (*close)(dowel *d);
+    const dowel_import_source *const *imports; /* NULL-terminated; may be NULL */
 } dowel_connector;
 
 #ifdef __cplusplus

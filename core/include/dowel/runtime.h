@@ -72,9 +72,12 @@ DOWEL_API int dowel_register_block_type(dowel *d, const dowel_block_type *type, 
 /* NOT_FOUND carries a suggestion. */
 DOWEL_API int dowel_find_task(dowel *d, const char *name, const dowel_task **task, dowel_error *err);
 DOWEL_API int dowel_find_block_type(dowel *d, const char *name, const dowel_block_type **type, dowel_error *err);
+DOWEL_API int dowel_find_import_source(dowel *d, const char *name, const dowel_import_source **source,
+                                       dowel_error *err);
 /* The n-th in order of registration; NULL past the last. */
 DOWEL_API const dowel_task *dowel_task_at(dowel *d, size_t n);
 DOWEL_API const dowel_block_type *dowel_block_type_at(dowel *d, size_t n);
+DOWEL_API const dowel_import_source *dowel_import_source_at(dowel *d, size_t n);
 
 /* How documents' block references are followed; the registry sets it when it opens. Until then, references by name fail and
  * inline documents (with "$type" where a field accepts several types) work. */

@@ -1,4 +1,5 @@
-/* An AWS profile as a block of aws-credentials, and the profiles that it assumes its role with as blocks of their own. */
+/* The import source "aws-profile": a profile as a block of aws-credentials, and each profile that it assumes its role with as another one. */
+#include "aws.h"
 #include "import_internal.h"
 #include "profile_internal.h"
 
@@ -149,6 +150,26 @@ static int convert(dowel_importing *in, const dowel_aws_profiles *profiles, cons
     return dowel_import_add(in, "aws-credentials", name, document, reference);
 }
 
-int dowel_import_aws(dowel_importing *in, const dowel_aws_profiles *profiles, const char *profile) {
-    return convert(in, profiles, profile, in->name ? in->name : profile, 0, NULL);
+static int read_profile(dowel *d, const dowel_import_request *request, dowel_importing *in, dowel_error *err) {
+    (void)d; /* the files are read without it: each problem is an error here, not a warning in the log */
+    const char *profile = request->which ? request->which : "default";
+    dowel_aws_profiles *profiles = NULL;
+    int rc = dowel_aws_profiles_load(NULL, &profiles, err);
+    const dowel_error *problem = rc ? NULL : dowel_aws_profiles_problem(profiles);
+    if (problem) { /* the unreadable line or file may be the profile that is wanted */
+        rc = problem->code;
+        if (err) *err = *problem;
+    }
+    if (!rc) rc = convert(in, profiles, profile, in->name ? in->name : profile, 0, NULL);
+    dowel_aws_profiles_release(profiles);
+    return rc;
 }
+
+const dowel_import_source dowel_aws_profile_import = {
+    .size = sizeof(dowel_import_source),
+    .name = "aws-profile",
+    .value = "PROFILE",
+    .doc = "a profile of the AWS CLI",
+    .input = DOWEL_IMPORT_NAMED,
+    .read = read_profile,
+};
