@@ -1,7 +1,7 @@
 /* Base64 and hexadecimal digits. */
 #include <dowel/stream.h>
+#include <dowel/text.h>
 
-#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,8 +66,7 @@ int dowel_base64_decode(const char *text, void **data, size_t *size) {
         int v[4] = {value64(text[i]), value64(text[i + 1]), pad == 2 ? 0 : value64(text[i + 2]),
                     pad ? 0 : value64(text[i + 3])};
         if (v[0] < 0 || v[1] < 0 || v[2] < 0 || v[3] < 0) {
-            OPENSSL_cleanse(out, (size_t)(q - out));
-            free(out);
+            dowel_wipe_bytes(out, (size_t)(q - out));
             return DOWEL_E_INVALID;
         }
         unsigned bits = (unsigned)v[0] << 18 | (unsigned)v[1] << 12 | (unsigned)v[2] << 6 | (unsigned)v[3];

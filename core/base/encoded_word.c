@@ -3,33 +3,25 @@
 #include <dowel/http.h>
 #include <dowel/text.h>
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- ISO-8859-1 ---- */
 
-/* Newly allocated; *size becomes that of the UTF-8 text. */
-static char *from_latin1(const char *text, size_t *size) {
-    char *out = malloc(2 * *size + 1), *p = out;
-    for (size_t i = 0; out && i < *size; i++) {
+/* As UTF-8. Newly allocated. */
+static char *from_latin1(const char *text, size_t size) {
+    dowel_text out = {0};
+    for (size_t i = 0; i < size; i++) {
         unsigned char c = (unsigned char)text[i];
-        if (c < 0x80) {
-            *p++ = (char)c;
-        } else {
-            *p++ = (char)(0xc0 | c >> 6);
-            *p++ = (char)(0x80 | (c & 0x3f));
-        }
+        const char two[2] = {(char)(0xc0 | c >> 6), (char)(0x80 | (c & 0x3f))};
+        dowel_text_add(&out, c < 0x80 ? text + i : two, c < 0x80 ? 1 : 2);
     }
-    if (!out) return NULL;
-    *p = 0;
-    *size = (size_t)(p - out);
-    return out;
+    return dowel_text_take(&out, NULL);
 }
 
 char *dowel_http_header_text(const char *value) {
     size_t size = strlen(value);
-    return dowel_is_utf8(value, size) ? strdup(value) : from_latin1(value, &size);
+    return dowel_is_utf8(value, size) ? strdup(value) : from_latin1(value, size);
 }
 
 /* ---- encoded words ---- */
@@ -66,30 +58,31 @@ static int hex(char c) {
                                   : -1;
 }
 
-/* Appends the bytes of a word to `out`, which has room for its text. False: they cannot be read. */
-static bool add_bytes(const word *w, char *out, size_t *size) {
+/* Appends the bytes of a word. False: they cannot be read, and nothing was appended. */
+static bool add_bytes(const word *w, dowel_text *out) {
     char *text = strndup(w->text, w->text_size);
+    size_t before = out->size;
     bool good = text != NULL;
     if (good && w->base64) {
         void *bytes = NULL;
         size_t count = 0;
         good = !dowel_base64_decode(text, &bytes, &count);
-        if (good && count) memcpy(out + *size, bytes, count);
-        if (good) *size += count;
+        if (good) dowel_text_add(out, bytes, count);
         free(bytes);
     }
     for (const char *p = text; good && !w->base64 && *p; p++) {
+        char c = *p == '_' ? ' ' : *p;
         if (*p == '=') {
             good = hex(p[1]) >= 0 && hex(p[2]) >= 0;
             if (!good) break;
-            out[(*size)++] = (char)(hex(p[1]) << 4 | hex(p[2]));
+            c = (char)(hex(p[1]) << 4 | hex(p[2]));
             p += 2;
-        } else {
-            out[(*size)++] = *p == '_' ? ' ' : *p;
         }
+        dowel_text_add(out, &c, 1);
     }
+    if (!good) out->size = before;
     free(text);
-    return good;
+    return good && !out->failed;
 }
 
 /* What a word and those of the same charset that follow it hold, as UTF-8; a character may be split between two. *end: behind the last.
@@ -100,54 +93,50 @@ static char *read_words(const char *at, const char **end) {
     bool latin1 = is_charset(&first, "ISO-8859-1") || is_charset(&first, "Latin1");
     if (!latin1 && !is_charset(&first, "UTF-8") && !is_charset(&first, "UTF8") && !is_charset(&first, "US-ASCII"))
         return NULL;
-    char *bytes = malloc(strlen(at) + 1);
-    size_t size = 0;
-    if (!bytes || !add_bytes(&first, bytes, &size)) {
-        free(bytes);
+    dowel_text bytes = {0};
+    if (!add_bytes(&first, &bytes)) {
+        dowel_text_free(&bytes);
         return NULL;
     }
     *end = first.end;
-    for (size_t before = size; find_word(*end + strspn(*end, " \t"), &next); before = size) {
+    while (find_word(*end + strspn(*end, " \t"), &next)) {
         bool same =
             next.charset_size == first.charset_size && !dowel_ncasecmp(next.charset, first.charset, first.charset_size);
-        if (!same || !add_bytes(&next, bytes, &size)) {
-            size = before;
-            break;
-        }
+        if (!same || !add_bytes(&next, &bytes)) break;
         *end = next.end;
     }
-    bool good = !memchr(bytes, 0, size) && (latin1 || dowel_is_utf8(bytes, size));
-    char *text = !good ? NULL : latin1 ? from_latin1(bytes, &size) : bytes;
-    if (text == bytes)
-        bytes[size] = 0;
-    else
-        free(bytes);
+    size_t size = bytes.size;
+    char *held = dowel_text_take(&bytes, NULL), *text = NULL;
+    if (held && !memchr(held, 0, size)) {
+        if (latin1)
+            text = from_latin1(held, size);
+        else if (dowel_is_utf8(held, size))
+            text = strdup(held);
+    }
+    free(held);
     return text;
 }
 
 char *dowel_http_decode_text(const char *value) {
-    char *plain = dowel_http_header_text(value), *out = plain ? malloc(2 * strlen(plain) + 1) : NULL, *p = out;
-    const char *at = plain;
-    while (out && *at) {
-        const char *end;
+    char *plain = dowel_http_header_text(value);
+    dowel_text out = {.failed = !plain};
+    for (const char *at = plain; at && *at;) {
+        const char *end, *after;
         char *text = read_words(at, &end);
         if (!text) {
-            *p++ = *at++;
+            dowel_text_add(&out, at++, 1);
             continue;
         }
-        size_t size = strlen(text);
-        memcpy(p, text, size);
-        p += size;
+        dowel_text_put(&out, text);
         free(text);
         /* Blanks between two words only separate them. */
-        const char *behind = end + strspn(end, " \t"), *after;
+        const char *behind = end + strspn(end, " \t");
         char *next = behind > end ? read_words(behind, &after) : NULL;
         at = next ? behind : end;
         free(next);
     }
-    if (out) *p = 0;
     free(plain);
-    return out;
+    return dowel_text_take(&out, NULL);
 }
 
 static bool is_blank(char c) {
@@ -169,19 +158,15 @@ char *dowel_http_encode_text(const char *text) {
     size_t size = strlen(text);
     if (!dowel_is_utf8(text, size)) return NULL;
     if (!needs_words(text)) return strdup(text);
-    char *out = malloc((size / (WORD_BYTES - 3) + 1) * 76 + 80), *p = out;
-    for (size_t at = 0; out && at < size;) {
+    dowel_text out = {0};
+    for (size_t at = 0; at < size && !out.failed;) {
         size_t count = size - at < WORD_BYTES ? size - at : WORD_BYTES;
         while (at + count < size && ((unsigned char)text[at + count] & 0xc0) == 0x80) count--;
         char *base64 = dowel_base64(text + at, count);
-        if (!base64) {
-            free(out);
-            return NULL;
-        }
-        p += snprintf(p, 80, "%s=?UTF-8?B?%s?=", at ? " " : "", base64);
+        out.failed |= !base64;
+        if (base64) dowel_text_format(&out, "%s=?UTF-8?B?%s?=", at ? " " : "", base64);
         free(base64);
         at += count;
     }
-    if (out) *p = 0;
-    return out;
+    return dowel_text_take(&out, NULL);
 }

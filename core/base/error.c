@@ -1,5 +1,6 @@
 /* What went wrong, in one struct that needs no freeing. */
-#include <dowel/error.h>
+#include <dowel/json.h>
+#include <dowel/text.h>
 
 #include <errno.h>
 #include <stdarg.h>
@@ -154,29 +155,27 @@ static const struct {
     {"detail", offsetof(dowel_error, detail), sizeof((dowel_error *)0)->detail},
 };
 
+/* A message that was cut within a character is cut before it: JSON holds whole characters only. */
+static json_t *whole_characters(const char *text) {
+    size_t length = strlen(text);
+    for (size_t cut = 0; cut < 4 && cut <= length; cut++)
+        if (dowel_is_utf8(text, length - cut)) return json_stringn(text, length - cut);
+    return dowel_json_text(text);
+}
+
 json_t *dowel_error_json(const dowel_error *err) {
-    json_t *object = json_object();
-    if (!object) return NULL;
-    int rc = json_object_set_new(object, "code", json_string(dowel_code_name(err->code)));
+    json_t *object;
+    dowel_builder b = dowel_build(json_object());
+    dowel_build_text(&b, "code", dowel_code_name(err->code));
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         const char *text = (const char *)err + texts[i].offset;
-        if (!*text) continue;
-        /* A message cut in the middle of a UTF-8 sequence is not valid JSON text: cut it further until it is. */
-        size_t length = strlen(text);
-        json_t *value = NULL;
-        for (int cut = 0; !value && cut < 4 && length >= (size_t)cut; cut++)
-            value = json_stringn(text, length - (size_t)cut);
-        rc |= json_object_set_new(object, texts[i].name, value ? value : json_string("(not UTF-8)"));
+        if (*text) dowel_build_json(&b, texts[i].name, whole_characters(text));
     }
-    if (err->http_status) rc |= json_object_set_new(object, "http_status", json_integer(err->http_status));
-    rc |= json_object_set_new(object, "retryable", json_boolean(err->retryable));
-    if (err->permanent) rc |= json_object_set_new(object, "permanent", json_true());
-    if (err->retry_after > 0) rc |= json_object_set_new(object, "retry_after", json_real(err->retry_after));
-    if (rc) {
-        json_decref(object);
-        return NULL;
-    }
-    return object;
+    if (err->http_status) dowel_build_int(&b, "http_status", err->http_status);
+    dowel_build_bool(&b, "retryable", err->retryable);
+    if (err->permanent) dowel_build_bool(&b, "permanent", true);
+    if (err->retry_after > 0) dowel_build_json(&b, "retry_after", json_real(err->retry_after));
+    return dowel_build_end(&b, &object, NULL) ? NULL : object;
 }
 
 void dowel_error_from_json(dowel_error *err, const json_t *document) {

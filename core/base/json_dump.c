@@ -1,39 +1,18 @@
 /* Writing JSON: no number changes. */
-
 #include <dowel/json.h>
 #include <dowel/text.h>
 
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Text that grows. What it held is overwritten when it moves: it may be secret. */
 typedef struct out {
-    char *text;
-    size_t used, room, flags;
-    bool failed;
+    dowel_text text;
+    size_t flags; /* of json_dumps() */
 } out;
 
 static void put(out *o, const char *text, size_t size) {
-    if (o->failed) return;
-    if (o->room - o->used <= size) {
-        size_t room = 2 * (o->used + size) + 64;
-        char *grown = malloc(room);
-        if (!grown) {
-            o->failed = true;
-            return;
-        }
-        if (o->text) {
-            memcpy(grown, o->text, o->used);
-            OPENSSL_cleanse(o->text, o->used);
-            free(o->text);
-        }
-        o->text = grown;
-        o->room = room;
-    }
-    memcpy(o->text + o->used, text, size);
-    o->used += size;
+    dowel_text_add(&o->text, text, size);
 }
 
 static void put_escape(out *o, uint32_t character) {
@@ -44,49 +23,56 @@ static void put_escape(out *o, uint32_t character) {
     put(o, text, (size_t)n);
 }
 
+static bool is_escaped(const out *o, uint32_t character) {
+    return character < 0x20 || (character > 0x7e && o->flags & JSON_ENSURE_ASCII);
+}
+
+/* What stays as it is goes out in one piece up to the next character that does not. */
 static void put_text(out *o, const char *text, size_t size) {
     static const char escaped[] = "\"\\\b\f\n\r\t", names[] = "\"\\bfnrt";
-    const unsigned char *p = (const unsigned char *)text;
+    size_t from = 0, length = 0;
     put(o, "\"", 1);
-    for (size_t at = 0; at < size;) {
+    for (size_t at = 0; at < size; at += length) {
         uint32_t character = 0;
-        size_t length = dowel_utf8_read(p + at, size - at, &character);
+        length = dowel_utf8_read((const unsigned char *)text + at, size - at, &character);
         const char *named = length == 1 && character ? strchr(escaped, (int)character) : NULL;
         if (!length) { /* jansson lets nothing else in, unless it was told not to check */
-            o->failed = true;
+            o->text.failed = true;
             return;
         }
+        if (!named && !is_escaped(o, character)) continue;
+        put(o, text + from, at - from);
+        from = at + length;
         if (named) {
             put(o, "\\", 1);
             put(o, names + (named - escaped), 1);
-        } else if (character < 0x20 || (character > 0x7e && o->flags & JSON_ENSURE_ASCII)) {
-            put_escape(o, character);
         } else {
-            put(o, text + at, length);
+            put_escape(o, character);
         }
-        at += length;
     }
+    put(o, text + from, size - from);
     put(o, "\"", 1);
 }
 
-/* On one line: what breaks lines stands between values only. */
+/* On one line: line breaks stand between values only. */
 static void put_verbatim(out *o, const char *text, size_t size) {
-    const unsigned char *p = (const unsigned char *)text;
-    for (size_t at = 0; at < size;) {
+    size_t from = 0, length = 0;
+    for (size_t at = 0; at < size; at += length) {
         uint32_t character = 0;
-        size_t length = dowel_utf8_read(p + at, size - at, &character);
+        length = dowel_utf8_read((const unsigned char *)text + at, size - at, &character);
         if (!length) {
-            o->failed = true;
+            o->text.failed = true;
             return;
         }
+        if (!is_escaped(o, character)) continue;
+        put(o, text + from, at - from);
+        from = at + length;
         if (character < 0x20)
             put(o, " ", 1);
-        else if (character > 0x7e && o->flags & JSON_ENSURE_ASCII)
-            put_escape(o, character);
         else
-            put(o, text + at, length);
-        at += length;
+            put_escape(o, character);
     }
+    put(o, text + from, size - from);
 }
 
 static void put_line(out *o, size_t depth) {
@@ -107,7 +93,7 @@ static void put_object(out *o, const json_t *object, size_t depth) {
     const char **names = calloc(count + 1, sizeof *names), *name;
     json_t *value;
     if (!names) {
-        o->failed = true;
+        o->text.failed = true;
         return;
     }
     json_object_foreach((json_t *)object, name, value) names[i++] = name;
@@ -157,7 +143,7 @@ static void put_value(out *o, const json_t *value, size_t depth) {
     } else if (json_is_null(value)) {
         put(o, "null", 4);
     } else {
-        o->failed = true; /* no value, too deep, or out of memory */
+        o->text.failed = true; /* no value, too deep, or out of memory */
     }
     free(number);
 }
@@ -165,9 +151,5 @@ static void put_value(out *o, const json_t *value, size_t depth) {
 char *dowel_json_dump(const json_t *value, size_t flags) {
     out o = {.flags = flags};
     put_value(&o, value, 0);
-    put(&o, "", 1);
-    if (!o.failed) return o.text;
-    if (o.text) OPENSSL_cleanse(o.text, o.used);
-    free(o.text);
-    return NULL;
+    return dowel_text_take(&o.text, NULL);
 }

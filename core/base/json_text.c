@@ -1,7 +1,7 @@
 /* Reading JSON text, with errors that say where but never quote what may be secret. */
 #include <dowel/json.h>
+#include <dowel/text.h>
 
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,8 +153,7 @@ static int read_exact(const char *text, size_t size, unsigned flags, size_t how,
         *document = json_loadb(marked ? marked : text, marked ? size + found.count * ADDED : size, how, &problem);
         if (!*document) rc = syntax_error(origin, text, size, &problem, column_of(&problem, text, &found), err);
     }
-    if (marked) OPENSSL_cleanse(marked, size + found.count * ADDED);
-    free(marked);
+    dowel_wipe_bytes(marked, size + found.count * ADDED);
     free(found.list);
     return rc;
 }

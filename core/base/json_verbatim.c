@@ -1,5 +1,4 @@
 /* JSON text that is passed on byte for byte, as a value of jansson: a string behind whose text stands what no UTF-8 text holds. */
-
 #include <dowel/json.h>
 #include <dowel/text.h>
 
@@ -180,12 +179,13 @@ static const json_t *wrapped_text(const json_t *value) {
 }
 
 static json_t *convert_parts(const json_t *value, json_t *(*convert)(const json_t *value, bool deep)) {
-    json_t *copy = json_copy((json_t *)value), *part;
+    dowel_builder b = dowel_build(json_is_array(value) ? json_array() : json_object());
+    json_t *converted, *part;
     const char *name;
     size_t i;
-    json_object_foreach((json_t *)value, name, part) json_object_set_new(copy, name, convert(part, true));
-    json_array_foreach(value, i, part) json_array_set_new(copy, i, convert(part, true));
-    return copy;
+    json_object_foreach((json_t *)value, name, part) dowel_build_json(&b, name, convert(part, true));
+    json_array_foreach(value, i, part) dowel_build_item(&b, convert(part, true));
+    return dowel_build_end(&b, &converted, NULL) ? NULL : converted;
 }
 
 json_t *dowel_json_wrap(const json_t *value, bool deep) {

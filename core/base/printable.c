@@ -1,11 +1,7 @@
 /* Text that came from elsewhere, made safe to show: nothing in it can drive a terminal or reorder what is read. */
-
 #include <dowel/error.h>
 #include <dowel/text.h>
 
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 bool dowel_is_printable(unsigned long c) {
@@ -16,24 +12,21 @@ bool dowel_is_printable(unsigned long c) {
 }
 
 char *dowel_printable_bytes(const char *text, size_t size, bool lines) {
-    const unsigned char *p = (const unsigned char *)text, *end = p + size;
-    char *out = malloc(size * 4 + 1), *q = out;
-    while (out && p < end) {
+    dowel_text out = {0};
+    for (size_t at = 0, length; at < size; at += length ? length : 1) {
         uint32_t c = 0;
-        size_t length = dowel_utf8_read(p, (size_t)(end - p), &c);
-        if (length && (dowel_is_printable(c) || (lines && (c == '\n' || c == '\t')))) {
-            memcpy(q, p, length);
-            q += length;
-        } else if (!length || c < 0x100) {
-            const char *named = length && c ? strchr("\nn\tt\rr", (int)c) : NULL;
-            q += named ? sprintf(q, "\\%c", named[1]) : sprintf(q, "\\x%02x", length ? (unsigned)c : *p);
-        } else {
-            q += sprintf(q, "\\u%04x", (unsigned)c);
-        }
-        p += length ? length : 1;
+        length = dowel_utf8_read((const unsigned char *)text + at, size - at, &c);
+        const char *named = length && c ? strchr("\nn\tt\rr", (int)c) : NULL;
+        if (length && (dowel_is_printable(c) || (lines && (c == '\n' || c == '\t'))))
+            dowel_text_add(&out, text + at, length);
+        else if (length && c < 0x100 && named)
+            dowel_text_format(&out, "\\%c", named[1]);
+        else if (length && c >= 0x100)
+            dowel_text_format(&out, "\\u%04x", (unsigned)c);
+        else
+            dowel_text_format(&out, "\\x%02x", length ? (unsigned)c : (unsigned)(unsigned char)text[at]);
     }
-    if (q) *q = 0;
-    return out;
+    return dowel_text_take(&out, NULL);
 }
 
 char *dowel_printable(const char *text, bool lines) {

@@ -2,8 +2,9 @@
  * something else in a URL, libpq would take part of it for a host or a database, and print it in its errors. */
 #include "address_internal.h"
 
+#include <dowel/text.h>
+
 #include <ctype.h>
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,8 +98,7 @@ static void show(reading *r, const char *text, size_t size) {
 
 static bool keep_password(reading *r, const char *text, size_t size) {
     dowel_database_address *address = r->address;
-    if (address->password) OPENSSL_cleanse(address->password, strlen(address->password));
-    free(address->password);
+    dowel_wipe(address->password);
     return (address->password = decode(text, size)) != NULL;
 }
 
@@ -206,15 +206,9 @@ int dowel_database_address_parse(const char *url, dowel_database_address *addres
     return rc;
 }
 
-static void forget(char **text) {
-    if (*text) OPENSSL_cleanse(*text, strlen(*text));
-    free(*text);
-    *text = NULL;
-}
-
 void dowel_database_address_clear(dowel_database_address *address) {
-    forget(&address->path);
-    forget(&address->password);
+    dowel_wipe(address->path);
+    dowel_wipe(address->password);
     free(address->shown);
     *address = (dowel_database_address){0};
 }

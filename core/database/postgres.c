@@ -3,6 +3,8 @@
 
 #ifdef DOWEL_LIBPQ
 
+#include <dowel/clock.h>
+
 #include <dlfcn.h>
 #include <inttypes.h>
 #include <libpq-fe.h>
@@ -172,16 +174,13 @@ static int open_server(connection *c, bool again, dowel_error *err) {
                                         "client_encoding",
                                         NULL};
     const char *const values[] = {"10", "60000", "60", "dowel", c->address->path, "UTF8", NULL};
-    struct timespec begin, now;
-    clock_gettime(CLOCK_MONOTONIC, &begin);
+    double begin = dowel_clock();
     for (int calls = 0;; calls++) {
         c->server = c->pq.PQconnectdbParams(names, values, 1);
         if (!c->server) return dowel_no_memory(err);
         if (c->pq.PQstatus(c->server) == CONNECTION_OK) break;
         const struct refusal *r = explain(c->pq.PQerrorMessage(c->server));
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        if (r->again == NEVER || (r->again == ONCE_CONNECTED && !again) ||
-            now.tv_sec - begin.tv_sec >= RECONNECT_SECONDS) {
+        if (r->again == NEVER || (r->again == ONCE_CONNECTED && !again) || dowel_clock() - begin >= RECONNECT_SECONDS) {
             int rc = connect_failed(c, r, err);
             c->pq.PQfinish(c->server);
             c->server = NULL;

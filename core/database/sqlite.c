@@ -1,6 +1,8 @@
 /* SQLite behind dowel/database.h. */
 #include "backend_internal.h"
 
+#include <dowel/text.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -328,12 +330,11 @@ static void make_file(const char *path) {
 
 /* "file:PATH?immutable=1" with what means something in a URI escaped. */
 static char *snapshot_uri(const char *path) {
-    char *uri = malloc(3 * strlen(path) + 32), *end = uri;
-    if (!uri) return NULL;
-    end += sprintf(end, "file:");
-    for (const char *p = path; *p; p++) end += sprintf(end, strchr("%?#", *p) ? "%%%02x" : "%c", (unsigned char)*p);
-    sprintf(end, "?immutable=1");
-    return uri;
+    dowel_text uri = {0};
+    dowel_text_put(&uri, "file:");
+    for (const char *p = path; *p; p++) dowel_text_format(&uri, strchr("%?#", *p) ? "%%%02x" : "%c", (unsigned char)*p);
+    dowel_text_put(&uri, "?immutable=1");
+    return dowel_text_take(&uri, NULL);
 }
 
 static int open_handle(connection *c, bool snapshot, dowel_error *err) {

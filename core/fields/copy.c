@@ -1,5 +1,6 @@
 /* From a C caller's struct to a record, by its table. */
 #include "decoding.h"
+
 #include <dowel/text.h>
 
 #include <inttypes.h>
@@ -15,12 +16,9 @@ static int copy_struct(const dowel_table *table, const char *root, const char *p
 
 /* As JSON, which the history keeps arguments in, would have it. A file's name may be anything. */
 static int copy_text(const decoding *at, const dowel_field *field, const char *text, const char **copy) {
-    size_t size = strlen(text), used = 0, length = 1;
-    uint32_t character;
-    if (field->kind == DOWEL_PATH || field->flags & DOWEL_PLACE) used = size;
-    for (; used < size && length; used += length)
-        length = dowel_utf8_read((const unsigned char *)text + used, size - used, &character);
-    if (!length)
+    size_t size = strlen(text);
+    bool any = field->kind == DOWEL_PATH || field->flags & DOWEL_PLACE;
+    if (!any && !dowel_is_utf8(text, size))
         return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": expected UTF-8 text", at->root, at->path,
                           field->name);
     *copy = dowel_arena_text(at->arena, text, size);

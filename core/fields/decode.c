@@ -2,10 +2,10 @@
 #include "decoding.h"
 
 #include <dowel/stream.h>
+#include <dowel/text.h>
 
 #include <inttypes.h>
 #include <math.h>
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,8 +145,7 @@ static int decode_bytes(const decoding *at, const dowel_field *field, const json
                    : wrong_value(at, field, "base64 text", value);
     out->data = dowel_arena_copy(at->arena, data, size);
     out->size = size;
-    OPENSSL_cleanse(data, size);
-    free(data);
+    dowel_wipe_bytes(data, size);
     return out->data ? 0 : dowel_no_memory(at->err);
 }
 

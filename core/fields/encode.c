@@ -2,6 +2,7 @@
 #include "fields_internal.h"
 
 #include <dowel/stream.h>
+#include <dowel/text.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,14 +14,38 @@ static json_t *encode_bytes(const dowel_bytes *bytes) {
     return value;
 }
 
+static json_t *built(dowel_builder *b) {
+    json_t *value;
+    return dowel_build_end(b, &value, NULL) ? NULL : value;
+}
+
+static json_t *encode_list(const char *const *list) {
+    dowel_builder b = dowel_build(json_array());
+    for (; *list; list++) dowel_build_item(&b, dowel_json_text(*list));
+    return built(&b);
+}
+
+static json_t *encode_map(const dowel_pair *pair) {
+    dowel_builder b = dowel_build(json_object());
+    for (; pair->name; pair++)
+        if (dowel_is_utf8(pair->name, strlen(pair->name)))
+            dowel_build_json(&b, pair->name, dowel_json_text(pair->value ? pair->value : ""));
+        else
+            dowel_build_text(&b, "(not UTF-8)", "(not UTF-8)");
+    return built(&b);
+}
+
+static json_t *encode_tables(const dowel_table *table, const void *const *items, dowel_secrets secrets) {
+    dowel_builder b = dowel_build(json_array());
+    for (; *items; items++) dowel_build_item(&b, dowel_fields_encode(table, *items, secrets));
+    return built(&b);
+}
+
 static json_t *encode_block(dowel_block *block, dowel_secrets secrets) {
     if (dowel_block_name(block)) return json_pack("{s:s}", "$block", dowel_block_reference(block));
-    json_t *document = dowel_block_document(block, secrets);
-    if (document && json_object_set_new(document, "$type", json_string(dowel_block_type_of(block)->name))) {
-        json_decref(document);
-        return NULL;
-    }
-    return document;
+    dowel_builder b = dowel_build(dowel_block_document(block, secrets));
+    dowel_build_text(&b, "$type", dowel_block_type_of(block)->name);
+    return built(&b);
 }
 
 /* Text that is passed on byte for byte is kept as text: whoever writes the document may sort the members of objects. */
@@ -38,11 +63,7 @@ static json_t *encode_json(const dowel_field *field, const json_t *value) {
 static json_t *encode_member(const dowel_field *field, const void *member, dowel_secrets secrets) {
     switch (field->kind) {
     case DOWEL_STRING:
-    case DOWEL_PATH: {
-        /* A path that is not UTF-8 cannot be JSON; what it stands for is lost, but not the rest. */
-        json_t *text = json_string(*(const char *const *)member);
-        return text ? text : json_string("(not UTF-8)");
-    }
+    case DOWEL_PATH: return dowel_json_text(*(const char *const *)member); /* the name of a file may be anything */
     case DOWEL_BOOL: return json_boolean(*(const bool *)member);
     case DOWEL_INT:
     case DOWEL_SIZE: return json_integer(*(const int64_t *)member);
@@ -55,25 +76,10 @@ static json_t *encode_member(const dowel_field *field, const void *member, dowel
     }
     case DOWEL_ENUM: return json_string(field->values[*(const int *)member]);
     case DOWEL_BYTES: return encode_bytes(member);
-    case DOWEL_LIST: {
-        json_t *array = json_array();
-        for (const char *const *item = *(const char *const *const *)member; *item; item++)
-            json_array_append_new(array, json_string(*item));
-        return array;
-    }
-    case DOWEL_MAP: {
-        json_t *object = json_object();
-        for (const dowel_pair *pair = *(const dowel_pair *const *)member; pair->name; pair++)
-            json_object_set_new(object, pair->name, json_string(pair->value));
-        return object;
-    }
+    case DOWEL_LIST: return encode_list(*(const char *const *const *)member);
+    case DOWEL_MAP: return encode_map(*(const dowel_pair *const *)member);
     case DOWEL_TABLE: return dowel_fields_encode(field->table, *(const void *const *)member, secrets);
-    case DOWEL_TABLES: {
-        json_t *array = json_array();
-        for (const void *const *item = *(const void *const *const *)member; *item; item++)
-            json_array_append_new(array, dowel_fields_encode(field->table, *item, secrets));
-        return array;
-    }
+    case DOWEL_TABLES: return encode_tables(field->table, *(const void *const *const *)member, secrets);
     case DOWEL_JSON: return encode_json(field, *(json_t *const *)member);
     case DOWEL_BLOCK: return encode_block(*(dowel_block *const *)member, secrets);
     default: return NULL;
@@ -86,8 +92,7 @@ bool dowel_field_is_secret(const dowel_field *field, const void *member) {
 }
 
 json_t *dowel_fields_encode(const dowel_table *table, const void *data, dowel_secrets secrets) {
-    json_t *object = json_object();
-    if (!object) return NULL;
+    dowel_builder b = dowel_build(json_object());
     const char *given = dowel_given_of(table, data);
     for (const dowel_field *field = table->fields; field->name; field++) {
         const void *member = (const char *)data + field->offset;
@@ -97,31 +102,33 @@ json_t *dowel_fields_encode(const dowel_table *table, const void *data, dowel_se
             continue;
         bool secret = dowel_field_is_secret(field, member);
         if (secret && secrets == DOWEL_SECRETS_OMITTED) continue;
-        json_t *value =
-            secret && secrets == DOWEL_SECRETS_MASKED ? json_string(DOWEL_MASK) : encode_member(field, member, secrets);
-        if (!value || json_object_set_new(object, field->name, value)) {
-            json_decref(object);
-            return NULL;
-        }
+        dowel_build_json(&b, field->name,
+                         secret && secrets == DOWEL_SECRETS_MASKED ? json_string(DOWEL_MASK)
+                                                                   : encode_member(field, member, secrets));
     }
-    return object;
+    return built(&b);
+}
+
+static json_t *mask_all(const dowel_table *table, const json_t *items) {
+    dowel_builder b = dowel_build(json_array());
+    for (size_t i = 0; i < json_array_size(items); i++)
+        dowel_build_item(&b, dowel_fields_mask(table, json_array_get(items, i)));
+    return built(&b);
 }
 
 json_t *dowel_fields_mask(const dowel_table *table, const json_t *document) {
-    json_t *masked = json_deep_copy(document);
-    for (const dowel_field *field = table->fields; json_is_object(masked) && field->name; field++) {
-        json_t *value = json_object_get(masked, field->name);
+    dowel_builder b = dowel_build(json_deep_copy(document));
+    for (const dowel_field *field = table->fields; json_is_object(document) && field->name; field++) {
+        const json_t *value = json_object_get(document, field->name);
         if (!value || json_is_null(value)) continue;
-        if (field->flags & DOWEL_SECRET) {
-            json_object_set_new(masked, field->name, json_string(DOWEL_MASK));
-        } else if (field->kind == DOWEL_TABLE) {
-            json_object_set_new(masked, field->name, dowel_fields_mask(field->table, value));
-        } else if (field->kind == DOWEL_TABLES) {
-            for (size_t i = 0; i < json_array_size(value); i++)
-                json_array_set_new(value, i, dowel_fields_mask(field->table, json_array_get(value, i)));
-        }
+        if (field->flags & DOWEL_SECRET)
+            dowel_build_text(&b, field->name, DOWEL_MASK);
+        else if (field->kind == DOWEL_TABLE)
+            dowel_build_json(&b, field->name, dowel_fields_mask(field->table, value));
+        else if (field->kind == DOWEL_TABLES && json_is_array(value))
+            dowel_build_json(&b, field->name, mask_all(field->table, value));
     }
-    return masked;
+    return built(&b);
 }
 
 /* The part of the schema that the kind alone decides. */
@@ -142,32 +149,38 @@ static json_t *kind_schema(const dowel_field *field) {
     case DOWEL_BLOCK:
         return json_pack("{s:[s,s],s:s}", "type", "string", "object", "x-dowel-block",
                          field->blocks ? field->blocks : "");
-    case DOWEL_ENUM: {
-        json_t *values = json_array();
-        for (const char *const *v = field->values; *v; v++) json_array_append_new(values, json_string(*v));
-        return json_pack("{s:o}", "enum", values);
-    }
+    case DOWEL_ENUM: return json_pack("{s:o}", "enum", encode_list(field->values));
     default: return json_pack("{s:s}", "type", "string");
     }
 }
 
+static json_t *field_schema(const dowel_field *field) {
+    dowel_builder b = dowel_build(kind_schema(field));
+    dowel_build_text(&b, "description", field->doc);
+    if (field->flags & DOWEL_SECRET) dowel_build_bool(&b, "writeOnly", true);
+    if (field->fallback || field->kind == DOWEL_ENUM)
+        dowel_build_text(&b, "default", field->fallback ? field->fallback : field->values[0]);
+    if (field->example) dowel_build_json(&b, "examples", json_pack("[s]", field->example));
+    return built(&b);
+}
+
 json_t *dowel_fields_schema(const dowel_table *table) {
-    json_t *properties = json_object(), *required = json_array();
+    dowel_builder properties = dowel_build(json_object()), required = dowel_build(json_array()),
+                  b = dowel_build(json_object());
     for (const dowel_field *field = table->fields; field->name; field++) {
         if (dowel_field_c_only(field)) continue;
-        json_t *schema = kind_schema(field);
-        if (field->doc) json_object_set_new(schema, "description", json_string(field->doc));
-        if (field->flags & DOWEL_SECRET) json_object_set_new(schema, "writeOnly", json_true());
-        if (field->fallback || field->kind == DOWEL_ENUM)
-            json_object_set_new(schema, "default", json_string(field->fallback ? field->fallback : field->values[0]));
-        if (field->example) json_object_set_new(schema, "examples", json_pack("[s]", field->example));
-        if (field->flags & DOWEL_REQUIRED) json_array_append_new(required, json_string(field->name));
-        json_object_set_new(properties, field->name, schema);
+        dowel_build_json(&properties, field->name, field_schema(field));
+        if (field->flags & DOWEL_REQUIRED) dowel_build_item(&required, json_string(field->name));
     }
-    json_t *schema =
-        json_pack("{s:s,s:s,s:s,s:o,s:b}", "$schema", "https://json-schema.org/draft/2020-12/schema", "title",
-                  table->name, "type", "object", "properties", properties, "additionalProperties", 0);
-    if (schema && json_array_size(required)) json_object_set(schema, "required", required);
-    json_decref(required);
-    return schema;
+    dowel_build_text(&b, "$schema", "https://json-schema.org/draft/2020-12/schema");
+    dowel_build_text(&b, "title", table->name);
+    dowel_build_text(&b, "type", "object");
+    dowel_build_json(&b, "properties", built(&properties));
+    dowel_build_bool(&b, "additionalProperties", false);
+    json_t *names = built(&required);
+    if (names && !json_array_size(names))
+        json_decref(names);
+    else
+        dowel_build_json(&b, "required", names);
+    return built(&b);
 }

@@ -1,6 +1,7 @@
 /* Fields as text: durations, sizes, times, and values from a command line. */
 #include <dowel/fields.h>
 #include <dowel/stream.h>
+#include <dowel/text.h>
 
 #include <ctype.h>
 #include <errno.h>
@@ -91,15 +92,6 @@ int dowel_parse_size(const char *text, int64_t *bytes) {
     return 0;
 }
 
-/* Days since 1970-01-01 of a proleptic Gregorian date. */
-static int64_t days_from_civil(int64_t year, int month, int day) {
-    year -= month <= 2;
-    int64_t era = (year >= 0 ? year : year - 399) / 400;
-    int64_t year_of_era = year - era * 400;
-    int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
-}
-
 int dowel_parse_time(const char *text, int64_t *microseconds) {
     int year, month, day, hour, minute, second, used = 0;
     static const int days[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
@@ -132,8 +124,11 @@ int dowel_parse_time(const char *text, int64_t *microseconds) {
         p += 1 + got;
     }
     if (*p) return DOWEL_E_INVALID;
-    int64_t seconds = days_from_civil(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset;
-    *microseconds = seconds * 1000000 + fraction;
+    struct tm tm = {.tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day};
+    tm.tm_hour = hour;
+    tm.tm_min = minute;
+    tm.tm_sec = second;
+    *microseconds = ((int64_t)timegm(&tm) - offset) * 1000000 + fraction;
     return 0;
 }
 
@@ -164,14 +159,12 @@ char *dowel_field_kind_name(const dowel_field *field) {
         [DOWEL_TABLES] = "objects", [DOWEL_JSON] = "JSON",         [DOWEL_POINTER] = "pointer",
         [DOWEL_GIVEN] = "names"};
     if (field->kind == DOWEL_ENUM) {
-        size_t length = 1;
-        for (const char *const *v = field->values; *v; v++) length += strlen(*v) + 1;
-        char *name = calloc(1, length);
-        for (const char *const *v = field->values; name && *v; v++) {
-            if (v != field->values) strcat(name, "|");
-            strcat(name, *v);
+        dowel_text name = {0};
+        for (const char *const *v = field->values; *v; v++) {
+            if (v != field->values) dowel_text_put(&name, "|");
+            dowel_text_put(&name, *v);
         }
-        return name;
+        return dowel_text_take(&name, NULL);
     }
     if (field->kind == DOWEL_BLOCK) return strdup(field->blocks ? field->blocks : "block");
     if (field->flags & DOWEL_PAIRS) return strdup("NAME=VALUE ...|JSON");

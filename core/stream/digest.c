@@ -1,4 +1,4 @@
-/* Checksums, and bytes as text. */
+/* Checksums. */
 #include "crc.h"
 
 #include <openssl/crypto.h>
@@ -124,5 +124,3 @@ void dowel_digest_free(dowel_digest *digest) {
     EVP_MD_CTX_free(digest->context);
     free(digest);
 }
-
-/* ---- text forms ---- */

@@ -1,9 +1,9 @@
 /* Bytes that are written: into memory, into what a program brings, and what all sinks have in common. */
 #include "sink_internal.h"
 
-#include <openssl/crypto.h>
+#include <dowel/text.h>
+
 #include <stdlib.h>
-#include <string.h>
 
 dowel_sink *dowel_sink_new(const dowel_sink_ops *ops, void *context) {
     dowel_sink *sink = calloc(1, sizeof *sink);
@@ -13,49 +13,31 @@ dowel_sink *dowel_sink_new(const dowel_sink_ops *ops, void *context) {
 
 /* ---- memory ---- */
 
-typedef struct memory {
-    char *data;
-    size_t size, room, limit;
-} memory;
-
 static int memory_write(void *context, const void *data, size_t size, dowel_error *err) {
-    memory *m = context;
-    if (m->limit && (size > m->limit || m->size > m->limit - size))
-        return dowel_fail(err, DOWEL_E_INVALID, "more than %zu bytes: too much to hold in memory", m->limit);
-    if (m->size + size > m->room) {
-        size_t room = m->room ? m->room * 2 : 4096;
-        while (room < m->size + size) room *= 2;
-        /* Not realloc: what it leaves behind may be secret. */
-        char *grown = malloc(room);
-        if (!grown) return dowel_no_memory(err);
-        if (m->size) memcpy(grown, m->data, m->size);
-        if (m->data) OPENSSL_cleanse(m->data, m->room);
-        free(m->data);
-        m->data = grown;
-        m->room = room;
-    }
-    if (size) memcpy(m->data + m->size, data, size);
-    m->size += size;
-    return 0;
+    dowel_text *m = context;
+    dowel_text_add(m, data, size);
+    if (!m->failed) return 0;
+    bool too_long = m->too_long;
+    m->failed = m->too_long = false; /* what was written before stays */
+    return too_long ? dowel_fail(err, DOWEL_E_INVALID, "more than %zu bytes: too much to hold in memory", m->limit)
+                    : dowel_no_memory(err);
 }
 
 static int memory_restart(void *context, dowel_error *err) {
     (void)err;
-    ((memory *)context)->size = 0;
+    ((dowel_text *)context)->size = 0;
     return 0;
 }
 
 static void memory_close(void *context) {
-    memory *m = context;
-    if (m->data) OPENSSL_cleanse(m->data, m->room);
-    free(m->data);
-    free(m);
+    dowel_text_free(context);
+    free(context);
 }
 
 static const dowel_sink_ops memory_ops = {memory_write, memory_restart, NULL, memory_close};
 
 dowel_sink *dowel_sink_memory(size_t limit) {
-    memory *m = calloc(1, sizeof *m);
+    dowel_text *m = calloc(1, sizeof *m);
     dowel_sink *sink = m ? dowel_sink_new(&memory_ops, m) : NULL;
     if (sink)
         m->limit = limit;
@@ -66,7 +48,7 @@ dowel_sink *dowel_sink_memory(size_t limit) {
 
 dowel_bytes dowel_sink_bytes(const dowel_sink *sink) {
     if (sink->ops != &memory_ops) return (dowel_bytes){NULL, 0};
-    const memory *m = sink->context;
+    const dowel_text *m = sink->context;
     return (dowel_bytes){m->data ? m->data : "", m->size};
 }
 
