@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char *encode64(const void *data, size_t size, const char *alphabet, bool pad) {
+char *dowel_base64(const void *data, size_t size) {
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     const unsigned char *p = data;
     char *text = malloc(size / 3 * 4 + 5), *q = text;
     if (!text) return NULL;
@@ -19,22 +20,11 @@ static char *encode64(const void *data, size_t size, const char *alphabet, bool 
         unsigned second = size == 2 ? p[1] : 0;
         *q++ = alphabet[p[0] >> 2];
         *q++ = alphabet[(p[0] & 3u) << 4 | second >> 4];
-        if (size == 2)
-            *q++ = alphabet[(second & 15) << 2];
-        else if (pad)
-            *q++ = '=';
-        if (pad) *q++ = '=';
+        *q++ = size == 2 ? alphabet[(second & 15) << 2] : '=';
+        *q++ = '=';
     }
     *q = 0;
     return text;
-}
-
-char *dowel_base64(const void *data, size_t size) {
-    return encode64(data, size, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", true);
-}
-
-char *dowel_base64url(const void *data, size_t size) {
-    return encode64(data, size, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", false);
 }
 
 char *dowel_hex(const void *data, size_t size) {

@@ -177,20 +177,3 @@ json_t *dowel_error_json(const dowel_error *err) {
     if (err->retry_after > 0) dowel_build_json(&b, "retry_after", json_real(err->retry_after));
     return dowel_build_end(&b, &object, NULL) ? NULL : object;
 }
-
-void dowel_error_from_json(dowel_error *err, const json_t *document) {
-    if (!err) return;
-    memset(err, 0, sizeof *err);
-    err->code = DOWEL_E_INTERNAL;
-    const char *name = json_string_value(json_object_get(document, "code"));
-    int code = name ? dowel_code_named(name) : DOWEL_OK;
-    if (code) err->code = code;
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        const char *text = json_string_value(json_object_get(document, texts[i].name));
-        if (text) snprintf((char *)err + texts[i].offset, texts[i].size, "%s", text);
-    }
-    err->http_status = (int)json_integer_value(json_object_get(document, "http_status"));
-    err->retryable = json_is_true(json_object_get(document, "retryable"));
-    err->permanent = json_is_true(json_object_get(document, "permanent"));
-    err->retry_after = json_number_value(json_object_get(document, "retry_after"));
-}

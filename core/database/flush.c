@@ -1,6 +1,7 @@
 /* Group commit: many commits, one flush. */
 #include "backend_internal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 dowel_flushes *dowel_flushes_new(void) {
@@ -22,6 +23,7 @@ void dowel_flushes_free(dowel_flushes *flushes) {
 static int flush_all(dowel_flushes *flushes, int (*flush)(dowel_db *db, dowel_error *err), dowel_db *db,
                      dowel_error *err) {
     uint64_t there = flushes->commits;
+    assert(!flushes->busy && flushes->flushed < there);
     flushes->busy = true;
     pthread_mutex_unlock(&flushes->lock);
     int rc = flush(db, err);

@@ -1,6 +1,7 @@
 /* Blocks in memory: a type, a name, a decoded struct, and what is computed from it. */
 #include "fields_internal.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -61,12 +62,16 @@ int dowel_block_from(const dowel_block_type *type, const char *name, const void 
 }
 
 dowel_block *dowel_block_retain(dowel_block *block) {
-    if (block) atomic_fetch_add(&block->references, 1);
+    int references = block ? atomic_fetch_add(&block->references, 1) : 1;
+    assert(references > 0);
+    (void)references;
     return block;
 }
 
 void dowel_block_free(dowel_block *block) {
-    if (!block || atomic_fetch_sub(&block->references, 1) != 1) return;
+    int references = block ? atomic_fetch_sub(&block->references, 1) : 0;
+    assert(!block || references > 0);
+    if (references != 1) return;
     for (attachment *a = block->attachments, *next; a; a = next) {
         next = a->next;
         if (a->end) a->end(a->value);

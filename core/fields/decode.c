@@ -12,6 +12,10 @@
 
 enum { NUMBER = 32 }; /* bytes of a number as text */
 
+static int decode_member(const decoding *at, const dowel_field *field, const json_t *value, void *member);
+static int decode_into(const dowel_table *table, const char *root, const char *path, const json_t *document,
+                       const dowel_resolver *resolver, int depth, dowel_arena *arena, void *data, dowel_error *err);
+
 static const char *type_name(const json_t *value) {
     if (dowel_json_is_exact(value)) return "a number";
     switch (json_typeof(value)) {
@@ -191,8 +195,7 @@ static int decode_nested(const decoding *at, const dowel_field *field, const jso
     void *data = dowel_arena_alloc(at->arena, field->table->size);
     if (!data) return dowel_no_memory(at->err);
     *out = data;
-    return dowel_fields_decode_into(field->table, at->root, path, value, at->resolver, at->depth + 1, at->arena, data,
-                                    at->err);
+    return decode_into(field->table, at->root, path, value, at->resolver, at->depth + 1, at->arena, data, at->err);
 }
 
 static int decode_tables(const decoding *at, const dowel_field *field, const json_t *value, const void ***out) {
@@ -244,13 +247,12 @@ static int decode_block(const decoding *at, const dowel_field *field, const json
 /* A number that only a field of kind JSON takes as it was written. */
 static int decode_exact(const decoding *at, const dowel_field *field, const json_t *value, void *member) {
     json_t *nearest = json_real(dowel_json_double(value)); /* NULL: infinite */
-    int rc = nearest ? dowel_fields_decode_member(at, field, nearest, member)
-                     : wrong_value(at, field, "a finite number", value);
+    int rc = nearest ? decode_member(at, field, nearest, member) : wrong_value(at, field, "a finite number", value);
     json_decref(nearest);
     return rc;
 }
 
-int dowel_fields_decode_member(const decoding *at, const dowel_field *field, const json_t *value, void *member) {
+static int decode_member(const decoding *at, const dowel_field *field, const json_t *value, void *member) {
     if (field->kind != DOWEL_JSON && dowel_json_is_exact(value)) return decode_exact(at, field, value, member);
     switch (field->kind) {
     case DOWEL_STRING:
@@ -317,15 +319,14 @@ static int decode_members(const dowel_table *table, const char *root, const char
         while (field->name && strcmp(field->name, key)) field++;
         if (!field->name) return unknown_field(&at, key);
         if (json_is_null(value) && field->kind != DOWEL_JSON) continue;
-        int rc = dowel_fields_decode_member(&at, field, value, (char *)data + field->offset);
+        int rc = decode_member(&at, field, value, (char *)data + field->offset);
         if (rc) return rc;
     }
     return dowel_given_collect(table, data, document, arena, err);
 }
 
-int dowel_fields_decode_into(const dowel_table *table, const char *root, const char *path, const json_t *document,
-                             const dowel_resolver *resolver, int depth, dowel_arena *arena, void *data,
-                             dowel_error *err) {
+static int decode_into(const dowel_table *table, const char *root, const char *path, const json_t *document,
+                       const dowel_resolver *resolver, int depth, dowel_arena *arena, void *data, dowel_error *err) {
     int rc = decode_members(table, root, path, document, resolver, depth, arena, data, err);
     return rc ? rc : dowel_fields_finish(table, root, path, data, arena, !resolver, document, err);
 }
@@ -383,7 +384,7 @@ int dowel_fields_finish(const dowel_table *table, const char *root, const char *
         if (absent && field->fallback) {
             json_t *object = json_object();
             int rc = object ? dowel_field_parse(table, field, field->fallback, object, err) : dowel_no_memory(err);
-            if (!rc) rc = dowel_fields_decode_member(&at, field, json_object_get(object, field->name), member);
+            if (!rc) rc = decode_member(&at, field, json_object_get(object, field->name), member);
             json_decref(object);
             if (rc) return rc;
             continue;
@@ -422,7 +423,7 @@ int dowel_record_decode(const dowel_table *table, const json_t *document, const 
     dowel_record *made;
     int rc = dowel_record_new(table, &made, err);
     if (rc) return rc;
-    rc = dowel_fields_decode_into(table, table->name, "", document, resolver, 0, &made->arena, made->data, err);
+    rc = decode_into(table, table->name, "", document, resolver, 0, &made->arena, made->data, err);
     if (rc)
         dowel_record_free(made);
     else
@@ -464,8 +465,7 @@ int dowel_record_complete(const dowel_record *partial, const json_t *members, co
     json_object_foreach((json_t *)members, key, value) {
         const dowel_field *field = dowel_field_find(table, key);
         if (!rc)
-            rc = field ? dowel_fields_decode_member(&at, field, value, (char *)made->data + field->offset)
-                       : unknown_field(&at, key);
+            rc = field ? decode_member(&at, field, value, (char *)made->data + field->offset) : unknown_field(&at, key);
     }
     if (!rc)
         rc = dowel_fields_copy_members(table, table->name, "", partial->data, table->size, 0, &made->arena, made->data,

@@ -18,7 +18,6 @@ typedef struct decoding {
 
 /* What every number is held to, whether it comes from JSON or from a C struct. */
 int dowel_fields_check_number(const decoding *at, const dowel_field *field, double value);
-int dowel_fields_decode_member(const decoding *at, const dowel_field *field, const json_t *value, void *member);
 void dowel_fields_end_json(void *value);
 void dowel_fields_end_block(void *value);
 /* An empty record of the table's size. */

@@ -39,10 +39,6 @@ int dowel_given_collect(const dowel_table *table, void *data, const json_t *docu
 int dowel_fields_finish(const dowel_table *table, const char *root, const char *path, void *data, dowel_arena *arena,
                         bool refs_unresolved, const json_t *given, dowel_error *err);
 
-int dowel_fields_decode_into(const dowel_table *table, const char *root, const char *path, const json_t *document,
-                             const dowel_resolver *resolver, int depth, dowel_arena *arena, void *data,
-                             dowel_error *err);
-
 /* Copies a struct some of whose members (the names in `expected`) come later, with dowel_record_complete. */
 int dowel_record_copy_expecting(const dowel_table *table, const void *data, size_t size, const json_t *expected,
                                 dowel_record **record, dowel_error *err);

@@ -4,6 +4,7 @@
 
 #include "sink_internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -41,6 +42,7 @@ static bool are_one(int one, int other) {
 
 /* Takes the descriptor over. The lock is held. 0 or errno. */
 static int add(dowel_folders *folders, int parent) {
+    assert(parent >= 0 && folders->count <= folders->room);
     for (size_t i = 0; i < folders->count; i++)
         if (are_one(folders->parents[i], parent)) return close(parent) ? errno : 0;
     if (folders->count == folders->room) {

@@ -125,9 +125,6 @@ DOWEL_API bool dowel_is_printable(unsigned long character);
 /* A new reference to an object with code, message and every other member that is set; NULL when out of memory. */
 DOWEL_API json_t *dowel_error_json(const dowel_error *err);
 
-/* The reverse of dowel_error_json, for errors read back from the history. */
-DOWEL_API void dowel_error_from_json(dowel_error *err, const json_t *document);
-
 #ifdef __cplusplus
 }
 #endif

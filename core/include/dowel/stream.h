@@ -165,7 +165,6 @@ DOWEL_API uint64_t dowel_crc_join(dowel_digest_kind kind, uint64_t first, uint64
 DOWEL_API size_t dowel_crc_write(dowel_digest_kind kind, uint64_t crc, unsigned char out[DOWEL_DIGEST_MAX]);
 /* NUL-terminated, newly allocated; NULL when out of memory. */
 DOWEL_API char *dowel_base64(const void *data, size_t size);
-DOWEL_API char *dowel_base64url(const void *data, size_t size); /* no padding */
 DOWEL_API char *dowel_hex(const void *data, size_t size);
 /* Standard alphabet, padding required; *data malloc'd. Returns DOWEL_E_INVALID on bad text. */
 DOWEL_API int dowel_base64_decode(const char *text, void **data, size_t *size);
