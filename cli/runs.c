@@ -71,9 +71,10 @@ static void shorten(json_t *run, bool narrow) {
     if (name && task && !strcmp(name, task)) json_object_del(run, "name");
     const char *id = json_string_value(json_object_get(run, "id")), *last = narrow && id ? strrchr(id, '-') : NULL;
     if (last) json_object_set_new(run, "id", json_string(last + 1));
+    if (narrow && json_integer_value(json_object_get(run, "attempts")) == 1) json_object_del(run, "attempts");
     if (started && strlen(started) > 19) {
         if (narrow)
-            snprintf(text, sizeof text, "%.5s %.8s", started + 5, started + 11);
+            snprintf(text, sizeof text, "%.5s %.5s", started + 5, started + 11);
         else
             snprintf(text, sizeof text, "%.19sZ", started);
         json_object_set_new(run, "started", json_string(text));

@@ -295,6 +295,20 @@ class Query(TerminalTest):
         numbers = self.shown(columns(*[(f"n{i}", "INTEGER") for i in range(8)]), ["9223372036854775807"] * 8, width=80)
         self.assertEqual(numbers.count("9223372036854775807\n"), 8, "numbers are never cut")
 
+    def test_the_list_of_runs_fits_a_narrow_terminal(self):
+        SERVER.reset(job={"status": {"errorResult": {"reason": "invalidQuery", "message": "Syntax error: " + "x" * 100}}})
+        self.fails(6, "query", "SELEC")
+        self.query()
+        run = self.json("runs")[0]
+        for width in (80, 140):
+            lines = self.on_terminal("runs", columns=width).splitlines()
+            self.assertEqual(len(lines), 3)
+            self.assertLessEqual(max(map(len, lines)), width)
+            self.assertEqual(lines[0].split()[:2], ["id", "task"])
+            self.assertEqual(lines[1].split()[:3], [run["id"] if width > 100 else run["id"].split("-")[-1], "bigquery.query", "completed"])
+            self.assertIn(run["started"][:19] + "Z" if width > 100 else run["started"][5:10] + " " + run["started"][11:16], lines[1])
+            self.assertIn("\u2026", lines[2], "the error is cut, and nothing else")
+
     def test_a_terminal_is_not_driven_by_csv(self):
         text = self.shown([TEXT], ["\x1b[2J\x07"], words=("--output", "csv"))
         self.assertIn("\\x1b[2J\\x07", text)
