@@ -69,7 +69,7 @@ static int hold(cli *c, const dowel_table *table, const dowel_field *field, cons
     return rc;
 }
 
-static void let_go(held *all) {
+static void free_held(held *all) {
     for (held *next; all; all = next) {
         next = all->next;
         dowel_sink_close(all->bytes);
@@ -155,7 +155,7 @@ static int read_word(cli *c, const cli_flag *flag, request *r) {
     return set_field(c, table, dowel_field_find(table, name), &named, r->args, &r->bytes) ? cli_failed(c) : 0;
 }
 
-/* A flag that every task has. *known is false where it is none of them. Error code. */
+/* Reads a flag that every task has. *known: whether it is one. Error code. */
 static int read_own_flag(cli *c, const cli_flag *flag, request *r, json_t *document, bool *known) {
     int rc = cli_output_flag(c, flag, known);
     if (*known) return rc;
@@ -195,7 +195,7 @@ static int read_flags(cli *c, request *r, json_t *document) {
     return status;
 }
 
-/* What no flag gave comes from the document; then the task's word from standard input, where something is piped into it. */
+/* Adds the members of the document that no flag gave, then reads the task's word from standard input if it is still missing. */
 static int fill_in(cli *c, request *r, const json_t *document, bool reads_input) {
     const char *word = cli_task_word(r->task);
     json_object_update_missing(r->args, (json_t *)document);
@@ -256,7 +256,7 @@ int cli_run_task(cli *c, const dowel_task *task, bool reads_input) {
     }
     if (!status) status = run(c, &r, &result);
     dowel_record_free(record);
-    let_go(r.bytes);
+    free_held(r.bytes);
     json_decref(result);
     json_decref(r.policy);
     dowel_json_cleanse(r.args);

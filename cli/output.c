@@ -31,7 +31,7 @@ int cli_output_flag(cli *c, const cli_flag *flag, bool *taken) {
                       value);
 }
 
-/* The format that the name of the file tells. */
+/* The format for the ending of a file name. */
 static int format_of(const char *path) {
     static const struct {
         const char *ending;
@@ -65,7 +65,7 @@ int cli_output_begin(cli *c) {
     c->colour = false;
     int rc = dowel_sink_file(c->out_path, &c->out_sink, &c->err);
     if (rc) return rc;
-    /* Something that is not a file, such as a named pipe, gets everything at the end. */
+    /* A named pipe or a device gets everything at the end. */
     int fd = dowel_sink_descriptor(c->out_sink), copy = fd < 0 ? -1 : dup(fd);
     c->out = copy >= 0 ? fdopen(copy, "w") : open_memstream(&c->out_text, &c->out_size);
     if (!c->out) {
@@ -144,7 +144,8 @@ static void print_field(const cli *c, const json_t *value) {
         return;
     }
     char *text = text_of(value, &size);
-    if (text && !c->out && isatty(STDOUT_FILENO)) { /* a file gets every byte, a terminal nothing that drives it */
+    if (text && !c->out &&
+        isatty(STDOUT_FILENO)) { /* files get every byte; a terminal must not get control characters */
         char *safe = dowel_printable_bytes(text, size, true);
         free(text);
         text = safe;
@@ -177,7 +178,7 @@ static void print_separated(const cli *c, const json_t *rows, const json_t *colu
     }
 }
 
-/* Rows of something that has none: an object is one, the items of an array have one column. New reference. */
+/* Makes rows of any value: an object is one row, and the scalars of an array have the column "value". New reference. */
 static json_t *as_rows(const json_t *value) {
     json_t *rows = json_array(), *item;
     size_t i;
@@ -236,7 +237,7 @@ const char *cli_task_word(const dowel_task *task) {
     return TASK_MEMBER(task, word);
 }
 
-/* What was done goes to standard error, unless it is all that there is for people to see. */
+/* The summary goes to standard error. If there is no table to show, it is the output. */
 static void print_summary(const cli *c, const char *summary, bool alone) {
     char *shown = dowel_printable(summary, false);
     fflush(stdout);

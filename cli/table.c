@@ -1,4 +1,4 @@
-/* Tables for people: columns that fit the terminal, or one column on each line where they cannot. */
+/* Tables for people: columns that fit the terminal, or one column on each line if they cannot. */
 #include "cli.h"
 
 #include <stdlib.h>
@@ -90,7 +90,7 @@ static bool is_numeric(const json_t *value) {
     return number != NULL;
 }
 
-/* Prints a cell in `room` cells: cut with an ellipsis where `cut`, and with nothing behind it where it is the `last` of its line. */
+/* Prints text in `room` cells. `cut`: longer text is cut with an ellipsis. `last`: the last of its line, which gets no padding behind it. */
 static void print_padded(FILE *out, const char *text, size_t room, bool right, bool last, bool cut) {
     size_t w = cli_width(text);
     if (w > room && cut) {
@@ -177,7 +177,7 @@ static const char *title_of(const column *col) {
     return col->title ? col->title : "";
 }
 
-/* Where nothing limits the width, one huge cell must not pad every other row to its size. */
+/* Without a limit, one huge cell must not pad all other rows to its width. */
 #define WIDEST 100
 
 static void measure(table *t, column *col, size_t least) {
@@ -218,7 +218,7 @@ static bool fit(table *t) {
 
 /* ---- printing ---- */
 
-/* Nothing that is there differs from the text NULL by its colour, and from the empty text by being seen. */
+/* NULL is dim, which tells it from the text "NULL", and visible, which tells it from the empty text. */
 static void print_cell(const table *t, const json_t *value, size_t room, bool right, bool last) {
     char *text = value ? cli_cell(value) : strdup("");
     bool dim = t->c->colour && json_is_null(value);
@@ -241,7 +241,7 @@ static void print_columns(const table *t) {
     }
     for (size_t r = 0; r < json_array_size(t->rows); r++) {
         const json_t *row = json_array_get(t->rows, r);
-        size_t used = t->count; /* nothing is printed behind the last cell that holds something */
+        size_t used = t->count; /* no padding after the last cell that has a value */
         while (used > 1 && !json_object_get(row, t->columns[used - 1].key)) used--;
         for (size_t i = 0; i < used; i++) {
             const column *col = &t->columns[i];

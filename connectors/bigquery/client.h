@@ -24,8 +24,8 @@ int dowel_bq_table(const dowel_bq *bq, const char *text, json_t **reference, dow
 /* Parses "dataset" or "project.dataset" into a datasetReference. New reference. */
 int dowel_bq_dataset(const dowel_bq *bq, const char *text, json_t **reference, dowel_error *err);
 
-/* An id of dowel's own for this run's job, remembered before it is used; the same in every attempt. Where an earlier attempt has
- * learnt the job's location, it becomes bq->location: the job must not be submitted anywhere else. */
+/* Chooses the id of this run's job and remembers it before it is used; every attempt gets the same id. If an earlier attempt learnt the location of
+ * the job, it becomes bq->location: the job must not be submitted in another one. */
 int dowel_bq_job_id(dowel_bq *bq, const char *location, char id[80], dowel_error *err);
 /* The body of jobs.insert. New reference. */
 json_t *dowel_bq_job_resource(const dowel_bq *bq, const char *id, const char *location, const json_t *configuration);
@@ -65,7 +65,7 @@ json_t *dowel_bq_columns(const json_t *schema);
 json_t *dowel_bq_row(const json_t *columns, const json_t *row);
 /* Whether any column has timestamps with picoseconds. */
 bool dowel_bq_has_picoseconds(const json_t *schema);
-/* outcome.c: adds what a finished query did to its result: statement_type, operation and target of a statement that defines something, affected_rows,
+/* outcome.c: adds the effects of a finished query to its result: statement_type, operation and target of a statement that defines something, affected_rows,
  * bytes, and `summary`, a sentence that says it all. Error code. */
 int dowel_bq_outcome(const dowel_bigquery_query_args *args, const json_t *job, json_t *result, dowel_error *err);
 /* parameters.c: converts parameters to queryParameters of the API. New reference. */

@@ -1,4 +1,4 @@
-/* What a query did: in members of its result, and in a sentence for people. */
+/* The effects of a query: as members of its result, and as one sentence for people. */
 #include "client.h"
 
 #include <inttypes.h>
@@ -36,7 +36,7 @@ static void add(sentence *s, const char *separator, const char *text) {
     s->used += n > 0 ? (size_t)n : 0;
 }
 
-/* "3 rows inserted": what a statement did to rows, if it did. */
+/* Adds "3 rows inserted". False: the count is 0. */
 static bool add_rows(sentence *s, int64_t count, const char *what) {
     char text[80];
     if (!count) return false;
@@ -87,7 +87,7 @@ static void add_definition(sentence *s, const char *statement_type, const char *
     add(s, ", ", text);
 }
 
-/* The rows that came back, and those that did not. */
+/* The number of rows, and how many of them were fetched. */
 static void add_fetched(sentence *s, const dowel_bigquery_query_args *args, int64_t fetched, int64_t total) {
     char text[400];
     if (args->destination)
@@ -128,7 +128,7 @@ static void add_dry_run(sentence *s, int64_t bytes) {
 
 /* ---- members ---- */
 
-/* What a statement that defines something worked on, as PROJECT.DATASET.NAME. New reference, or NULL. */
+/* The table, dataset or routine that a statement created, changed or dropped, as PROJECT.DATASET.NAME. New reference, or NULL. */
 static json_t *target_of(const json_t *statistics) {
     static const char *const members[][2] = {{"ddlTargetTable", "tableId"},
                                              {"ddlTargetRoutine", "routineId"},

@@ -97,7 +97,7 @@ static const char *table_trouble(const char *table) {
             return "the table's name has a character that BigQuery does not allow";
     if (*table == ' ' || table[strlen(table) - 1] == ' ') return "the table's name begins or ends with a blank";
     if (partition && (partition == table || !is_word(partition + 1, "_")))
-        return "what follows the $ is not a partition";
+        return "the text after the $ is not a partition";
     return NULL;
 }
 
