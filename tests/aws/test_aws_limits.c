@@ -5,6 +5,27 @@
 #include "plan.h"
 #include "sigv4_internal.h"
 
+/* An encoded NUL stays encoded in the text that is signed, and ends nothing. */
+static void a_nul_in_the_query(void **state) {
+    (void)state;
+    dowel_error err;
+    const dowel_header headers[] = {{"Host", "example.test"}, {NULL, NULL}};
+    const dowel_sigv4_request request = {.method = "GET",
+                                         .path = "/",
+                                         .query = "b=%00x&a%2fb=%7e+",
+                                         .headers = headers,
+                                         .payload_hash = "UNSIGNED-PAYLOAD",
+                                         .access_key_id = "AKIDEXAMPLE",
+                                         .secret_access_key = "secret",
+                                         .region = "us-east-1",
+                                         .service = "s3",
+                                         .time = 1440938160};
+    dowel_sigv4 signature;
+    assert_int_equal(dowel_sigv4_sign(&request, &signature, &err), 0);
+    assert_non_null(strstr(signature.canonical_request, "GET\n/\na%2Fb=~%2B&b=%00x\nhost:example.test\n"));
+    dowel_sigv4_clear(&signature);
+}
+
 /* A signature that could not be made: nothing goes out without one. */
 static void secrets_that_are_too_long(void **state) {
     (void)state;
@@ -166,9 +187,8 @@ static void expiry_of_keys(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(secrets_that_are_too_long),
-        cmocka_unit_test(chains_of_roles),
-        cmocka_unit_test(forms_of_a_time),
+        cmocka_unit_test(a_nul_in_the_query), cmocka_unit_test(secrets_that_are_too_long),
+        cmocka_unit_test(chains_of_roles),    cmocka_unit_test(forms_of_a_time),
         cmocka_unit_test(expiry_of_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
