@@ -63,9 +63,10 @@ static const char *elsewhere(const dowel_aws_profiles *profiles, const char *pro
     return !keys && setting(profiles, profile, "credential_process") ? "a program" : NULL;
 }
 
-static void take(const dowel_aws_profiles *profiles, const char *profile, const taken *list, json_t *document) {
+static void take(dowel_importing *in, const dowel_aws_profiles *profiles, const char *profile, const taken *list,
+                 json_t *document) {
     for (; list->setting; list++)
-        if (list->field) dowel_import_set(document, list->field, setting(profiles, profile, list->setting));
+        if (list->field) dowel_import_set(in, document, list->field, setting(profiles, profile, list->setting));
 }
 
 static bool is_in(const taken *list, const char *name) {
@@ -79,7 +80,8 @@ static void leave_out(dowel_importing *in, const dowel_aws_profiles *profiles, c
     json_t *left = json_array();
     const char *name;
     for (size_t n = 0; (name = dowel_aws_setting_at(profiles, DOWEL_AWS_PROFILE, profile, n)); n++)
-        if (!is_in(list, name) && !(more && is_in(more, name))) json_array_append_new(left, json_string(name));
+        if (!is_in(list, name) && !(more && is_in(more, name)))
+            in->no_memory |= json_array_append_new(left, dowel_json_text(name)) != 0;
     json_t *what = json_sprintf("AWS profile \"%.100s\"", profile);
     (void)dowel_import_left_out(in, json_string_value(what), left);
     json_decref(what);
@@ -94,7 +96,7 @@ static int take_keys(dowel_importing *in, const dowel_aws_profiles *profiles, co
         return dowel_fail(in->err, DOWEL_E_CREDENTIALS, "AWS profile \"%.100s\" has %s without %s", profile,
                           id ? "aws_access_key_id" : "aws_secret_access_key",
                           id ? "aws_secret_access_key" : "aws_access_key_id");
-    take(profiles, profile, of_keys, document);
+    take(in, profiles, profile, of_keys, document);
     return 0;
 }
 
@@ -112,12 +114,12 @@ static int take_role(dowel_importing *in, const dowel_aws_profiles *profiles, co
         rc = take_keys(in, profiles, profile, document);
     } else if (from) {
         rc = convert(in, profiles, from, from, depth + 1, source);
-        if (!rc) json_object_set_new(document, "source", dowel_import_reference(source));
+        if (!rc) dowel_import_put(in, document, "source", dowel_import_reference(source));
     }
     if (rc) return rc;
-    take(profiles, profile, of_a_role, document);
+    take(in, profiles, profile, of_a_role, document);
     if (from) json_object_del(document, "web_identity_token_file");
-    if (duration) json_object_set_new(document, "role_duration", json_integer(strtoll(duration, NULL, 10)));
+    if (duration) dowel_import_put(in, document, "role_duration", json_integer(strtoll(duration, NULL, 10)));
     leave_out(in, profiles, profile, of_a_role, itself ? of_both : NULL);
     return 0;
 }
@@ -132,8 +134,8 @@ static int convert(dowel_importing *in, const dowel_aws_profiles *profiles, cons
     json_t *document = json_object();
     int rc = 0;
     if (where) {
-        dowel_import_set(document, "profile", profile);
-        dowel_import_set(document, "region", setting(profiles, profile, "region"));
+        dowel_import_set(in, document, "profile", profile);
+        dowel_import_set(in, document, "region", setting(profiles, profile, "region"));
         dowel_import_warn(
             in, "AWS profile \"%.100s\" gets its keys from %s: the block refers to the profile, which has to stay",
             profile, where);

@@ -6,7 +6,6 @@
 #include <dowel/file.h>
 
 #include <limits.h>
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,11 +32,11 @@ static int convert(dowel_importing *in, const char *name, const json_t *sections
         }
     }
 #define PROPERTY(section, name) json_string_value(json_object_get(json_object_get(sections, section), name))
-    dowel_import_set(document, "project", PROPERTY("core", "project"));
+    dowel_import_set(in, document, "project", PROPERTY("core", "project"));
     quota = PROPERTY("billing", "quota_project");
     /* "CURRENT_PROJECT" and "LEGACY" are gcloud's own words for "none of its own". */
     if (quota && strncmp(quota, "CURRENT_PROJECT", 15) != 0 && strcmp(quota, "LEGACY") != 0)
-        dowel_import_set(document, "quota_project", quota);
+        dowel_import_set(in, document, "quota_project", quota);
     chain = PROPERTY("auth", "impersonate_service_account");
     disabled = PROPERTY("auth", "disable_credentials");
 #undef PROPERTY
@@ -52,11 +51,10 @@ static int convert(dowel_importing *in, const char *name, const json_t *sections
         return rc;
     }
     if (disabled && !dowel_casecmp(disabled, "true"))
-        json_object_set_new(document, "anonymous", json_true());
+        dowel_import_put(in, document, "anonymous", json_true());
     else if (credentials)
-        json_object_set_new(document, "service_account_info",
-                            chain && *chain ? dowel_import_impersonated(chain, credentials)
-                                            : json_deep_copy(credentials));
+        dowel_import_put(in, document, "service_account_info",
+                         chain && *chain ? dowel_import_impersonated(chain, credentials) : json_deep_copy(credentials));
     else
         dowel_import_warn(in, "%s has no account: the block uses what Google's own tools would find", what);
     return dowel_import_add(in, "gcp-credentials", in->name ? in->name : name, document, NULL);
@@ -67,8 +65,7 @@ static int read_json(const char *path, json_t **document, dowel_error *err) {
     size_t size = 0;
     int rc = dowel_file_read(path, DOWEL_IMPORT_FILE_LIMIT, &text, &size, err);
     if (!rc) rc = dowel_json_read(text, size, DOWEL_JSON_EXACT, path, document, err);
-    if (text) OPENSSL_cleanse(text, size);
-    free(text);
+    dowel_wipe_bytes(text, size);
     return rc;
 }
 

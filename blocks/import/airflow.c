@@ -1,7 +1,6 @@
 /* An Airflow connection, as URI (AIRFLOW_CONN_ID, `airflow connections get -o json`) or as JSON: Amazon's and Google's types. */
 #include "import_internal.h"
 
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,8 +28,7 @@ static json_t *decode(const char *text, size_t length, bool plus_is_space) {
         }
     }
     json_t *decoded = out && !memchr(out, 0, n) ? json_stringn(out, n) : NULL;
-    if (out) OPENSSL_cleanse(out, length + 1);
-    free(out);
+    dowel_wipe_bytes(out, length + 1);
     return decoded;
 }
 
@@ -68,7 +66,7 @@ static int read_pair(dowel_importing *in, const char *pair, size_t length, json_
     else if (before && !json_equal(before, value))
         rc = dowel_fail(in->err, DOWEL_E_INVALID, "%s: \"%.60s\" is given twice", in->origin, name);
     else
-        json_object_set(extra, name, value);
+        dowel_import_put(in, extra, name, json_incref(value));
     json_decref(key);
     if (rc)
         dowel_json_cleanse(value);
@@ -124,7 +122,7 @@ static uri_parts split(const char *rest) {
 static int read_uri(dowel_importing *in, const char *uri, json_t *connection) {
     const char *rest = strstr(uri, "://");
     json_t *extra = json_object();
-    json_object_set_new(connection, "extra", extra);
+    dowel_import_put(in, connection, "extra", extra);
     if (!rest) return no_uri(in, "");
     const uri_parts u = split(rest + 3);
     const char *host = u.at ? u.at + 1 : u.authority, *end = u.authority + u.authority_size;
@@ -143,7 +141,7 @@ static int read_uri(dowel_importing *in, const char *uri, json_t *connection) {
         json_incref(whole);
         json_object_del(extra, "__extra__");
         if (json_object_size(extra)) rc = no_uri(in, "__extra__ stands beside other settings");
-        json_object_set_new(connection, "extra", whole);
+        dowel_import_put(in, connection, "extra", whole);
     }
     return rc;
 }
@@ -155,9 +153,9 @@ static int open_extra(dowel_importing *in, json_t *connection) {
     if (json_is_string(extra) && !dowel_json_is_number(extra) && json_string_length(extra)) {
         rc = dowel_json_read(json_string_value(extra), json_string_length(extra), DOWEL_JSON_EXACT,
                              "the connection's extra", &opened, in->err);
-        if (!rc) json_object_set_new(connection, "extra", opened);
+        if (!rc) dowel_import_put(in, connection, "extra", opened);
     } else if (!extra || json_is_null(extra) || (json_is_string(extra) && !json_string_length(extra))) {
-        json_object_set_new(connection, "extra", json_object());
+        dowel_import_put(in, connection, "extra", json_object());
     }
     if (!rc && !json_is_object(json_object_get(connection, "extra")))
         rc = dowel_fail(in->err, DOWEL_E_INVALID, "%s: the connection's extra is not a JSON object", in->origin);
@@ -174,7 +172,7 @@ static int set_field(dowel_importing *in, json_t *document, const char *field, c
     if (before && strcmp(before, text) != 0)
         return dowel_fail(in->err, DOWEL_E_INVALID, "%s: \"%s\" contradicts another setting for %s: remove one of them",
                           in->origin, name, field);
-    dowel_import_set(document, field, text);
+    dowel_import_set(in, document, field, text);
     return 0;
 }
 
@@ -229,7 +227,7 @@ static int take_role(dowel_importing *in, json_t *extra, json_t *document) {
     if (!rc) rc = take(in, more, "ExternalId", document, "external_id");
     if (!rc) rc = take(in, more, "RoleSessionName", document, "role_session_name");
     if (json_is_integer(seconds)) {
-        json_object_set_new(document, "role_duration", json_integer(json_integer_value(seconds)));
+        dowel_import_put(in, document, "role_duration", json_integer(json_integer_value(seconds)));
         json_object_del(more, "DurationSeconds");
     }
     json_object_del(extra, "assume_role_method");
@@ -292,20 +290,20 @@ static int amazon(dowel_importing *in, const char *id, const json_t *connection,
         json_decref(bucket);
         return rc;
     }
-    json_object_set_new(bucket, "credentials", dowel_import_reference(reference));
+    dowel_import_put(in, bucket, "credentials", dowel_import_reference(reference));
     return dowel_import_add(in, "s3-bucket", name, bucket, NULL);
 }
 
 /* Scopes are joined by commas. */
-static void take_scopes(json_t *extra, json_t *document) {
+static void take_scopes(dowel_importing *in, json_t *extra, json_t *document) {
     const char *text = json_string_value(json_object_get(extra, "scope"));
     json_t *scopes = json_array();
     for (const char *p = text; p && *p;) {
         size_t length = strcspn(p, ", ");
-        if (length) json_array_append_new(scopes, json_stringn(p, length));
+        if (length && json_array_append_new(scopes, json_stringn(p, length))) in->no_memory = true;
         p += length + (p[length] != 0);
     }
-    if (json_array_size(scopes)) json_object_set(document, "scopes", scopes);
+    if (json_array_size(scopes)) dowel_import_put(in, document, "scopes", json_incref(scopes));
     json_decref(scopes);
     json_object_del(extra, "scope");
 }
@@ -318,7 +316,7 @@ static int take_anonymous(dowel_importing *in, json_t *extra, json_t *document) 
     const json_t *value = json_object_get(extra, "is_anonymous");
     const char *text = json_string_value(value);
     if (json_is_true(value) || (text && dowel_import_is_one_of(yes, text)))
-        json_object_set_new(document, "anonymous", json_true());
+        dowel_import_put(in, document, "anonymous", json_true());
     else if (value && !json_is_null(value) && !json_is_false(value) && !(text && dowel_import_is_one_of(no, text)))
         return dowel_fail(in->err, DOWEL_E_INVALID, "%s: \"is_anonymous\" is neither true nor false", in->origin);
     json_object_del(extra, "is_anonymous");
@@ -353,7 +351,7 @@ static int take_keyfile(dowel_importing *in, json_t *extra, json_t *document) {
     /* Its content, or its path. */
     const char *config = json_string_value(json_object_get(extra, "credential_config_file"));
     if (config && *config == '{' && !json_object_get(extra, "keyfile_dict")) {
-        json_object_set(extra, "keyfile_dict", json_object_get(extra, "credential_config_file"));
+        dowel_import_put(in, extra, "keyfile_dict", json_incref(json_object_get(extra, "credential_config_file")));
         json_object_del(extra, "credential_config_file");
     }
     json_t *keyfile = json_object_get(extra, "keyfile_dict"), *info = NULL;
@@ -368,7 +366,7 @@ static int take_keyfile(dowel_importing *in, json_t *extra, json_t *document) {
     if (rc || !info) return rc;
     json_object_del(extra, "keyfile_dict");
     take_impersonation(extra, &info);
-    json_object_set_new(document, "service_account_info", info);
+    dowel_import_put(in, document, "service_account_info", info);
     return 0;
 }
 
@@ -383,7 +381,7 @@ static int take_google(dowel_importing *in, json_t *extra, json_t *document) {
     if (!rc) rc = take_keyfile(in, extra, document);
     if (!rc) rc = take(in, extra, "credential_config_file", document, "service_account_file");
     if (!rc) rc = take_anonymous(in, extra, document);
-    take_scopes(extra, document);
+    take_scopes(in, extra, document);
     json_object_del(extra, "num_retries"); /* dowel's own retries hold */
     return rc;
 }
@@ -399,7 +397,7 @@ static int google(dowel_importing *in, const char *id, const json_t *connection,
         const json_t *before = json_object_get(extra, name);
         if (!rc && before && !json_equal(before, value))
             rc = dowel_fail(in->err, DOWEL_E_INVALID, "%s: \"%.60s\" is given twice", in->origin, name);
-        json_object_set(extra, name, value);
+        dowel_import_put(in, extra, name, json_incref(value));
     }
     if (!rc) rc = take_google(in, extra, document);
     if (!rc) rc = leave_out(in, id, connection, extra, used);
@@ -457,8 +455,7 @@ static int read_airflow(dowel *d, const dowel_import_request *request, dowel_imp
                             "%s: connection type \"%.60s\" has no counterpart: aws and google-cloud-platform have one",
                             in->origin, type);
     }
-    if (uri) OPENSSL_cleanse(uri, strlen(uri));
-    free(uri);
+    dowel_wipe(uri);
     dowel_json_cleanse(connection);
     return rc;
 }

@@ -20,6 +20,14 @@ static void make_name(const char *text, char name[DOWEL_IMPORT_NAME_SIZE]) {
     name[n] = 0;
 }
 
+/* A field that could not be set. */
+static int check_fields(const dowel_importing *in) {
+    if (in->no_memory) return dowel_no_memory(in->err);
+    return *in->not_text ? dowel_fail(in->err, DOWEL_E_INVALID, "%s: the value for field \"%s\" is not UTF-8",
+                                      in->origin, in->not_text)
+                         : 0;
+}
+
 int dowel_import_add(dowel_importing *in, const char *type, const char *name, json_t *document,
                      char reference[DOWEL_IMPORT_REFERENCE_SIZE]) {
     char good[DOWEL_IMPORT_NAME_SIZE], whole[DOWEL_IMPORT_REFERENCE_SIZE];
@@ -32,6 +40,11 @@ int dowel_import_add(dowel_importing *in, const char *type, const char *name, js
     }
     snprintf(whole, sizeof whole, "%s/%s", type, good);
     if (reference) snprintf(reference, DOWEL_IMPORT_REFERENCE_SIZE, "%s", whole);
+    int rc = check_fields(in);
+    if (rc) {
+        dowel_json_cleanse(document);
+        return rc;
+    }
     if (dowel_import_is_masked(document)) {
         dowel_json_cleanse(document);
         return dowel_import_masked(in, whole, "");
@@ -59,7 +72,7 @@ void dowel_import_warn(dowel_importing *in, const char *format, ...) {
     size_t i;
     json_t *said;
     json_array_foreach(in->warnings, i, said) if (!strcmp(json_string_value(said), text)) return;
-    json_array_append_new(in->warnings, json_string(text));
+    if (json_array_append_new(in->warnings, dowel_json_text(text))) in->no_memory = true;
 }
 
 bool dowel_import_is_one_of(const char *const *names, const char *name) {
@@ -131,7 +144,7 @@ void dowel_import_leave(dowel_importing *in, json_t *left, const char *name, con
     if (says_nothing(value)) return;
     const char *dot = strrchr(name, '.');
     find_credential(in, name, dot ? dot + 1 : name, value);
-    json_array_append_new(left, json_string(name));
+    if (json_array_append_new(left, json_string(name))) in->no_memory = true;
 }
 
 int dowel_import_left_out(dowel_importing *in, const char *what, json_t *left) {
@@ -167,29 +180,43 @@ json_t *dowel_import_reference(const char *reference) {
     return json_pack("{s:s}", "$block", reference);
 }
 
-void dowel_import_set(json_t *document, const char *field, const char *text) {
-    if (text && *text) json_object_set_new(document, field, json_string(text));
+void dowel_import_put(dowel_importing *in, json_t *document, const char *field, json_t *value) {
+    if (json_object_set_new(document, field, value)) in->no_memory = true;
 }
 
-void dowel_import_bucket_path(json_t *document, const char *path) {
+void dowel_import_set(dowel_importing *in, json_t *document, const char *field, const char *text) {
+    if (!text || !*text) return;
+    if (dowel_is_utf8(text, strlen(text)))
+        dowel_import_put(in, document, field, json_string(text));
+    else if (!*in->not_text)
+        snprintf(in->not_text, sizeof in->not_text, "%s", field);
+}
+
+void dowel_import_bucket_path(dowel_importing *in, json_t *document, const char *path) {
     const char *slash = strchr(path, '/');
     size_t bucket = slash ? (size_t)(slash - path) : strlen(path), folder = slash ? strlen(slash + 1) : 0;
     while (folder && slash[folder] == '/') folder--;
-    json_object_set_new(document, "bucket", json_stringn(path, bucket));
-    if (folder) json_object_set_new(document, "folder", json_stringn(slash + 1, folder));
+    dowel_import_put(in, document, "bucket", json_stringn(path, bucket));
+    if (folder) dowel_import_put(in, document, "folder", json_stringn(slash + 1, folder));
 }
 
 json_t *dowel_import_impersonated(const char *chain, const json_t *source) {
-    json_t *delegates = json_array();
+    dowel_builder delegates = dowel_build(json_array()), info = dowel_build(json_object());
     const char *target = chain;
+    json_t *list = NULL, *made = NULL;
     for (const char *comma; (comma = strchr(target, ',')); target = comma + 1)
-        json_array_append_new(delegates, json_stringn(target, (size_t)(comma - target)));
-    char url[512];
-    snprintf(url, sizeof url,
-             "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/%.300s:generateAccessToken", target);
-    json_t *info = json_pack("{s:s,s:s,s:o}", "type", "impersonated_service_account",
-                             "service_account_impersonation_url", url, "source_credentials", json_deep_copy(source));
-    if (json_array_size(delegates)) json_object_set(info, "delegates", delegates);
-    json_decref(delegates);
-    return info;
+        dowel_build_item(&delegates, json_stringn(target, (size_t)(comma - target)));
+    bool failed = dowel_build_end(&delegates, &list, NULL);
+    dowel_build_text(&info, "type", "impersonated_service_account");
+    dowel_build_json(
+        &info, "service_account_impersonation_url",
+        json_sprintf("https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/%.300s:generateAccessToken",
+                     target));
+    dowel_build_json(&info, "source_credentials", json_deep_copy(source));
+    if (failed || json_array_size(list))
+        dowel_build_json(&info, "delegates", list);
+    else
+        json_decref(list);
+    (void)dowel_build_end(&info, &made, NULL);
+    return made;
 }

@@ -13,6 +13,7 @@ int dowel_import(dowel *d, const char *name, const dowel_import_request *request
     rc = source->input != DOWEL_IMPORT_NAMED && !request->text
              ? dowel_fail(err, DOWEL_E_INVALID, "%s: there is nothing to read", in.origin)
              : source->read(d, request, &in, err);
+    if (!rc && in.no_memory) rc = dowel_no_memory(err);
     json_t *all = json_pack("{s:o,s:o}", "blocks", in.blocks, "warnings", in.warnings);
     if (!rc && !all) rc = dowel_no_memory(err);
     if (rc)

@@ -3,6 +3,7 @@
 #define DOWEL_IMPORT_PRIVATE_H
 
 #include <dowel/import.h>
+#include <dowel/text.h>
 
 #define DOWEL_IMPORT_NAME_SIZE 64
 #define DOWEL_IMPORT_FILE_LIMIT ((size_t)4 << 20) /* of another tool's file */
@@ -13,6 +14,8 @@ struct dowel_importing {
     json_t *blocks, *warnings;
     const json_t *documents; /* Prefect: all that were given, an array; NULL: one */
     char lost[256];          /* the first setting left out that holds a credential; "": none */
+    bool no_memory;          /* a field could not be set */
+    char not_text[64];       /* the first field whose text is not UTF-8; "": none */
     dowel_error *err;
 };
 
@@ -27,14 +30,16 @@ int dowel_import_masked(dowel_importing *in, const char *name, const char *hint)
 void dowel_import_leave(dowel_importing *in, json_t *left, const char *name, const json_t *value);
 /* Ends with one warning that names what was left out, or fails when a credential is among it. `left` is taken over. */
 int dowel_import_left_out(dowel_importing *in, const char *what, json_t *left);
-/* Credentials that act as another service account: "TARGET" or "DELEGATE,DELEGATE,TARGET". New reference. */
+/* Credentials that act as another service account: "TARGET" or "DELEGATE,DELEGATE,TARGET". New reference; NULL: out of memory. */
 json_t *dowel_import_impersonated(const char *chain, const json_t *source);
 /* {"$block": reference}. */
 json_t *dowel_import_reference(const char *reference);
-/* Sets a field from text, unless there is none. */
-void dowel_import_set(json_t *document, const char *field, const char *text);
+/* Sets a field and takes the reference to `value`; NULL counts as out of memory. dowel_import_add reports a failure of any of these calls. */
+void dowel_import_put(dowel_importing *in, json_t *document, const char *field, json_t *value);
+/* Sets a field to a text that is not NULL or empty. A text that is not UTF-8 is such a failure too. */
+void dowel_import_set(dowel_importing *in, json_t *document, const char *field, const char *text);
 /* "bucket/folder/below" as the fields bucket and folder. */
-void dowel_import_bucket_path(json_t *document, const char *path);
+void dowel_import_bucket_path(dowel_importing *in, json_t *document, const char *path);
 
 /* "~/a" as the path below the home folder that it means for the tool it comes from; with a warning. New reference. */
 json_t *dowel_import_path(dowel_importing *in, const char *what, const char *path);

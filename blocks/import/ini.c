@@ -2,7 +2,6 @@
 #include "import_internal.h"
 
 #include <dowel/file.h>
-#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,14 +94,11 @@ int dowel_import_read_sections(const char *path, bool needed, json_t *into, dowe
     if (!rc) rc = dowel_import_ini(text, size, path, &sections, &why);
     json_object_foreach(sections, name, section) {
         json_t *there = json_object_get(into, name);
-        if (there)
-            json_object_update(there, section);
-        else
-            json_object_set(into, name, section);
+        int failed = there ? json_object_update(there, section) : json_object_set(into, name, section);
+        if (failed) rc = dowel_no_memory(&why);
     }
     json_decref(sections);
-    if (text) OPENSSL_cleanse(text, size);
-    free(text);
+    dowel_wipe_bytes(text, size);
     if (rc && err) *err = why;
     return rc;
 }

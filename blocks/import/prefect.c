@@ -2,7 +2,6 @@
  * another refers to stands whole inside of it. */
 #include "import_internal.h"
 
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,7 +122,7 @@ static void take_client(dowel_importing *in, json_t *ours, const json_t *paramet
         bool plain = json_is_null(value) || (!strcmp(key, "use_ssl") && json_is_true(value)) ||
                      (!strcmp(key, "verify") && json_is_true(value)) || !strcmp(key, "block_type_slug");
         if (!strcmp(key, "endpoint_url") && json_is_string(value))
-            json_object_set_new(ours, "endpoint", json_deep_copy(value));
+            dowel_import_put(in, ours, "endpoint", json_deep_copy(value));
         else if (!plain) {
             char name[128];
             snprintf(name, sizeof name, "aws_client_parameters.%.60s", key);
@@ -136,12 +135,12 @@ static void take_client(dowel_importing *in, json_t *ours, const json_t *paramet
 static int take_info(dowel_importing *in, json_t *ours, const char *field, const json_t *value) {
     json_t *info = NULL;
     if (!json_is_string(value) || dowel_json_is_exact(value)) {
-        json_object_set_new(ours, field, json_deep_copy(value));
+        dowel_import_put(in, ours, field, json_deep_copy(value));
         return 0;
     }
     int rc = dowel_json_read(json_string_value(value), json_string_length(value), DOWEL_JSON_EXACT,
                              "service_account_info", &info, in->err);
-    if (!rc) json_object_set_new(ours, field, info);
+    if (!rc) dowel_import_put(in, ours, field, info);
     return rc;
 }
 
@@ -170,7 +169,7 @@ static int take_reference(dowel_importing *in, json_t *ours, const member_of *m,
                           in->origin, name, m->from);
     const char *its_name = text_of(given, "name");
     int rc = convert(in, given, NULL, its_name ? its_name : name, depth + 1, reference);
-    if (!rc) json_object_set_new(ours, m->to, dowel_import_reference(reference));
+    if (!rc) dowel_import_put(in, ours, m->to, dowel_import_reference(reference));
     return rc;
 }
 
@@ -195,7 +194,7 @@ static int take_block(dowel_importing *in, const counterpart *c, json_t *ours, c
     int rc = whole ? convert(in, whole, guess, anonymous ? name : inner_name, depth + 1, reference)
                    : dowel_no_memory(in->err);
     json_decref(whole);
-    if (!rc) json_object_set_new(ours, m->to, dowel_import_reference(reference));
+    if (!rc) dowel_import_put(in, ours, m->to, dowel_import_reference(reference));
     return rc;
 }
 
@@ -211,36 +210,35 @@ static int take(dowel_importing *in, const counterpart *c, json_t *ours, json_t 
                 : !strcmp(m->from, "aws_secret_access_key") ? "secret_access_key"
                                                             : m->from;
     switch (m->how) {
-    case COPY: json_object_set_new(target, field, json_deep_copy(value)); return 0;
+    case COPY: dowel_import_put(in, target, field, json_deep_copy(value)); return 0;
     case INFO: return take_info(in, target, field, value);
     case BLOCK: return take_block(in, c, ours, m, document, name, value, depth);
     case CLIENT: take_client(in, ours, value, left); return 0;
     case FILE_PATH: /* Prefect reads "~" as the home folder */
         if (text && !*text) return 0;
-        json_object_set_new(target, field, text ? dowel_import_path(in, name, text) : json_deep_copy(value));
+        dowel_import_put(in, target, field, text ? dowel_import_path(in, name, text) : json_deep_copy(value));
         return 0;
     case PATH:
         if (text && !dowel_json_is_number(value))
-            dowel_import_bucket_path(ours, text);
+            dowel_import_bucket_path(in, ours, text);
         else
-            json_object_set_new(ours, field, json_deep_copy(value));
+            dowel_import_put(in, ours, field, json_deep_copy(value));
         return 0;
     case FOLDER: {
         size_t length = json_string_length(value);
         if (!text || dowel_json_is_number(value)) { /* refused with the field's name when the block is checked */
-            json_object_set_new(ours, field, json_deep_copy(value));
+            dowel_import_put(in, ours, field, json_deep_copy(value));
             return 0;
         }
         while (length && text[length - 1] == '/') length--;
-        if (length) json_object_set_new(ours, field, json_stringn(text, length));
+        if (length) dowel_import_put(in, ours, field, json_stringn(text, length));
         return 0;
     }
     case TEXT: {
         bool plain = text && !dowel_json_is_exact(value);
         char *dumped = plain ? NULL : dowel_json_dump(value, 0); /* with every digit */
-        json_object_set_new(ours, field, json_string(plain ? text : dumped ? dumped : ""));
-        if (dumped) OPENSSL_cleanse(dumped, strlen(dumped));
-        free(dumped);
+        dowel_import_put(in, ours, field, json_string(plain ? text : dumped ? dumped : ""));
+        dowel_wipe(dumped);
         return 0;
     }
     case DROPPED: return 0;
@@ -249,19 +247,19 @@ static int take(dowel_importing *in, const counterpart *c, json_t *ours, json_t 
 }
 
 /* What no table says. */
-static void finish(const counterpart *c, const json_t *data, const char *name, json_t *ours) {
+static void finish(dowel_importing *in, const counterpart *c, const json_t *data, const char *name, json_t *ours) {
     if (!strcmp(c->type, "cloud-run-job")) {
         char job[64], memory[64];
         size_t n = 0;
         for (const char *p = name; *p && n < sizeof job - 1; p++)
             job[n++] = dowel_is_alnum((unsigned char)*p) ? (char)dowel_lower((unsigned char)*p) : '-';
         job[n] = 0;
-        dowel_import_set(ours, "job", job);
-        if (json_is_false(json_object_get(data, "keep_job"))) json_object_set_new(ours, "delete_after", json_true());
+        dowel_import_set(in, ours, "job", job);
+        if (json_is_false(json_object_get(data, "keep_job"))) dowel_import_put(in, ours, "delete_after", json_true());
         const char *unit = text_of(data, "memory_unit"), *amount = text_of(ours, "memory");
         if (unit && amount && strspn(amount, "0123456789.") == strlen(amount)) {
             snprintf(memory, sizeof memory, "%.40s%.8s", amount, unit);
-            dowel_import_set(ours, "memory", memory);
+            dowel_import_set(in, ours, "memory", memory);
         }
     }
 }
@@ -301,7 +299,7 @@ static int convert(dowel_importing *in, const json_t *document, const char *slug
         else if (!is_prefects_own(key))
             dowel_import_leave(in, left, key, value);
     }
-    if (!rc) finish(c, data, name, ours);
+    if (!rc) finish(in, c, data, name, ours);
     char what[160];
     snprintf(what, sizeof what, "Prefect's %.40s \"%.80s\"", slug, name);
     if (!rc)
@@ -313,7 +311,7 @@ static int convert(dowel_importing *in, const json_t *document, const char *slug
         rc = dowel_import_add(in, !strcmp(slug, "gcs") ? "gcp-credentials" : "aws-credentials", name, credentials,
                               inner);
         credentials = NULL;
-        if (!rc) json_object_set_new(ours, "credentials", dowel_import_reference(inner));
+        if (!rc) dowel_import_put(in, ours, "credentials", dowel_import_reference(inner));
     }
     dowel_json_cleanse(credentials);
     if (rc) {

@@ -4,7 +4,6 @@
 #include <dowel/file.h>
 
 #include <limits.h>
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,7 +65,7 @@ static int take_options(dowel_importing *in, const char *name, const json_t *rem
         if (!o->from)
             dowel_import_leave(in, left, key, value);
         else if (o->to)
-            dowel_import_set(o->bucket ? bucket : credentials, o->to, json_string_value(value));
+            dowel_import_set(in, o->bucket ? bucket : credentials, o->to, json_string_value(value));
     }
     char what[160];
     snprintf(what, sizeof what, "rclone's remote %.100s", name);
@@ -89,14 +88,14 @@ static int check_keys(dowel_importing *in, const char *name, const json_t *remot
     if (id != secret)
         return dowel_fail(in->err, DOWEL_E_CREDENTIALS, "%s: remote \"%.60s\" has %s without %s", in->origin, name,
                           id ? "access_key_id" : "secret_access_key", id ? "secret_access_key" : "access_key_id");
-    if (!id && !is_on(remote, "env_auth")) json_object_set_new(credentials, "anonymous", json_true());
+    if (!id && !is_on(remote, "env_auth")) dowel_import_put(in, credentials, "anonymous", json_true());
     return 0;
 }
 
 /* rclone takes an endpoint without a scheme for https. */
-static void complete_endpoint(json_t *document) {
+static void complete_endpoint(dowel_importing *in, json_t *document) {
     const char *given = json_string_value(json_object_get(document, "endpoint"));
-    if (given && !strstr(given, "://")) json_object_set_new(document, "endpoint", json_sprintf("https://%s", given));
+    if (given && !strstr(given, "://")) dowel_import_put(in, document, "endpoint", json_sprintf("https://%s", given));
 }
 
 /* What a user allowed rclone, as a credentials file of Google's tools. */
@@ -115,9 +114,9 @@ static int take_user(dowel_importing *in, const char *name, const json_t *remote
                         name);
         dowel_error_hint(in->err, "log in with `gcloud auth application-default login`, or use a service account");
     } else {
-        json_object_set_new(credentials, "service_account_info",
-                            json_pack("{s:s,s:s,s:s,s:s}", "type", "authorized_user", "client_id", id, "client_secret",
-                                      secret, "refresh_token", refresh));
+        dowel_import_put(in, credentials, "service_account_info",
+                         json_pack("{s:s,s:s,s:s,s:s}", "type", "authorized_user", "client_id", id, "client_secret",
+                                   secret, "refresh_token", refresh));
     }
     dowel_json_cleanse(token);
     return rc;
@@ -130,19 +129,19 @@ static int take_google(dowel_importing *in, const char *name, const json_t *remo
     json_t *opened = NULL;
     int rc = take_options(in, name, remote, gcs_options, credentials, bucket);
     if (rc) return rc;
-    if (is_on(remote, "anonymous")) json_object_set_new(credentials, "anonymous", json_true());
+    if (is_on(remote, "anonymous")) dowel_import_put(in, credentials, "anonymous", json_true());
     if (file && !info && strchr(file, '$')) {
         rc = dowel_fail(in->err, DOWEL_E_INVALID, "rclone's remote %.100s: rclone replaces variables in %.300s", name,
                         file);
         dowel_error_hint(in->err, "nothing was saved; write the path itself as service_account_file");
         return rc;
     }
-    if (file) json_object_set_new(credentials, "service_account_file", dowel_import_path(in, name, file));
+    if (file) dowel_import_put(in, credentials, "service_account_file", dowel_import_path(in, name, file));
     if (info) {
         char origin[200];
         snprintf(origin, sizeof origin, "rclone's remote %.100s: service_account_credentials", name);
         rc = dowel_json_read(info, strlen(info), DOWEL_JSON_EXACT, origin, &opened, in->err);
-        if (!rc) json_object_set_new(credentials, "service_account_info", opened);
+        if (!rc) dowel_import_put(in, credentials, "service_account_info", opened);
         if (!rc) json_object_del(credentials, "service_account_file");
         return rc;
     }
@@ -203,12 +202,12 @@ static int convert(dowel_importing *in, const char *name, const char *path, cons
     if (rc) {
     } else if (s3) {
         rc = take_options(in, name, remote, s3_options, credentials, bucket);
-        complete_endpoint(credentials);
-        if (is_on(remote, "force_path_style")) json_object_set_new(bucket, "addressing", json_string("path"));
+        complete_endpoint(in, credentials);
+        if (is_on(remote, "force_path_style")) dowel_import_put(in, bucket, "addressing", json_string("path"));
         if (!rc) rc = check_keys(in, name, remote, credentials);
     } else {
         rc = take_google(in, name, remote, credentials, bucket);
-        complete_endpoint(bucket);
+        complete_endpoint(in, bucket);
     }
     if (rc) {
         dowel_json_cleanse(credentials);
@@ -221,8 +220,8 @@ static int convert(dowel_importing *in, const char *name, const char *path, cons
         json_decref(bucket);
         return rc;
     }
-    dowel_import_bucket_path(bucket, path);
-    json_object_set_new(bucket, "credentials", dowel_import_reference(reference));
+    dowel_import_bucket_path(in, bucket, path);
+    dowel_import_put(in, bucket, "credentials", dowel_import_reference(reference));
     return dowel_import_add(in, s3 ? "s3-bucket" : "gcs-bucket", called, bucket, NULL);
 }
 
@@ -302,8 +301,7 @@ static int read_rclone(dowel *d, const dowel_import_request *request, dowel_impo
     if (!rc) rc = dowel_import_ini(text, size, in->origin, &sections, in->err);
     if (!rc) rc = convert_remote(in, which, sections);
     dowel_json_cleanse(sections);
-    if (own) OPENSSL_cleanse(own, size);
-    free(own);
+    dowel_wipe_bytes(own, size);
     return rc;
 }
 

@@ -172,6 +172,14 @@ class Profiles(ImportTest):
         blocks, _ = self.imported("--from-aws-profile", "elsewhere", env={"AWS_SHARED_CREDENTIALS_FILE": other})
         self.assertEqual(blocks["aws-credentials/elsewhere"]["access_key_id"], "AKIAOTHER0000000000")
 
+    def test_text_that_is_not_utf8(self):
+        """JSON cannot hold it: the setting must not be left out in silence."""
+        path = self.home(".aws/config", "")
+        with open(path, "wb") as file:
+            file.write(b"[profile work]\naws_access_key_id = AKIDWORK\naws_secret_access_key = planted-1\nregion = eu-\xff\n")
+        said = self.refused(2, "--from-aws-profile", "work", says=['field "region" is not UTF-8'])
+        self.assertNotIn("planted", said)
+
 
 if __name__ == "__main__":
     main()
