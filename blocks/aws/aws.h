@@ -2,6 +2,8 @@
 #ifndef DOWEL_AWS_H
 #define DOWEL_AWS_H
 
+#include <dowel/text.h>
+
 #include "plan.h"
 #include "settings.h"
 
@@ -18,7 +20,6 @@ char *dowel_aws_host(const char *url, const char **rest);
 bool dowel_aws_home(const char *below, char path[DOWEL_AWS_PATH_SIZE]);
 /* A token in a file, without the line break that it may end with. Newly allocated. */
 int dowel_aws_read_token(const char *path, char **token, dowel_error *err);
-void dowel_aws_drop(char *secret); /* cleanses and frees */
 
 /* ---- keys ---- */
 

@@ -69,7 +69,7 @@ static int authorization(dowel_http_request *request, const dowel_aws_settings *
         value = token;
     }
     if (value) dowel_http_header(request, "Authorization", value);
-    dowel_aws_drop(token);
+    dowel_wipe(token);
     return 0;
 }
 

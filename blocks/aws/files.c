@@ -84,8 +84,7 @@ static int load(dowel_aws_profiles *profiles, bool credentials, const signature 
     free(why);
     if (rc) return rc == DOWEL_E_NO_MEMORY ? rc : 0;
     rc = dowel_aws_profiles_read(profiles, text, size, credentials, file->path, err);
-    OPENSSL_cleanse(text, size);
-    free(text);
+    dowel_wipe_bytes(text, size);
     return rc;
 }
 
@@ -164,8 +163,7 @@ int dowel_aws_read_token(const char *path, char **token, dowel_error *err) {
         return dowel_fail(err, rc == DOWEL_E_NO_MEMORY ? rc : DOWEL_E_CREDENTIALS, "the token file: %s", why.message);
     while (size && strchr(" \t\r\n", (*token)[size - 1])) (*token)[--size] = 0;
     if (size && strlen(*token) == size) return 0;
-    OPENSSL_cleanse(*token, size);
-    free(*token);
+    dowel_wipe_bytes(*token, size);
     *token = NULL;
     return dowel_fail(err, DOWEL_E_CREDENTIALS, "the token file %s %s", path, size ? "has a NUL byte" : "is empty");
 }

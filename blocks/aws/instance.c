@@ -116,7 +116,7 @@ static int get(dowel *d, session *s, const char *path, dowel_http_response **res
         dowel_http_free(r);
         if (!rc || why.http_status != 401 || round == 2) break;
         /* The token holds no more: the instance was stopped, or the clock jumped. */
-        dowel_aws_drop(s->token);
+        dowel_wipe(s->token);
         s->token = NULL;
         dowel_error failure = why;
         int got = get_token(d, s, &failure);
@@ -169,7 +169,7 @@ int dowel_aws_from_instance(dowel *d, const dowel_aws_settings *settings, bool a
     rc = find_endpoint(settings, &s.endpoint, err);
     if (!rc) rc = get_token(d, &s, err);
     if (rc == 1) rc = get_keys(d, &s, keys, err);
-    dowel_aws_drop(s.token);
+    dowel_wipe(s.token);
     free(s.endpoint);
     return rc;
 }

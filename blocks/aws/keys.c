@@ -7,15 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-void dowel_aws_drop(char *secret) {
-    if (secret) OPENSSL_cleanse(secret, strlen(secret));
-    free(secret);
-}
-
 void dowel_aws_keys_clear(dowel_aws_keys *keys) {
-    dowel_aws_drop(keys->access_key_id);
-    dowel_aws_drop(keys->secret_access_key);
-    dowel_aws_drop(keys->session_token);
+    dowel_wipe(keys->access_key_id);
+    dowel_wipe(keys->secret_access_key);
+    dowel_wipe(keys->session_token);
     free(keys->account_id);
     free(keys->origin);
     memset(keys, 0, sizeof *keys);
@@ -159,9 +154,9 @@ int dowel_aws_from_environment(dowel_aws_keys *keys, dowel_error *err) {
         dowel_error_hint(err, "set both, or neither to have the profile used");
     }
     bool found = id && secret;
-    dowel_aws_drop(id);
-    dowel_aws_drop(secret);
-    dowel_aws_drop(token);
-    dowel_aws_drop(account);
+    dowel_wipe(id);
+    dowel_wipe(secret);
+    dowel_wipe(token);
+    dowel_wipe(account);
     return rc ? rc : found;
 }

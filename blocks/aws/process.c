@@ -44,8 +44,7 @@ int dowel_aws_from_process(dowel *d, const dowel_aws_plan *plan, dowel_aws_keys 
     if (!rc) {
         rc = check_version(text, size, err);
         if (!rc) rc = dowel_aws_keys_parse(text, size, "SessionToken", "it", keys, err);
-        OPENSSL_cleanse(text, size);
-        free(text);
+        dowel_wipe_bytes(text, size);
     }
     if (rc) {
         dowel_error_prefix(err, "profile \"%s\": credential_process: ", plan->profile);

@@ -38,16 +38,11 @@ dowel_aws_profiles *dowel_aws_profiles_new(void) {
     return calloc(1, sizeof(dowel_aws_profiles));
 }
 
-static void drop(char *text) {
-    if (text) OPENSSL_cleanse(text, strlen(text));
-    free(text);
-}
-
 static void drop_settings(section *s) {
     for (setting *e = s->settings, *next; e; e = next) {
         next = e->next;
         free(e->name);
-        drop(e->value);
+        dowel_wipe(e->value);
         free(e);
     }
     s->settings = NULL;
@@ -104,7 +99,7 @@ static setting *put(section *s, const char *name, char *value) {
     setting **end = &s->settings;
     while (*end && strcmp((*end)->name, name) != 0) end = &(*end)->next;
     if (*end) {
-        drop((*end)->value);
+        dowel_wipe((*end)->value);
         (*end)->value = value;
         return *end;
     }
@@ -112,7 +107,7 @@ static setting *put(section *s, const char *name, char *value) {
     char *copy = e ? strdup(name) : NULL;
     if (!copy) {
         free(e);
-        drop(value);
+        dowel_wipe(value);
         return NULL;
     }
     *e = (setting){NULL, copy, value};
@@ -322,7 +317,7 @@ static int read_continued(reader *r, char *line) {
     char *joined = malloc(room);
     if (!joined) return dowel_no_memory(r->err);
     snprintf(joined, room, "%s\n%s", old, line);
-    drop(old);
+    dowel_wipe(old);
     r->setting->value = joined;
     return 0;
 }
@@ -376,8 +371,7 @@ static int parse(dowel_aws_profiles *profiles, const char *text, size_t size, bo
             rc = 0;
         }
     }
-    OPENSSL_cleanse(copy, size);
-    free(copy);
+    dowel_wipe_bytes(copy, size);
     return rc;
 }
 

@@ -3,6 +3,7 @@
 #define DOWEL_AWS_PROFILE_H
 
 #include <dowel/runtime.h>
+#include <dowel/text.h>
 
 #define DOWEL_AWS_PATH_SIZE 4096
 

@@ -54,8 +54,7 @@ const char *dowel_aws_variable(const dowel_aws_settings *settings, const char *n
     const char *kept = text ? keep(settings->kept, text) : NULL;
     /* Without memory: as it is, and then it may be refused, but never taken as not set. */
     if (!kept) kept = text ? getenv(name) : NULL;
-    if (text) OPENSSL_cleanse(text, strlen(text));
-    free(text);
+    dowel_wipe(text);
     return kept;
 }
 

@@ -1,18 +1,14 @@
 /* IAM Identity Center: the token that `aws sso login` left is exchanged for the keys of a role, and renewed where it can be. */
-#define _GNU_SOURCE /* mkostemp */
 #include "aws.h"
 
 #include <dowel/file.h>
 #include <dowel/stream.h>
 
-#include <fcntl.h>
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #define SECOND ((int64_t)1000000)
 #define EARLY (15 * 60 * SECOND) /* a token is renewed this long before its end, as the AWS CLI does */
@@ -97,8 +93,7 @@ static int read_cache(const char *path, const char *profile, json_t **token, dow
     int rc = dowel_file_read(path, 1u << 16, &text, &size, &why);
     if (rc) return log_in_first(profile, why.message, err);
     rc = dowel_json_read(text, size, DOWEL_JSON_EXACT, path, token, &why);
-    OPENSSL_cleanse(text, size);
-    free(text);
+    dowel_wipe_bytes(text, size);
     if (rc || !text_of(*token, "accessToken")) {
         dowel_json_cleanse(*token);
         *token = NULL;
@@ -109,27 +104,13 @@ static int read_cache(const char *path, const char *profile, json_t **token, dow
     return 0;
 }
 
-/* Beside the file first, for the owner alone, then into its place: a reader sees the old token or the new one. */
-static bool replace_file(const char *path, const char *text) {
-    char beside[DOWEL_AWS_PATH_SIZE + 8];
-    snprintf(beside, sizeof beside, "%s.XXXXXX", path);
-    int fd = mkostemp(beside, O_CLOEXEC);
-    if (fd < 0) return false;
-    FILE *file = fdopen(fd, "w");
-    if (!file) close(fd);
-    bool written = file && fputs(text, file) >= 0 && !fflush(file) && !fsync(fd);
-    if (file && fclose(file)) written = false;
-    if (written && !rename(beside, path)) return true;
-    unlink(beside);
-    return false;
-}
-
-/* The next process need not renew again. That it could not be kept is no failure of this one. */
+/* So that the next process does not renew again. A failure is only logged, because this process has the token. */
 static void write_cache(dowel *d, const char *path, const json_t *token) {
+    dowel_error why;
     char *text = dowel_json_dump(token, JSON_INDENT(2));
-    if (!text || !replace_file(path, text))
-        dowel_log(d, DOWEL_LOG_WARNING, "the renewed SSO token could not be kept in %s", path);
-    dowel_aws_drop(text);
+    int rc = text ? dowel_file_save(path, text, strlen(text), 0, NULL, &why) : dowel_no_memory(&why);
+    if (rc) dowel_log(d, DOWEL_LOG_WARNING, "the renewed SSO token was not saved: %s", why.message);
+    dowel_wipe(text);
 }
 
 /* CreateToken (IAM Identity Center OIDC API reference) with the refresh token of the file. */
@@ -154,10 +135,11 @@ static int renew(dowel *d, const dowel_aws_settings *settings, const dowel_aws_s
     if (!rc) {
         char end[DOWEL_TIME_TEXT_SIZE];
         dowel_format_time((now() / SECOND + lifetime) * SECOND, end);
-        json_object_set(token, "accessToken", json_object_get(answer, "accessToken"));
-        json_object_set_new(token, "expiresAt", json_string(end));
-        if (text_of(answer, "refreshToken"))
-            json_object_set(token, "refreshToken", json_object_get(answer, "refreshToken"));
+        dowel_builder b = dowel_build(json_incref(token));
+        dowel_build_text(&b, "accessToken", fresh);
+        dowel_build_text(&b, "expiresAt", end);
+        dowel_build_text(&b, "refreshToken", text_of(answer, "refreshToken"));
+        rc = dowel_build_end(&b, NULL, err);
     }
     dowel_json_cleanse(body);
     dowel_json_cleanse(answer);
@@ -195,7 +177,7 @@ static int current_token(dowel *d, const dowel_aws_settings *settings, const dow
     if (end > now()) return 0;
     dowel_json_cleanse(*token);
     *token = NULL;
-    return log_in_first(plan->profile, end ? "the SSO session has expired" : "the SSO token's expiresAt is no time",
+    return log_in_first(plan->profile, end ? "the SSO session has expired" : "the SSO token's expiresAt is not a time",
                         err);
 }
 

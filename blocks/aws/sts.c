@@ -87,39 +87,24 @@ static const dowel_http_service with_block = {.name = "STS",
                                               .attempts = dowel_aws_attempts,
                                               .explain = explain};
 
-/* A form under way; the value NULL leaves a parameter out. */
-typedef struct form {
-    char *text;
-    bool failed;
-} form;
-
-static void add(form *f, const char *name, const char *value) {
-    if (!value || f->failed) return;
-    char *coded = dowel_percent_encode(value, NULL);
-    size_t used = f->text ? strlen(f->text) : 0, room = used + strlen(name) + (coded ? strlen(coded) : 0) + 3;
-    char *grown = coded ? malloc(room) : NULL;
-    if (grown) snprintf(grown, room, "%s%s%s=%s", used ? f->text : "", used ? "&" : "", name, coded);
-    f->failed = !grown;
-    dowel_aws_drop(coded);
-    if (!grown) return;
-    dowel_aws_drop(f->text);
-    f->text = grown;
+/* A value that is NULL leaves the parameter out. */
+static void add(dowel_text *form, const char *name, const char *value) {
+    if (value) dowel_text_add_pair(form, name, value);
 }
 
-/* Sends the form (which it takes) and gives the element of the answer called `result`. The caller frees *root. */
-static int ask(dowel *d, const dowel_http_service *service, void *context, const char *url, form *f, const char *result,
-               dowel_xml **root, const dowel_xml **found, dowel_error *err) {
+/* Sends the form, which is empty afterwards, and finds the element `result` of the answer. The caller frees *root. */
+static int ask(dowel *d, const dowel_http_service *service, void *context, const char *url, dowel_text *form,
+               const char *result, dowel_xml **root, const dowel_xml **found, dowel_error *err) {
     *root = NULL;
-    if (f->failed) {
-        dowel_aws_drop(f->text);
-        return dowel_no_memory(err);
-    }
+    size_t size = form->size;
+    char *text = dowel_text_take(form, err);
+    if (!text) return DOWEL_E_NO_MEMORY;
     dowel_http_request *r = dowel_http_new(service, context, "POST", url);
     dowel_http_header(r, "Content-Type", "application/x-www-form-urlencoded");
-    dowel_http_body(r, f->text, strlen(f->text));
+    dowel_http_body(r, text, size);
     dowel_http_secret_body(r);
     dowel_http_idempotent(r, true); /* one session more does no harm */
-    dowel_aws_drop(f->text);
+    dowel_wipe(text);
     dowel_http_response *response = NULL;
     int rc = dowel_http_send(d, r, &response, err);
     if (!rc) {
@@ -147,7 +132,7 @@ static int keys_of(const dowel_xml *result, dowel_aws_keys *keys, dowel_error *e
                *token = dowel_xml_child_text(given, "SessionToken"), *end = dowel_xml_child_text(given, "Expiration");
     int64_t expires = 0;
     if (!id || !secret || !token || !end || dowel_aws_parse_time(end, &expires))
-        return dowel_fail(err, DOWEL_E_PROTOCOL, "STS answered without whole credentials");
+        return dowel_fail(err, DOWEL_E_PROTOCOL, "STS answered without complete credentials");
     char *account = account_of(dowel_xml_child_text(dowel_xml_child(result, "AssumedRoleUser"), "Arn"));
     int rc = dowel_aws_keys_set(keys, id, secret, token, account, expires, err);
     free(account);
@@ -162,12 +147,11 @@ static int read_code(dowel *d, const dowel_aws_role *role, char code[7], dowel_e
     if (!rc) {
         size_t digits = strspn(text, "0123456789");
         if (digits != 6 || text[digits + strspn(text + digits, " \t\r\n")])
-            rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "it printed something that is no code of six digits");
+            rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "its output is not a code of six digits");
         else
             memcpy(code, text, 6);
         code[6] = 0;
-        OPENSSL_cleanse(text, size);
-        free(text);
+        dowel_wipe_bytes(text, size);
     }
     if (rc) dowel_error_prefix(err, "mfa_process: ");
     return rc;
@@ -183,27 +167,27 @@ int dowel_aws_assume_role(dowel *d, const dowel_aws_settings *settings, const do
     snprintf(session, sizeof session, "dowel-%lld", (long long)time(NULL));
     snprintf(duration, sizeof duration, "%lld", (long long)role->duration);
     const char *action = by ? "AssumeRole" : "AssumeRoleWithWebIdentity";
-    form f = {NULL, false};
+    dowel_text form = {0};
     dowel_xml *root = NULL;
     if (!rc) {
         const dowel_xml *result = NULL;
         by_keys context = {by, region, settings};
-        add(&f, "Action", action);
-        add(&f, "Version", "2011-06-15");
-        add(&f, "RoleArn", role->role_arn);
-        add(&f, "RoleSessionName", role->session_name ? role->session_name : session);
-        add(&f, "WebIdentityToken", token);
-        add(&f, "ExternalId", by ? role->external_id : NULL);
-        add(&f, "DurationSeconds", role->duration ? duration : NULL);
-        add(&f, "SerialNumber", with_code ? role->mfa_serial : NULL);
-        add(&f, "TokenCode", with_code ? code : NULL);
-        rc = ask(d, &with_keys, &context, url, &f, by ? "AssumeRoleResult" : "AssumeRoleWithWebIdentityResult", &root,
-                 &result, err);
+        add(&form, "Action", action);
+        add(&form, "Version", "2011-06-15");
+        add(&form, "RoleArn", role->role_arn);
+        add(&form, "RoleSessionName", role->session_name ? role->session_name : session);
+        add(&form, "WebIdentityToken", token);
+        add(&form, "ExternalId", by ? role->external_id : NULL);
+        add(&form, "DurationSeconds", role->duration ? duration : NULL);
+        add(&form, "SerialNumber", with_code ? role->mfa_serial : NULL);
+        add(&form, "TokenCode", with_code ? code : NULL);
+        rc = ask(d, &with_keys, &context, url, &form, by ? "AssumeRoleResult" : "AssumeRoleWithWebIdentityResult",
+                 &root, &result, err);
         if (!rc) rc = keys_of(result, keys, err);
         dowel_xml_free(root);
     }
     if (rc) dowel_error_prefix(err, "role %s: ", role->role_arn);
-    dowel_aws_drop(token);
+    dowel_wipe(token);
     free(url);
     free(region);
     if (rc) return rc;
@@ -213,12 +197,12 @@ int dowel_aws_assume_role(dowel *d, const dowel_aws_settings *settings, const do
 
 int dowel_aws_caller(dowel *d, const char *url, dowel_aws_signing *signing, char **arn, char **account,
                      dowel_error *err) {
-    form f = {NULL, false};
+    dowel_text form = {0};
     dowel_xml *root = NULL;
     const dowel_xml *result = NULL;
-    add(&f, "Action", "GetCallerIdentity");
-    add(&f, "Version", "2011-06-15");
-    int rc = ask(d, &with_block, signing, url, &f, "GetCallerIdentityResult", &root, &result, err);
+    add(&form, "Action", "GetCallerIdentity");
+    add(&form, "Version", "2011-06-15");
+    int rc = ask(d, &with_block, signing, url, &form, "GetCallerIdentityResult", &root, &result, err);
     if (!rc) {
         const char *a = dowel_xml_child_text(result, "Arn"), *n = dowel_xml_child_text(result, "Account");
         *arn = strdup(a ? a : "");
