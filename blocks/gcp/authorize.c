@@ -25,7 +25,7 @@ static bool is_within(const char *url, const char *domain) {
 }
 
 static int check_target(const dowel_gcp_identity *id, const char *url, dowel_error *err) {
-    if (!dowel_gcp_safe_url(url)) {
+    if (!dowel_url_is_safe(url)) {
         int rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "no access token is sent over plain http to %.*s",
                             (int)(7 + strcspn(url + 7, "/?#")), url);
         dowel_error_hint(err, "use https; for a stand-in server save a gcp-credentials block with `anonymous`");

@@ -23,11 +23,6 @@ static const dowel_field fields[] = {
      .doc = "Token endpoint, in place of the one that the key file names."},
     {0}};
 
-bool dowel_gcp_safe_url(const char *url) {
-    if (!dowel_ncasecmp(url, "https://", 8)) return url[8] && url[8] != '/';
-    return dowel_url_is_local(url);
-}
-
 /* A command line gives the key as an object; other programs store its text. */
 int dowel_gcp_info_object(const json_t *info, json_t **object, dowel_error *err) {
     const char *text = json_string_value(info);
@@ -54,7 +49,7 @@ static int check(const void *data, dowel_error *err) {
                               : *p == ' '              ? "a blank"
                                                        : "a character that no token has",
                               (size_t)(p - c->token) + 1);
-    if (c->token_uri && !dowel_gcp_safe_url(c->token_uri))
+    if (c->token_uri && !dowel_url_is_safe(c->token_uri))
         return dowel_fail(err, DOWEL_E_INVALID, "field \"token_uri\": not https, nor http to this machine");
     if (!c->service_account_info) return 0;
     json_t *object;

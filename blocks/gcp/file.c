@@ -192,7 +192,7 @@ int dowel_gcp_parse(const json_t *document, const char *origin, dowel_gcp_identi
     if (!rc && !(*out)->universe)
         rc = dowel_gcp_take(document, "universe_domain", false, origin, &(*out)->universe, err);
     for (const dowel_gcp_identity *id = *out; id && !rc; id = id->source) {
-        if (!id->token_uri || dowel_gcp_safe_url(id->token_uri)) continue;
+        if (!id->token_uri || dowel_url_is_safe(id->token_uri)) continue;
         rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "%s: its token endpoint is not https", origin);
         dowel_error_hint(err, "secrets are sent over plain http to this machine only");
     }

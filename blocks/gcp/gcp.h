@@ -179,7 +179,4 @@ int dowel_gcp_email(dowel *d, const dowel_gcp_identity *identity, char **email, 
 /* check of the block type */
 int dowel_gcp_check(dowel *d, dowel_block *block, json_t *report, dowel_error *err);
 
-/* https, or http to this machine: where secrets may be sent. */
-bool dowel_gcp_safe_url(const char *url);
-
 #endif

@@ -49,7 +49,7 @@ int dowel_gcp_act_as(const char *url, bool url_as_given, const json_t *document,
     if (!verb || !slash || slash + 1 >= verb)
         return dowel_gcp_bad_file(err, id->origin,
                                   "\"service_account_impersonation_url\" does not name a service account");
-    if (!dowel_gcp_safe_url(url)) {
+    if (!dowel_url_is_safe(url)) {
         int rc =
             dowel_fail(err, DOWEL_E_CREDENTIALS, "%s: \"service_account_impersonation_url\" is not https", id->origin);
         dowel_error_hint(err, "secrets are sent over plain http to this machine only");

@@ -93,7 +93,7 @@ int dowel_gcp_post_form(dowel *d, const char *url, const char *const pairs[][2],
                                             .names = &dowel_gcp_names,
                                             .max_attempts = 1,
                                             .explain = explain};
-    if (!dowel_gcp_safe_url(url)) return dowel_fail(err, DOWEL_E_CREDENTIALS, "the token endpoint is not https");
+    if (!dowel_url_is_safe(url)) return dowel_fail(err, DOWEL_E_CREDENTIALS, "the token endpoint is not https");
     char *body = form(pairs, count);
     if (!body) return dowel_no_memory(err);
     dowel_http_request *request = dowel_gcp_request(hurried ? &once : &service, NULL, "POST", url);

@@ -50,6 +50,10 @@ struct dowel_http_response {
     dowel_text body;
 };
 
+/* dowel_http_response_json with flags of dowel_json_read(). */
+int dowel_http_response_document(const dowel_http_response *response, unsigned flags, json_t **document,
+                                 dowel_error *err);
+
 /* Scheme, host and path for messages; neither query nor, where it is secret, path. Borrowed until the next call on it. */
 void dowel_http_place(const dowel_http_request *request, char place[256]);
 void dowel_http_log_request(dowel *d, dowel_http_request *request, int attempt);

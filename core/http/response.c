@@ -50,14 +50,15 @@ dowel_bytes dowel_http_response_body(const dowel_http_response *response) {
     return (dowel_bytes){response->body.data ? response->body.data : "", response->body.size};
 }
 
-static int read_document(const dowel_http_response *response, unsigned flags, json_t **document, dowel_error *err) {
+int dowel_http_response_document(const dowel_http_response *response, unsigned flags, json_t **document,
+                                 dowel_error *err) {
     int rc = dowel_json_read(response->body.data, response->body.size, flags, "the answer", document, err);
     if (rc && err) err->code = DOWEL_E_PROTOCOL;
     return rc ? DOWEL_E_PROTOCOL : 0;
 }
 
 int dowel_http_response_json(const dowel_http_response *response, json_t **document, dowel_error *err) {
-    return read_document(response, 0, document, err);
+    return dowel_http_response_document(response, 0, document, err);
 }
 
 void dowel_http_response_free(dowel_http_response *response) {
@@ -65,22 +66,4 @@ void dowel_http_response_free(dowel_http_response *response) {
     dowel_headers_free(&response->headers);
     dowel_text_free(&response->body);
     free(response);
-}
-
-int dowel_http_fetch_document(dowel *d, dowel_http_request *request, unsigned flags, json_t **document,
-                              dowel_error *err) {
-    dowel_http_response *response;
-    *document = NULL;
-    int rc = dowel_http_send(d, request, &response, err);
-    if (!rc) {
-        if (response->body.size) rc = read_document(response, flags, document, err);
-        if (rc) dowel_error_prefix(err, "%s: ", request->service->name);
-        dowel_http_response_free(response);
-    }
-    dowel_http_free(request);
-    return rc;
-}
-
-int dowel_http_fetch_json(dowel *d, dowel_http_request *request, json_t **document, dowel_error *err) {
-    return dowel_http_fetch_document(d, request, 0, document, err);
 }

@@ -71,3 +71,8 @@ bool dowel_url_is_local(const char *url) {
     memcpy(text, host, name);
     return inet_pton(AF_INET, text, &address) == 1 && ntohl(address.s_addr) >> 24 == 127;
 }
+
+bool dowel_url_is_safe(const char *url) {
+    if (!dowel_ncasecmp(url, "https://", 8)) return url[8] && url[8] != '/';
+    return dowel_url_is_local(url);
+}

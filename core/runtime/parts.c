@@ -1,5 +1,6 @@
 /* Parts of one thing, several at a time, on threads that live as long as the work. */
 #include "gang_internal.h"
+#include "run.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -171,4 +172,16 @@ int dowel_parts_run(dowel *d, const dowel_parts *parts, dowel_error *err) {
     if (rc && err) *err = gang->error;
     free(gang);
     return rc;
+}
+
+void dowel_progress(dowel *d, int64_t done, int64_t total) {
+    if (d->gang) {
+        dowel_gang_progress(d->gang, d->slot, done);
+        return;
+    }
+    for (dowel_run *run = d->run; run; run = run->parent) {
+        if (!run->options.progress || atomic_load(&run->ended)) continue;
+        run->options.progress(run->options.progress_context, done, total);
+        return;
+    }
 }

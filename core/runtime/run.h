@@ -14,7 +14,6 @@ struct dowel_run {
     dowel_record *args;
     dowel_policy policy; /* merged; what it points to is the record's */
     dowel_record *policy_record;
-    const char *const *delays;
     char id[DOWEL_RUN_ID_SIZE];
     char *name;
     char *key;    /* the run key; NULL: none */
@@ -32,13 +31,11 @@ struct dowel_run {
     bool persisting;               /* its result is being kept: runs that this takes keep none of their own */
     dowel_call_options options;    /* callbacks only */
     struct dowel_future *children; /* futures submitted in it that have not completed; guarded by the pool's lock */
-    atomic_int events;             /* of the history written so far */
 };
 
 /* A run with its merged policy; takes the record. Children inherit persistence. */
 int dowel_run_new(dowel *d, const dowel_task *task, bool flow, dowel_record *args, const dowel_call_options *options,
                   dowel_run **run, dowel_error *err);
-dowel_run *dowel_run_retain(dowel_run *run);
 void dowel_run_release(dowel_run *run);
 
 /* Attempts the body as the policy says, with history. */
@@ -54,7 +51,6 @@ void dowel_run_drop_handles(dowel_run *run);
 
 /* Records a run that never started. */
 void dowel_run_failed_early(dowel_run *run, const dowel_error *err);
-bool dowel_run_is_cancelled(const dowel_run *run);
 bool dowel_task_is_flow(const dowel_task *task);
 int dowel_options_check(const dowel_call_options *options, dowel_error *err);
 

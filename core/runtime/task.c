@@ -3,9 +3,6 @@
 #include "run.h"
 
 #include "future.h"
-#include "gang_internal.h"
-
-#include <dowel/http.h>
 
 #include <math.h>
 #include <stdio.h>
@@ -32,6 +29,11 @@ static int check_names(const dowel_call_options *options, dowel_error *err) {
     return rc ? rc : check_text("the run's name", options->run_name, err);
 }
 
+static dowel_run *retain(dowel_run *run) {
+    atomic_fetch_add(&run->references, 1);
+    return run;
+}
+
 int dowel_run_new(dowel *d, const dowel_task *task, bool flow, dowel_record *args, const dowel_call_options *options,
                   dowel_run **run, dowel_error *err) {
     int rc = dowel_check_process(d, err);
@@ -43,7 +45,7 @@ int dowel_run_new(dowel *d, const dowel_task *task, bool flow, dowel_record *arg
     r->scope = (dowel){.core = d->core, .run = r};
     r->cleanup = (dowel){.core = d->core, .run = r, .cleanup = true};
     atomic_init(&r->references, 1);
-    r->parent = d->run ? dowel_run_retain(d->run) : NULL;
+    r->parent = d->run ? retain(d->run) : NULL;
     r->task = task;
     r->flow = flow;
     r->args = args;
@@ -76,11 +78,6 @@ int dowel_run_new(dowel *d, const dowel_task *task, bool flow, dowel_record *arg
     return rc;
 }
 
-dowel_run *dowel_run_retain(dowel_run *run) {
-    atomic_fetch_add(&run->references, 1);
-    return run;
-}
-
 void dowel_run_release(dowel_run *run) {
     if (!run || atomic_fetch_sub(&run->references, 1) != 1) return;
     dowel_run_drop_handles(run);
@@ -91,14 +88,6 @@ void dowel_run_release(dowel_run *run) {
     free(run->key);
     free(run->folder);
     free(run);
-}
-
-bool dowel_run_is_cancelled(const dowel_run *run) {
-    for (const dowel_run *r = run; r; r = r->parent)
-        if (atomic_load(&r->cancelled) ||
-            (r->options.cancelled && !atomic_load(&r->ended) && r->options.cancelled(r->options.cancelled_context)))
-            return true;
-    return false;
 }
 
 bool dowel_task_is_flow(const dowel_task *task) {
@@ -173,7 +162,7 @@ int dowel_run_execute(dowel_run *run, json_t **result, dowel_error *err) {
     while (rc && run->attempt <= run->policy.retries && dowel_policy_retries(&run->policy, err, run->done_late)) {
         double delay = dowel_policy_delay(&run->policy, run->attempt), asked = err->retry_after;
         /* Not sooner than the provider asked for; what it asks for too long is for the caller to wait. */
-        if (asked > DOWEL_HTTP_LONGEST_WAIT && delay < asked) break;
+        if (asked > DOWEL_LONGEST_WAIT && delay < asked) break;
         if (delay < asked) delay = asked;
         char text[DOWEL_DURATION_TEXT_SIZE];
         write_seconds(delay, text);
@@ -225,97 +214,4 @@ void dowel_run_failed_early(dowel_run *run, const dowel_error *err) {
 int dowel_run_by_key(dowel_run *run, json_t **result, dowel_error *err) {
     int rc = run->key ? dowel_resume_by_key(run, result, err) : 0;
     return rc == 1 ? 0 : rc < 0 ? rc : dowel_run_execute(run, result, err);
-}
-
-/* ---- inside a body ---- */
-
-#define CLEANUP_SECONDS 15 /* for what a body must still undo */
-
-dowel *dowel_cleanup(dowel *d) {
-    if (!d->run) return d;
-    if (d->run->cleanup_deadline <= 0) d->run->cleanup_deadline = dowel_clock() + CLEANUP_SECONDS;
-    return &d->run->cleanup;
-}
-
-int dowel_check(dowel *d, dowel_error *err) {
-    if (dowel_check_process(d, err)) return DOWEL_E_INVALID;
-    if (!d->cleanup && (dowel_run_is_cancelled(d->run) || atomic_load(&d->core->closing)))
-        return dowel_fail(err, DOWEL_E_CANCELLED, "cancelled");
-    for (const dowel *at = d; at->gang; at = at->gang->d) /* parts may have parts of their own */
-        if (atomic_load(&at->gang->stop)) return dowel_fail(err, DOWEL_E_CANCELLED, "another part failed");
-    double left = dowel_time_left(d);
-    if (left == 0 && d->cleanup)
-        return dowel_fail(err, DOWEL_E_TIMEOUT, "cleaning up took longer than %d s", CLEANUP_SECONDS);
-    if (left == 0) {
-        double limit = d->run->policy.timeout;
-        char text[DOWEL_DURATION_TEXT_SIZE];
-        dowel_format_duration(limit, text);
-        dowel_fail(err, DOWEL_E_TIMEOUT, limit > 0 ? "%s did not finish within %s" : "%s did not finish in time",
-                   d->run->task->name, text);
-        dowel_error_hint(err, "give it a longer timeout, or look why it takes so long");
-        return DOWEL_E_TIMEOUT;
-    }
-    return 0;
-}
-
-double dowel_time_left(const dowel *d) {
-    double deadline = !d->run ? 0 : d->cleanup ? d->run->cleanup_deadline : d->run->deadline;
-    if (deadline <= 0) return -1;
-    double left = deadline - dowel_clock();
-    return left > 0 ? left : 0;
-}
-
-static int sleep_inside(dowel *d, double seconds, dowel_error *err) {
-    double until = dowel_clock() + seconds;
-    for (;;) {
-        int rc = dowel_check(d, err);
-        double left = until - dowel_clock();
-        if (rc || left <= 0) return rc;
-        /* Short slices: cancellation may come from a callback or a signal handler's flag, which cannot wake us. */
-        double slice = left < 0.02 ? left : 0.02;
-        struct timespec pause = {0, (long)(slice * 1e9)};
-        nanosleep(&pause, NULL);
-    }
-}
-
-int dowel_sleep(dowel *d, double seconds, dowel_error *err) {
-    if (!isfinite(seconds)) return dowel_fail(err, DOWEL_E_INVALID, "dowel_sleep: %g seconds", seconds);
-    if (d->run) return sleep_inside(d, seconds, err); /* and so inside already */
-    dowel_inside inside;
-    int rc = dowel_enter(d, &inside, err);
-    if (rc) return rc;
-    rc = sleep_inside(d, seconds, err);
-    dowel_leave(d->core, &inside);
-    return rc;
-}
-
-void dowel_progress(dowel *d, int64_t done, int64_t total) {
-    if (d->gang) {
-        dowel_gang_progress(d->gang, d->slot, done);
-        return;
-    }
-    for (dowel_run *run = d->run; run; run = run->parent) {
-        if (!run->options.progress || atomic_load(&run->ended)) continue;
-        run->options.progress(run->options.progress_context, done, total);
-        return;
-    }
-}
-
-int dowel_attempt(const dowel *d) {
-    return d->run ? d->run->attempts_before + d->run->attempt : 0;
-}
-
-char *dowel_run_path(const dowel *d, const char *path) {
-    char now[PATH_MAX];
-    const char *then = d->run ? d->run->folder : "";
-    bool moved = *then && (!dowel_working_folder(now) || strcmp(now, then) != 0);
-    return moved ? dowel_path_absolute(path, then) : strdup(path);
-}
-
-const char *dowel_run_id(const dowel *d) {
-    return d->run ? d->run->id : "";
-}
-
-void *dowel_task_context(const dowel *d) {
-    return d->run ? d->run->task->context : NULL;
 }

@@ -87,8 +87,8 @@ static void check(const json_t *document) {
         return;
     }
     for (const dowel_gcp_identity *id = identity; id; id = id->source)
-        if (id->token_uri && !dowel_gcp_safe_url(id->token_uri)) abort();
-    if (identity->iam && !dowel_gcp_safe_url(identity->iam)) abort();
+        if (id->token_uri && !dowel_url_is_safe(id->token_uri)) abort();
+    if (identity->iam && !dowel_url_is_safe(identity->iam)) abort();
     if (dowel_gcp_seal_identity(identity, &err)) abort();
     dowel_gcp_identity_drop(identity);
 }

@@ -111,7 +111,7 @@ static void what_is_too_long_fails_at_once(void **state) {
             fail_msg("%s", err.message);
         assert_non_null(strstr(err.message, "HTTP 503"));
         assert_non_null(strstr(err.hint, "run it again in"));
-        assert_true(err.retryable && err.retry_after > DOWEL_HTTP_LONGEST_WAIT);
+        assert_true(err.retryable && err.retry_after > DOWEL_LONGEST_WAIT);
     }
 }
 

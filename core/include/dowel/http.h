@@ -2,7 +2,7 @@
  *
  * A connector describes its service once (a `dowel_http_service`: who signs, what is retried, how errors read), makes a request, and
  * sends it. Sending blocks, obeys the run's deadline and cancellation, retries as the service's table says, and fills the error
- * from the provider's answer. It waits as long as the server asks (Retry-After), up to DOWEL_HTTP_LONGEST_WAIT. A request belongs to one thread. Setters remember the first failure (out of memory, bad header),
+ * from the provider's answer. It waits as long as the server asks (Retry-After), up to DOWEL_LONGEST_WAIT. A request belongs to one thread. Setters remember the first failure (out of memory, bad header),
  * and sending reports it, so that building needs no checks. */
 #ifndef DOWEL_HTTP_H
 #define DOWEL_HTTP_H
@@ -142,8 +142,6 @@ DOWEL_API dowel_source *dowel_http_body_source(const dowel_http_request *request
  * message, HTTP status, reason, request id, retryable. The request may be sent again. */
 DOWEL_API int dowel_http_send(dowel *d, dowel_http_request *request, dowel_http_response **response, dowel_error *err);
 
-/* The longest wait that a server may ask for with Retry-After. What asks for more fails at once, and the error says how long. */
-#define DOWEL_HTTP_LONGEST_WAIT 300.0
 /* For retries of a connector's own: waits before what failed with `err` is tried again, for `seconds` or as long as the server asked.
  * A failure leaves `err` as it was when the server asks for too long a wait, or the deadline would come first; else it is TIMEOUT or
  * CANCELLED. `next` is what the log says will be done: "attempt 2 of 5". */
@@ -232,8 +230,10 @@ DOWEL_API void dowel_transport_close(dowel_transport *transport);
 
 /* Percent-encodes; keeps unreserved characters and those in `keep` (may be NULL). Newly allocated. */
 DOWEL_API char *dowel_percent_encode(const char *text, const char *keep);
-/* An http or https address of this machine: localhost or a loopback address. Nobody is on the way to it. */
+/* Whether an http or https URL is of this machine: localhost or a loopback address. Nobody can listen on the way. */
 DOWEL_API bool dowel_url_is_local(const char *url);
+/* Whether secrets may be sent to a URL: https, or http to this machine. */
+DOWEL_API bool dowel_url_is_safe(const char *url);
 /* An http or https URL up to its path, in one spelling: scheme and host in lower case, addresses as numbers, without user, default port, query and
  * slashes at the end. Any other text comes back as it is. Newly allocated; NULL when out of memory. */
 DOWEL_API char *dowel_url_origin(const char *url);

@@ -167,6 +167,9 @@ DOWEL_API void dowel_future_free(dowel_future *future);
 /* Waits, but wakes at cancellation or when the deadline passes (and then fails with CANCELLED or TIMEOUT). Less than 0 is 0; what
  * is not finite is INVALID. */
 DOWEL_API int dowel_sleep(dowel *d, double seconds, dowel_error *err);
+/* The longest wait in seconds that a server may ask for (Retry-After). A request or task that is asked to wait longer fails at once, and its
+ * error says how long. */
+#define DOWEL_LONGEST_WAIT 300.0
 /* 0, or CANCELLED or TIMEOUT filled into err: call it in long loops. */
 DOWEL_API int dowel_check(dowel *d, dowel_error *err);
 /* Seconds until the deadline; a negative number when there is none. 0 when it has passed. */
