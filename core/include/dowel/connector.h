@@ -15,55 +15,53 @@ struct dowel_importing;
 
 enum { DOWEL_BACKOFF_FIXED, DOWEL_BACKOFF_EXPONENTIAL };
 
-/* How often and how a task is tried.
+/* How a task is attempted.
  *
- * Another attempt is made after a failure that may be different next time: network, timeout, unavailable, protocol, io,
- * database, remote, internal, unless the error says that it is `permanent`; and after any that says that it is `retryable`. So
- * a body that fails with one of those codes is tried again, and a syntax error, a missing file, a refused permission is not.
- * `retry_on` says otherwise. Never repeated: cancelled, dependency, no_memory; and without timeout in `retry_on` an attempt
- * that ended well after its deadline, because what it did is done: such a run fails with TIMEOUT.
+ * By default a failure is retried if it may pass: its code is network, timeout, unavailable, protocol, io, database, remote or internal and the error
+ * is not marked `permanent`, or the error is marked `retryable`. So a lost connection is retried; a syntax error, a missing file or a refused
+ * permission is not. `retry_on` replaces this rule. Never retried: cancelled, dependency, no_memory. An attempt that succeeded after its deadline fails
+ * with timeout and is retried only if `retry_on` names timeout, because its work is done.
  *
- Zero members mean "as the task's own policy says", and there: no retries, no delay, no
- * timeout. The same struct is a task's own policy and a call's override of it: {.given = "retries"} in a call is "no
- * retries, whatever the task's own policy says". */
+ * The struct is a task's own policy and a call's override of it. In an override, zero members keep the task's value; {.given = "retries"} sets a zero:
+ * no retries, whatever the task's policy says. In a task's policy, zero means no retries, no delay, no timeout. */
 typedef struct dowel_policy {
     int64_t retries;    /* attempts after the first */
     double retry_delay; /* seconds before each retry */
-    const char *const
-        *retry_delays;   /* durations, one per retry, the last repeats; wins over retry_delay. NULL-terminated */
-    int retry_backoff;   /* DOWEL_BACKOFF_FIXED, DOWEL_BACKOFF_EXPONENTIAL: retry_delay doubles each time */
-    double retry_jitter; /* 0..1: each delay is stretched by a random share up to this much */
-    double timeout;      /* seconds for each attempt */
-    bool persist_result; /* keep the result in result_storage */
+    /* Durations, one per retry; the last repeats. NULL-terminated. Overrides retry_delay. */
+    const char *const *retry_delays;
+    int retry_backoff;           /* DOWEL_BACKOFF_FIXED, or DOWEL_BACKOFF_EXPONENTIAL: retry_delay doubles each time */
+    double retry_jitter;         /* 0 to 1: lengthens each delay by a random fraction of up to this much */
+    double timeout;              /* seconds for each attempt */
+    bool persist_result;         /* store the result in result_storage */
     dowel_block *result_storage; /* a block whose type has storage */
-    /* Names of error codes (dowel_code_name) after which another attempt is made, NULL-terminated; empty: after none. NULL:
-     * after what may be different next time (below). */
+    /* Names of error codes (dowel_code_name) to retry after, NULL-terminated. Empty: none. NULL: the default rule above. */
     const char *const *retry_on;
-    double retry_delay_max; /* seconds; no delay is longer, jitter included. 0: 300, or the longest delay given */
-    const char *given;      /* members that are zero on purpose, such as "retries" (dowel/fields.h) */
+    double retry_delay_max; /* seconds: upper limit of a delay, jitter included. 0: 300, or the longest delay given */
+    const char *given;      /* names of members that are zero on purpose, such as "retries" (dowel/fields.h) */
 } dowel_policy;
 
-DOWEL_API extern const dowel_table dowel_policy_table; /* the command's and flow files' names for the members */
+DOWEL_API extern const dowel_table dowel_policy_table; /* the members as the command and flow files name them */
 
 typedef struct dowel_task {
     size_t size;               /* sizeof(dowel_task) */
-    const char *name;          /* "objects.copy": connector, dot, verb; a program's own tasks may leave out the dot */
+    const char *name;          /* "objects.copy": connector, dot, verb; a program's own tasks may omit the dot */
     const char *doc;           /* one sentence */
-    const dowel_table *args;   /* NULL: takes none */
-    const dowel_table *result; /* what the result object looks like, for docs and schemas; NULL: free form */
-    /* The body. Runs on any thread, on several at once. `d` is scoped to this run: its calls become children of the run, and
-     * dowel_sleep, dowel_check and HTTP obey the run's deadline. *result is a new reference (NULL on entry; leaving it so
-     * means JSON null). */
+    const dowel_table *args;   /* NULL: no arguments */
+    const dowel_table *result; /* shape of the result object, for documentation and schemas; NULL: free form */
+    /* The body. Called from any thread, and from several at once. `d` is scoped to the run: calls through it become child runs, and dowel_sleep,
+     * dowel_check and requests obey the run's deadline and cancellation. `args` is borrowed. *result is NULL on entry; the body may set it to a new
+     * reference, else the result is JSON null. Returns 0, or a code after filling `err` (never NULL). */
     int (*run)(dowel *d, const void *args, json_t **result, dowel_error *err);
-    dowel_policy policy;
+    dowel_policy policy; /* unless the call overrides it */
     const char *example; /* arguments for `dowel call NAME`, such as "--from a.csv --to local-file-system/data" */
-    void *context;       /* the program's own; dowel_task_context returns it */
-    /* A task whose result should go to the screen in another way than as JSON: the column and row arrays of a table. */
-    const char *table_rows; /* member of the result that holds an array of row objects; NULL: none */
-    bool flow; /* the body submits other tasks: the history calls its runs flows, however they are started */
-    const char *table_columns; /* member of the result: the names of the rows' members, in order; NULL: from the rows */
-    const char *table_summary; /* member of the result: one sentence on what was done; the command always shows it */
-    const char *word;          /* field that a plain word of the command line fills, such as the SQL; NULL: none */
+    void *context;       /* the program's; dowel_task_context returns it */
+    const char *
+        table_rows; /* member of the result with an array of row objects, to be shown as a table; NULL: shown as JSON */
+    bool flow;      /* the body submits other tasks: its runs have kind "flow" in the history */
+    const char *table_columns; /* member of the result with the column names in order; NULL: taken from the rows */
+    const char
+        *table_summary; /* member of the result with one sentence on what was done; the command always shows it */
+    const char *word;   /* field filled by the positional argument of the command, such as the SQL; NULL: none */
 } dowel_task;
 
 /* How an import source takes what to import, and so what the command's flag --from-NAME accepts. */
@@ -95,8 +93,9 @@ typedef struct dowel_connector {
     const char *doc;                            /* one sentence */
     const dowel_block_type *const *block_types; /* NULL-terminated; may be NULL */
     const dowel_task *const *tasks;             /* NULL-terminated; may be NULL */
-    /* Called once by dowel_open, and once by dowel_close for a handle whose open succeeded. May be NULL. */
+    /* Called once by dowel_open. May be NULL. */
     int (*open)(dowel *d, dowel_error *err);
+    /* Called once by dowel_close if `open` succeeded. May be NULL. */
     void (*close)(dowel *d);
     const dowel_import_source *const *imports; /* NULL-terminated; may be NULL */
 } dowel_connector;
