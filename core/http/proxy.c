@@ -1,6 +1,8 @@
 /* What the environment says of proxies, as far as libcurl needs help with it. */
 #include "http_internal.h"
 
+#include <dowel/url.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,19 +23,11 @@ const char *dowel_proxy_variable(const char *url) {
     return *name;
 }
 
-/* The port of a URL, as text of `size` bytes. */
-static const char *port_of(const char *url, size_t *size) {
-    const char *host = strstr(url, "://");
-    host = host ? host + 3 : url;
-    const char *end = host + strcspn(host, "/?#"), *port = NULL;
-    for (const char *p = host; p < end; p++)
-        if (*p == ':')
-            port = p + 1;
-        else if (*p == ']')
-            port = NULL; /* colons of an IPv6 address */
-    if (!port) port = dowel_ncasecmp(url, "https:", 6) ? "80" : "443";
-    *size = strcspn(port, "/?#");
-    return port;
+static void port_of(const char *url, char port[8]) {
+    dowel_url parts;
+    bool given = !dowel_url_split(url, &parts, NULL) && parts.port;
+    snprintf(port, 8, "%s", given ? parts.port : dowel_ncasecmp(url, "https:", 6) ? "80" : "443");
+    dowel_url_clear(&parts);
 }
 
 /* Where the port of an entry begins; NULL: it has none. */
@@ -48,11 +42,11 @@ static const char *port_in(const char *entry, size_t size) {
     return digits && colon + 1 + digits == end ? colon + 1 : NULL;
 }
 
-static void add_entry(dowel_text *list, const char *entry, size_t size, const char *port, size_t port_size) {
+static void add_entry(dowel_text *list, const char *entry, size_t size, const char *port) {
     const char *own = port_in(entry, size);
     if (own) {
         size_t own_size = (size_t)(entry + size - own);
-        if (own_size != port_size || strncmp(own, port, port_size) != 0) return; /* of another port */
+        if (own_size != strlen(port) || strncmp(own, port, own_size) != 0) return; /* of another port */
         size -= own_size + 1;
     }
     if (size > 2 && *entry == '[' && entry[size - 1] == ']') entry++, size -= 2;
@@ -65,17 +59,14 @@ char *dowel_no_proxy(const char *url) {
     const char *given = set("no_proxy");
     if (!given) given = set("NO_PROXY");
     if (!given) return NULL;
-    size_t port_size;
-    const char *port = port_of(url, &port_size);
+    char port[8];
+    port_of(url, port);
     dowel_text list = {0};
-    dowel_text_add(&list, "", 0);
     for (const char *p = given; *p;) {
         p += strspn(p, SEPARATORS);
         size_t size = strcspn(p, SEPARATORS);
-        if (size) add_entry(&list, p, size, port, port_size);
+        if (size) add_entry(&list, p, size, port);
         p += size;
     }
-    if (!list.failed) return list.data;
-    dowel_text_free(&list);
-    return NULL;
+    return dowel_text_take(&list, NULL);
 }

@@ -1,6 +1,7 @@
 /* Answers. */
 #include "http_internal.h"
 
+#include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,27 +20,9 @@ dowel_header dowel_http_response_header_at(const dowel_http_response *response, 
 }
 
 int64_t dowel_http_parse_date(const char *text) {
-    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    struct tm tm = {.tm_mday = 0};
-    char month[4] = "";
-    int year = 0;
-    if (!text) return 0;
-    /* As they are written now, and in the two older ways (RFC 9110, section 5.6.7). */
-    if (sscanf(text, "%*3[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d", &tm.tm_mday, month, &year, &tm.tm_hour, &tm.tm_min,
-               &tm.tm_sec) != 6 &&
-        sscanf(text, "%*9[A-Za-z], %2d-%3[A-Za-z]-%2d %2d:%2d:%2d", &tm.tm_mday, month, &year, &tm.tm_hour, &tm.tm_min,
-               &tm.tm_sec) != 6 &&
-        sscanf(text, "%*3[A-Za-z] %3[A-Za-z] %2d %2d:%2d:%2d %4d", month, &tm.tm_mday, &tm.tm_hour, &tm.tm_min,
-               &tm.tm_sec, &year) != 6)
-        return 0;
-    const char *found = strlen(month) == 3 ? strstr(months, month) : NULL;
-    if (!found || (found - months) % 3 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour < 0 || tm.tm_hour > 23 ||
-        tm.tm_min < 0 || tm.tm_min > 59 || tm.tm_sec < 0 || tm.tm_sec > 60 || year < 0)
-        return 0;
-    tm.tm_mon = (int)(found - months) / 3;
-    if (year < 100) year += year < 70 ? 2000 : 1900;
-    tm.tm_year = year - 1900;
-    return (int64_t)timegm(&tm);
+    /* curl reads more than HTTP's three formats (RFC 9110, section 5.6.7); each of these has a time of day. */
+    time_t time = text && strchr(text, ':') ? curl_getdate(text, NULL) : -1;
+    return time > 0 ? (int64_t)time : 0;
 }
 
 int64_t dowel_http_response_time(const dowel_http_response *response) {

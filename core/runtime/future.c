@@ -2,6 +2,7 @@
 #define _GNU_SOURCE /* pipe2 */
 #include "future.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,6 +129,7 @@ static void add_child(dowel_run *parent, dowel_future *future) {
 /* With the pool's lock held. True: the caller releases it. */
 static bool remove_child(dowel_future *future) {
     if (!future->is_child) return false;
+    assert(future->previous_child || future->run->parent->children == future);
     if (future->previous_child)
         future->previous_child->next_child = future->next_child;
     else
@@ -195,6 +197,7 @@ void dowel_future_run(dowel_future *future) {
     json_t *result = NULL;
     dowel_error error;
     memset(&error, 0, sizeof error);
+    assert(future->state == FUTURE_RUNNING); /* and so no other thread's */
     int rc = prepare(future, &error);
     if (rc)
         dowel_run_failed_early(future->run, &error);
@@ -209,8 +212,11 @@ void dowel_future_run(dowel_future *future) {
     future->state = FUTURE_DONE;
     if (future->fd[1] >= 0 && write(future->fd[1], "", 1) < 0) { /* the pipe is empty: this cannot fill it */
     }
-    for (size_t i = 0; i < future->dependent_count; i++)
-        if (--future->dependents[i]->unfinished == 0) dowel_pool_push(pool, future->dependents[i]);
+    for (size_t i = 0; i < future->dependent_count; i++) {
+        dowel_future *dependent = future->dependents[i];
+        assert(dependent->state == FUTURE_WAITING && dependent->unfinished > 0);
+        if (--dependent->unfinished == 0) dowel_pool_push(pool, dependent);
+    }
     future->dependent_count = 0;
     pthread_cond_broadcast(&pool->changed);
     /* The parent need not wait for a child that completed. */

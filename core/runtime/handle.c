@@ -3,7 +3,7 @@
 
 #include "pool.h"
 
-#include <openssl/rand.h>
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -330,7 +330,10 @@ int dowel_enter(dowel *d, dowel_inside *inside, dowel_error *err) {
 void dowel_leave(dowel_core *core, dowel_inside *inside) {
     pthread_mutex_lock(&core->lock);
     dowel_inside **at = &core->inside;
-    while (*at != inside) at = &(*at)->next;
+    while (*at != inside) {
+        at = &(*at)->next;
+        assert(*at); /* it entered */
+    }
     *at = inside->next;
     pthread_cond_broadcast(&core->left);
     pthread_mutex_unlock(&core->lock);

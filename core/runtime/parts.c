@@ -2,12 +2,21 @@
 #include "gang_internal.h"
 #include "run.h"
 
-#include <signal.h>
+#include <assert.h>
+#include <dowel/thread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define OBSERVED 1.0 /* seconds, before it is decided whether more threads help */
 #define HELPS 1.1    /* times the rate */
+
+/* What holds whenever the lock is free. */
+static void check(dowel_gang *gang) {
+    (void)gang;
+    assert(gang->width >= 1 && gang->width <= DOWEL_GANG_MOST);
+    assert(gang->next >= 0 && (gang->count < 0 || gang->next <= gang->count));
+    assert(atomic_load(&gang->busy) >= 0 && atomic_load(&gang->busy) <= gang->width);
+}
 
 static int64_t sum(const dowel_gang *gang) {
     int64_t all = gang->finished;
@@ -48,17 +57,12 @@ static void start_member(dowel_gang *gang) {
     m->view.gang = gang;
     m->view.slot = gang->width++;
     atomic_fetch_add(&gang->busy, 1);
-    m->started = m->view.slot > 0 && !pthread_create(&m->thread, NULL, run_member, m);
+    m->started = m->view.slot > 0 && !dowel_thread_start(&m->thread, run_member, m);
     if (m->view.slot > 0 && !m->started) atomic_fetch_sub(&gang->busy, 1);
 }
 
-/* Signals are for the threads that the program made. */
 static void start_members(dowel_gang *gang, int width) {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     while (gang->width < width) start_member(gang);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 /* More threads, as long as the last ones made it faster. */
@@ -87,6 +91,7 @@ static int64_t take(dowel_gang *gang, int slot) {
     gang->current[slot] = 0;
     int64_t index = gang->rc || gang->next == gang->count ? -1 : gang->next++;
     if (index >= 0) grow(gang);
+    check(gang);
     pthread_mutex_unlock(&gang->lock);
     return index;
 }
@@ -104,6 +109,7 @@ static void failed(dowel_gang *gang, int rc, const dowel_error *error) {
 static void no_more(dowel_gang *gang) {
     pthread_mutex_lock(&gang->lock);
     gang->count = gang->next;
+    check(gang);
     pthread_mutex_unlock(&gang->lock);
 }
 

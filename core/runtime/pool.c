@@ -3,11 +3,21 @@
 
 #include "future.h"
 
-#include <signal.h>
+#include <assert.h>
+#include <dowel/thread.h>
 #include <stdlib.h>
 #include <time.h>
 
 enum { WORKERS = 8 };
+
+/* What holds whenever the lock is free. */
+static void check(const dowel_pool *pool) {
+    (void)pool;
+    assert(pool->queued >= 0 && (pool->queued == 0) == (pool->first == NULL));
+    assert(!pool->last || !pool->last->next);
+    assert(pool->starting >= 0 && pool->idle >= 0 && pool->blocked >= 0);
+    assert(pool->starting + pool->idle + pool->blocked <= pool->count && pool->count <= pool->limit * 2);
+}
 
 static void *make_pool(dowel *d) {
     dowel_pool *pool = calloc(1, sizeof *pool);
@@ -75,12 +85,7 @@ static void *work(void *context) {
 
 /* False: no thread can be created now; the existing ones do the work. */
 static bool start_worker(dowel_pool *pool) {
-    /* The program's signals belong to its own threads. */
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool made = !pthread_create(&pool->threads[pool->count], NULL, work, pool);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    bool made = !dowel_thread_start(&pool->threads[pool->count], work, pool);
     pool->count += made;
     pool->starting += made;
     return made;
@@ -96,6 +101,7 @@ static void start_queued(dowel_pool *pool) {
 }
 
 void dowel_pool_push(dowel_pool *pool, dowel_future *future) {
+    assert(future->state == FUTURE_WAITING && !future->unfinished);
     future->state = FUTURE_QUEUED;
     future->next = NULL;
     if (pool->last)
@@ -105,6 +111,7 @@ void dowel_pool_push(dowel_pool *pool, dowel_future *future) {
     pool->last = future;
     pool->queued++;
     start_queued(pool);
+    check(pool);
 }
 
 dowel_future *dowel_pool_take(dowel_pool *pool, dowel_future *wanted) {
@@ -120,7 +127,9 @@ dowel_future *dowel_pool_take(dowel_pool *pool, dowel_future *wanted) {
         pool->first = future->next;
     if (pool->last == future) pool->last = before;
     pool->queued--;
+    assert(future->state == FUTURE_QUEUED);
     future->state = FUTURE_RUNNING;
+    check(pool);
     return future;
 }
 
@@ -134,12 +143,9 @@ void dowel_pool_wait(dowel_pool *pool, double seconds) {
     bool worker = is_worker(pool);
     pool->blocked += worker;
     if (worker) start_queued(pool);
+    check(pool);
     if (seconds > 0) {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += (long)(seconds * 1e9);
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
+        struct timespec until = dowel_deadline(CLOCK_MONOTONIC, seconds);
         pthread_cond_timedwait(&pool->changed, &pool->lock, &until);
     } else {
         pthread_cond_wait(&pool->changed, &pool->lock);

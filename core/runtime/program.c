@@ -1,5 +1,6 @@
 /* Runs a program for what it prints, and ends it when nobody waits for it any more. */
 #define _GNU_SOURCE /* pipe2 */
+#include <dowel/clock.h>
 #include <dowel/program.h>
 
 #include <errno.h>
@@ -23,12 +24,6 @@ typedef struct running {
     int output;
     double deadline; /* 0: none */
 } running;
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 /* Whether a person at a terminal may be asked something: then the program has to stay in the terminal's own process group, whose members the
  * terminal's keys reach. */
@@ -80,7 +75,7 @@ static int start(running *r, dowel_error *err) {
     posix_spawn_file_actions_destroy(&files);
     close(ends[1]);
     r->output = ends[0];
-    r->deadline = r->group ? now() + program->limit : 0;
+    r->deadline = r->group ? dowel_clock() + program->limit : 0;
     if (!failed) return 0;
     close(ends[0]);
     return dowel_fail(err, DOWEL_E_CREDENTIALS, "it cannot be started: %s", strerror(failed));
@@ -88,7 +83,7 @@ static int start(running *r, dowel_error *err) {
 
 static int check_time(dowel *d, const running *r, dowel_error *err) {
     int rc = dowel_check(d, err);
-    if (rc || r->deadline <= 0 || now() < r->deadline) return rc;
+    if (rc || r->deadline <= 0 || dowel_clock() < r->deadline) return rc;
     rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "it did not end in time");
     dowel_error_hint(err, "%s", r->program->late);
     return rc;

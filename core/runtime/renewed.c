@@ -1,4 +1,5 @@
 /* One value for all threads, renewed by one of them. */
+#include <dowel/clock.h>
 #include <dowel/renewed.h>
 
 #include <pthread.h>
@@ -28,12 +29,6 @@ struct dowel_renewed {
     pthread_mutex_t lock;
     entry *first;
 };
-
-static int64_t now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * SECOND + t.tv_nsec / 1000;
-}
 
 dowel_renewed *dowel_renewed_new(const dowel_renewed_type *type) {
     dowel_renewed *set = calloc(1, sizeof *set);
@@ -82,17 +77,13 @@ static int give(const dowel_renewed *set, const entry *e, void **value, dowel_er
 
 /* Waits for a change, but wakes to see whether the run was cancelled. */
 static void wait_briefly(entry *e) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_nsec += 200000000;
-    t.tv_sec += t.tv_nsec / 1000000000;
-    t.tv_nsec %= 1000000000;
+    struct timespec t = dowel_deadline(CLOCK_MONOTONIC, 0.2);
     pthread_cond_timedwait(&e->changed, &e->lock, &t);
 }
 
 /* Notes how long what was just got holds, and when to renew it. */
 static void set_times(const dowel_renewed *set, entry *e, int64_t expires) {
-    int64_t time = now(), early = set->type->early;
+    int64_t time = dowel_now(), early = set->type->early;
     if (!expires)
         e->holds_until = e->renew_at = INT64_MAX;
     else if (expires <= time)
@@ -110,7 +101,7 @@ static int renew(dowel *d, dowel_renewed *set, entry *e, void *context, bool aga
     int64_t expires = 0;
     dowel_error failure = {0};
     /* Only who renews replaces the value, so it can be looked at meanwhile. */
-    const dowel_renewal renewal = {context, e->value, e->value && now() < e->holds_until, again};
+    const dowel_renewal renewal = {context, e->value, e->value && dowel_now() < e->holds_until, again};
     e->renewing = true;
     pthread_mutex_unlock(&e->lock);
     int rc = set->type->fetch(d, &renewal, &value, &expires, &failure);
@@ -125,7 +116,7 @@ static int renew(dowel *d, dowel_renewed *set, entry *e, void *context, bool aga
         e->value = value;
         set_times(set, e, expires);
     } else {
-        int64_t later = now() + AFTER_FAILURE;
+        int64_t later = dowel_now() + AFTER_FAILURE;
         if (e->renew_at < later) e->renew_at = later;
         if (err) *err = failure;
     }
@@ -142,7 +133,7 @@ int dowel_renewed_get(dowel *d, dowel_renewed *set, const unsigned char digest[3
     uint64_t seen = e->renewals;
     again = again && (!refused || !e->value || !set->type->is || set->type->is(e->value, refused));
     for (;;) {
-        int64_t time = now();
+        int64_t time = dowel_now();
         bool holds = e->value && time < e->holds_until;
         bool renewed = e->renewals != seen && !e->failed;
         if (e->value && (renewed || (holds && !again && (time < e->renew_at || e->renewing)))) {
@@ -164,7 +155,7 @@ int dowel_renewed_get(dowel *d, dowel_renewed *set, const unsigned char digest[3
         rc = renew(d, set, e, context, again, err);
         if (!rc) {
             rc = give(set, e, value, err);
-        } else if (e->value && now() < e->holds_until && !again && !dowel_check(d, NULL)) {
+        } else if (e->value && dowel_now() < e->holds_until && !again && !dowel_check(d, NULL)) {
             dowel_log(d, DOWEL_LOG_WARNING, "%s could not be renewed; what is there is used while it holds: %s",
                       set->type->name, e->failure.message);
             rc = give(set, e, value, err);

@@ -3,6 +3,8 @@
 
 #include "process_internal.h"
 
+#include <dowel/json.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,68 +43,78 @@ int dowel_find_run_id(dowel_db *db, const char *part, char id[DOWEL_RUN_ID_SIZE]
     "id, parent, kind, task, name, state, attempts, created, started, ended, error, process, storage, storage_key, "   \
     "args, policy, run_key"
 
-static void put_time(json_t *object, const char *name, int64_t microseconds) {
+static void put_time(dowel_builder *b, const char *name, int64_t microseconds) {
     if (!microseconds) return;
     char text[DOWEL_TIME_TEXT_SIZE];
     dowel_format_time(microseconds, text);
-    json_object_set_new(object, name, json_string(text));
+    dowel_build_text(b, name, text);
 }
 
-static void put_text(json_t *object, const char *name, const char *text) {
-    if (text) json_object_set_new(object, name, json_string(text));
+static void put_text(dowel_builder *b, const char *name, const char *text) {
+    if (text) dowel_build_json(b, name, dowel_json_text(text));
 }
 
-static void put_document(json_t *object, const char *name, const char *text) {
+/* An object that dowel wrote; one that is empty or cannot be read is left out. */
+static void put_object(dowel_builder *b, const char *name, const char *text) {
+    json_t *object = text ? json_loads(text, 0, NULL) : NULL;
+    if (json_object_size(object))
+        dowel_build_json(b, name, object);
+    else
+        json_decref(object);
+}
+
+/* Arguments, whose numbers stay as they were written. */
+static void put_document(dowel_builder *b, const char *name, const char *text) {
     json_t *document = NULL;
-    if (dowel_json_read(text, strlen(text), DOWEL_JSON_EXACT, name, &document, NULL)) return;
-    json_object_set_new(object, name, dowel_json_unwrap(document, true));
+    if (!text || dowel_json_read(text, strlen(text), DOWEL_JSON_EXACT, name, &document, NULL)) return;
+    dowel_build_json(b, name, dowel_json_unwrap(document, true));
     json_decref(document);
 }
 
-static json_t *run_object(dowel_rows *rows, bool whole) {
-    json_t *run = json_object();
-    const char *state = dowel_rows_text(rows, 5), *process = dowel_rows_text(rows, 11),
-               *error = dowel_rows_text(rows, 10);
+static int run_object(dowel_rows *rows, bool whole, json_t **run, dowel_error *err) {
+    dowel_builder b = dowel_build(json_object());
+    const char *state = dowel_rows_text(rows, 5), *process = dowel_rows_text(rows, 11);
     int64_t started = dowel_rows_int(rows, 8), ended = dowel_rows_int(rows, 9);
     bool open = !ended && process, elsewhere = open && dowel_process_is_elsewhere(process);
     if (open && dowel_process_is_gone(process)) state = "crashed";
-    put_text(run, "id", dowel_rows_text(rows, 0));
-    put_text(run, "kind", dowel_rows_text(rows, 2));
-    put_text(run, "name", dowel_rows_text(rows, 4));
-    put_text(run, "task", dowel_rows_text(rows, 3));
-    put_text(run, "parent", dowel_rows_text(rows, 1));
-    put_text(run, "run_key", dowel_rows_text(rows, 16));
-    put_text(run, "state", state);
-    if (elsewhere) json_object_set_new(run, "elsewhere", json_true());
-    json_object_set_new(run, "attempts", json_integer(dowel_rows_int(rows, 6)));
-    put_time(run, "created", dowel_rows_int(rows, 7));
-    put_time(run, "started", started);
-    put_time(run, "ended", ended);
-    if (started && ended) json_object_set_new(run, "duration", json_real((double)(ended - started) / 1e6));
-    if (error) json_object_set_new(run, "error", json_loads(error, 0, NULL));
-    put_text(run, "result_storage", dowel_rows_text(rows, 12));
-    put_text(run, "result_key", dowel_rows_text(rows, 13));
-    if (whole && dowel_rows_text(rows, 14)) put_document(run, "args", dowel_rows_text(rows, 14));
-    json_t *policy = whole && dowel_rows_text(rows, 15) ? json_loads(dowel_rows_text(rows, 15), 0, NULL) : NULL;
-    if (json_object_size(policy)) json_object_set(run, "policy", policy);
-    json_decref(policy);
-    return run;
+    put_text(&b, "id", dowel_rows_text(rows, 0));
+    put_text(&b, "kind", dowel_rows_text(rows, 2));
+    put_text(&b, "name", dowel_rows_text(rows, 4));
+    put_text(&b, "task", dowel_rows_text(rows, 3));
+    put_text(&b, "parent", dowel_rows_text(rows, 1));
+    put_text(&b, "run_key", dowel_rows_text(rows, 16));
+    put_text(&b, "state", state);
+    if (elsewhere) dowel_build_bool(&b, "elsewhere", true);
+    dowel_build_int(&b, "attempts", dowel_rows_int(rows, 6));
+    put_time(&b, "created", dowel_rows_int(rows, 7));
+    put_time(&b, "started", started);
+    put_time(&b, "ended", ended);
+    if (started && ended) dowel_build_json(&b, "duration", json_real((double)(ended - started) / 1e6));
+    put_object(&b, "error", dowel_rows_text(rows, 10));
+    put_text(&b, "result_storage", dowel_rows_text(rows, 12));
+    put_text(&b, "result_key", dowel_rows_text(rows, 13));
+    if (whole) put_document(&b, "args", dowel_rows_text(rows, 14));
+    if (whole) put_object(&b, "policy", dowel_rows_text(rows, 15));
+    return dowel_build_end(&b, run, err);
 }
 
-static int collect(dowel_db *db, const char *sql, const dowel_value *values, size_t count,
-                   json_t *(*make)(dowel_rows *rows, bool whole), bool whole, json_t **out, dowel_error *err) {
+typedef int (*make_object)(dowel_rows *rows, bool whole, json_t **object, dowel_error *err);
+
+static int collect(dowel_db *db, const char *sql, const dowel_value *values, size_t count, make_object make, bool whole,
+                   json_t **out, dowel_error *err) {
     dowel_rows *rows;
-    json_t *array = json_array();
     int rc = dowel_db_query(db, sql, values, count, &rows, err);
-    if (!rc) {
-        while ((rc = dowel_rows_next(rows, err)) == 1) json_array_append_new(array, make(rows, whole));
-        dowel_rows_free(rows);
+    if (rc) return rc;
+    dowel_builder array = dowel_build(json_array());
+    while ((rc = dowel_rows_next(rows, err)) == 1) {
+        json_t *object = NULL;
+        rc = make(rows, whole, &object, err);
+        if (rc) break;
+        dowel_build_item(&array, object);
     }
-    if (rc)
-        json_decref(array);
-    else
-        *out = array;
-    return rc;
+    dowel_rows_free(rows);
+    int built = dowel_build_end(&array, rc ? NULL : out, rc ? NULL : err);
+    return rc ? rc : built;
 }
 
 /* A run whose process died still says that it is on its way: which state it is in is known only when its process was looked for. */
@@ -157,19 +169,22 @@ int dowel_runs_list(dowel *d, const dowel_runs_query *query, json_t **runs, dowe
     return rc;
 }
 
-static json_t *handle_object(dowel_rows *rows, bool whole) {
+static int handle_object(dowel_rows *rows, bool whole, json_t **object, dowel_error *err) {
     (void)whole;
     bool secret = dowel_rows_int(rows, 2) != 0;
-    return json_pack("{s:s,s:s}", "name", dowel_rows_text(rows, 0), "value",
-                     secret ? DOWEL_MASK : dowel_rows_text(rows, 1));
+    dowel_builder b = dowel_build(json_object());
+    put_text(&b, "name", dowel_rows_text(rows, 0));
+    put_text(&b, "value", secret ? DOWEL_MASK : dowel_rows_text(rows, 1));
+    return dowel_build_end(&b, object, err);
 }
 
-static json_t *log_object(dowel_rows *rows, bool whole) {
+static int log_object(dowel_rows *rows, bool whole, json_t **object, dowel_error *err) {
     (void)whole;
-    char when[DOWEL_TIME_TEXT_SIZE];
-    dowel_format_time(dowel_rows_int(rows, 0), when);
-    return json_pack("{s:s,s:s,s:s}", "time", when, "level", dowel_rows_text(rows, 1), "line",
-                     dowel_rows_text(rows, 2));
+    dowel_builder b = dowel_build(json_object());
+    put_time(&b, "time", dowel_rows_int(rows, 0));
+    put_text(&b, "level", dowel_rows_text(rows, 1));
+    put_text(&b, "line", dowel_rows_text(rows, 2));
+    return dowel_build_end(&b, object, err);
 }
 
 int dowel_runs_show(dowel *d, const char *part, json_t **run, dowel_error *err) {
@@ -187,7 +202,7 @@ int dowel_runs_show(dowel *d, const char *part, json_t **run, dowel_error *err) 
     json_t *shown = rc ? NULL : json_incref(json_array_get(found, 0));
     static const struct {
         const char *name, *sql;
-        json_t *(*make)(dowel_rows *, bool);
+        make_object make;
     } parts[] = {
         {"handles", "SELECT name, value, secret FROM run_handles WHERE run = $1 ORDER BY name", handle_object},
         {"children", "SELECT " COLUMNS " FROM runs WHERE parent = $1 ORDER BY created, id", run_object},
@@ -195,10 +210,9 @@ int dowel_runs_show(dowel *d, const char *part, json_t **run, dowel_error *err) 
     };
     for (size_t i = 0; i < 3 && !rc; i++) {
         rc = collect(db, parts[i].sql, DOWEL_VALUES(DOWEL_TEXT(id)), parts[i].make, false, &more, err);
-        if (!rc && json_array_size(more))
-            json_object_set_new(shown, parts[i].name, more);
-        else if (!rc)
-            json_decref(more);
+        if (!rc && json_array_size(more)) rc = json_object_set(shown, parts[i].name, more) ? dowel_no_memory(err) : 0;
+        json_decref(more);
+        more = NULL;
     }
     json_decref(found);
     dowel_database_release(d, db);
@@ -209,21 +223,24 @@ int dowel_runs_show(dowel *d, const char *part, json_t **run, dowel_error *err) 
     return rc;
 }
 
-/* Those whose process died: their record does not say so. */
-static int forget_crashed(dowel_db *db, int64_t before, int64_t *count, dowel_error *err) {
+/* The ids of runs that were created before a time and whose process died: their record does not say that they ended. */
+static int find_crashed(dowel_db *db, int64_t before, json_t **ids, dowel_error *err) {
     dowel_rows *rows;
-    json_t *gone = json_array();
-    int rc = gone ? dowel_db_query(db, "SELECT id, process FROM runs WHERE ended IS NULL AND created < $1",
-                                   DOWEL_VALUES(DOWEL_INTEGER(before)), &rows, err)
-                  : dowel_no_memory(err);
-    if (rc) {
-        json_decref(gone);
-        return rc;
-    }
+    int rc = dowel_db_query(db, "SELECT id, process FROM runs WHERE ended IS NULL AND created < $1",
+                            DOWEL_VALUES(DOWEL_INTEGER(before)), &rows, err);
+    if (rc) return rc;
+    dowel_builder found = dowel_build(json_array());
     while ((rc = dowel_rows_next(rows, err)) == 1)
         if (dowel_process_is_gone(dowel_rows_text(rows, 1)))
-            json_array_append_new(gone, json_string(dowel_rows_text(rows, 0)));
+            dowel_build_item(&found, json_string(dowel_rows_text(rows, 0)));
     dowel_rows_free(rows);
+    int built = dowel_build_end(&found, rc ? NULL : ids, rc ? NULL : err);
+    return rc ? rc : built;
+}
+
+static int forget_crashed(dowel_db *db, int64_t before, int64_t *count, dowel_error *err) {
+    json_t *gone = NULL;
+    int rc = find_crashed(db, before, &gone, err);
     for (size_t i = 0; !rc && i < json_array_size(gone); i++) {
         rc = dowel_db_exec(db, "DELETE FROM runs WHERE id = $1 AND ended IS NULL",
                            DOWEL_VALUES(DOWEL_TEXT(json_string_value(json_array_get(gone, i)))), NULL, err);

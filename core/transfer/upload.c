@@ -1,4 +1,5 @@
 /* Uploads: small ones in one request, large ones in parallel parts, of files, memory and pipes. */
+#include <dowel/clock.h>
 #include <dowel/transfer.h>
 
 #include <inttypes.h>
@@ -105,13 +106,7 @@ static size_t piece_size(const upload *u, int64_t index) {
 
 /* Whose turn it is may have been stopped before it began: nobody would wake the others. */
 static int wait_turn(dowel *d, upload *u, dowel_error *err) {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += 50000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_nsec -= 1000000000;
-        until.tv_sec++;
-    }
+    struct timespec until = dowel_deadline(CLOCK_REALTIME, 0.05);
     pthread_cond_timedwait(&u->turn, &u->lock, &until);
     return dowel_check(d, err);
 }

@@ -41,8 +41,8 @@ static void test_what_is_none(void **state) {
     is("file:", "file:");
     is("ftp://Host/", "ftp://Host/");
     is("http://", "http://");
-    is("http://[", "http://");
-    is("http://@:80", "http://");
+    is("http://[", "http://[");
+    is("http://@:80", "http://@:80");
 }
 
 int main(void) {
