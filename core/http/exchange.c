@@ -49,9 +49,11 @@ static int on_body(dowel_exchange *exchange, const void *data, size_t size) {
             long long start = -1;
             if (exchange->status != 206 || !range || sscanf(range, "bytes %lld-", &start) != 1 || start != f->received)
                 return stop(
-                    f, dowel_fail(f->err, DOWEL_E_CONFLICT,
-                                  "the object could not be read on from byte %lld: it changed or the server cannot",
-                                  (long long)f->received));
+                    f,
+                    dowel_fail(
+                        f->err, DOWEL_E_CONFLICT,
+                        "the download cannot continue from byte %lld: the object changed, or the server ignores ranges",
+                        (long long)f->received));
             f->continued = false;
         }
         int rc = dowel_sink_write(r->sink, data, size, f->err);
@@ -67,8 +69,8 @@ static int on_body(dowel_exchange *exchange, const void *data, size_t size) {
                                     : BODY_LIMIT,
            room = limit - f->response->body.size;
     if (size > room && success)
-        return stop(f, dowel_fail(f->err, DOWEL_E_PROTOCOL, "the answer is larger than the %zu MiB that are expected",
-                                  limit >> 20));
+        return stop(
+            f, dowel_fail(f->err, DOWEL_E_PROTOCOL, "the answer is larger than the limit of %zu MiB", limit >> 20));
     f->enough = size > room;
     dowel_text_add(&f->response->body, data, f->enough ? room : size);
     if (f->response->body.failed) return stop(f, dowel_no_memory(f->err));
@@ -97,11 +99,10 @@ int dowel_flight_begin(dowel_flight *f, bool first) {
         return dowel_sink_restart(r->sink, f->err);
     }
     if (dowel_headers_get(&r->headers, "Range"))
-        return dowel_fail(f->err, DOWEL_E_NETWORK,
-                          "the connection broke in the middle of a range that cannot be started again");
+        return dowel_fail(f->err, DOWEL_E_NETWORK, "the connection broke, and the requested range cannot be restarted");
     if (!*f->etag)
         return dowel_fail(f->err, DOWEL_E_NETWORK,
-                          "the connection broke midway, and the answer has no ETag to read on by");
+                          "the connection broke, and the download cannot continue because the answer has no ETag");
     char range[64];
     snprintf(range, sizeof range, "bytes=%lld-", (long long)f->received);
     dowel_headers_set(&r->headers, "Range", range, false);
@@ -187,6 +188,6 @@ int dowel_flight_perform(dowel_flight *f, bool *sent) {
     if (f->stopped) return f->stopped;
     if (f->enough) return 0;
     if (!rc && f->continued && exchange.status >= 200 && exchange.status < 300)
-        return dowel_fail(f->err, DOWEL_E_NETWORK, "the answer ends before the rest of the object");
+        return dowel_fail(f->err, DOWEL_E_NETWORK, "the answer ended before the rest of the object arrived");
     return rc;
 }

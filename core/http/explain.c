@@ -63,7 +63,7 @@ int dowel_http_explain(const dowel_http_request *r, const dowel_http_response *r
     err->http_status = response->status;
     if (response->status == 407) { /* of plain HTTP: nobody else answers so */
         const char *variable = dowel_proxy_variable(r->path.data ? r->path.data : "");
-        dowel_error_hint(err, "the proxy wants a user and a password: %s=http://USER:PASSWORD@HOST:PORT",
+        dowel_error_hint(err, "the proxy requires a user and a password: %s=http://USER:PASSWORD@HOST:PORT",
                          variable ? variable : "the proxy's variable");
     }
     return err->code;
@@ -73,6 +73,6 @@ int dowel_http_explain_late(dowel *d, int rc, const dowel_error *before, dowel_e
     if (rc != DOWEL_E_TIMEOUT || !before->code || dowel_time_left(d) != 0) return rc;
     *err = *before;
     size_t used = strlen(err->message);
-    snprintf(err->message + used, sizeof err->message - used, "; time ran out while it was tried again");
+    snprintf(err->message + used, sizeof err->message - used, "; the deadline passed during a retry");
     return err->code;
 }

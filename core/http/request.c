@@ -77,7 +77,7 @@ dowel_http_request *dowel_http_new(const dowel_http_service *service, void *cont
         problem(r, "the endpoint must start with http:// or https://");
     for (const char *p = base; *p; p++)
         if ((unsigned char)*p <= ' ' || *p == 0x7f || *p == '?' || *p == '#' || *p == '@')
-            problem(r, "the endpoint has a character that does not belong there");
+            problem(r, "the endpoint contains an invalid character");
     while (length && base[length - 1] == '/') length--;
     dowel_text_add(&r->path, base, length);
     r->idempotent = strcmp(method, "POST") && strcmp(method, "PATCH");
@@ -108,7 +108,7 @@ void dowel_http_path_slashes(dowel_http_request *r, const char *text) {
 void dowel_http_path_raw(dowel_http_request *r, const char *text) {
     if (!r) return;
     for (const char *p = text; *p; p++)
-        if ((unsigned char)*p <= ' ' || *p == 0x7f) problem(r, "a control character or space in the path");
+        if ((unsigned char)*p <= ' ' || *p == 0x7f) problem(r, "the path contains a control character or space");
     dowel_text_add(&r->path, text, strlen(text));
 }
 
@@ -130,12 +130,12 @@ static void set_header(dowel_http_request *r, const char *name, const char *valu
     if (!r) return;
     for (const char *p = name; *p; p++)
         if ((unsigned char)*p <= ' ' || *p == ':' || *p == 0x7f)
-            problem(r, "a header name with a character that does not belong there");
+            problem(r, "a header name contains an invalid character");
     for (const char *p = value; p && *p; p++) {
         bool control = ((unsigned char)*p < ' ' && *p != '\t') || *p == 0x7f;
         char text[sizeof r->problem];
         if (!control) continue;
-        snprintf(text, sizeof text, "the value of header %.80s has a %s in it, at character %zu", name,
+        snprintf(text, sizeof text, "the value of header %.80s contains a %s at character %zu", name,
                  *p == '\r' || *p == '\n' ? "line break" : "control character", (size_t)(p - value) + 1);
         problem(r, text);
         break;
@@ -206,7 +206,7 @@ void dowel_http_secret_body(dowel_http_request *r) {
 
 void dowel_http_timeout(dowel_http_request *r, double seconds) {
     if (!r) return;
-    if (!isfinite(seconds) || seconds < 0) problem(r, "a timeout that is negative or no number");
+    if (!isfinite(seconds) || seconds < 0) problem(r, "the timeout is negative or not a number");
     r->timeout = seconds;
 }
 

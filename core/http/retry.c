@@ -103,9 +103,9 @@ static void explain_no_wait(dowel_error *err, double left) {
     bool late = left >= 0 && left <= err->retry_after;
     duration(err->retry_after, asked);
     duration(late ? left : DOWEL_LONGEST_WAIT, limit);
-    snprintf(err->message + used, sizeof err->message - used, "; the server asks to wait %s, %s%s%s", asked,
-             late ? "and the deadline comes in " : "which is more than the ", limit, late ? "" : " that dowel waits");
-    if (!*err->hint) dowel_error_hint(err, "run it again in %s%s", asked, late ? ", or give it more time" : "");
+    snprintf(err->message + used, sizeof err->message - used, "; the server asks for a wait of %s, %s%s", asked,
+             late ? "but the deadline is in " : "more than the limit of ", limit);
+    if (!*err->hint) dowel_error_hint(err, "run it again in %s%s", asked, late ? ", or set a longer timeout" : "");
 }
 
 int dowel_http_wait(dowel *d, double seconds, const char *next, dowel_error *err) {

@@ -41,7 +41,8 @@ static int wait_for_turn(sending *s) {
         return dowel_http_explain_late(f->d, rc, &s->before, f->err);
     }
     if (s->attempt > 1) return s->before.code; /* its error says more than "timeout" */
-    return dowel_fail(f->err, DOWEL_E_TIMEOUT, "%s: too many requests: the deadline comes before the turn of this one",
+    return dowel_fail(f->err, DOWEL_E_TIMEOUT,
+                      "%s: too many requests: the deadline would pass before this one may start",
                       f->request->service->name);
 }
 
@@ -152,7 +153,7 @@ static int give_up(const sending *s, int rc) {
 static int wait_for_retry(sending *s, int rc) {
     dowel_flight *f = &s->flight;
     if (!dowel_http_spend_retry(f->d, !s->answered)) {
-        dowel_log(f->d, DOWEL_LOG_WARNING, "too many retries lately: not tried again");
+        dowel_log(f->d, DOWEL_LOG_WARNING, "the retry budget is used up: not retried");
         return rc;
     }
     char next[48];

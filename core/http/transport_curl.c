@@ -296,10 +296,11 @@ static int refused_by_proxy(call *c, long status) {
     int rc = dowel_fail(c->err, status < 500 ? DOWEL_E_REFUSED : DOWEL_E_NETWORK,
                         "the proxy answered HTTP %ld to CONNECT", status);
     if (status == 407)
-        dowel_error_hint(c->err, "the proxy wants a user and a password: %s=http://USER:PASSWORD@HOST:PORT", variable);
+        dowel_error_hint(c->err, "the proxy requires a user and a password: %s=http://USER:PASSWORD@HOST:PORT",
+                         variable);
     else
         dowel_error_hint(c->err,
-                         "the proxy of %s does not connect to this host: ask who runs it, or add the host to NO_PROXY",
+                         "the proxy of %s does not connect to this host: ask its operator, or add the host to NO_PROXY",
                          variable);
     return rc;
 }
@@ -312,7 +313,7 @@ static bool is_unusable_proxy(CURLcode code, const char *said) {
 static int no_connection(call *c, CURLcode code, const char *said) {
     const char *variable = c->exchange->direct ? NULL : dowel_proxy_variable(c->exchange->url);
     if (variable && is_unusable_proxy(code, said)) {
-        int rc = dowel_fail(c->err, DOWEL_E_INVALID, "%s does not name a proxy that can be used", variable);
+        int rc = dowel_fail(c->err, DOWEL_E_INVALID, "%s is not the address of a usable proxy", variable);
         dowel_error_hint(c->err,
                          "write %s=http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, with / ? # @ %% and blanks of "
                          "the password as %%2F %%3F %%23 %%40 %%25 %%20",
@@ -321,7 +322,7 @@ static int no_connection(call *c, CURLcode code, const char *said) {
     }
     int rc = dowel_fail(c->err, DOWEL_E_NETWORK, "no connection: %s", said);
     if (code == CURLE_COULDNT_RESOLVE_PROXY && variable)
-        dowel_error_hint(c->err, "there is no host of the proxy's name: correct %s", variable);
+        dowel_error_hint(c->err, "the proxy's host name cannot be resolved: correct %s", variable);
     else if (variable)
         dowel_error_hint(
             c->err,
@@ -340,7 +341,7 @@ static bool was_connected(const call *c) {
 /* libcurl takes an answer that breaks off in its headers for a whole one without a body. */
 static int check_headers(const call *c) {
     if (c->headers_ended) return 0;
-    return dowel_fail(c->err, DOWEL_E_NETWORK, "the connection broke: the answer ends within its headers");
+    return dowel_fail(c->err, DOWEL_E_NETWORK, "the connection broke: the answer ended within its headers");
 }
 
 static int explain(call *c, CURLcode code) {
@@ -355,7 +356,7 @@ static int explain(call *c, CURLcode code) {
     case CURLE_PROXY:
     case CURLE_SSL_CONNECT_ERROR: return no_connection(c, code, said);
     case CURLE_PEER_FAILED_VERIFICATION: {
-        int rc = dowel_fail(c->err, DOWEL_E_REFUSED, "the server's certificate cannot be trusted: %s", said);
+        int rc = dowel_fail(c->err, DOWEL_E_REFUSED, "the server's certificate is not trusted: %s", said);
         hint_at_trust(c);
         return rc;
     }

@@ -97,7 +97,7 @@ static int stopped(dowel_error *err) {
 static int answer(size_t n, const json_t *response, dowel_exchange *x, dowel_error *err) {
     x->status = (int)json_integer_value(json_object_get(response, "status"));
     if (x->status < 100)
-        return dowel_fail(err, DOWEL_E_NETWORK, "the connection broke: recorded so for request %zu", n);
+        return dowel_fail(err, DOWEL_E_NETWORK, "the connection broke, as recorded for request %zu", n);
     const char *name;
     json_t *value;
     json_object_foreach((json_t *)json_object_get(response, "headers"), name, value) {
@@ -126,8 +126,7 @@ static int perform(dowel_transport *base, dowel *d, dowel_exchange *x, dowel_err
     pthread_mutex_unlock(&t->lock);
     x->sent = true;
     if (!entry)
-        return dowel_fail(err, DOWEL_E_INVALID, "%s %s: the recording holds %zu requests and no more", x->method,
-                          x->url, n);
+        return dowel_fail(err, DOWEL_E_INVALID, "%s %s: the recording has only %zu requests", x->method, x->url, n);
     int rc = compare(n + 1, json_object_get(entry, "request"), x, err);
     return rc ? rc : answer(n + 1, json_object_get(entry, "response"), x, err);
 }

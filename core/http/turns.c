@@ -79,5 +79,6 @@ void dowel_turns_ended(dowel *d, dowel_turns *all, const dowel_http_service *ser
     double rate = pace->rate;
     pthread_mutex_unlock(&all->lock);
     if (begins)
-        dowel_log(d, DOWEL_LOG_INFO, "%s: too many requests: at most %.1f a second for now", service->name, rate);
+        dowel_log(d, DOWEL_LOG_INFO, "%s: too many requests: sending at most %.1f a second for now", service->name,
+                  rate);
 }

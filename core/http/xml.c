@@ -73,7 +73,7 @@ static void on_text(void *context, const char *text, int size) {
 
 static void on_doctype(void *context, const char *name, const char *system, const char *public, int internal) {
     (void)name, (void)system, (void)public, (void)internal;
-    stop(context, "a document type, which no service sends");
+    stop(context, "a document type is not allowed");
 }
 
 int dowel_xml_parse(const char *text, size_t size, dowel_xml **root, dowel_error *err) {

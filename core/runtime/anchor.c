@@ -47,7 +47,8 @@ static int unexpanded(const anchoring *at, const dowel_field *field, const char 
     const char *home = getenv("HOME");
     int rc = dowel_fail(at->err, DOWEL_E_INVALID, "field \"%s\": \"%.200s\" begins with ~, which only a shell expands",
                         field->name, path);
-    dowel_error_hint(at->err, "write %.400s%.200s", home && *home ? home : "the home folder in its place: ", path + 1);
+    dowel_error_hint(at->err, "write %.400s%.200s", home && *home ? home : "the full path, without ~",
+                     home && *home ? path + 1 : "");
     return rc;
 }
 

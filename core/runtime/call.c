@@ -33,11 +33,11 @@ static int bound_fields(const dowel_task *task, const given *args, const dowel_b
         if (!field || dowel_field_c_only(field))
             rc = dowel_fail(err, DOWEL_E_INVALID, "%s: binding: unknown field \"%s\"", task->name, b->field);
         else if (!b->future)
-            rc = binding_error(task, b, "bound to no future", err);
+            rc = binding_error(task, b, "the binding has no future", err);
         else if (json_object_get(bound, field->name))
             rc = binding_error(task, b, "bound twice", err);
         else if (dowel_record_gives(args_of(task), field, args->data, args->size, args->document))
-            rc = binding_error(task, b, "given, and bound to a result as well", err);
+            rc = binding_error(task, b, "both given and bound to a result", err);
         else if (json_object_set_new(bound, field->name, json_true()))
             rc = dowel_no_memory(err);
     }

@@ -61,7 +61,7 @@ static int is_missing(const char *path, bool *missing, dowel_error *err) {
     if (!stat(path, &st)) return 0;
     *missing = errno == ENOENT || errno == ENOTDIR;
     if (*missing) return 0;
-    int rc = dowel_fail(err, DOWEL_E_DATABASE, "cannot look for the database %s: %s", path, strerror(errno));
+    int rc = dowel_fail(err, DOWEL_E_DATABASE, "cannot access the database %s: %s", path, strerror(errno));
     dowel_error_hint(err, "make it readable for this user, or name another with DOWEL_DATABASE_URL");
     return rc;
 }
@@ -77,7 +77,7 @@ static int temporary_path(char path[PATH_MAX], dowel_error *err) {
     struct stat st;
     /* Anybody may make folders in the temporary folder: ours must be ours alone. */
     if (lstat(folder, &st) || !S_ISDIR(st.st_mode) || st.st_uid != getuid() || st.st_mode & 077) {
-        rc = dowel_fail(err, DOWEL_E_DATABASE, "%s is not a folder of this user alone", folder);
+        rc = dowel_fail(err, DOWEL_E_DATABASE, "%s is not a private folder of this user", folder);
         dowel_error_hint(err, "set DOWEL_DATABASE_URL to sqlite:PATH");
     }
     return rc;
@@ -101,8 +101,8 @@ static int default_path(dowel *d, char path[PATH_MAX], dowel_error *err) {
     }
     rc = temporary_path(path, err);
     if (rc) return rc;
-    dowel_log(d, DOWEL_LOG_WARNING, "%s%s; blocks and history go to %s for now",
-              named ? wanted : "neither XDG_DATA_HOME nor HOME is a folder", named ? " cannot be made" : "", path);
+    dowel_log(d, DOWEL_LOG_WARNING, "%s%s; storing blocks and history in %s for now",
+              named ? wanted : "neither XDG_DATA_HOME nor HOME is a folder", named ? " cannot be created" : "", path);
     return 0;
 }
 

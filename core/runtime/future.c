@@ -82,11 +82,12 @@ static int make_room(const dowel_future *future) {
 static int check_upstream(const dowel_future *future, dowel_error *err) {
     for (dowel_future **up = future->upstream; *up; up++) {
         if ((*up)->pool != future->pool)
-            return dowel_fail(err, DOWEL_E_INVALID, "%s: %s, which it waits for, is of another handle",
+            return dowel_fail(err, DOWEL_E_INVALID, "%s depends on %s, which belongs to another handle",
                               future->run->task->name, (*up)->run->task->name);
         for (const dowel_run *above = future->run->parent; above; above = above->parent)
             if ((*up)->run == above)
-                return dowel_fail(err, DOWEL_E_INVALID, "%s would wait for %s, which called it and waits for it",
+                return dowel_fail(err, DOWEL_E_INVALID,
+                                  "%s cannot wait for %s, which called it: both would wait forever",
                                   future->run->task->name, above->task->name);
     }
     return 0;

@@ -13,7 +13,7 @@
 int dowel_check_pid(pid_t pid, dowel_error *err) {
     if (pid == getpid()) return 0;
     dowel_fail(err, DOWEL_E_INVALID, "this process was forked after the dowel handle was opened");
-    dowel_error_hint(err, "open a handle of its own in the child with dowel_open");
+    dowel_error_hint(err, "open a new handle in the child with dowel_open");
     return DOWEL_E_INVALID;
 }
 
@@ -41,7 +41,7 @@ int dowel_register_task(dowel *d, const dowel_task *task, dowel_error *err) {
     dowel_core *core = d->core;
     if (dowel_check_process(d, err)) return DOWEL_E_INVALID;
     if (!task->name || !task->run || !task->size)
-        return dowel_fail(err, DOWEL_E_INVALID, "a task descriptor without size, name or body");
+        return dowel_fail(err, DOWEL_E_INVALID, "the task descriptor has no size, name or body");
     if (task->size < offsetof(dowel_task, flow))
         return dowel_fail(err, DOWEL_E_INVALID, "task %s was built for another version of dowel", task->name);
     pthread_mutex_lock(&core->lock);
@@ -49,7 +49,7 @@ int dowel_register_task(dowel *d, const dowel_task *task, dowel_error *err) {
     for (size_t i = 0; i < core->task_count && !rc; i++)
         if (!strcmp(core->tasks[i]->name, task->name))
             rc = core->tasks[i] == task ? 1
-                                        : dowel_fail(err, DOWEL_E_EXISTS, "task %s is registered already", task->name);
+                                        : dowel_fail(err, DOWEL_E_EXISTS, "task %s is already registered", task->name);
     if (!rc) rc = grow((void **)&core->tasks, core->task_count, sizeof *core->tasks, err);
     if (!rc) core->tasks[core->task_count++] = task;
     pthread_mutex_unlock(&core->lock);
@@ -59,14 +59,14 @@ int dowel_register_task(dowel *d, const dowel_task *task, dowel_error *err) {
 int dowel_register_block_type(dowel *d, const dowel_block_type *type, dowel_error *err) {
     dowel_core *core = d->core;
     if (dowel_check_process(d, err)) return DOWEL_E_INVALID;
-    if (!type->name || !type->table) return dowel_fail(err, DOWEL_E_INVALID, "a block type without name or table");
+    if (!type->name || !type->table) return dowel_fail(err, DOWEL_E_INVALID, "the block type has no name or no table");
     pthread_mutex_lock(&core->lock);
     int rc = 0;
     for (size_t i = 0; i < core->type_count && !rc; i++)
         if (!strcmp(core->types[i]->name, type->name))
             rc = core->types[i] == type
                      ? 1
-                     : dowel_fail(err, DOWEL_E_EXISTS, "block type %s is registered already", type->name);
+                     : dowel_fail(err, DOWEL_E_EXISTS, "block type %s is already registered", type->name);
     if (!rc) rc = grow((void **)&core->types, core->type_count, sizeof *core->types, err);
     if (!rc) core->types[core->type_count++] = type;
     pthread_mutex_unlock(&core->lock);
@@ -114,7 +114,7 @@ static int not_found(dowel_error *err, const char *what, const char *name, const
     const char *near = names ? dowel_nearest(name, names) : NULL;
     dowel_fail(err, DOWEL_E_NOT_FOUND, "no %s \"%.100s\"%s%s%s", what, name, near ? "; did you mean \"" : "",
                near ? near : "", near ? "\"?" : "");
-    if (!near) dowel_error_hint(err, "`%s` shows what there is", list);
+    if (!near) dowel_error_hint(err, "`%s` lists them", list);
     free((void *)names);
     return DOWEL_E_NOT_FOUND;
 }
@@ -218,8 +218,8 @@ void *dowel_attach(dowel *d, const void *key, void *(*make)(dowel *d), void (*en
 
 static int open_connector(dowel *d, const dowel_connector *connector, dowel_error *err) {
     if (connector->abi != DOWEL_ABI)
-        return dowel_fail(err, DOWEL_E_INVALID, "connector %s was built for ABI %u, this is %d", connector->name,
-                          connector->abi, DOWEL_ABI);
+        return dowel_fail(err, DOWEL_E_INVALID, "connector %s was built for ABI %u, but this dowel has ABI %d",
+                          connector->name, connector->abi, DOWEL_ABI);
     int rc = 0;
     for (const dowel_block_type *const *type = connector->block_types; type && *type && !rc; type++)
         rc = dowel_register_block_type(d, *type, err);
@@ -244,7 +244,8 @@ static void set_log_level(dowel_core *core) {
         if (known) core->log_level = i;
     }
     if (!known)
-        dowel_log(&core->top, DOWEL_LOG_WARNING, "DOWEL_LOG: \"%.40s\" is none of debug, info, warning, error", wanted);
+        dowel_log(&core->top, DOWEL_LOG_WARNING,
+                  "DOWEL_LOG: \"%.40s\" is not one of debug, info, warning, error; using warning", wanted);
     free(wanted);
 }
 
@@ -258,7 +259,7 @@ int dowel_open_with(dowel **d, const dowel_options *options, dowel_error *err) {
     unsigned char nonce[16];
     if (getentropy(nonce, sizeof nonce)) { /* OpenSSL would take a millisecond to start for it */
         free(core);
-        return dowel_fail(err, DOWEL_E_INTERNAL, "no random numbers");
+        return dowel_fail(err, DOWEL_E_INTERNAL, "the system gives no random numbers");
     }
     for (size_t i = 0; i < sizeof nonce; i++) snprintf(core->nonce + 2 * i, 3, "%02x", nonce[i]);
     if (options)

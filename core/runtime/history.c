@@ -58,7 +58,7 @@ static void warn_once(dowel_core *core, const dowel_error *err) {
     bool first = !core->history_warned;
     core->history_warned = true;
     pthread_mutex_unlock(&core->lock);
-    if (first) dowel_log(&core->top, DOWEL_LOG_WARNING, "history is not recorded: %s", err->message);
+    if (first) dowel_log(&core->top, DOWEL_LOG_WARNING, "the history is not recorded: %s", err->message);
 }
 
 static void write_with(dowel_run *run,
@@ -173,7 +173,8 @@ static char *seal(dowel *d, const char *name, const char *value) {
     char *sealed = NULL, *owner = owner_of(d->run->id, name);
     dowel_error err;
     if (owner && sealer->seal && sealer->seal(d, owner, value, &sealed, &err)) { /* a result may be too large */
-        dowel_log(d, DOWEL_LOG_INFO, "%s is not kept, so the run cannot go on from it later: %s", name, err.message);
+        dowel_log(d, DOWEL_LOG_INFO, "%s is not stored, so a resumed run cannot continue from it: %s", name,
+                  err.message);
         sealed = NULL;
     }
     free(owner);

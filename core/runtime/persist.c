@@ -53,9 +53,9 @@ int dowel_persist(dowel_run *run, const json_t *result, char **storage, char **k
                 "%s: the work is done and `dowel runs result %s` shows its result, but it could not be stored in %s: ",
                 run->task->name, run->id, reference);
         else
-            dowel_error_prefix(err,
-                               "%s: the work is done, but its result could be kept neither in the history nor in %s: ",
-                               run->task->name, reference);
+            dowel_error_prefix(
+                err, "%s: the work is done, but its result could be stored neither in the history nor in %s: ",
+                run->task->name, reference);
         free(*storage);
         free(*key);
         *storage = *key = NULL;
@@ -136,9 +136,9 @@ static int fetch(dowel *d, const location *at, json_t **result, bool *lost, dowe
     void *data = NULL;
     size_t size = 0;
     int rc = resolver ? resolver->by_name(resolver->context, at->storage, NULL, &block, err)
-                      : dowel_fail(err, DOWEL_E_INTERNAL, "no registry to find %s in", at->storage);
+                      : dowel_fail(err, DOWEL_E_INTERNAL, "no registry to resolve %s", at->storage);
     if (!rc && !dowel_block_type_of(block)->storage)
-        rc = dowel_fail(err, DOWEL_E_INVALID, "block %s cannot keep results", at->storage);
+        rc = dowel_fail(err, DOWEL_E_INVALID, "block %s cannot store results", at->storage);
     if (!rc) rc = dowel_block_type_of(block)->storage->get(d, block, at->key, &data, &size, err);
     *lost = rc == DOWEL_E_NOT_FOUND;
     if (!rc) {
@@ -157,8 +157,8 @@ static int take_held(dowel *d, const location *at, json_t **result, dowel_error 
     int rc = dowel_history_held(d, at->id, unstored, &text, err);
     if (!rc && text) rc = parse_result(text, strlen(text), at->id, result, err);
     if (!rc && !text) {
-        rc = dowel_fail(err, DOWEL_E_NOT_FOUND, "the run (%s) kept no result", at->state ? at->state : "");
-        dowel_error_hint(err, "ask for it when it runs: persist_result and result_storage");
+        rc = dowel_fail(err, DOWEL_E_NOT_FOUND, "the run (%s) has no stored result", at->state ? at->state : "");
+        dowel_error_hint(err, "set persist_result and result_storage when the task is called");
     }
     discard(text, text ? strlen(text) : 0);
     return rc;

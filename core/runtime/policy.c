@@ -10,24 +10,25 @@
 static const char *const backoffs[] = {"fixed", "exponential", NULL};
 
 static const dowel_field fields[] = {
-    {DOWEL_AT(dowel_policy, retries), .kind = DOWEL_INT, .maximum = 1000, .doc = "Attempts after the first.",
-     .example = "3"},
-    {DOWEL_AT(dowel_policy, retry_delay), .kind = DOWEL_DURATION, .doc = "Wait before each retry.", .example = "5s"},
+    {DOWEL_AT(dowel_policy, retries), .kind = DOWEL_INT, .maximum = 1000,
+     .doc = "Maximum number of retries after the first attempt.", .example = "3"},
+    {DOWEL_AT(dowel_policy, retry_delay), .kind = DOWEL_DURATION, .doc = "Time to wait before each retry.",
+     .example = "5s"},
     {DOWEL_AT(dowel_policy, retry_delays), .kind = DOWEL_LIST,
-     .doc = "Waits before the first, second ... retry; the last repeats."},
+     .doc = "Times to wait before the first, second, ... retry; the last one repeats."},
     {DOWEL_AT(dowel_policy, retry_backoff), .kind = DOWEL_ENUM, .values = backoffs,
-     .doc = "Whether the delay doubles each time."},
+     .doc = "How the delay grows: fixed, or exponential (doubles after each retry)."},
     {DOWEL_AT(dowel_policy, retry_jitter), .kind = DOWEL_FLOAT, .maximum = 1,
-     .doc = "Stretches each delay by a random share up to this much."},
+     .doc = "Lengthens each delay by a random fraction of up to this much, from 0 to 1."},
     {DOWEL_AT(dowel_policy, retry_delay_max), .kind = DOWEL_DURATION,
-     .doc = "Longest wait, jitter included; without: 5 minutes, or the longest wait given.", .example = "1m"},
+     .doc = "Longest delay, jitter included. Default: 5 minutes, or the longest delay given.", .example = "1m"},
     {DOWEL_AT(dowel_policy, retry_on), .kind = DOWEL_LIST,
-     .doc = "Errors to retry after, such as timeout, unavailable, not_found; without: those that may pass."},
-    {DOWEL_AT(dowel_policy, timeout), .kind = DOWEL_DURATION, .doc = "Limit of each attempt.", .example = "10m"},
-    {DOWEL_AT(dowel_policy, persist_result), .kind = DOWEL_BOOL, .doc = "Keep the result in result_storage."},
+     .doc = "Errors to retry after, such as timeout, unavailable, not_found. Default: errors that may pass."},
+    {DOWEL_AT(dowel_policy, timeout), .kind = DOWEL_DURATION, .doc = "Time limit of each attempt.", .example = "10m"},
+    {DOWEL_AT(dowel_policy, persist_result), .kind = DOWEL_BOOL, .doc = "Store the result in result_storage."},
     {DOWEL_GIVEN_AT(dowel_policy)},
     {DOWEL_AT(dowel_policy, result_storage), .kind = DOWEL_BLOCK,
-     .doc = "Block that keeps results, such as local-file-system/results."},
+     .doc = "Block that stores results, such as local-file-system/results."},
     {0}};
 
 const dowel_table dowel_policy_table = {.name = "policy", .size = sizeof(dowel_policy), .fields = fields};
@@ -79,8 +80,9 @@ static int check_retry_on(const char *name, dowel_error *err) {
                                         "corrupt", "io",          "database", "key",         "internal",   NULL};
     if (!never_retried(dowel_code_named(name))) return 0;
     const char *near = dowel_nearest(name, names);
-    dowel_fail(err, DOWEL_E_INVALID, "policy: field \"retry_on\": \"%.40s\" is not an error that can be retried%s%s%s",
-               name, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+    dowel_fail(err, DOWEL_E_INVALID,
+               "policy: field \"retry_on\": \"%.40s\" is not the name of an error that can be retried%s%s%s", name,
+               near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
     dowel_error_hint(err,
                      "errors are network, timeout, unavailable, remote, io, database, protocol, internal, not_found, "
                      "permission, refused, conflict, exists, credentials, corrupt, key, invalid");
@@ -99,17 +101,17 @@ static int check(const dowel_policy *policy, dowel_error *err) {
     }
     if (policy->persist_result && !policy->result_storage) {
         dowel_fail(err, DOWEL_E_INVALID, "policy: field \"result_storage\" is required to persist a result");
-        dowel_error_hint(err, "name a block that keeps bytes, such as local-file-system/results");
+        dowel_error_hint(err, "name a block that can store results, such as local-file-system/results");
         return DOWEL_E_INVALID;
     }
     if (policy->persist_result && !dowel_block_type_of(policy->result_storage)->storage)
         return dowel_fail(err, DOWEL_E_INVALID,
-                          "policy: field \"result_storage\": a block of type %s cannot keep results",
+                          "policy: field \"result_storage\": a block of type %s cannot store results",
                           dowel_block_type_of(policy->result_storage)->name);
     /* Before the work: its result could not be found again. */
     if (policy->persist_result && !dowel_block_name(policy->result_storage)) {
         dowel_fail(err, DOWEL_E_INVALID,
-                   "policy: field \"result_storage\" must be a saved block, to find results again");
+                   "policy: field \"result_storage\" must be a saved block, so that results can be found again");
         dowel_error_hint(err, "save it with `dowel block save` and give its name");
         return DOWEL_E_INVALID;
     }

@@ -54,7 +54,7 @@ static int start(running *r, dowel_error *err) {
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attributes;
     sigset_t none, pipes;
-    if (pipe2(ends, O_CLOEXEC)) return dowel_fail(err, DOWEL_E_IO, "no pipe: %s", strerror(errno));
+    if (pipe2(ends, O_CLOEXEC)) return dowel_fail(err, DOWEL_E_IO, "cannot create a pipe: %s", strerror(errno));
     /* What this thread and this process do with signals is not the program's. */
     sigemptyset(&none);
     sigemptyset(&pipes);
@@ -103,7 +103,7 @@ static int read_all(dowel *d, const running *r, char *text, size_t *size, dowel_
         if (got < 0) return dowel_fail(err, DOWEL_E_IO, "its output cannot be read: %s", strerror(errno));
         if (!got) return 0;
         *size += (size_t)got;
-        if (*size > largest) return dowel_fail(err, DOWEL_E_CREDENTIALS, "it prints more than %zu KiB", largest >> 10);
+        if (*size > largest) return dowel_fail(err, DOWEL_E_CREDENTIALS, "it printed more than %zu KiB", largest >> 10);
     }
 }
 
@@ -139,9 +139,10 @@ static int finish(dowel *d, const running *r, dowel_error *err) {
         stop(r);
         return rc;
     }
-    if (WIFSIGNALED(status)) return dowel_fail(err, DOWEL_E_CREDENTIALS, "it was ended by signal %d", WTERMSIG(status));
+    if (WIFSIGNALED(status))
+        return dowel_fail(err, DOWEL_E_CREDENTIALS, "it was killed by signal %d", WTERMSIG(status));
     if (WEXITSTATUS(status))
-        return dowel_fail(err, DOWEL_E_CREDENTIALS, "it ended with exit status %d", WEXITSTATUS(status));
+        return dowel_fail(err, DOWEL_E_CREDENTIALS, "it exited with status %d", WEXITSTATUS(status));
     return 0;
 }
 

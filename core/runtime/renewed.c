@@ -156,7 +156,7 @@ int dowel_renewed_get(dowel *d, dowel_renewed *set, const unsigned char digest[3
         if (!rc) {
             rc = give(set, e, value, err);
         } else if (e->value && dowel_now() < e->holds_until && !again && !dowel_check(d, NULL)) {
-            dowel_log(d, DOWEL_LOG_WARNING, "%s could not be renewed; what is there is used while it holds: %s",
+            dowel_log(d, DOWEL_LOG_WARNING, "%s could not be renewed; using the current ones until they expire: %s",
                       set->type->name, e->failure.message);
             rc = give(set, e, value, err);
         }

@@ -60,13 +60,12 @@ static int check_free(const record *r, bool take_over, dowel_error *err) {
     if (r->ended || dowel_process_is_gone(r->process)) return 0;
     bool elsewhere = dowel_process_is_elsewhere(r->process);
     if (elsewhere && take_over) return 0;
-    dowel_fail(err, DOWEL_E_CONFLICT, "run %s of %s is on its way%s", r->id, r->task,
+    dowel_fail(err, DOWEL_E_CONFLICT, "run %s of %s %s", r->id, r->task,
                elsewhere
-                   ? " elsewhere: on another machine, in another container or before the last boot, as far as can be "
-                     "told from here"
-                   : "");
+                   ? "may still be running elsewhere: on another machine, in another container or before the last boot"
+                   : "is still running");
     dowel_error_hint(err, "%s",
-                     elsewhere ? "where its process has surely ended, take the run over: --take-over"
+                     elsewhere ? "if its process has certainly ended, take the run over with --take-over"
                                : "wait for it, or stop its process");
     return DOWEL_E_CONFLICT;
 }
@@ -105,15 +104,15 @@ static void adopt(dowel_run *run, const record *r) {
 static int other_arguments(const dowel_run *run, const record *r, dowel_error *err) {
     dowel_fail(err, DOWEL_E_INVALID, "run key \"%.100s\" belongs to a run of %s with other arguments (%s)", run->key,
                r->task, r->id);
-    dowel_error_hint(err, "give another key, or the same arguments; `dowel runs show %s` tells them", r->id);
+    dowel_error_hint(err, "use another key, or the same arguments; `dowel runs show %s` shows them", r->id);
     return DOWEL_E_INVALID;
 }
 
 static int cannot_compare(const dowel_run *run, const record *r, const char *why, dowel_error *err) {
     dowel_fail(err, DOWEL_E_INVALID,
-               "run key \"%.100s\" belongs to run %s of %s, and whether its arguments were the same cannot be told: %s",
-               run->key, r->id, r->task, why);
-    dowel_error_hint(err, "give another key; `dowel runs show %s` tells what became of that run", r->id);
+               "run key \"%.100s\" belongs to run %s of %s, whose arguments cannot be compared: %s", run->key, r->id,
+               r->task, why);
+    dowel_error_hint(err, "use another key; `dowel runs show %s` shows that run", r->id);
     return DOWEL_E_INVALID;
 }
 
@@ -139,7 +138,7 @@ static int check_same(dowel_run *run, const dowel_run_args *args, const record *
         if (same >= 0) return same ? 0 : other_arguments(run, r, err);
         if (!whole) return cannot_compare(run, r, why.message, err);
     } else if (!whole) {
-        return cannot_compare(run, r, "an earlier version recorded them, without secrets and large data", err);
+        return cannot_compare(run, r, "an earlier version of dowel recorded them without secrets and large data", err);
     }
     return compare_texts(run, args, r, err);
 }
@@ -201,16 +200,16 @@ static int take_result(search *s, json_t **result, dowel_error *err) {
     int rc = dowel_kept_result(&run->scope, s->found.id, result, &lost, err);
     if (rc && lost) {
         dowel_log(run->parent ? &run->parent->scope : &run->scope.core->top, DOWEL_LOG_WARNING,
-                  "%s: run %s of run key %s completed, but the result that it kept is gone; it runs again: %s",
-                  run->name, s->found.id, run->key, err->message);
+                  "%s: run %s of run key %s completed, but its stored result is gone; running it again: %s", run->name,
+                  s->found.id, run->key, err->message);
         memcpy(s->lost, s->found.id, sizeof s->lost);
         return 1;
     }
     if (rc) return rc;
     take_id(run, &s->found);
     if (run->parent)
-        dowel_log(&run->parent->scope, DOWEL_LOG_INFO, "%s: the result of run %s is taken again (run key %s)",
-                  run->name, s->found.id, run->key);
+        dowel_log(&run->parent->scope, DOWEL_LOG_INFO, "%s: using the result of run %s (run key %s)", run->name,
+                  s->found.id, run->key);
     return 0;
 }
 
@@ -256,8 +255,8 @@ static int check_paths(dowel *d, const record *r, const dowel_table *table, json
     bool relative = false;
     int rc = dowel_fields_anchor(d, table, args, NULL, &relative, err);
     if (rc || !relative || is_here(r->folder)) return rc;
-    rc = dowel_fail(err, DOWEL_E_INVALID, "run %s of %s names files by relative paths, which began in %s", r->id,
-                    r->task, *r->folder ? r->folder : "a folder that is not known");
+    rc = dowel_fail(err, DOWEL_E_INVALID, "run %s of %s has relative paths, which start from %s", r->id, r->task,
+                    *r->folder ? r->folder : "an unknown folder");
     if (*r->folder)
         dowel_error_hint(err, "change to that folder and resume it there");
     else
@@ -267,8 +266,7 @@ static int check_paths(dowel *d, const record *r, const dowel_table *table, json
 
 static int refuse(dowel *d, const record *r, dowel_error *err) {
     if (!strcmp(r->state, "completed"))
-        return dowel_fail(err, DOWEL_E_CONFLICT, "run %s of %s completed: there is nothing to go on with", r->id,
-                          r->task);
+        return dowel_fail(err, DOWEL_E_CONFLICT, "run %s of %s completed: there is nothing to resume", r->id, r->task);
     if (strcmp(r->kind, "task") != 0) {
         int rc = dowel_fail(err, DOWEL_E_INVALID, "run %s is a flow: only its program can run it", r->id);
         dowel_error_hint(err, "run the flow again with the same run key");
@@ -276,9 +274,10 @@ static int refuse(dowel *d, const record *r, dowel_error *err) {
     }
     /* What an earlier version wrote in place of text that JSON cannot hold. */
     if (r->whole && !strstr(r->args, "\"(not UTF-8)\"")) return 0;
-    int rc = dowel_fail(err, DOWEL_E_INVALID,
-                        "run %s of %s: its arguments were not kept whole (secrets, large data, or data from a pipe)",
-                        r->id, r->task);
+    int rc = dowel_fail(
+        err, DOWEL_E_INVALID,
+        "run %s of %s: its arguments were not recorded completely (secrets, large data, or data from a pipe)", r->id,
+        r->task);
     if (dowel_persist_holds(d, r->id))
         dowel_error_hint(err, "its work is done: `dowel runs result %s` shows the result that could not be stored",
                          r->id);
@@ -314,12 +313,13 @@ static int check_data(const dowel_run *run, const record *r, bool take_over, dow
     int rc = dowel_run_args_of(run, &args, err);
     if (rc) return rc;
     if (args.unseen) {
-        rc = dowel_fail(err, DOWEL_E_INVALID, "run %s of %s: its data went through a pipe or a device, which is gone",
-                        r->id, r->task);
+        rc = dowel_fail(err, DOWEL_E_INVALID,
+                        "run %s of %s: its data came from a pipe or a device, which cannot be read again", r->id,
+                        r->task);
         dowel_error_hint(err, "call the task again");
     } else if (args.local && !take_over && dowel_process_was_on_another_machine(r->process)) {
         rc = dowel_fail(err, DOWEL_E_CONFLICT, "run %s of %s worked on files of another machine", r->id, r->task);
-        dowel_error_hint(err, "resume it there, or, where the files are the same here, take it over: --take-over");
+        dowel_error_hint(err, "resume it there, or use --take-over if the files are the same here");
     }
     dowel_run_args_clear(&args);
     return rc;
@@ -337,7 +337,7 @@ static int prepare(dowel *d, const record *r, const dowel_call_options *options,
     if (rc) return rc;
     rc = dowel_find_task(d, r->task, &task, err);
     if (!rc) rc = decode(d, r, task, &args, policy, err);
-    if (rc) return dowel_error_prefix(err, "run %s cannot go on: ", r->id);
+    if (rc) return dowel_error_prefix(err, "run %s cannot be resumed: ", r->id);
     own.size = sizeof own;
     own.run_key = NULL;
     own.run_name = r->name;

@@ -259,7 +259,7 @@ int dowel_run_args_digest(dowel_run *run, const dowel_run_args *args, char **dig
     if (args->secret) {
         if (err) *err = why;
         return dowel_error_prefix(
-            err, "run key \"%.100s\": arguments with secrets are compared by means of a sealing key: ", run->key);
+            err, "run key \"%.100s\": comparing arguments with secrets needs a sealing key: ", run->key);
     }
     *digest = hex_digest(args);
     return *digest ? 0 : dowel_no_memory(err);

@@ -29,7 +29,7 @@ int dowel_find_run_id(dowel_db *db, const char *part, char id[DOWEL_RUN_ID_SIZE]
         snprintf(id, DOWEL_RUN_ID_SIZE, "%s", dowel_rows_text(rows, 0));
         rc = dowel_rows_next(rows, err);
         if (rc == 1)
-            rc = dowel_fail(err, DOWEL_E_INVALID, "\"%s\" is part of several run ids: %s and %s among them", part, id,
+            rc = dowel_fail(err, DOWEL_E_INVALID, "\"%s\" matches several run ids, such as %s and %s", part, id,
                             dowel_rows_text(rows, 0));
     } else if (!rc) {
         rc = dowel_fail(err, DOWEL_E_NOT_FOUND, "no run \"%s\"", part);

@@ -40,7 +40,7 @@ int dowel_check(dowel *d, dowel_error *err) {
         dowel_format_duration(limit, text);
         dowel_fail(err, DOWEL_E_TIMEOUT, limit > 0 ? "%s did not finish within %s" : "%s did not finish in time",
                    d->run->task->name, text);
-        dowel_error_hint(err, "give it a longer timeout, or look why it takes so long");
+        dowel_error_hint(err, "set a longer timeout, or find out why it takes so long");
         return DOWEL_E_TIMEOUT;
     }
     return 0;

@@ -22,7 +22,7 @@ static int check_text(const char *what, const char *text, dowel_error *err) {
 static int check_names(const dowel_call_options *options, dowel_error *err) {
     if (options->run_key && !*options->run_key) {
         dowel_fail(err, DOWEL_E_INVALID, "the run key is empty");
-        dowel_error_hint(err, "give a key that names this piece of work, such as a date, or none");
+        dowel_error_hint(err, "use a key that names this piece of work, such as a date, or omit it");
         return DOWEL_E_INVALID;
     }
     int rc = check_text("the run key", options->run_key, err);
@@ -112,8 +112,8 @@ static int check_late(dowel_run *run, dowel_error *err) {
     char text[DOWEL_DURATION_TEXT_SIZE];
     run->done_late = true;
     write_seconds(late, text);
-    dowel_fail(err, DOWEL_E_TIMEOUT, "%s ended well, but %s after its deadline", run->task->name, text);
-    dowel_error_hint(err, "its work is done, so it is not retried; give it a longer timeout");
+    dowel_fail(err, DOWEL_E_TIMEOUT, "%s succeeded, but %s after its deadline", run->task->name, text);
+    dowel_error_hint(err, "its work is done, so it is not retried; set a longer timeout");
     return DOWEL_E_TIMEOUT;
 }
 
@@ -131,7 +131,7 @@ static int attempt(dowel_run *run, json_t **result, dowel_error *err) {
     if (!rc) rc = check_late(run, err);
     if (rc && err && err->code != rc) {
         /* A body that returns a code without filling the error would leave an old message behind. */
-        dowel_fail(err, rc, "task %s failed (%s) without saying why", run->task->name, dowel_code_name(rc));
+        dowel_fail(err, rc, "task %s failed (%s) without a message", run->task->name, dowel_code_name(rc));
     }
     if (rc) {
         json_decref(*result);
@@ -166,7 +166,7 @@ int dowel_run_execute(dowel_run *run, json_t **result, dowel_error *err) {
         if (delay < asked) delay = asked;
         char text[DOWEL_DURATION_TEXT_SIZE];
         write_seconds(delay, text);
-        dowel_log(&run->scope, DOWEL_LOG_WARNING, "%s: attempt %d of %lld failed: %s; next in %s", run->task->name,
+        dowel_log(&run->scope, DOWEL_LOG_WARNING, "%s: attempt %d of %lld failed: %s; retrying in %s", run->task->name,
                   run->attempt, (long long)run->policy.retries + 1, err->message, text);
         dowel_history_state(run, "retrying");
         run->deadline = run->parent ? run->parent->deadline : 0;

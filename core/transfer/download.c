@@ -79,7 +79,7 @@ static int fetch_part(dowel *d, void *context, int64_t index, dowel_error *err) 
         (dowel_http_status(response) != 206 || !content_range(response, &first, &last, &total) || first != offset ||
          last != offset + size - 1 || total != all->total || dowel_sink_written(sink) != size))
         rc = dowel_fail(err, DOWEL_E_PROTOCOL,
-                        "bytes %" PRId64 " to %" PRId64 " were asked for, and something else came", offset,
+                        "the server was asked for bytes %" PRId64 " to %" PRId64 " and sent something else", offset,
                         offset + size - 1);
     if (!rc && !same_object(all->plan, all->pinned, response))
         rc = dowel_fail(err, DOWEL_E_CONFLICT, "the object changed while it was read");
@@ -194,7 +194,8 @@ static int fetch_in_parts(dowel *d, const dowel_download *plan, checking *c, dow
     done->size = got;
     if (dowel_http_status(done->response) == 206 &&
         (!content_range(done->response, &first, &last, &done->size) || first || last + 1 != got))
-        return dowel_fail(err, DOWEL_E_PROTOCOL, "the first %" PRId64 " bytes were asked for, and something else came",
+        return dowel_fail(err, DOWEL_E_PROTOCOL,
+                          "the server was asked for the first %" PRId64 " bytes and sent something else",
                           plan->part_size);
     return go_on(d, plan, got, kept, c, done, err);
 }
@@ -217,7 +218,7 @@ int dowel_download_run(dowel *d, const dowel_download *download, dowel_downloade
     dowel_error first;
     int rc = fetch_once(d, download, done, &first);
     if (rc == DOWEL_E_CORRUPT && dowel_sink_can_restart(download->sink)) {
-        dowel_log(d, DOWEL_LOG_WARNING, "%s; fetched again", first.message);
+        dowel_log(d, DOWEL_LOG_WARNING, "%s; fetching it again", first.message);
         rc = dowel_sink_restart(download->sink, err);
         return rc ? rc : fetch_once(d, download, done, err);
     }

@@ -77,7 +77,7 @@ void dowel_partial_begin(dowel_partial *p, dowel *d, const dowel_download *plan,
     /* A file that was begun anew keeps nothing, so that the record of what was there before does not fit, and is replaced. */
     char *before = kept == total ? dowel_recall(d, plan->remember) : NULL;
     p->resumed = before && take_up(p, before);
-    if (p->resumed) dowel_log(d, DOWEL_LOG_INFO, "%s: goes on with what is there", plan->remember);
+    if (p->resumed) dowel_log(d, DOWEL_LOG_INFO, "%s: continuing with the parts that are there", plan->remember);
     free(before);
     record(p);
     p->written = dowel_clock();

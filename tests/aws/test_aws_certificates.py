@@ -15,7 +15,7 @@ URL, GOOD = os.environ["DOWEL_TEST_VERSITYGW_URL"], os.environ["DOWEL_TEST_VERSI
 KEY, SECRET = os.environ["DOWEL_TEST_VERSITYGW_ACCESS_KEY_ID"], os.environ["DOWEL_TEST_VERSITYGW_SECRET_ACCESS_KEY"]
 OTHER, ABSENT = os.path.join(TMP, "other.pem"), os.path.join(TMP, "absent.pem")
 CONFIG = os.path.join(TMP, "config")
-UNTRUSTED, NO_FILE = "the server's certificate cannot be trusted", "the file of trusted certificates cannot be read"
+UNTRUSTED, NO_FILE = "the server's certificate is not trusted", "the file of trusted certificates cannot be read"
 subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=other", "-keyout", os.devnull, "-out", OTHER],
                check=True, capture_output=True)
 os.environ.update(AWS_CONFIG_FILE=CONFIG, AWS_PROFILE="p", AWS_REGION="us-east-1")

@@ -224,7 +224,7 @@ def test_processes():
     true = process({"Version": 1, "AccessKeyId": KEY, "SecretAccessKey": SECRET})
     same(World(true + f"[profile r]\nrole_arn = {ROLE}first\nsource_profile = default\nrole_session_name = over\n", AWS_PROFILE="r"),
          "assumed-role/first/over")
-    for bad, what in ((process({**keys, "Version": 2}), "Version"), (process(keys, 3), "exit status 3"), (process("not-to-be-said"), "JSON"),
+    for bad, what in ((process({**keys, "Version": 2}), "Version"), (process(keys, 3), "exited with status 3"), (process("not-to-be-said"), "JSON"),
                       (process({"Version": 1}), "AccessKeyId")):
         assert "not-to-be-said" not in json.dumps(both_refuse(World(bad), what))
 

@@ -109,12 +109,12 @@ def test_files_and_folders():
 
 def test_the_setting_that_decided_is_named():
     for path in (OTHER_PEM, OTHER, EMPTY):
-        refused(S3, ["cannot be trusted", "AWS_CA_BUNDLE", path], AWS_CA_BUNDLE=path, SSL_CERT_FILE=PEM)
-        refused(S3, ["cannot be trusted", "the profile's ca_bundle", path], f"ca_bundle = {path}\n")
-        refused(S3, ["cannot be trusted", "SSL_CERT_FILE", path], SSL_CERT_FILE=path)
-    refused(S3, ["cannot be trusted", "SSL_CERT_DIR", EMPTY], SSL_CERT_DIR=EMPTY)
+        refused(S3, ["is not trusted", "AWS_CA_BUNDLE", path], AWS_CA_BUNDLE=path, SSL_CERT_FILE=PEM)
+        refused(S3, ["is not trusted", "the profile's ca_bundle", path], f"ca_bundle = {path}\n")
+        refused(S3, ["is not trusted", "SSL_CERT_FILE", path], SSL_CERT_FILE=path)
+    refused(S3, ["is not trusted", "SSL_CERT_DIR", EMPTY], SSL_CERT_DIR=EMPTY)
     refused(S3, ["openssl rehash"], AWS_CA_BUNDLE=EMPTY)
-    refused(S3, ["cannot be trusted", "SSL_CERT_FILE"])
+    refused(S3, ["is not trusted", "SSL_CERT_FILE"])
     for name in ("AWS_CA_BUNDLE", "SSL_CERT_FILE"):
         refused(S3, ["cannot be read", "/nowhere/x.pem", f"correct {name}"], **{name: "/nowhere/x.pem"})
     refused(S3, ["cannot be read", "/nowhere/x.pem", "ca_bundle"], "ca_bundle = /nowhere/x.pem\n")
@@ -125,13 +125,13 @@ def test_places_that_give_keys():
         for env in ({"AWS_CA_BUNDLE": PEM}, {"AWS_CA_BUNDLE": GOOD}, {"SSL_CERT_FILE": PEM}):
             trusted(S3_KEYS, **place, **env)
         trusted(S3_KEYS, f"ca_bundle = {PEM}\n", **place)
-    refused(S3_KEYS, ["cannot be trusted", "AWS_CA_BUNDLE"], **CONTAINER, AWS_CA_BUNDLE=OTHER_PEM)
+    refused(S3_KEYS, ["is not trusted", "AWS_CA_BUNDLE"], **CONTAINER, AWS_CA_BUNDLE=OTHER_PEM)
     assert not Server.seen
 
 
 def test_others_services():
     trusted(GCS, SSL_CERT_DIR=GOOD)
-    refused(GCS, ["cannot be trusted"], AWS_CA_BUNDLE=PEM)
+    refused(GCS, ["is not trusted"], AWS_CA_BUNDLE=PEM)
 
 
 if __name__ == "__main__":

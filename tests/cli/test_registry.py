@@ -126,7 +126,7 @@ class Registry(CommandTest):
         self.fails(2, "config", "stray", says='"stray" is not a flag')
         done = self.run_dowel("block", "list", env={"DOWEL_LOG": "loud"})
         self.assertEqual(done.returncode, 0)
-        self.assertIn('warning DOWEL_LOG: "loud" is none of debug, info, warning, error', done.err)
+        self.assertIn('warning DOWEL_LOG: "loud" is not one of debug, info, warning, error; using warning', done.err)
 
 
 class NoHome(CommandTest):

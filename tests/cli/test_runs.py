@@ -183,7 +183,7 @@ class Runs(CommandTest):
         self.assertEqual(result["payload"], {"answer": [1, 2.5, None, "\u00e4"]})
         self.assertEqual(self.dowel("runs", "result", run["id"]), self.dowel("runs", "result", run["id"], "--json"))
         self.call()
-        self.fails(3, "runs", "result", self.json("runs")[0]["id"], says=["kept no result", "persist_result"])
+        self.fails(3, "runs", "result", self.json("runs")[0]["id"], says=["has no stored result", "persist_result"])
 
     def test_policy(self):
         with LambdaServer(b'{"message": "slow down"}', 429) as server:

@@ -162,7 +162,7 @@ class Faults(CommandTest):
         for words in (("block", "list"), ("block", "show", "secret/s"), ("runs",), ("block", "save", "secret/t", "--value", "-")):
             done = self.run_dowel(*words, stdin="x", **reader)
             self.assertEqual(done.returncode, 1, done.out)
-            self.assertIn(f"cannot look for the database {self.database}: Permission denied", done.err)
+            self.assertIn(f"cannot access the database {self.database}: Permission denied", done.err)
             self.assertEqual(done.out, "")
         self.assertEqual(os.listdir(self.path("tmp")), [])
         os.chmod(self.path("home", ".local"), 0o700)
@@ -172,7 +172,7 @@ class Faults(CommandTest):
         self.addCleanup(os.chmod, self.path("home"), 0o700)
         done = self.run_dowel("block", "list", **reader)
         self.assertEqual(done.returncode, 0, done.err)
-        self.assertIn(f"{self.database} cannot be made; blocks and history go to {self.path('tmp')}", done.err)
+        self.assertIn(f"{self.database} cannot be created; storing blocks and history in {self.path('tmp')}", done.err)
 
     def test_a_limit_on_the_size_of_files(self):
         self.prepare()

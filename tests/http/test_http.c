@@ -319,9 +319,9 @@ static void answers_without_end(void **state) {
         int code;
         const char *saying;
     } cases[] = {
-        {"[{\"body\": \"x\", \"endless\": true}]", false, DOWEL_E_PROTOCOL, "larger than the 64 MiB"},
-        {"[{\"body\": \"x\", \"endless\": true}]", true, DOWEL_E_PROTOCOL, "larger than the 1 MiB"},
-        {"[{\"body_size\": 1048577}]", true, DOWEL_E_PROTOCOL, "larger than the 1 MiB"},
+        {"[{\"body\": \"x\", \"endless\": true}]", false, DOWEL_E_PROTOCOL, "larger than the limit of 64 MiB"},
+        {"[{\"body\": \"x\", \"endless\": true}]", true, DOWEL_E_PROTOCOL, "larger than the limit of 1 MiB"},
+        {"[{\"body_size\": 1048577}]", true, DOWEL_E_PROTOCOL, "larger than the limit of 1 MiB"},
         {"[{\"body_size\": 1048576}]", true, 0, NULL},
         {"[{\"body_size\": 1048577}]", false, 0, NULL},
         {"[{\"status\": 404, \"body\": \"x\", \"endless\": true}]", false, DOWEL_E_NOT_FOUND, "HTTP 404"},
@@ -380,7 +380,7 @@ static void deadline_after_a_failure(void **state) {
     assert_int_equal(err.http_status, 503);
     assert_string_equal(err.request_id, "R");
     assert_true(err.retryable);
-    assert_non_null(strstr(err.message, "HTTP 503; time ran out while it was tried again"));
+    assert_non_null(strstr(err.message, "HTTP 503; the deadline passed during a retry"));
     assert_int_equal(times(w, "stall"), 2);
 }
 

@@ -82,7 +82,7 @@ def test_a_proxy_that_cannot_be_used():
                   "http://someone:hunter2@127.0.0.1:99999", "http://someone:hunter2@", "http://someone:hunter2@127.0.0.1:port", "gopher://hunter2"):
         for variable, endpoint in (("http_proxy", f"http://127.0.0.1:{PORT}"), ("HTTPS_PROXY", "https://127.0.0.1:1"), ("all_proxy", "https://127.0.0.1:1")):
             said = ask(endpoint, **{variable: value})
-            assert f"{variable} does not name a proxy" in said and f"{variable}=http://HOST:PORT" in said and not Origin.seen, said
+            assert f"{variable} is not the address of a usable proxy" in said and f"{variable}=http://HOST:PORT" in said and not Origin.seen, said
 
 
 def test_variables_with_line_breaks():

@@ -93,9 +93,9 @@ static void what_is_too_long_fails_at_once(void **state) {
     char dated[40];
     const struct {
         const char *value, *saying;
-    } rows[] = {{"3600", "asks to wait 1 h"},
-                {"301", "asks to wait 5 min 1 s"},
-                {"86400", "asks to wait 24 h"},
+    } rows[] = {{"3600", "asks for a wait of 1 h"},
+                {"301", "asks for a wait of 5 min 1 s"},
+                {"86400", "asks for a wait of 24 h"},
                 {"99999999999999999999999999999999", "days"},
                 {"3600.5", "1 h"},
                 {"3600 ", "1 h"},
@@ -107,7 +107,7 @@ static void what_is_too_long_fails_at_once(void **state) {
         if (rc != DOWEL_E_UNAVAILABLE || s.attempts != 1)
             fail_msg("%s: %d, %d attempts", rows[i].value, rc, s.attempts);
         assert_int_equal(err.http_status, 503);
-        if (!strstr(err.message, rows[i].saying) || !strstr(err.message, "more than the 5 min"))
+        if (!strstr(err.message, rows[i].saying) || !strstr(err.message, "more than the limit of 5 min"))
             fail_msg("%s", err.message);
         assert_non_null(strstr(err.message, "HTTP 503"));
         assert_non_null(strstr(err.hint, "run it again in"));
@@ -124,8 +124,8 @@ static void the_deadline_wins(void **state) {
         dowel_error err = {0};
         assert_int_equal(run(&s, values[i], false, 20, &err), DOWEL_E_UNAVAILABLE);
         assert_int_equal(s.attempts, 1);
-        assert_non_null(strstr(err.message, "the deadline comes in"));
-        assert_non_null(strstr(err.hint, "more time"));
+        assert_non_null(strstr(err.message, "the deadline is in"));
+        assert_non_null(strstr(err.hint, "longer timeout"));
     }
 }
 
@@ -139,7 +139,7 @@ static void attempts_of_the_task(void **state) {
     retries = 0;
     assert_int_equal(rc, DOWEL_E_UNAVAILABLE);
     assert_int_equal(s.attempts, 1);
-    assert_non_null(strstr(err.message, "asks to wait 1 h"));
+    assert_non_null(strstr(err.message, "asks for a wait of 1 h"));
 }
 
 static void long_waits_are_told(void **state) {

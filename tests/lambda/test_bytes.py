@@ -98,7 +98,7 @@ def test_a_resumed_run_sends_the_same_bytes():
         answers(b"null")
         done = run("runs", "resume", newest())
         if len(text) > 60000 // 2 and done.returncode == 2:
-            assert b"kept whole" in done.stderr  # too large for the history
+            assert b"recorded completely" in done.stderr  # too large for the history
             continue
         assert done.returncode == 0 and sent() == text, (text[:80], done)
 

@@ -417,10 +417,10 @@ static void what_a_binding_cannot_say_is_refused(void **state) {
                         number[] = {{"text", first, "text"}, {"number", first, "number"}, {NULL}},
                         given[] = {{"given", first, NULL}, {NULL}}, unknown[] = {{"town", first, NULL}, {NULL}};
     refused(&(node_args){0}, twice, "node: field \"text\": bound twice");
-    refused(&(node_args){.text = "mine"}, text, "node: field \"text\": given, and bound to a result as well");
-    refused(&(node_args){.number = 3}, number, "node: field \"number\": given, and bound");
-    refused(&(node_args){.given = "number"}, number, "node: field \"number\": given, and bound");
-    refused(&(node_args){0}, none, "node: field \"text\": bound to no future");
+    refused(&(node_args){.text = "mine"}, text, "node: field \"text\": both given and bound to a result");
+    refused(&(node_args){.number = 3}, number, "node: field \"number\": both given and bound");
+    refused(&(node_args){.given = "number"}, number, "node: field \"number\": both given and bound");
+    refused(&(node_args){0}, none, "node: field \"text\": the binding has no future");
     refused(&(node_args){0}, given, "unknown field \"given\"");
     refused(&(node_args){0}, unknown, "unknown field \"town\"");
     dowel *other;
@@ -429,7 +429,7 @@ static void what_a_binding_cannot_say_is_refused(void **state) {
     assert_ok(dowel_register_task(other, &tasks[1], err));
     assert_ok(dowel_submit(other, "fails", NULL, 0, NULL, &stranger, err));
     const dowel_binding strange[] = {{"text", stranger, NULL}, {NULL}};
-    refused(&(node_args){0}, strange, "node: fails, which it waits for, is of another handle");
+    refused(&(node_args){0}, strange, "node depends on fails, which belongs to another handle");
     dowel_future_free(stranger);
     dowel_close(other);
     assert_ok(dowel_wait(first, NULL, err));
@@ -501,7 +501,7 @@ static void what_ends_after_its_deadline_has_not_completed(void **state) {
     assert_int_equal(dowel_call(d, "late", NULL, 0, &options, &result, &why), DOWEL_E_TIMEOUT);
     assert_null(result);
     assert_int_equal(atomic_load(&calls), 1); /* what was done is not done again */
-    assert_non_null(strstr(why.message, "late ended well, but"));
+    assert_non_null(strstr(why.message, "late succeeded, but"));
     assert_run(id, "state", "failed");
     const char *const on[] = {"timeout", NULL};
     options.policy.retry_on = on;
@@ -524,7 +524,7 @@ static void nothing_waits_for_what_waits_for_it(void **state) {
     atomic_store(&above, future);
     assert_true(ends(future));
     assert_int_equal(dowel_wait(future, NULL, &why), DOWEL_E_INVALID);
-    assert_non_null(strstr(why.message, "fails would wait for waits_for_itself"));
+    assert_non_null(strstr(why.message, "fails cannot wait for waits_for_itself"));
     dowel_future_free(future);
 }
 

@@ -184,8 +184,9 @@ static void test_runs(void **state) {
     assert_int_equal(count(d, DOWEL_E_INTERNAL, missing), 1);
     assert_int_equal(count(d, DOWEL_E_INTERNAL, nothing), 1);
     refused(d, (dowel_policy){.retry_on = odd},
-            "policy: field \"retry_on\": \"netwerk\" is not an error that can be retried; did you mean \"network\"?");
-    refused(d, (dowel_policy){.retry_on = no}, "\"cancelled\" is not an error that can be retried");
+            "policy: field \"retry_on\": \"netwerk\" is not the name of an error that can be retried; did you mean "
+            "\"network\"?");
+    refused(d, (dowel_policy){.retry_on = no}, "\"cancelled\" is not the name of an error that can be retried");
     refused(d, (dowel_policy){.retry_delays = words}, "policy: field \"retry_delays\"");
     refused(d, (dowel_policy){.retries = -1}, "policy: field \"retries\": -1 is not between 0 and 1000");
     refused(d, (dowel_policy){.retries = 1001}, "field \"retries\"");
@@ -231,7 +232,7 @@ static void test_the_times_of_sleep(void **state) {
         dowel_http_request *request = dowel_http_new(&service, NULL, "GET", "http://127.0.0.1:1");
         dowel_http_timeout(request, times[i]);
         assert_int_equal(dowel_http_send(d, request, NULL, &why), DOWEL_E_INVALID);
-        assert_non_null(strstr(why.message, "a timeout that is negative or no number"));
+        assert_non_null(strstr(why.message, "the timeout is negative or not a number"));
         dowel_http_free(request);
     }
     dowel_close(d);

@@ -79,9 +79,9 @@ static void says_how_it_failed(void **state) {
     world *w = *state;
     static const struct {
         const char *command, *saying;
-    } cases[] = {{"echo secret; exit 3", "exit status 3"},
-                 {"echo secret; kill -9 $$", "ended by signal 9"},
-                 {"while :; do echo secret; done", "prints more than 1 KiB"},
+    } cases[] = {{"echo secret; exit 3", "exited with status 3"},
+                 {"echo secret; kill -9 $$", "killed by signal 9"},
+                 {"while :; do echo secret; done", "printed more than 1 KiB"},
                  {"exec nothing-like-this", "exit status 127"}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char *text;

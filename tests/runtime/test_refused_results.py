@@ -62,7 +62,7 @@ def test_the_result_is_printed_and_the_work_is_done_once():
 def test_a_result_that_is_gone_is_made_again():
     os.unlink(os.path.join(RESULTS, "deep", newest()["id"] + ".json"))
     done = run("call", *TASK, *KEEP, "--run-key", "list", "--json")
-    assert not done.returncode and b"is gone; it runs again" in done.stderr, done.stderr
+    assert not done.returncode and b"is gone; running it again" in done.stderr, done.stderr
     assert names(json.loads(done.stdout)) == ["a", "b"]
     write("c")
     assert names(call(*TASK, *KEEP, "--run-key", "list")) == ["a", "b"]
@@ -97,7 +97,7 @@ def test_what_cannot_be_resumed_tells_where_its_result_is():
         pass
     assert run("call", *TASK, *KEEP, *globs("a")).returncode
     failed = newest()["id"]
-    fails(2, "runs", "resume", failed, saying=["not kept whole", f"dowel runs result {failed}"])
+    fails(2, "runs", "resume", failed, saying=["not recorded completely", f"dowel runs result {failed}"])
     assert "b" in names(json.loads(dowel("runs", "result", failed, "--json")))
 
 

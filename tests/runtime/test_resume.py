@@ -118,7 +118,7 @@ def test_of_many_that_resume_one_does():
     run_id = killed("contended")
     several = [start("runs", "resume", run_id, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) for _ in range(6)]
     until(lambda: sum(p.poll() is not None for p in several) == 5)
-    fails(7, "runs", "resume", run_id, saying="on its way")
+    fails(7, "runs", "resume", run_id, saying="still running")
     open(gate, "w").close()
     codes = sorted(p.wait(30) for p in several)
     assert codes == [0, 7, 7, 7, 7, 7], (codes, [p.stderr.read() for p in several])
@@ -145,7 +145,7 @@ def test_of_many_that_begin_with_one_key_one_does():
     for process in several:
         process.stderr.close()
     assert sorted(code for code, _ in said) == [0, 7, 7, 7, 7, 7], said
-    assert all(b"on its way" in text for code, text in said if code), said
+    assert all(b"still running" in text for code, text in said if code), said
     assert len(executions("begun")) == 1
 
 
@@ -213,7 +213,7 @@ def test_inline_data_that_was_not_kept_says_how_to_go_on():
     with open(big, "w") as file:
         file.write("x" * 100_000)
     fails(5, "call", "gcs.upload", "--bucket", "nowhere", "--name", "n", "--data", f"@{big}", "--timeout", "0.2")
-    fails(2, "runs", "resume", newest("failed")["id"], saying=["not kept whole", "run key"])
+    fails(2, "runs", "resume", newest("failed")["id"], saying=["not recorded completely", "run key"])
 
 
 if __name__ == "__main__":

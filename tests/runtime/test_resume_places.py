@@ -201,7 +201,7 @@ def test_a_document_of_credentials_is_a_secret():
            "--timeout", "0.2", code=None)
         run_id = newest()
         assert "planted" not in dowel("runs", "show", run_id, "--json") and "********" in dowel("runs", "show", run_id, "--json")
-        at(TMP, "runs", "resume", run_id, code=2, saying="not kept whole")
+        at(TMP, "runs", "resume", run_id, code=2, saying="not recorded completely")
     with open(DATABASE, "rb") as file:
         assert b"planted-credential" not in file.read()
 

@@ -1,4 +1,4 @@
-/* The same key with the same arguments is the same piece of work; with any other argument it is refused. Arguments that are not kept whole are
+/* The same key with the same arguments is the same piece of work; with any other argument it is refused. Arguments that are not recorded completely are
  * never run again from what was kept of them. */
 #include "../test.h"
 
@@ -256,7 +256,7 @@ static void test_the_digest_is_keyed(void **state) {
     setenv("DOWEL_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", 1);
     assert_ok(open_handle(false, &d));
     assert_int_equal(keyed("rotated", &(work_args){.password = "1234"}, NULL, &why), DOWEL_E_INVALID);
-    assert_non_null(strstr(why.message, "cannot be told"));
+    assert_non_null(strstr(why.message, "cannot be compared"));
     assert_ok(keyed("rotated plain", &(work_args){.text = "plain"}, NULL, err));
     assert_int_equal(keyed("rotated plain", &(work_args){.text = "other"}, NULL, &why), DOWEL_E_INVALID);
     dowel_close(d);
@@ -298,7 +298,7 @@ static void test_records_of_earlier_versions(void **state) {
     assert_ok(keyed("old secret", &(work_args){.password = "a"}, NULL, err));
     change("UPDATE runs SET digest = NULL WHERE id = $1", id);
     assert_int_equal(keyed("old secret", &(work_args){.password = "a"}, NULL, &why), DOWEL_E_INVALID);
-    assert_non_null(strstr(why.message, "cannot be told"));
+    assert_non_null(strstr(why.message, "cannot be compared"));
 }
 
 /* ---- data that nobody can compare ---- */
@@ -347,7 +347,7 @@ static void test_masks_never_become_values(void **state) {
         assert_int_equal(dowel_call(d, "work", &given[i], sizeof given[i], &options, NULL, &why), DOWEL_E_UNAVAILABLE);
         int before = atomic_load(&calls);
         assert_int_equal(dowel_runs_resume(d, id, NULL, NULL, &why), DOWEL_E_INVALID);
-        assert_non_null(strstr(why.message, "not kept whole"));
+        assert_non_null(strstr(why.message, "not recorded completely"));
         assert_int_equal(atomic_load(&calls), before);
     }
     dowel_block_free(block);

@@ -86,7 +86,7 @@ def test_parts_of_others():
                     or change(r))
         seen.clear()
         done = run(*get(key, "--part-size", "4MiB"))
-        assert done.returncode == 0 and b"fetched again" in done.stderr, done
+        assert done.returncode == 0 and b"fetching it again" in done.stderr, done
         got_is_right(data)
 
 

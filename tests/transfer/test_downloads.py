@@ -143,7 +143,7 @@ def test_an_object_replaced_midway():
 def test_ranges_that_are_not_what_was_asked():
     for how in ("other range", "whole", "short"):
         wrong(how)
-        fails(1, *get(), saying="something else came" if how != "whole" else "")
+        fails(1, *get(), saying="sent something else" if how != "whole" else "")
         nothing_is_left()
 
 
