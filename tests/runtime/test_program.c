@@ -82,7 +82,7 @@ static void says_how_it_failed(void **state) {
     } cases[] = {{"echo secret; exit 3", "exited with status 3"},
                  {"echo secret; kill -9 $$", "killed by signal 9"},
                  {"while :; do echo secret; done", "printed more than 1 KiB"},
-                 {"exec nothing-like-this", "exit status 127"}};
+                 {"exec nothing-like-this", "exited with status 127"}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char *text;
         size_t size;
