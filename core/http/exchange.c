@@ -1,7 +1,6 @@
-/* One attempt: what goes to the transport, and what comes back from it. */
+/* One attempt: passes a request to the transport and receives the answer. */
 #include "flight.h"
 
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,17 +132,11 @@ static int load_body(const dowel_http_request *r, dowel_bytes *body, dowel_error
     if (!rc && got != (size_t)size)
         rc = dowel_fail(err, DOWEL_E_IO, "the source ended %lld bytes early", (long long)size - (long long)got);
     if (rc) {
-        OPENSSL_cleanse(data, got);
-        free(data);
+        dowel_wipe_bytes(data, got);
         return rc;
     }
     *body = (dowel_bytes){data, got};
     return 0;
-}
-
-static void drop_body(dowel_bytes *body) {
-    if (body->data) OPENSSL_cleanse((void *)body->data, body->size);
-    free((void *)body->data);
 }
 
 int dowel_flight_perform(dowel_flight *f, bool *sent) {
@@ -179,10 +172,10 @@ int dowel_flight_perform(dowel_flight *f, bool *sent) {
     };
     double left = dowel_time_left(f->d);
     exchange.timeout = r->timeout;
-    /* A moment later than the deadline, so that what ends then is known to have ended by it. */
+    /* Slightly after the deadline, so that a timeout then is recognised as the deadline. */
     if (left >= 0 && (exchange.timeout <= 0 || left < exchange.timeout)) exchange.timeout = left + 0.02;
     rc = transport->perform(transport, f->d, &exchange, f->err);
-    drop_body(&loaded);
+    dowel_wipe_bytes((void *)loaded.data, loaded.size);
     *sent = exchange.sent;
     f->response->status = exchange.status;
     if (f->stopped) return f->stopped;

@@ -21,7 +21,7 @@ static int code_of(int status) {
     }
 }
 
-/* Seconds, or a date by the server's own clock. What is neither, or has passed, asks for nothing. */
+/* Seconds, or a date by the server's clock. 0 for anything else, and for dates in the past. */
 static double retry_after(const dowel_http_response *response) {
     const char *value = dowel_headers_get(&response->headers, "Retry-After");
     size_t digits = value ? strspn(value, "0123456789") : 0;

@@ -1,4 +1,4 @@
-/* What the debug log shows of requests: never a secret, never a body. */
+/* The debug log of requests: without secrets, without bodies. */
 #include "http_internal.h"
 
 #include <stdio.h>

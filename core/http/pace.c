@@ -1,5 +1,5 @@
-/* The rate falls by three tenths when a service complains, rises soon to near where that was, waits there, and goes on upwards: CUBIC (RFC 9438), as
- * of requests in the place of bytes. */
+/* CUBIC (RFC 9438) for requests instead of bytes: the rate falls by 30% when the service complains, rises quickly to nearly the old rate, stays there
+ * for a while, and then rises further. */
 #include "pace.h"
 
 #include <math.h>
@@ -20,7 +20,7 @@ static void count(dowel_pace *p, double now) {
     }
 }
 
-/* What was started lately, even before a first window has passed. */
+/* Requests a second that were started lately, also before the first window has passed. */
 static double lately(const dowel_pace *p, double now) {
     return fmax(p->seen, p->count / fmax(now - p->window, WINDOW));
 }
@@ -57,10 +57,10 @@ double dowel_pace_take(dowel_pace *p, double now, bool *in_line) {
 void dowel_pace_told(dowel_pace *p, double started, double now, bool too_many) {
     bool alone = p->flying-- == 1;
     count(p, now);
-    /* Of one request at a time there are never too many: it waits before it is tried again anyway. */
+    /* A single request at a time is not slowed down: it waits before its retry anyway. */
     if (too_many && alone && !p->limited) return;
     if (too_many) {
-        /* Those that were on their way already say nothing new. */
+        /* Requests that started before the last complaint tell nothing new. */
         if (p->limited && started <= p->since) return;
         double rate = lately(p, now);
         p->top = fmax(p->limited ? fmin(rate, p->rate) : rate, LOWEST);
@@ -73,7 +73,7 @@ void dowel_pace_told(dowel_pace *p, double started, double now, bool too_many) {
     } else if (p->limited) {
         double flat = cbrt(p->top * (1 - KEPT) / STEEP), past = now - p->since - flat;
         fill(p, now);
-        /* What nobody makes use of does not grow. */
+        /* An unused rate does not grow. */
         p->rate = fmax(fmin(STEEP * past * past * past + p->top, fmax(2 * lately(p, now), p->rate)), LOWEST);
     }
 }

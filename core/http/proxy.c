@@ -1,4 +1,4 @@
-/* What the environment says of proxies, as far as libcurl needs help with it. */
+/* Proxy variables, where libcurl needs help with them. */
 #include "http_internal.h"
 
 #include <dowel/url.h>
@@ -15,7 +15,7 @@ static const char *set(const char *name) {
 }
 
 const char *dowel_proxy_variable(const char *url) {
-    /* libcurl's order. HTTP_PROXY is not among them: CGI programs get it from whoever sends a header "Proxy". */
+    /* libcurl's order. Without HTTP_PROXY, which a client of a CGI program can set with a header "Proxy". */
     static const char *const secure[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", NULL},
                              *const plain[] = {"http_proxy", "all_proxy", "ALL_PROXY", NULL};
     const char *const *name = dowel_ncasecmp(url, "https:", 6) ? plain : secure;

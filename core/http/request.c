@@ -2,16 +2,10 @@
 #include "http_internal.h"
 
 #include <math.h>
-#include <openssl/crypto.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void drop(char *text) {
-    if (text) OPENSSL_cleanse(text, strlen(text));
-    free(text);
-}
 
 void dowel_headers_add(dowel_header_list *list, const char *name, const char *value) {
     if (list->failed) return;
@@ -34,8 +28,8 @@ void dowel_headers_set(dowel_header_list *list, const char *name, const char *va
     size_t i = 0;
     while (i < list->count && dowel_casecmp(list->items[i].name, name)) i++;
     if (i < list->count) {
-        drop((char *)list->items[i].name);
-        drop((char *)list->items[i].value);
+        dowel_wipe((char *)list->items[i].name);
+        dowel_wipe((char *)list->items[i].value);
         memmove(&list->items[i], &list->items[i + 1], (list->count - i) * sizeof *list->items);
         memmove(&list->secret[i], &list->secret[i + 1], (list->count - i) * sizeof *list->secret);
         list->count--;
@@ -53,8 +47,8 @@ const char *dowel_headers_get(const dowel_header_list *list, const char *name) {
 
 void dowel_headers_free(dowel_header_list *list) {
     for (size_t i = 0; i < list->count; i++) {
-        drop((char *)list->items[i].name);
-        drop((char *)list->items[i].value);
+        dowel_wipe((char *)list->items[i].name);
+        dowel_wipe((char *)list->items[i].value);
     }
     free(list->items);
     free(list->secret);
@@ -166,7 +160,7 @@ void dowel_http_json(dowel_http_request *r, const json_t *document) {
         return;
     }
     dowel_http_body(r, text, strlen(text));
-    drop(text);
+    dowel_wipe(text);
     if (!dowel_headers_get(&r->headers, "Content-Type")) dowel_http_header(r, "Content-Type", "application/json");
 }
 

@@ -96,7 +96,7 @@ static const char *duration(double seconds, char text[48]) {
     return text;
 }
 
-/* The failure stays what it is; it says too why nobody waits for the time that the server named. */
+/* Adds to the error why dowel does not wait as long as the server asks. */
 static void explain_no_wait(dowel_error *err, double left) {
     char asked[48], limit[48];
     size_t used = strlen(err->message);

@@ -1,4 +1,4 @@
-/* libcurl as the transport: connections are kept and reused, whatever thread asks. */
+/* The libcurl transport. Idle connections are reused by any thread. */
 #include "handle_internal.h"
 #include "http_internal.h"
 
@@ -54,7 +54,7 @@ static size_t read_body(char *buffer, size_t size, size_t count, void *context) 
     return CURL_READFUNC_ABORT;
 }
 
-/* libcurl rewinds when a kept connection turns out to be dead before an answer began. */
+/* libcurl rewinds the body if a reused connection turns out to be dead before an answer arrives. */
 static int seek_body(void *context, curl_off_t offset, int origin) {
     call *c = context;
     if (origin != SEEK_SET || offset != 0) return CURL_SEEKFUNC_CANTSEEK;
@@ -115,7 +115,7 @@ static int tick(void *context, curl_off_t down_total, curl_off_t down, curl_off_
     return 1;
 }
 
-/* Programs that this process starts are not to hold its connections. */
+/* Child processes must not inherit connections. */
 static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address) {
     (void)context, (void)purpose;
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
@@ -200,7 +200,7 @@ static struct curl_slist *header_list(const dowel_exchange *x) {
         }
         list = longer;
     }
-    /* What libcurl would add by itself would not be signed. */
+    /* Headers that libcurl adds by itself would not be signed. */
     if (list && !has_type) list = curl_slist_append(list, "Content-Type:");
     if (list && !has_accept) list = curl_slist_append(list, "Accept: */*");
     return list;
@@ -242,7 +242,7 @@ static bool is_folder(const char *path) {
     return !stat(path, &st) && S_ISDIR(st.st_mode);
 }
 
-/* The setting that says whom to trust, and its value; NULL: nothing says it. */
+/* The setting that names the trusted authorities, and its value; NULL: none is set. */
 static const char *trusted(const call *c, const char **path) {
     const dowel_exchange *x = c->exchange;
     *path = x->authorities ? x->authorities : c->file ? c->file : c->folder;
@@ -419,13 +419,13 @@ static int perform(dowel_transport *base, dowel *d, dowel_exchange *x, dowel_err
     curl_easy_setopt(curl, CURLOPT_TCP_KEEPIDLE, 60L);
     curl_easy_setopt(curl, CURLOPT_TCP_KEEPINTVL, 30L);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, 10000L);
-    /* A dead connection is told by silence, not by a limit on the whole. */
+    /* Detect dead connections by silence, not by a limit on the whole transfer. */
     if (!x->patient) {
         curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
         curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, 60L);
     }
     if (x->timeout > 0) curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)(x->timeout * 1000) + 1);
-    /* On a kept connection that died, libcurl would send the request a second time by itself. */
+    /* On a reused connection that died, libcurl would send the request again by itself. */
     if (x->once) curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
     int rc = set_proxy(curl, x, err);
     if (!rc) rc = trust(&c);

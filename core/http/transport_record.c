@@ -1,4 +1,4 @@
-/* A transport that writes down what goes through it, secrets masked: its recording is what transport_replay.c reads. */
+/* A transport that records exchanges, with secrets masked, in the format that transport_replay.c reads. */
 #include "http_internal.h"
 
 #include <dowel/json.h>
@@ -14,7 +14,7 @@ typedef struct record {
     json_t *entries;
 } record;
 
-/* One exchange: the caller's, and what was seen of the answer. */
+/* The caller's exchange, and the answer so far. */
 typedef struct tap {
     dowel_exchange *outer;
     dowel_builder headers; /* of the answer */
@@ -87,7 +87,7 @@ static json_t *request_json(const dowel_exchange *x) {
     dowel_build_text(&request, "method", x->method);
     dowel_build_json(&request, "uri", url_json(x->url, x->names, x->secret_url, x->secret_body));
     dowel_build_json(&request, "headers", all);
-    /* What a source holds is the program's data, not the conversation. */
+    /* The content of a source is data of the program: it is not recorded. */
     if (!x->source && x->body.data)
         dowel_build_json(&request, "body", body_json(x->body.data, x->body.size, x->secret_body));
     json_t *built = NULL;

@@ -89,7 +89,7 @@ static int compare(size_t n, const json_t *request, const dowel_exchange *x, dow
 }
 
 static int stopped(dowel_error *err) {
-    /* The callback filled the error that it was given; this is for one that did not. */
+    /* For a callback that did not fill its error. */
     if (err && !err->code) dowel_fail(err, DOWEL_E_CANCELLED, "stopped");
     return DOWEL_E_CANCELLED;
 }

@@ -1,4 +1,4 @@
-/* Whose turn it is: requests of all threads of a handle share one pace for each service. */
+/* Rate limiting: all threads of a handle share one pace for each service. */
 #include "flight.h"
 #include "pace.h"
 
@@ -28,7 +28,7 @@ static void end_paces(void *value) {
     free(all);
 }
 
-/* Locked; NULL: there are too many services, or no memory: then nothing is held back. */
+/* Returns with the lock held. NULL, without the lock: too many services, or out of memory; then requests are not delayed. */
 static dowel_pace *lock_pace(dowel_turns *all, const dowel_http_service *service) {
     if (!all) return NULL;
     pthread_mutex_lock(&all->lock);

@@ -1,4 +1,4 @@
-/* The ways to ask for a run: what was given is checked and copied before anything else. */
+/* Calling and submitting tasks: arguments are checked and copied before anything else. */
 #include "future.h"
 
 #include <stdlib.h>

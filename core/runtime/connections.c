@@ -30,7 +30,7 @@ static int make_folders(char *path, dowel_error *err) {
         struct stat st;
         int failed = mkdir(path, 0700), why = errno;
         if (!failed) flush_parent(path);
-        /* A folder of a read-only file system, or in one that this user may not write to, is there all the same. */
+        /* mkdir can fail although the folder exists: on a read-only file system, or without permission on its parent. */
         if (failed && (why == EEXIST || !stat(path, &st))) failed = 0;
         *slash = '/';
         if (failed) return dowel_fail(err, DOWEL_E_DATABASE, "cannot make the folder of %s: %s", path, strerror(why));
@@ -75,7 +75,7 @@ static int temporary_path(char path[PATH_MAX], dowel_error *err) {
     char folder[PATH_MAX];
     folder_of(path, folder);
     struct stat st;
-    /* Anybody may make folders in the temporary folder: ours must be ours alone. */
+    /* Any user can create folders in the temporary folder: refuse one that others can use. */
     if (lstat(folder, &st) || !S_ISDIR(st.st_mode) || st.st_uid != getuid() || st.st_mode & 077) {
         rc = dowel_fail(err, DOWEL_E_DATABASE, "%s is not a private folder of this user", folder);
         dowel_error_hint(err, "set DOWEL_DATABASE_URL to sqlite:PATH");
@@ -83,8 +83,8 @@ static int temporary_path(char path[PATH_MAX], dowel_error *err) {
     return rc;
 }
 
-/* The usual place. Where there is no database and none can be made, as in functions, the temporary folder; a database that is there is used
- * as far as it can be, and never replaced by an empty one. */
+/* The default path; if there is no database and none can be created, as in cloud functions, a path in the temporary folder. An existing database is
+ * never replaced by an empty one. */
 static int default_path(dowel *d, char path[PATH_MAX], dowel_error *err) {
     char wanted[PATH_MAX], folder[PATH_MAX];
     bool named = usual_path(wanted), missing = true;
@@ -160,7 +160,7 @@ int dowel_database_acquire(dowel *d, dowel_db **db, dowel_error *err) {
     dowel_db *found = core->idle;
     if (!rc && found) core->idle = found->next;
     pthread_mutex_unlock(&core->database_lock);
-    /* Connecting may take long: others can work meanwhile. */
+    /* Connect without the lock: it may take long. */
     if (!rc && !found) {
         rc = open_one(core, &found, err);
     } else if (!rc && found->backend->wake) {

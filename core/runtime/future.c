@@ -47,7 +47,7 @@ static dowel_future *retain(dowel_future *future) {
     return future;
 }
 
-/* Copies what the options say of bindings and wait_for. */
+/* Copies bindings and wait_for from the options. */
 static int link_upstream(dowel_future *future, const dowel_call_options *options) {
     size_t bound = 0, waited = 0;
     while (options && options->bindings && options->bindings[bound].field) bound++;
@@ -228,8 +228,8 @@ void dowel_future_run(dowel_future *future) {
     if (unwanted) destroy(future);
 }
 
-/* What is to be done first so that the future can be: itself, or something that it waits for, and that nobody has begun. NULL: others are at
- * it. One unfinished way upstream is followed: when what is at its end has ended, it is looked for again. */
+/* The queued future to run first so that `future` can complete: itself, or one of its dependencies. NULL: other threads are at work on them. Follows
+ * one unfinished dependency; the caller looks again after each change. */
 static dowel_future *first_to_do(dowel_future *future) {
     while (future && future->state == FUTURE_WAITING) {
         dowel_future *next = NULL;
@@ -242,8 +242,8 @@ static dowel_future *first_to_do(dowel_future *future) {
     return future && future->state == FUTURE_QUEUED ? future : NULL;
 }
 
-/* Called with the lock held; returns with it held. What nobody has begun is done here, so that any number of workers is enough. Other work is not:
- * it could wait in its turn for what this thread was called from. Otherwise waits for a change, at most `seconds` where that is not 0. */
+/* Runs a queued dependency in this thread, so that any number of workers is enough, or else waits for a change (at most `seconds`; 0: no limit). Never
+ * runs unrelated work, which could wait for the task that called this thread. Called with the lock held, and returns with it held. */
 static void help(dowel_future *future, double seconds) {
     dowel_pool *pool = future->pool;
     dowel_future *next = first_to_do(future), *work = next ? dowel_pool_take(pool, next) : NULL;
@@ -338,7 +338,7 @@ int dowel_run_settle(dowel_run *run, int rc, dowel_error *err) {
     return rc;
 }
 
-/* What is given up does not wait. Callbacks are asked without the lock. */
+/* Waits for a dependency of a run in this thread, unless the run is cancelled. dowel_check may call the program: not with the lock held. */
 static int wait_before(dowel_run *run, dowel_future *first, dowel_error *err) {
     int rc = 0;
     bool done = false;

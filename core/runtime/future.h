@@ -1,4 +1,4 @@
-/* Futures from the inside. */
+/* Futures: private parts. */
 #ifndef DOWEL_FUTURE_H
 #define DOWEL_FUTURE_H
 
@@ -31,9 +31,9 @@ struct dowel_future {
 int dowel_future_start(dowel_run *run, const dowel_call_options *options, dowel_future **future, dowel_error *err);
 /* Runs a future that was taken off the queue. */
 void dowel_future_run(dowel_future *future);
-/* Runs in this thread what waits for others, after those. Takes the run. */
+/* Waits for the run's dependencies and runs it in this thread. Takes the run. */
 int dowel_future_call(dowel_run *run, const dowel_call_options *options, json_t **result, dowel_error *err);
-/* Ends what a body submitted: waits for all, and fails the run for failures that nobody looked at. */
+/* Waits for everything that a body submitted, and fails the run if a submitted task failed unobserved. */
 int dowel_run_settle(dowel_run *run, int rc, dowel_error *err);
 
 #endif

@@ -1,4 +1,4 @@
-/* Several threads at the parts of one thing, as each thread's view of the handle sees it. */
+/* The threads of one transfer. */
 #ifndef DOWEL_GANG_H
 #define DOWEL_GANG_H
 
@@ -6,7 +6,7 @@
 
 #include <dowel/transfer.h>
 
-/* Of a width that is chosen here: how many to begin with, and at most. */
+/* Numbers of threads: to start with, the limit if none is given, and the limit of all. */
 enum { DOWEL_GANG_FEW = 8, DOWEL_GANG_MANY = 32, DOWEL_GANG_MOST = 64 };
 
 typedef struct dowel_member {
@@ -16,7 +16,7 @@ typedef struct dowel_member {
 } dowel_member;
 
 typedef struct dowel_gang {
-    dowel *d; /* whose progress it is */
+    dowel *d; /* the caller's handle, to which progress is reported */
     const dowel_parts *parts;
     pthread_mutex_t lock;
     int width, most;  /* members by now, and at most */
@@ -34,7 +34,7 @@ typedef struct dowel_gang {
     dowel_member members[DOWEL_GANG_MOST];
 } dowel_gang;
 
-/* A thread's share of the whole grew. */
+/* Reports the bytes of a thread's current part. */
 void dowel_gang_progress(dowel_gang *gang, int slot, int64_t done);
 
 #endif

@@ -1,4 +1,4 @@
-/* The handle: options, what is registered, what upper layers attach to it. */
+/* The handle: options, registered tasks and block types, attachments of upper layers. */
 #include "handle_internal.h"
 
 #include "pool.h"

@@ -1,4 +1,4 @@
-/* The handle from the inside. */
+/* The handle: private parts. */
 #ifndef DOWEL_HANDLE_H
 #define DOWEL_HANDLE_H
 
@@ -17,7 +17,7 @@ typedef struct dowel_core dowel_core;
 struct dowel_gang;
 typedef struct dowel_run dowel_run;
 
-/* What programs hold: the shared part, and the run that it is scoped to. */
+/* A program's handle: the shared core, and the run to which it is scoped. */
 struct dowel {
     dowel_core *core;
     dowel_run *run; /* NULL outside a run */
@@ -79,7 +79,7 @@ struct dowel_core {
 
 /* Begins a call that the handle must outlive; CANCELLED, and nothing to leave, once the handle is being closed. */
 int dowel_enter(dowel *d, dowel_inside *inside, dowel_error *err);
-/* The same for what may go on while the handle is being closed. */
+/* The same for calls that may continue while the handle is being closed. */
 void dowel_enter_anyway(dowel_core *core, dowel_inside *inside);
 void dowel_leave(dowel_core *core, dowel_inside *inside);
 

@@ -1,4 +1,4 @@
-/* Writes what happens to runs into the database. Failing to is warned of once and never fails the run. */
+/* Records runs in the database. A failure is logged once and never fails the run. */
 #include "history.h"
 
 #include "backend_internal.h"
@@ -23,7 +23,7 @@ static const char *const migrations[] = {
     "NOT NULL,"
     " line TEXT NOT NULL);"
     "CREATE INDEX run_logs_by_run ON run_logs (run, at);",
-    /* What a resumed run needs. */
+    /* For resuming runs. */
     "ALTER TABLE runs ADD COLUMN run_key TEXT;"
     "ALTER TABLE runs ADD COLUMN policy TEXT;"
     "ALTER TABLE runs ADD COLUMN folder TEXT;"  /* that relative paths among the arguments start from */
@@ -142,7 +142,7 @@ void dowel_history_end(dowel_run *run, const char *state, const dowel_error *err
     json_t *error = err ? dowel_error_json(err) : NULL;
     char *text = error ? dowel_json_dump(error, 0) : NULL;
     json_decref(error);
-    /* A key promises that what completed is not run again; a result that was kept must be found. */
+    /* Survives a power cut if it must: a run key promises that completed work is not repeated, and a stored result must be found. */
     write_with(
         run, run->key || storage ? dowel_db_exec_durable : dowel_db_exec,
         "UPDATE runs SET state = $1, attempts = $2, ended = $3, error = $4, storage = $5, storage_key = $6 WHERE "
@@ -159,7 +159,7 @@ void dowel_history_log(dowel_run *run, const char *level, const char *line) {
 
 /* ---- handles ---- */
 
-/* What a sealed handle is bound to: the run, and the handle's name. Newly allocated. */
+/* The owner to which a handle's seal is bound: the run and the handle's name. Newly allocated. */
 static char *owner_of(const char *run, const char *name) {
     size_t size = strlen(run) + strlen(name) + 2;
     char *owner = malloc(size);
@@ -167,7 +167,7 @@ static char *owner_of(const char *run, const char *name) {
     return owner;
 }
 
-/* The text to keep for a secret; NULL: none is kept. */
+/* The sealed text of a secret; NULL: it cannot be stored. */
 static char *seal(dowel *d, const char *name, const char *value) {
     const dowel_sealer *sealer = &d->core->sealer;
     char *sealed = NULL, *owner = owner_of(d->run->id, name);
@@ -212,7 +212,7 @@ bool dowel_history_hold(dowel_run *run, const char *name, const char *value) {
     return held;
 }
 
-/* 0: *value is a handle as it is kept, newly allocated, or NULL where there is none. */
+/* *value is the stored text of a handle, newly allocated; NULL if there is none. */
 static int read_handle(dowel *d, const char *run_id, const char *name, char **value, bool *secret, dowel_error *err) {
     dowel_db *db;
     dowel_rows *rows;

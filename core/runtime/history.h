@@ -1,4 +1,4 @@
-/* What writing and reading the history share. */
+/* Shared by writing and reading the history. */
 #ifndef DOWEL_HISTORY_H
 #define DOWEL_HISTORY_H
 

@@ -1,4 +1,4 @@
-/* What a task's attempts read: a pipe is read once, so an attempt after the one that read it must not send what is left. */
+/* Input files of tasks. A pipe can be read only once, so an attempt after the one that read it must not send the rest of it. */
 #include "handle_internal.h"
 
 #include <dowel/transfer.h>

@@ -1,4 +1,4 @@
-/* Parts of one thing, several at a time, on threads that live as long as the work. */
+/* Runs the parts of a transfer on several threads, which end with the transfer. */
 #include "gang_internal.h"
 #include "run.h"
 
@@ -10,7 +10,7 @@
 #define OBSERVED 1.0 /* seconds, before it is decided whether more threads help */
 #define HELPS 1.1    /* times the rate */
 
-/* What holds whenever the lock is free. */
+/* Invariants while the lock is free. */
 static void check(dowel_gang *gang) {
     (void)gang;
     assert(gang->width >= 1 && gang->width <= DOWEL_GANG_MOST);
@@ -32,7 +32,7 @@ void dowel_gang_progress(dowel_gang *gang, int slot, int64_t done) {
     pthread_mutex_unlock(&gang->lock);
 }
 
-/* How many threads do what the caller does, now. */
+/* The number of threads at work on the caller's level of nested transfers. */
 static int others(const dowel *d) {
     int all = 1;
     for (const dowel *at = d; at->gang; at = at->gang->d) {
@@ -42,7 +42,7 @@ static int others(const dowel *d) {
     return all;
 }
 
-/* Of the threads that works side by side have together. */
+/* This transfer's share of the threads that concurrent transfers may use together. */
 static int share_of(const dowel *d) {
     int all = others(d);
     return all < DOWEL_GANG_MOST ? DOWEL_GANG_MOST / all : 1;
@@ -50,7 +50,7 @@ static int share_of(const dowel *d) {
 
 static void *run_member(void *context);
 
-/* Where no thread can be had, the others do its share. */
+/* If no thread can be started, the other members do its work. */
 static void start_member(dowel_gang *gang) {
     dowel_member *m = &gang->members[gang->width];
     m->view = *gang->d;
@@ -65,7 +65,7 @@ static void start_members(dowel_gang *gang, int width) {
     while (gang->width < width) start_member(gang);
 }
 
-/* More threads, as long as the last ones made it faster. */
+/* Starts more threads if the last ones increased the rate. */
 static void grow(dowel_gang *gang) {
     double now = dowel_clock(), past = now - gang->since;
     if (gang->width >= gang->most || past < OBSERVED) return;
@@ -134,7 +134,7 @@ static void *run_member(void *context) {
     return NULL;
 }
 
-/* Those that started others have ended before the others are looked for. */
+/* Joined in order of index: a member that may have started others has ended before they are looked up. */
 static dowel_member *next_member(dowel_gang *gang, int index) {
     pthread_mutex_lock(&gang->lock);
     dowel_member *m = index < gang->width ? &gang->members[index] : NULL;
@@ -147,7 +147,7 @@ static int within(int64_t width, int64_t count) {
     return width > DOWEL_GANG_MOST ? DOWEL_GANG_MOST : width < 1 ? 1 : (int)width;
 }
 
-/* Where several such works go on at a time, each has its share of the threads, and more when others have ended. */
+/* Concurrent transfers share the threads; one gets more when others have ended. */
 static int choose_width(dowel_gang *gang) {
     const dowel_parts *parts = gang->parts;
     int share = share_of(gang->d), few = share < DOWEL_GANG_FEW ? share : DOWEL_GANG_FEW;

@@ -1,18 +1,13 @@
 /* Results that outlive the process: as JSON in a storage block, found again by run id. */
 #include "history.h"
 
-#include <openssl/crypto.h>
+#include <dowel/text.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* The handle that holds, sealed, a result that its storage refused. */
 static const char unstored[] = "dowel.result";
-
-static void discard(void *text, size_t size) {
-    if (text) OPENSSL_cleanse(text, size);
-    free(text);
-}
 
 /* A result is JSON with everything that JSON can hold, NULs in text among it; verbatim values are wrapped. Newly allocated. */
 static char *write_result(const json_t *result) {
@@ -60,7 +55,7 @@ int dowel_persist(dowel_run *run, const json_t *result, char **storage, char **k
         free(*key);
         *storage = *key = NULL;
     }
-    discard(text, text ? strlen(text) : 0);
+    dowel_wipe(text);
     return rc;
 }
 
@@ -74,7 +69,7 @@ static json_t *find_stored(dowel_run *run) {
     snprintf(name, sizeof name, "%s.json", run->id);
     if (block && !dowel_block_type_of(block)->storage->get(&run->scope, block, name, &data, &size, NULL))
         (void)parse_result(data, size, name, &result, NULL);
-    discard(data, size);
+    dowel_wipe_bytes(data, size);
     return result;
 }
 
@@ -84,14 +79,14 @@ int dowel_persist_recall(dowel_run *run, json_t **result, dowel_error *err) {
     int rc = dowel_history_held(&run->scope, run->id, unstored, &text, err);
     if (!rc && text) rc = parse_result(text, strlen(text), "the result that could not be stored", result, err);
     if (!rc && !text) *result = find_stored(run);
-    discard(text, text ? strlen(text) : 0);
+    dowel_wipe(text);
     return rc;
 }
 
 bool dowel_persist_holds(dowel *d, const char *run_id) {
     char *text = NULL;
     bool held = !dowel_history_held(d, run_id, unstored, &text, NULL) && text;
-    discard(text, text ? strlen(text) : 0);
+    dowel_wipe(text);
     return held;
 }
 
@@ -129,7 +124,7 @@ static int locate(dowel *d, const char *part, location *at, dowel_error *err) {
     return rc;
 }
 
-/* From the storage; *lost: it is not there, or not what was put there. */
+/* Reads a result from its storage. *lost: it is missing or damaged. */
 static int fetch(dowel *d, const location *at, json_t **result, bool *lost, dowel_error *err) {
     const dowel_resolver *resolver = dowel_get_resolver(d);
     dowel_block *block = NULL;
@@ -146,7 +141,7 @@ static int fetch(dowel *d, const location *at, json_t **result, bool *lost, dowe
         *lost = rc == DOWEL_E_INVALID;
         if (*lost) rc = dowel_fail(err, DOWEL_E_CORRUPT, "%s in %s is damaged: it is not JSON", at->key, at->storage);
     }
-    discard(data, size);
+    dowel_wipe_bytes(data, size);
     dowel_block_free(block);
     return rc;
 }
@@ -160,7 +155,7 @@ static int take_held(dowel *d, const location *at, json_t **result, dowel_error 
         rc = dowel_fail(err, DOWEL_E_NOT_FOUND, "the run (%s) has no stored result", at->state ? at->state : "");
         dowel_error_hint(err, "set persist_result and result_storage when the task is called");
     }
-    discard(text, text ? strlen(text) : 0);
+    dowel_wipe(text);
     return rc;
 }
 

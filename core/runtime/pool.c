@@ -1,4 +1,4 @@
-/* The worker threads of a handle: started when there is work, at most as many as asked for. */
+/* The worker threads of a handle: started on demand, up to the limit. */
 #include "pool.h"
 
 #include "future.h"
@@ -10,7 +10,7 @@
 
 enum { WORKERS = 8 };
 
-/* What holds whenever the lock is free. */
+/* Invariants while the lock is free. */
 static void check(const dowel_pool *pool) {
     (void)pool;
     assert(pool->queued >= 0 && (pool->queued == 0) == (pool->first == NULL));
@@ -182,7 +182,7 @@ void dowel_pool_close(dowel_core *core) {
     for (int i = 0; i < pool->count; i++) pthread_join(pool->threads[i], NULL);
     pthread_mutex_lock(&pool->lock);
     pool->count = 0;
-    /* Where no thread could be had. */
+    /* Futures that no worker took, because no thread could be started. */
     for (dowel_future *future; (future = dowel_pool_take(pool, NULL));) {
         pthread_mutex_unlock(&pool->lock);
         dowel_future_run(future);

@@ -1,4 +1,4 @@
-/* Runs a program for what it prints, and ends it when nobody waits for it any more. */
+/* Runs a program, reads its output, and ends it when the run no longer waits for it. */
 #define _GNU_SOURCE /* pipe2 */
 #include <dowel/clock.h>
 #include <dowel/program.h>
@@ -34,7 +34,7 @@ static bool is_at_terminal(void) {
     return foreground;
 }
 
-/* Standard input is a terminal or nothing: what else stands there is for this process to read. */
+/* The program may use a terminal as standard input; any other standard input belongs to this process. */
 static int add_files(const running *r, posix_spawn_file_actions_t *files, int output) {
     bool asks = !r->group && isatty(STDIN_FILENO);
     int failed = posix_spawn_file_actions_adddup2(files, output, STDOUT_FILENO);
@@ -55,7 +55,7 @@ static int start(running *r, dowel_error *err) {
     posix_spawnattr_t attributes;
     sigset_t none, pipes;
     if (pipe2(ends, O_CLOEXEC)) return dowel_fail(err, DOWEL_E_IO, "cannot create a pipe: %s", strerror(errno));
-    /* What this thread and this process do with signals is not the program's. */
+    /* The program starts with default signal handling. */
     sigemptyset(&none);
     sigemptyset(&pipes);
     sigaddset(&pipes, SIGPIPE);
@@ -130,7 +130,7 @@ static void stop(const running *r) {
 
 /* Output may end before the program does. */
 static int finish(dowel *d, const running *r, dowel_error *err) {
-    /* A process that ignores SIGCHLD is not told how it ended: then the output has to speak for itself. */
+    /* A process that ignores SIGCHLD cannot learn the exit status: judge by the output. */
     int status = 0;
     while (!has_ended(r->child, &status)) {
         int rc = check_time(d, r, err);

@@ -81,7 +81,7 @@ static void wait_briefly(entry *e) {
     pthread_cond_timedwait(&e->changed, &e->lock, &t);
 }
 
-/* Notes how long what was just got holds, and when to renew it. */
+/* Sets when the new value expires and when it will be renewed. */
 static void set_times(const dowel_renewed *set, entry *e, int64_t expires) {
     int64_t time = dowel_now(), early = set->type->early;
     if (!expires)
@@ -95,12 +95,12 @@ static void set_times(const dowel_renewed *set, entry *e, int64_t expires) {
     }
 }
 
-/* Called with the lock held, which is let go of while the request is on its way. */
+/* Called with the lock held; unlocks it during the request. */
 static int renew(dowel *d, dowel_renewed *set, entry *e, void *context, bool again, dowel_error *err) {
     void *value = NULL;
     int64_t expires = 0;
     dowel_error failure = {0};
-    /* Only who renews replaces the value, so it can be looked at meanwhile. */
+    /* Only the renewing thread replaces the value, so it may be read without the lock. */
     const dowel_renewal renewal = {context, e->value, e->value && dowel_now() < e->holds_until, again};
     e->renewing = true;
     pthread_mutex_unlock(&e->lock);

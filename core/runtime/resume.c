@@ -1,4 +1,4 @@
-/* Runs that go on after their process died, failed or was cancelled: under the same id, with what they remembered. */
+/* Resumes runs that crashed, failed or were cancelled: with the same id and their remote handles. */
 #include "history.h"
 
 #include "process_internal.h"
@@ -23,7 +23,7 @@ static void clear(record *r) {
     memset(r, 0, sizeof *r);
 }
 
-/* Truth values are numbers: PostgreSQL has a type of its own for them. */
+/* Booleans as numbers: PostgreSQL has a boolean type, SQLite has none. */
 #define COLUMNS                                                                                                        \
     "id, kind, task, name, state, process, args, policy, folder, digest, attempts, "                                   \
     "CASE WHEN ended IS NULL THEN 0 ELSE 1 END, whole, CASE WHEN storage IS NULL THEN 0 ELSE 1 END"
@@ -55,7 +55,7 @@ static int read_record(dowel_db *db, const char *sql, const char *first, const c
     return rc;
 }
 
-/* Whether nobody is at the run, or at least nobody who could be seen here and the caller says so. */
+/* Whether the run may be taken over: its process has ended, or it cannot be seen from here and the caller accepts that. */
 static int check_free(const record *r, bool take_over, dowel_error *err) {
     if (r->ended || dowel_process_is_gone(r->process)) return 0;
     bool elsewhere = dowel_process_is_elsewhere(r->process);
@@ -70,7 +70,7 @@ static int check_free(const record *r, bool take_over, dowel_error *err) {
     return DOWEL_E_CONFLICT;
 }
 
-/* Makes the run ours, or says why it cannot be. */
+/* Assigns the run to this process; CONFLICT if another one has it. */
 static int claim(dowel *d, dowel_db *db, const record *r, bool take_over, dowel_error *err) {
     int rc = check_free(r, take_over, err);
     if (rc) return rc;
@@ -116,7 +116,7 @@ static int cannot_compare(const dowel_run *run, const record *r, const char *why
     return DOWEL_E_INVALID;
 }
 
-/* By what the history shows of both, which is all of them. */
+/* Compares the recorded texts; both are complete. */
 static int compare_texts(dowel_run *run, const dowel_run_args *args, const record *r, dowel_error *err) {
     json_t *theirs = NULL, *ours = NULL;
     const dowel_table *table = run->task->args ? run->task->args : &dowel_no_args;
@@ -153,7 +153,7 @@ typedef struct search {
     int outcome;                  /* as dowel_resume_by_key gives it */
 } search;
 
-/* What becomes of the run, in the outcome. */
+/* Decides what happens to the run (s->outcome). */
 static int look_by_key(dowel_db *db, search *s, dowel_error *err) {
     dowel_run *run = s->run;
     record *r = &s->found;
@@ -172,7 +172,7 @@ static int look_by_key(dowel_db *db, search *s, dowel_error *err) {
             if (s->args.unseen) rc = cannot_compare(run, r, "data came through a pipe, a device or a pointer", err);
         }
     }
-    /* Whoever comes with the same key from now on finds it. */
+    /* Inserted in the same transaction, so that a later call with the key finds it. */
     if (!rc && !s->outcome) rc = dowel_history_insert(db, run, &s->args, s->digest, "running", err);
     return rc;
 }
@@ -193,7 +193,7 @@ static int look(search *s, dowel_error *err) {
     return rc;
 }
 
-/* The result that the earlier run kept. 1: it is gone, and the run is to be done again. */
+/* The stored result of the earlier run. 1: it is gone, so the task must run again. */
 static int take_result(search *s, json_t **result, dowel_error *err) {
     dowel_run *run = s->run;
     bool lost = false;
@@ -272,7 +272,7 @@ static int refuse(dowel *d, const record *r, dowel_error *err) {
         dowel_error_hint(err, "run the flow again with the same run key");
         return rc;
     }
-    /* What an earlier version wrote in place of text that JSON cannot hold. */
+    /* An earlier version wrote this instead of text that is not UTF-8. */
     if (r->whole && !strstr(r->args, "\"(not UTF-8)\"")) return 0;
     int rc = dowel_fail(
         err, DOWEL_E_INVALID,
@@ -325,7 +325,7 @@ static int check_data(const dowel_run *run, const record *r, bool take_over, dow
     return rc;
 }
 
-/* The run, ready to go on but not yet ours. */
+/* Creates the run from its record; it is not claimed yet. */
 static int prepare(dowel *d, const record *r, const dowel_call_options *options, dowel_record **policy, dowel_run **run,
                    dowel_error *err) {
     const dowel_task *task = NULL;

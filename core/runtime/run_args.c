@@ -44,7 +44,7 @@ static void add_text(walk *w, const char *text) {
     add(w, text, strlen(text));
 }
 
-/* A pipe, a terminal or a device: what comes through it is gone afterwards. */
+/* A pipe, terminal or device can be read only once. */
 static bool is_stream(const char *path) {
     struct stat st;
     return !strcmp(path, "-") || (!stat(path, &st) && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode));
@@ -111,7 +111,7 @@ static int by_name(const void *a, const void *b) {
     return strcmp(first->name, second->name);
 }
 
-/* In the order of their names: a map has none of its own. */
+/* In order of names, because maps are unordered. */
 static void add_map(walk *w, const dowel_pair *pairs) {
     size_t count = 0;
     while (pairs[count].name) count++;
@@ -255,7 +255,7 @@ int dowel_run_args_digest(dowel_run *run, const dowel_run_args *args, char **dig
     int rc = sealer->digest ? sealer->digest(d, args->digest, sizeof args->digest, NULL, digest, &why)
                             : dowel_fail(&why, DOWEL_E_KEY, "there is no sealing key");
     if (!rc) return 0;
-    /* Secrets may be short: whoever reads the database could try them all. */
+    /* A plain digest of a short secret could be found by trying all values. */
     if (args->secret) {
         if (err) *err = why;
         return dowel_error_prefix(

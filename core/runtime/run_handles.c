@@ -1,4 +1,4 @@
-/* Handles of a run that has no record: its later attempts must find what the earlier ones started, too. */
+/* Handles of a run without a record: kept in memory, so that later attempts find the remote work of earlier ones. */
 #include "run.h"
 
 #include <openssl/crypto.h>
@@ -9,7 +9,7 @@ bool dowel_run_is_recorded(const dowel_run *run) {
     return !run->unrecorded && !run->scope.core->options.no_history;
 }
 
-/* A handle may let its holder act. */
+/* A handle may grant access. */
 static void cleanse(const json_t *handle) {
     if (handle) OPENSSL_cleanse((char *)json_string_value(handle), json_string_length(handle));
 }

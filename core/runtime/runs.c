@@ -1,4 +1,4 @@
-/* Reading the history: which runs there are, and all of one. */
+/* Reads the history: lists runs, and shows one. */
 #include "history.h"
 
 #include "process_internal.h"
@@ -117,7 +117,7 @@ static int collect(dowel_db *db, const char *sql, const dowel_value *values, siz
     return rc ? rc : built;
 }
 
-/* A run whose process died still says that it is on its way: which state it is in is known only when its process was looked for. */
+/* The record of a crashed run still says "running": its state is known only after looking for its process, so the database cannot filter by it. */
 static void keep_state(json_t *runs, const char *state, int64_t limit) {
     for (size_t i = 0; i < json_array_size(runs);) {
         const char *is = json_string_value(json_object_get(json_array_get(runs, i), "state"));

@@ -1,4 +1,4 @@
-/* What a body asks of its own run: whether to stop, how much time is left, which run it is. */
+/* A body's view of its run: cancellation, deadline, sleeping, identity. */
 #include "path_internal.h"
 #include "run.h"
 

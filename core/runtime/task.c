@@ -63,7 +63,7 @@ int dowel_run_new(dowel *d, const dowel_task *task, bool flow, dowel_record *arg
     if (!rc) rc = dowel_record_anchor(args, folder, err);
     if (!rc) rc = check_names(&r->options, err);
     if (r->options.run_key && !rc && !(r->key = strdup(r->options.run_key))) rc = dowel_no_memory(err);
-    /* They belong to the caller, which may have returned when the run begins. */
+    /* These belong to the caller, which may have returned before the run begins. */
     r->options.run_key = r->options.run_name = NULL;
     r->options.bindings = NULL;
     r->options.wait_for = NULL;
@@ -142,8 +142,8 @@ static int attempt(dowel_run *run, json_t **result, dowel_error *err) {
     return rc;
 }
 
-/* The result of an earlier process that was not stored, or else an attempt. Where it cannot be told whether there is one, no attempt
- * is made: it might repeat the work. */
+/* The result of an earlier process that could not be stored, or else an attempt. If it is unknown whether there is one, no attempt is made, because
+ * it might repeat the work. */
 static int recall_or_attempt(dowel_run *run, json_t **value, bool *recalled, dowel_error *err) {
     int rc = dowel_persist_recall(run, value, err);
     *recalled = !rc && *value;
@@ -161,7 +161,7 @@ int dowel_run_execute(dowel_run *run, json_t **result, dowel_error *err) {
     int rc = recall_or_attempt(run, &value, &recalled, err);
     while (rc && run->attempt <= run->policy.retries && dowel_policy_retries(&run->policy, err, run->done_late)) {
         double delay = dowel_policy_delay(&run->policy, run->attempt), asked = err->retry_after;
-        /* Not sooner than the provider asked for; what it asks for too long is for the caller to wait. */
+        /* Wait at least as long as the provider asked; the caller decides about waits beyond the limit. */
         if (asked > DOWEL_LONGEST_WAIT && delay < asked) break;
         if (delay < asked) delay = asked;
         char text[DOWEL_DURATION_TEXT_SIZE];

@@ -50,7 +50,7 @@ static int64_t part_bytes(const rest *all, int64_t index, int64_t *offset) {
     return left < all->plan->part_size ? left : all->plan->part_size;
 }
 
-/* A server may not heed what pins a request: the answers themselves must be of one object. */
+/* A server may ignore the condition of a pinned request: compare the versions of the answers. */
 static bool same_object(const dowel_download *plan, const dowel_http_response *pinned,
                         const dowel_http_response *response) {
     const char *name = plan->version_header ? plan->version_header : "ETag",
@@ -91,7 +91,7 @@ static int fetch_part(dowel *d, void *context, int64_t index, dowel_error *err) 
     return rc;
 }
 
-/* What a download is checked by; digest NULL: by nothing. */
+/* How a download is verified; digest NULL: not at all. */
 typedef struct checking {
     dowel_download_check by;
     dowel_digest *digest;
@@ -154,7 +154,7 @@ static int fetch_in_order(dowel *d, const dowel_download *plan, checking *c, dow
     return 0;
 }
 
-/* The object from its first answer on, of which `got` bytes are there. */
+/* Continues after the first answer, of which `got` bytes were received. */
 static int go_on(dowel *d, const dowel_download *plan, int64_t got, int64_t kept, checking *c, dowel_downloaded *done,
                  dowel_error *err) {
     dowel_partial partial;
@@ -162,7 +162,7 @@ static int go_on(dowel *d, const dowel_download *plan, int64_t got, int64_t kept
     if (rc) return rc;
     dowel_partial_begin(&partial, d, plan, done->response, got, done->size, kept, c->digest != NULL);
     if (kept && !partial.resumed) rc = dowel_sink_cut(plan->sink, got, err);
-    /* Where it was not known before what to check by, what is there is read back. */
+    /* The checksum was chosen after the first bytes: read them back. */
     bool joins = !c->by.parts && dowel_digest_joins(c->by.kind);
     if (!rc && plan->check && !partial.resumed && (got == done->size || joins)) rc = read_back(plan, c, err);
     if (!rc && got < done->size)
@@ -177,7 +177,7 @@ static int fetch_in_parts(dowel *d, const dowel_download *plan, checking *c, dow
     dowel_sink *sink = NULL;
     int64_t kept = dowel_partial_keep(d, plan);
     int rc = plan->check ? 0 : choose(d, plan, NULL, c, err);
-    /* A server that knows no ranges sends everything: that is welcome too. */
+    /* A server without ranges sends the whole object, which is accepted. */
     if (!rc) rc = dowel_sink_part(plan->sink, 0, INT64_MAX, &sink, err);
     if (!rc) rc = fetch(d, plan, NULL, 0, plan->part_size, sink, c->digest, &done->response, err);
     if (!rc) rc = dowel_sink_commit(sink, err);

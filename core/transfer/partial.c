@@ -1,4 +1,4 @@
-/* What is there of a download, in the run's record: so that a resumed run fetches only the rest. */
+/* Records the received parts of a download, so that a resumed run fetches only the rest. */
 #include "partial.h"
 
 #include "handle_internal.h"
@@ -28,14 +28,14 @@ static void record(const dowel_partial *p) {
                                     "total", (json_int_t)p->total, "part", (json_int_t)p->plan->part_size, "done", bits)
                         : NULL;
     char *text = state ? dowel_json_dump(state, 0) : NULL;
-    /* Without it the whole is fetched again: no reason to fail. */
+    /* Not an error: without the record a resumed run fetches everything. */
     if (text) dowel_remember(p->d, p->plan->remember, text, false, NULL);
     free(text);
     json_decref(state);
     free(bits);
 }
 
-/* Reads the record of an earlier process; false: of something else, or no more there. */
+/* Reads the record of an earlier process; false: it is of another version, or damaged. */
 static bool take_up(dowel_partial *p, const char *text) {
     const char *version, *bits;
     json_int_t start, total, part;
@@ -74,7 +74,7 @@ void dowel_partial_begin(dowel_partial *p, dowel *d, const dowel_download *plan,
     if (!(p->done = calloc((size_t)(p->count + 7) / 8, 1))) return;
     p->plan = plan;
     pthread_mutex_init(&p->lock, NULL);
-    /* A file that was begun anew keeps nothing, so that the record of what was there before does not fit, and is replaced. */
+    /* After a restart of the file nothing is kept: the old record does not match and is replaced. */
     char *before = kept == total ? dowel_recall(d, plan->remember) : NULL;
     p->resumed = before && take_up(p, before);
     if (p->resumed) dowel_log(d, DOWEL_LOG_INFO, "%s: continuing with the parts that are there", plan->remember);

@@ -16,14 +16,14 @@ typedef struct dowel_partial {
     pthread_mutex_t lock;
 } dowel_partial;
 
-/* Before anything is written: whether a killed process of this run left something. The size of what is kept of it; 0: nothing. */
+/* Called before anything is written. The size of what a killed process of this run left in the temporary file; 0: nothing. */
 int64_t dowel_partial_keep(dowel *d, const dowel_download *plan);
-/* Looks in the run's record for what is there of this very version in the `kept` bytes. Never fails: then all is fetched. `checked`: whether the whole
- * will be compared with what the provider says of it; only then may bytes of before be trusted. */
+/* Reads the run's record for the parts of this version among the `kept` bytes. Cannot fail: without a record everything is fetched. `checked`: the whole
+ * content will be verified; only then are earlier bytes trusted. */
 void dowel_partial_begin(dowel_partial *partial, dowel *d, const dowel_download *plan, const dowel_http_response *first,
                          int64_t start, int64_t total, int64_t kept, bool checked);
 bool dowel_partial_has(dowel_partial *partial, int64_t index);
-/* A part arrived. Written down now and then. */
+/* A part was received. The record is written at most twice a second. */
 void dowel_partial_note(dowel_partial *partial, int64_t index);
 void dowel_partial_end(dowel_partial *partial);
 

@@ -10,7 +10,7 @@
 
 #define MEMORY (24 << 20)
 
-/* ---- a part's source, which keeps the check of what was read of it ---- */
+/* ---- a part's source, which computes the checksum while it is read ---- */
 
 typedef struct checked {
     dowel_source *from;
@@ -63,7 +63,7 @@ typedef struct upload {
     int64_t *sizes;          /* of parts that were sent, and the check of each; where it joins */
     uint64_t *checks;
     bool joins;
-    /* What comes in order only: who reads next, and buffers that are not in use. */
+    /* For sources that must be read in order: */
     pthread_mutex_t lock;
     pthread_cond_t turn;
     int64_t next, read; /* the part to read, and the bytes before it */
@@ -104,14 +104,14 @@ static size_t piece_size(const upload *u, int64_t index) {
     return (size_t)size;
 }
 
-/* Whose turn it is may have been stopped before it began: nobody would wake the others. */
+/* Wakes up regularly: the thread whose turn it is may have been stopped without signalling. */
 static int wait_turn(dowel *d, upload *u, dowel_error *err) {
     struct timespec until = dowel_deadline(CLOCK_REALTIME, 0.05);
     pthread_cond_timedwait(&u->turn, &u->lock, &until);
     return dowel_check(d, err);
 }
 
-/* Waits for its turn and reads a part into a buffer of its own; *buffer NULL: there is no more. */
+/* Waits for its turn and reads a part into a buffer; *buffer NULL: the source has ended. */
 static int take(dowel *d, upload *u, dowel_upload_part *part, char **buffer, dowel_error *err) {
     int rc = 0;
     *buffer = NULL;
@@ -176,7 +176,7 @@ static int too_many(const upload *u, dowel_error *err) {
     return rc;
 }
 
-/* A source that comes in order must have been read to its end, whatever the number of parts. */
+/* All of the source must have been read, even if the number of parts was limited. */
 static int check_ended(upload *u, dowel_error *err) {
     char byte;
     size_t got = 0;
