@@ -85,8 +85,8 @@ static bool add_bytes(const word *w, dowel_text *out) {
     return good && !out->failed;
 }
 
-/* What a word and those of the same charset that follow it hold, as UTF-8; a character may be split between two. *end: behind the last.
- * NULL: it cannot be read, and is text like any other. */
+/* Decodes a word and the following words of the same charset to UTF-8; a character may be split between two words. *end: after the last word.
+ * NULL: not an encoded word, so it is plain text. */
 static char *read_words(const char *at, const char **end) {
     word first, next;
     if (!find_word(at, &first)) return NULL;

@@ -7,7 +7,7 @@ static void wipe(json_t *value) {
     const char *key;
     size_t i;
     json_t *member;
-    /* Somebody else holds it: it is not ours to destroy. */
+    /* Another holder still needs it. */
     if (!value || value->refcount > 1) return;
     json_object_foreach(value, key, member) wipe(member);
     json_array_foreach(value, i, member) wipe(member);

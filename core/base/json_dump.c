@@ -97,6 +97,7 @@ static void put_object(out *o, const json_t *object, size_t depth) {
         return;
     }
     json_object_foreach((json_t *)object, name, value) names[i++] = name;
+    count = i;
     if (o->flags & JSON_SORT_KEYS) qsort(names, count, sizeof *names, by_name);
     put(o, "{", 1);
     for (i = 0; i < count; i++) {

@@ -10,7 +10,7 @@
 #define MARK "\\u0000number"
 enum { ADDED = sizeof MARK - 1 + 2 }; /* the quotes too */
 
-/* Where literals are that jansson would change. */
+/* The number literals that jansson would change. */
 typedef struct literals {
     struct {
         size_t at, length;
@@ -105,7 +105,7 @@ static bool is_base64(const char *text, size_t size) {
     return true;
 }
 
-/* What people save in the place of JSON, and what to do about it; NULL: nothing that is known. */
+/* A hint for what is often saved instead of JSON; NULL: no hint. */
 static const char *advice(const char *text, size_t size, const char *said) {
     size_t at = 0;
     while (at < size && text[at] && strchr(" \t\r\n", text[at])) at++;
@@ -114,10 +114,10 @@ static const char *advice(const char *text, size_t size, const char *said) {
         size_t next = at + 1;
         while (next < size && text[next] && strchr(" \t\r\n", text[next])) next++;
         if (next < size && text[next] == '\'')
-            return "single quotes are Python's form of it: in JSON names and text stand in double quotes";
+            return "this looks like Python: JSON has double quotes around names and text";
     }
     if (strstr(said, "duplicate object key")) return "a member is given twice: remove one of them";
-    if (strstr(said, "unexpected newline")) return "a line break inside of text is written \\n in JSON";
+    if (strstr(said, "unexpected newline")) return "write a line break within text as \\n";
     return NULL;
 }
 
@@ -165,7 +165,7 @@ int dowel_json_read(const char *text, size_t size, unsigned flags, const char *o
     if (!text) text = "";
     int rc = dowel_text_check(origin, &text, &size, err);
     if (rc) return rc;
-    /* Where NUL is allowed, text that looks like an exact number has to be found. */
+    /* If NUL is allowed, text that looks like an exact number must be found. */
     if (flags & (DOWEL_JSON_EXACT | DOWEL_JSON_NUL)) return read_exact(text, size, flags, how, origin, document, err);
     json_error_t problem;
     json_t *value = json_loadb(text, size, how, &problem);

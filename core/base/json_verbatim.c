@@ -1,4 +1,4 @@
-/* JSON text that is passed on byte for byte, as a value of jansson: a string behind whose text stands what no UTF-8 text holds. */
+/* JSON text that is passed on byte for byte, as a jansson string that ends in bytes that no UTF-8 text has. */
 #include <dowel/json.h>
 #include <dowel/text.h>
 
@@ -171,7 +171,7 @@ static json_t *wrap_text(const char *text, size_t size) {
     return json_pack("{s:o}", WRAPPED, json_stringn(text, size));
 }
 
-/* The text at the bottom of what is wrapped, or only looks so: {"$json": {"$json": "TEXT"}} stands for {"$json": "TEXT"}. NULL: it does not. */
+/* The innermost text of nested {"$json": ...}; NULL: the value is not of that form. {"$json": {"$json": "TEXT"}} stands for {"$json": "TEXT"}. */
 static const json_t *wrapped_text(const json_t *value) {
     if (json_object_size(value) != 1) return NULL;
     while (json_object_size(value) == 1) value = json_object_get(value, WRAPPED);

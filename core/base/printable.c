@@ -1,4 +1,4 @@
-/* Text that came from elsewhere, made safe to show: nothing in it can drive a terminal or reorder what is read. */
+/* Untrusted text made safe to show: no control sequences, no reordering of characters. */
 #include <dowel/error.h>
 #include <dowel/text.h>
 

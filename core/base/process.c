@@ -138,8 +138,7 @@ bool dowel_process_is_gone(const char *process) {
     if (kill((pid_t)pid, 0) && errno == ESRCH) return true;
     char fields[FIELDS_SIZE];
     if (!read_stat(of.part[PID], pid, fields, sizeof fields)) return false;
-    /* Ended, and its parent does not ask for it: in containers without an init this lasts. Of a program whose first thread has ended alone, others
-     * are left. */
+    /* A zombie that its parent does not wait for: lasts in containers without an init. Unless other threads of it still run. */
     if (*fields == 'Z' && number_in(fields, THREADS) <= 1) return true;
     unsigned long long now = number_in(fields, STARTED);
     return then && now && then != now;

@@ -1,5 +1,5 @@
-/* Reads DOWEL_DATABASE_URL. A PostgreSQL URL is read more strictly than libpq does: where a password holds a character that means
- * something else in a URL, libpq would take part of it for a host or a database, and print it in its errors. */
+/* Parses DOWEL_DATABASE_URL. PostgreSQL URLs are parsed more strictly than by libpq: if a password holds a character that is special in
+ * a URL, libpq takes part of the password for a host or database and prints it in its errors. */
 #include "address_internal.h"
 
 #include <dowel/text.h>
@@ -61,23 +61,23 @@ static const char *bad_host(const char *text, size_t size) {
     size_t name = 0;
     if (size && *text == '[') {
         const char *end = memchr(text, ']', size);
-        if (!end) return "a [ without ] around an IPv6 address";
+        if (!end) return "a [ without a ]";
         name = (size_t)(end - text) + 1;
         for (size_t i = 1; i + 1 < name; i++)
-            if (!isxdigit((unsigned char)text[i]) && !strchr(":.%", text[i])) return "an IPv6 address that is none";
-        if (name == 2 || (name < size && text[name] != ':')) return "an IPv6 address that is none";
+            if (!isxdigit((unsigned char)text[i]) && !strchr(":.%", text[i])) return "an invalid IPv6 address";
+        if (name == 2 || (name < size && text[name] != ':')) return "an invalid IPv6 address";
     } else {
         while (name < size && text[name] != ':') name++;
         for (size_t i = 0; i < name; i++)
             if (!dowel_is_alnum((unsigned char)text[i]) && !strchr("-._%", text[i]))
-                return "a host name with a character that host names do not have";
-        if (!is_encoded(text, name)) return "a host name with a wrong % in it";
+                return "a host name with an invalid character";
+        if (!is_encoded(text, name)) return "a host name with an invalid % in it";
     }
-    if (name < size && !is_port(text + name + 1, size - name - 1)) return "a port that is no number from 1 to 65535";
+    if (name < size && !is_port(text + name + 1, size - name - 1)) return "a port that is not a number from 1 to 65535";
     return NULL;
 }
 
-/* Only what names the place is shown; anything else could be a secret of some kind. */
+/* Only parameters that name the place are shown; others may be secret. */
 static bool is_shown(const char *name, size_t size) {
     static const char *const names[] = {"host", "hostaddr", "port", "dbname", "user", "sslmode", "service"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
@@ -108,11 +108,13 @@ static const char *bad_parameters(reading *r, const char *text, size_t size) {
         size_t end = i;
         while (end < size && text[end] != '&') end++;
         const char *name = text + i, *equals = memchr(name, '=', end - i);
-        if (!equals || equals == name) return "after the ? come name=value, joined by &";
+        if (!equals || equals == name) return "after the ? it must have NAME=VALUE, joined by &";
         size_t length = (size_t)(equals - name), rest = end - i - length - 1;
         for (size_t k = 0; k < length; k++)
-            if (!islower((unsigned char)name[k]) && name[k] != '_') return "a parameter's name is of a-z and _";
-        if (!is_encoded(equals + 1, rest) || memchr(equals + 1, '=', rest)) return "a parameter's value is not encoded";
+            if (!islower((unsigned char)name[k]) && name[k] != '_')
+                return "a parameter name with characters other than a-z and _";
+        if (!is_encoded(equals + 1, rest) || memchr(equals + 1, '=', rest))
+            return "a parameter value that is not percent-encoded";
         if (length == 8 && !strncmp(name, "password", 8) && !keep_password(r, equals + 1, rest)) return "";
         if (is_shown(name, length)) {
             show(r, separator, 1);
@@ -127,14 +129,14 @@ static const char *bad_parameters(reading *r, const char *text, size_t size) {
 static const char *bad_user(reading *r, const char *text, size_t size) {
     const char *colon = memchr(text, ':', size);
     size_t name = colon ? (size_t)(colon - text) : size;
-    if (!is_encoded(text, size)) return "a user or password with a wrong % or a blank in it";
+    if (!is_encoded(text, size)) return "a user or password with an invalid % or a blank in it";
     if (colon && memchr(colon + 1, ':', size - name - 1)) return "a user or password with a : in it";
     show(r, text, name);
     show(r, "@", 1);
     return colon && !keep_password(r, colon + 1, size - name - 1) ? "" : NULL;
 }
 
-/* NULL, or what is wrong; "" where memory ran out. */
+/* NULL, or why the URL is refused; "" if memory ran out. */
 static const char *read_postgres(reading *r, const char *url) {
     const char *authority = strstr(url, "://") + 3;
     show(r, "postgresql://", 13);
@@ -153,13 +155,13 @@ static const char *read_postgres(reading *r, const char *url) {
         if ((wrong = bad_host(host, length))) return wrong;
         host += length + 1;
     }
-    if (strchr(end, '@')) return "it has an @ behind the host";
+    if (strchr(end, '@')) return "it has an @ after the host";
     if (strchr(end, '#')) return "it has a #";
     show(r, hosts, (size_t)(end - hosts));
     if (*end == '/') {
         size_t name = strcspn(end, "?");
-        if (memchr(end + 1, '/', name - 1)) return "a database's name with a / in it";
-        if (!is_encoded(end, name)) return "a database's name with a wrong % or a blank in it";
+        if (memchr(end + 1, '/', name - 1)) return "a database name with a / in it";
+        if (!is_encoded(end, name)) return "a database name with an invalid % or a blank in it";
         show(r, end, name);
         end += name;
     }
@@ -193,10 +195,11 @@ int dowel_database_address_parse(const char *url, dowel_database_address *addres
         rc = parse_postgres(url, &found, err);
     } else {
         size_t kind = strcspn(url, ":");
-        /* Behind a colon there may be a password; without one it is a path most likely. */
-        rc = url[kind] ? dowel_fail(err, DOWEL_E_INVALID, "DOWEL_DATABASE_URL: \"%.*s:\" is no known kind of database",
-                                    (int)(kind < 30 ? kind : 30), url)
-                       : dowel_fail(err, DOWEL_E_INVALID, "DOWEL_DATABASE_URL: it does not say which kind of database");
+        /* The text after the colon may be a password. Without a colon the text is probably a path. */
+        rc = url[kind]
+                 ? dowel_fail(err, DOWEL_E_INVALID, "DOWEL_DATABASE_URL: \"%.*s:\" is not a supported kind of database",
+                              (int)(kind < 30 ? kind : 30), url)
+                 : dowel_fail(err, DOWEL_E_INVALID, "DOWEL_DATABASE_URL: it does not begin with a kind of database");
         dowel_error_hint(err, "use sqlite:PATH, postgresql://USER@HOST/DATABASE or memory:");
     }
     if (rc)

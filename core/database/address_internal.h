@@ -1,4 +1,4 @@
-/* What DOWEL_DATABASE_URL says. */
+/* A parsed DOWEL_DATABASE_URL. */
 #ifndef DOWEL_DATABASE_ADDRESS_H
 #define DOWEL_DATABASE_ADDRESS_H
 
@@ -13,7 +13,7 @@ typedef enum dowel_database_kind {
 typedef struct dowel_database_address {
     dowel_database_kind kind;
     char *path;     /* SQLite: the file; PostgreSQL: the whole URL, for libpq alone */
-    char *shown;    /* for people: without a password */
+    char *shown;    /* for messages: without a password */
     char *password; /* PostgreSQL: decoded, so that it can be kept out of messages; NULL: none in the URL */
 } dowel_database_address;
 

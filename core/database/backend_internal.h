@@ -1,4 +1,4 @@
-/* What a database behind dowel/database.h brings. */
+/* The interface of a database engine behind dowel/database.h. */
 #ifndef DOWEL_DATABASE_BACKEND_H
 #define DOWEL_DATABASE_BACKEND_H
 
@@ -19,9 +19,9 @@ typedef struct dowel_db_backend {
     int (*query)(dowel_db *db, const char *sql, const dowel_value *values, size_t count, dowel_rows **rows,
                  dowel_error *err);
     int (*begin)(dowel_db *db, dowel_error *err);
-    /* After COMMIT: what was committed survives a power cut. NULL: COMMIT itself sees to that. */
+    /* Called after COMMIT, so that it survives a power cut. NULL: COMMIT itself flushes. */
     int (*flush)(dowel_db *db, dowel_error *err);
-    /* Before a connection is used that lay in the pool: brings it back where it broke meanwhile. NULL: it cannot break. */
+    /* Called before a pooled connection is used: reconnects if the connection broke. NULL: it cannot break. */
     int (*wake)(dowel_db *db, dowel_error *err);
     void (*close)(dowel_db *db);
     int (*next)(dowel_rows *rows, dowel_error *err);
@@ -30,16 +30,16 @@ typedef struct dowel_db_backend {
     void (*end)(dowel_rows *rows);
 } dowel_db_backend;
 
-/* Commits of a handle's connections that wait for one flush: while one is under way, those that come meanwhile share the next. */
+/* Group commit of a handle's connections: commits that arrive during a flush share the next one. */
 typedef struct dowel_flushes {
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    uint64_t commits, flushed; /* how many there were, and how many of them are on the disk */
+    uint64_t commits, flushed; /* number of commits, and how many of them are on the disk */
     bool busy;
 } dowel_flushes;
 dowel_flushes *dowel_flushes_new(void);
 void dowel_flushes_free(dowel_flushes *flushes); /* NULL is allowed */
-/* Returns when what this thread committed is flushed; `flush` is called by one thread at a time. */
+/* Returns when this thread's commit is flushed; one thread at a time calls `flush`. */
 int dowel_flushes_wait(dowel_flushes *flushes, int (*flush)(dowel_db *db, dowel_error *err), dowel_db *db,
                        dowel_error *err);
 
@@ -48,15 +48,15 @@ struct dowel_db {
     const dowel_db_backend *backend;
     atomic_uintptr_t *migrated; /* the pool's memory of migrations that are up to date */
     dowel_flushes *flushes;     /* the pool's */
-    bool readonly;              /* found out when it was opened, or when a write was refused */
+    bool readonly;              /* set when it is opened or when a write is refused */
     dowel_db *next;             /* in the pool */
 };
 struct dowel_rows {
     const dowel_db_backend *backend;
 };
 
-/* The version of a component's tables in a database that can only be read, after dowel_db_migrate failed: 0 when there are none, -1 when the database
- * can be written or does not tell. */
+/* The version of a component's tables in a read-only database, after dowel_db_migrate() failed: 0 if there are none, -1 if the database is
+ * writable or the version cannot be read. */
 int64_t dowel_db_readonly_version(dowel_db *db, const char *component);
 
 int dowel_sqlite_open(const char *path, bool memory, dowel_db **db, dowel_error *err);

@@ -66,7 +66,7 @@ static int damaged_version(const char *component, const char *text, dowel_error 
     return rc;
 }
 
-/* 0: there are none yet. A number that no dowel wrote is an error: it would pick the wrong steps. */
+/* 0: there are no tables yet. An invalid number is an error: it would pick the wrong steps. */
 static int read_version(dowel_db *db, const char *component, int64_t *version, dowel_error *err) {
     dowel_rows *rows;
     *version = 0;
@@ -91,7 +91,7 @@ static int check_version(const char *component, int64_t version, int64_t wanted,
     return version > wanted ? damaged_version(component, text, err) : 0;
 }
 
-/* Another process may have been faster: the version is read again with the lock held. */
+/* Another process may have been first, so the version is read again with the lock held. */
 static int run_steps(dowel_db *db, const char *component, const char *const *steps, int64_t wanted, dowel_error *err) {
     int64_t version = 0;
     int rc = db->backend->script(
@@ -118,7 +118,7 @@ static int bring_forward(dowel_db *db, const char *component, const char *const 
     return dowel_error_prefix(err, "preparing the tables of %s: ", component);
 }
 
-/* Steps without SQL change no table: what only reads can do without them. */
+/* Steps without SQL change no table, so a reader can do without them. */
 static bool changes_nothing(const char *const *steps, int64_t version) {
     for (const char *const *step = steps + version; *step; step++)
         if (**step) return false;
@@ -137,7 +137,7 @@ int dowel_db_migrate(dowel_db *db, const char *component, const char *const *ste
     while (steps[wanted]) wanted++;
     dowel_error why = {.code = 0};
     int rc = read_version(db, component, &version, &why);
-    /* Where the version cannot be read there is no dowel_schema yet, or the database says what is wrong below. */
+    /* If the version cannot be read, dowel_schema does not exist yet, or the statements below report the error. */
     if (!rc) rc = check_version(component, version, wanted, &why);
     if (rc == DOWEL_E_CORRUPT) {
         if (err) *err = why;

@@ -20,8 +20,8 @@
 #define CONFLICT_TRIES 30
 #define RECONNECT_SECONDS 20
 
-/* Writers take turns, as with SQLite: nothing has to be undone and done again. Held until the transaction ends; the server lets go
- * of it when the process that holds it is gone or silent. */
+/* Writers take turns, as with SQLite, so that no transaction has to be repeated. The lock is held until the transaction ends; the server
+ * releases it when the process that holds it has ended or is silent. */
 #define BEGIN                                                                                                          \
     "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '60s'; "                                           \
     "SET LOCAL idle_in_transaction_session_timeout = '60s'; SELECT pg_advisory_xact_lock(110462993917292)"
@@ -84,7 +84,7 @@ static void silence(void *context, const char *message) {
     (void)message;
 }
 
-/* The server's words in one line, without the password, should it ever stand in them. */
+/* The server's message on one line, with the password masked. */
 static void quote(const connection *c, const char *said, char text[512]) {
     const char *password = c->address->password;
     size_t length = password ? strlen(password) : 0, size = 0;
@@ -112,7 +112,7 @@ static void pause_for(int calls) {
 
 /* ---- connecting ---- */
 
-/* What a refusal to connect means, by its English words; servers that speak otherwise get the general answer. */
+/* Explains why a connection failed, by the English text; servers with other languages get the last row. */
 static const struct refusal {
     const char *words, *hint;
     int code;
@@ -129,20 +129,21 @@ static const struct refusal {
      DOWEL_E_CREDENTIALS, NEVER},
     {"no password supplied", "give a password in DOWEL_DATABASE_URL, PGPASSWORD or PGPASSFILE", DOWEL_E_CREDENTIALS,
      NEVER},
-    {"authentication failed", "the server's pg_hba.conf says who may connect how", DOWEL_E_CREDENTIALS, NEVER},
-    {"no pg_hba.conf entry", "the server's pg_hba.conf says who may connect from where", DOWEL_E_CREDENTIALS, NEVER},
+    {"authentication failed", "check the authentication method in the server's pg_hba.conf", DOWEL_E_CREDENTIALS,
+     NEVER},
+    {"no pg_hba.conf entry", "allow this host and user in the server's pg_hba.conf", DOWEL_E_CREDENTIALS, NEVER},
     {"role \"", "make the user with `createuser`, or name another in DOWEL_DATABASE_URL", DOWEL_E_CREDENTIALS, NEVER},
     {"database \"", "make the database with `createdb`, or name another in DOWEL_DATABASE_URL", DOWEL_E_DATABASE,
      NEVER},
     {"Connection refused",
-     "nothing listens there: check host and port in DOWEL_DATABASE_URL, and whether the server runs", DOWEL_E_NETWORK,
+     "no server listens there: check host and port in DOWEL_DATABASE_URL, and that the server runs", DOWEL_E_NETWORK,
      ONCE_CONNECTED},
     {"No such file or directory",
-     "nothing listens there: check the host in DOWEL_DATABASE_URL, and whether the server runs", DOWEL_E_NETWORK,
+     "no server listens there: check the host in DOWEL_DATABASE_URL, and that the server runs", DOWEL_E_NETWORK,
      ONCE_CONNECTED},
     {"closed the connection unexpectedly", NULL, DOWEL_E_NETWORK, ONCE_CONNECTED},
     {"could not translate host name", "check the host in DOWEL_DATABASE_URL", DOWEL_E_NETWORK, NEVER},
-    {"invalid ", "check the parameters behind the ? of DOWEL_DATABASE_URL", DOWEL_E_INVALID, NEVER},
+    {"invalid ", "check the parameters after the ? of DOWEL_DATABASE_URL", DOWEL_E_INVALID, NEVER},
     {"timeout expired", "the server does not answer: check host and port in DOWEL_DATABASE_URL", DOWEL_E_TIMEOUT,
      NEVER},
     {"", "check DOWEL_DATABASE_URL and the server", DOWEL_E_DATABASE, NEVER},
@@ -163,9 +164,9 @@ static int connect_failed(const connection *c, const struct refusal *r, dowel_er
     return rc;
 }
 
-/* `again`: this handle has been connected before, so that a server that is away is probably being started anew. */
+/* `again`: this handle was connected before, so a server that refuses connections is probably restarting. */
 static int open_server(connection *c, bool again, dowel_error *err) {
-    /* The URL comes after what it may say otherwise. */
+    /* The URL may override the parameters before it. */
     static const char *const names[] = {"connect_timeout",
                                         "tcp_user_timeout",
                                         "keepalives_idle",
@@ -203,7 +204,7 @@ static int reconnect(connection *c, dowel_error *err) {
     return open_server(c, true, err);
 }
 
-/* A server that went away has closed the connection, which shows as something to read. */
+/* If the server has closed the connection, its socket is readable. */
 static int wake(dowel_db *db, dowel_error *err) {
     connection *c = (connection *)db;
     struct pollfd socket = {.fd = c->server ? c->pq.PQsocket(c->server) : -1, .events = POLLIN};
@@ -226,15 +227,14 @@ static int failed(connection *c, PGresult *result, dowel_error *err) {
     int rc = lost ? dowel_fail(err, DOWEL_E_NETWORK, "database %s: the connection broke: %s", c->address->shown, text)
                   : dowel_fail(err, DOWEL_E_DATABASE, "database %s: %s (SQLSTATE %s)", c->address->shown, text, state);
     if (busy)
-        dowel_error_hint(err, "another program holds the database; try again when it has finished");
+        dowel_error_hint(err, "another program holds the lock; try again when it has finished");
     else if (!strcmp(state, "42501"))
-        dowel_error_hint(
-            err, "give this user the right: GRANT USAGE, CREATE on the schema for the first start, then SELECT, "
-                 "INSERT, UPDATE, DELETE on the tables");
+        dowel_error_hint(err, "grant this user USAGE and CREATE on the schema for the first start, then SELECT, "
+                              "INSERT, UPDATE, DELETE on the tables");
     else if (!strcmp(state, "53100"))
         dowel_error_hint(err, "the server's disk is full");
     else if (!strcmp(state, "25006"))
-        dowel_error_hint(err, "this server only reads (a standby?): name the one that writes");
+        dowel_error_hint(err, "this server is read-only (a standby?): name the primary in DOWEL_DATABASE_URL");
     /* A standby, or a role without the right to write. */
     if (!strcmp(state, "25006") || !strcmp(state, "42501")) c->base.readonly = true;
     if (err) {
@@ -263,7 +263,7 @@ static PGresult *send(connection *c, const char *sql, const dowel_value *values,
     return c->pq.PQexecParams(c->server, sql, (int)count, types, texts, NULL, NULL, 0);
 }
 
-/* `repeatable`: doing it twice is as good as once, so that it may be done again when the connection breaks. */
+/* `repeatable`: the statement may run twice, so it is sent again if the connection breaks. */
 static int run(connection *c, const char *sql, const dowel_value *values, size_t count, bool repeatable, PGresult **out,
                dowel_error *err) {
     if (count > MOST_VALUES) return dowel_fail(err, DOWEL_E_INTERNAL, "a statement with %zu values", count);
@@ -293,9 +293,9 @@ static int exec(dowel_db *db, const char *sql, const dowel_value *values, size_t
     PGresult *result;
     int rc = run(c, sql, values, count, false, &result, err);
     if (rc) return rc;
-    /* A transaction in which something failed ends like this, without an error. */
+    /* COMMIT of a failed transaction rolls back and is not an error for the server. */
     if (!strcmp(sql, "COMMIT") && !strcmp(c->pq.PQcmdStatus(result), "ROLLBACK"))
-        rc = dowel_fail(err, DOWEL_E_DATABASE, "database %s: the transaction was undone", c->address->shown);
+        rc = dowel_fail(err, DOWEL_E_DATABASE, "database %s: the transaction was rolled back", c->address->shown);
     if (changed) *changed = strtoll(c->pq.PQcmdTuples(result), NULL, 10);
     c->pq.PQclear(result);
     return rc;

@@ -54,7 +54,7 @@ static const char *error_of_system(int number, const char **hint) {
             "writable. DOWEL_DATABASE_URL names another";
         return "permission denied";
     case EROFS: *hint = "DOWEL_DATABASE_URL names another"; return "the file system is read-only";
-    case ENOENT: *hint = "DOWEL_DATABASE_URL names another"; return "there is no such file, and none can be made";
+    case ENOENT: *hint = "DOWEL_DATABASE_URL names another"; return "the file does not exist and cannot be created";
     case EISDIR: *hint = "DOWEL_DATABASE_URL must name a file"; return "it is a folder";
     case EMFILE:
     case ENFILE: *hint = "raise the limit on open files (ulimit -n)"; return "too many open files";
@@ -70,7 +70,7 @@ static int errno_of_file(sqlite3_file *file) {
     return number;
 }
 
-/* SQLite has one code for many failures of the system; errno tells them apart, wherever SQLite has kept it. */
+/* SQLite has one code for many system errors; errno tells them apart. */
 static int system_error(const connection *c) {
     sqlite3_file *log = NULL, *file = NULL;
     struct statvfs space;
@@ -96,7 +96,7 @@ static const char *explain(const connection *c, int code, const char **hint) {
         return (code & 0xff) == SQLITE_NOTADB ? "the file is not a database, or it is damaged" : "the file is damaged";
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-        *hint = "another program holds the database; try again when it has finished";
+        *hint = "another program holds the lock; try again when it has finished";
         return "it is locked by another program";
     case SQLITE_READONLY:
         if (code == SQLITE_READONLY_DBMOVED) {
@@ -106,7 +106,7 @@ static const char *explain(const connection *c, int code, const char **hint) {
         *hint =
             "blocks and runs can be read; to save anything, this user must be able to write the file and its folder. "
             "DOWEL_DATABASE_URL names another";
-        return "it can only be read";
+        return "it is read-only";
     case SQLITE_PERM:
     case SQLITE_AUTH: return error_of_system(EACCES, hint);
     case SQLITE_IOERR: {
@@ -138,7 +138,7 @@ static int failed(connection *c, dowel_error *err) {
 
 /* ---- statements ---- */
 
-/* A statement that nobody uses, out of those that were kept; NULL: none is of this text. */
+/* Takes an unused statement with this text from the cache; NULL: there is none. */
 static sqlite3_stmt *take(connection *c, const char *sql) {
     for (size_t i = 0; i < KEPT; i++) {
         sqlite3_stmt *statement = c->kept[i];
@@ -149,7 +149,7 @@ static sqlite3_stmt *take(connection *c, const char *sql) {
     return NULL;
 }
 
-/* Keeps a statement that is no longer used, without its values. */
+/* Returns a statement to the cache, without its values. */
 static void keep(connection *c, sqlite3_stmt *statement) {
     sqlite3_reset(statement);
     sqlite3_clear_bindings(statement);
@@ -229,7 +229,7 @@ static int begin(dowel_db *db, dowel_error *err) {
     return exec(db, "BEGIN IMMEDIATE", NULL, 0, NULL, err);
 }
 
-/* The write-ahead log, which COMMIT does not flush (synchronous=NORMAL): one flush serves all that was committed before it. */
+/* Flushes the write-ahead log, which COMMIT does not (synchronous=NORMAL). One flush covers all commits before it. */
 static int flush_log(dowel_db *db, dowel_error *err) {
     connection *c = (connection *)db;
     sqlite3_file *log = NULL;
@@ -237,9 +237,9 @@ static int flush_log(dowel_db *db, dowel_error *err) {
     if (status == SQLITE_OK && log && log->pMethods)
         status = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
     if (status == SQLITE_OK) return 0;
-    int rc = dowel_fail(err, DOWEL_E_DATABASE, "database %s: it cannot be flushed to the disk: %s (SQLite code %d)",
-                        c->path, strerror(sqlite3_system_errno(c->handle)), status);
-    dowel_error_hint(err, "the disk may be failing, or full: what was saved last may be gone after a power cut");
+    int rc = dowel_fail(err, DOWEL_E_DATABASE, "database %s: cannot flush it to the disk: %s (SQLite code %d)", c->path,
+                        strerror(sqlite3_system_errno(c->handle)), status);
+    dowel_error_hint(err, "the disk may be failing or full: a power cut may undo the last changes");
     return rc;
 }
 
@@ -247,8 +247,8 @@ static int flush(dowel_db *db, dowel_error *err) {
     return ((connection *)db)->memory ? 0 : dowel_flushes_wait(db->flushes, flush_log, db, err);
 }
 
-/* SQLite remembers in the process's memory which files it has open and locked. A forked child inherits that memory but not the
- * locks: a connection of its own would believe in them, wait for ever or damage the file. These are as process-wide as that memory. */
+/* SQLite keeps in process-wide memory which files it has open and locked. A forked child inherits that memory but not the locks: a
+ * connection of the child would wait for ever or damage the file. Hence these counters are process-wide, too. */
 static atomic_int connections, opener;
 
 static void close_connection(dowel_db *db) {
@@ -290,8 +290,8 @@ static int wait_busy(void *context, int calls) {
     return 1;
 }
 
-/* While several processes open a new file at once, the change to WAL can meet a lock that SQLite does not wait for, since waiting
- * inside could be a deadlock: wait outside. */
+/* If several processes open a new file at once, switching to WAL may fail with a lock that SQLite does not wait for, because waiting
+ * inside could deadlock. Wait here instead. */
 static int use_wal(connection *c, dowel_error *err) {
     int status;
     for (int calls = 0;; calls++) {
@@ -312,9 +312,9 @@ static bool random_name(const char *path, char name[PATH_MAX]) {
     return size > 0 && size < PATH_MAX;
 }
 
-/* A new file gets its mode when it is made, not by the umask, which belongs to the whole process; the -wal and -shm files take after it.
- * It is made under another name: closing a file that other threads have open through SQLite would take their locks. Whatever goes wrong
- * shows when SQLite opens the path. */
+/* Creates the file with mode 0600 without changing the umask, which is process-wide; the -wal and -shm files get the same mode. It is
+ * created under another name because closing a file that other threads have open through SQLite drops their locks. Errors show when SQLite
+ * opens the path. */
 static void make_file(const char *path) {
     struct stat st;
     char name[PATH_MAX];
@@ -328,7 +328,7 @@ static void make_file(const char *path) {
     if (!have && (fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600)) >= 0) close(fd);
 }
 
-/* "file:PATH?immutable=1" with what means something in a URI escaped. */
+/* "file:PATH?immutable=1" with the characters that are special in a URI escaped. */
 static char *snapshot_uri(const char *path) {
     dowel_text uri = {0};
     dowel_text_put(&uri, "file:");
@@ -368,14 +368,14 @@ static bool is_unwritable(const connection *c) {
     return (kind == SQLITE_CANTOPEN || kind == SQLITE_READONLY || kind == SQLITE_IOERR) && !can_write_folder(c);
 }
 
-/* SQLite reads a database's log with the help of the -shm file beside it; where that is not there and cannot be made, the file alone is read:
- * it is whole as long as there is no log. */
+/* SQLite needs the -shm file to read the write-ahead log. If that file cannot be created, the database file is read alone: it is complete
+ * as long as there is no log. */
 static int open_snapshot(connection *c, dowel_error *err) {
     if (has_log(c)) {
-        int rc = dowel_fail(err, DOWEL_E_DATABASE,
-                            "database %s can only be read, and not as it is now: changes in %s-wal are not in it yet",
-                            c->path, c->path);
-        dowel_error_hint(err, "run dowel once as a user who may write the file and its folder");
+        int rc =
+            dowel_fail(err, DOWEL_E_DATABASE,
+                       "database %s is read-only, and %s-wal holds changes that are not in it yet", c->path, c->path);
+        dowel_error_hint(err, "run dowel once as a user with write permission for the file and its folder");
         return rc;
     }
     close_handle(c);
@@ -383,7 +383,7 @@ static int open_snapshot(connection *c, dowel_error *err) {
     return open_handle(c, true, err);
 }
 
-/* SQLite would take a file that is too short to be a database for an empty one, and write over it. */
+/* SQLite takes a file that is too short for a database for an empty one and overwrites it. */
 static int check_file(const connection *c, dowel_error *err) {
     enum { SMALLEST = 512 };
     struct stat st;
@@ -402,12 +402,12 @@ static int open_connection(connection *c, dowel_error *err) {
     if (c->memory) return rc;
     c->base.readonly = sqlite3_db_readonly(c->handle, "main") == 1;
     if (!rc && !c->base.readonly) rc = use_wal(c, err);
-    /* The files beside it are opened with the first statement. */
+    /* SQLite opens the -wal and -shm files with the first statement. */
     if (!rc) rc = script(&c->base, "SELECT COUNT(*) FROM sqlite_master;", err);
     return rc && c->handle && is_unwritable(c) ? open_snapshot(c, err) : rc;
 }
 
-/* Without locks nobody tells this connection of changes: it looks at the file anew each time. */
+/* Without locks a connection does not notice changes, so it opens the file again for each use. */
 static int wake(dowel_db *db, dowel_error *err) {
     connection *c = (connection *)db;
     if (!c->snapshot) return 0;

@@ -1,4 +1,4 @@
-/* Blocks in memory: a type, a name, a decoded struct, and what is computed from it. */
+/* Blocks in memory: a type, a name, a decoded struct, and values computed from it. */
 #include "fields_internal.h"
 
 #include <assert.h>

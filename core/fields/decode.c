@@ -364,7 +364,7 @@ static bool is_blank(const char *text) {
     return !text[strspn(text, " \t\r\n")];
 }
 
-/* As of a variable that is not set: the request would go to the cloud itself. */
+/* Usually a variable that is not set: without this check the request would go to the cloud itself. */
 static int empty_address(const decoding *at, const dowel_field *field) {
     dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": the address is empty", at->root, at->path, field->name);
     dowel_error_hint(at->err, "leave the field out to mean the service's own address");
@@ -378,7 +378,7 @@ int dowel_fields_finish(const dowel_table *table, const char *root, const char *
     for (const dowel_field *field = table->fields; field->name; field++) {
         void *member = (char *)data + field->offset;
         bool zero = dowel_member_is_zero(field, member);
-        /* What a document says stands, a zero too: only what was not said has a default. */
+        /* A value in the document counts even if it is zero: only missing members get the default. */
         const json_t *said = given ? json_object_get(given, field->name) : NULL;
         bool absent = zero && (!said || json_is_null(said)) && !dowel_given(named, field->name);
         if (absent && field->fallback) {

@@ -48,7 +48,7 @@ static json_t *encode_block(dowel_block *block, dowel_secrets secrets) {
     return built(&b);
 }
 
-/* Text that is passed on byte for byte is kept as text: whoever writes the document may sort the members of objects. */
+/* JSON that is passed on byte for byte is kept as text, because members may be sorted when the document is written. */
 static json_t *encode_json(const dowel_field *field, const json_t *value) {
     bool plain = (json_is_object(value) || json_is_array(value)) && field->flags & DOWEL_VERBATIM;
     if (!plain) return field->flags & DOWEL_VERBATIM ? dowel_json_wrap(value, false) : json_deep_copy(value);

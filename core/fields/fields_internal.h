@@ -8,7 +8,7 @@
 
 #define DOWEL_MASK "********"
 
-/* Seconds. Longer durations are mistakes, and would not fit into what counts milliseconds. */
+/* Seconds. Longer durations are mistakes and would overflow counters of milliseconds. */
 #define DOWEL_LONGEST (100 * 365.25 * 86400)
 
 struct dowel_record {
@@ -23,11 +23,11 @@ bool dowel_member_is_zero(const dowel_field *field, const void *member);
 /* Whether a value must not be shown: a secret, or a block's document given as text, which may hold one. */
 bool dowel_field_is_secret(const dowel_field *field, const void *member);
 
-/* Zeros that were given (fields_given.c). Kinds whose zero is a value, as NULL is none: */
+/* Zeros that were given (given.c). Whether a zero of this kind is a value, unlike NULL. */
 bool dowel_kind_has_zero(dowel_kind kind);
-/* The table's DOWEL_GIVEN; NULL: it has none. */
+/* The table's field of kind DOWEL_GIVEN; NULL: there is none. */
 const dowel_field *dowel_given_field(const dowel_table *table);
-/* What the struct's says; NULL: nothing. */
+/* The value of the struct's `given`; NULL: nothing is given. */
 const char *dowel_given_of(const dowel_table *table, const void *data);
 /* Whether every name in it is that of a field that can be zero on purpose. */
 int dowel_given_check(const dowel_table *table, const char *root, const char *path, const void *data, dowel_error *err);
@@ -47,7 +47,7 @@ int dowel_record_decode_expecting(const dowel_table *table, const json_t *docume
 /* Whether a caller's struct, or document, gives the field a value. */
 bool dowel_record_gives(const dowel_table *table, const dowel_field *field, const void *data, size_t size,
                         const json_t *document);
-/* Makes the relative paths (DOWEL_PATH) of a record that nobody else has yet absolute, nested tables included. */
+/* Makes the relative paths (DOWEL_PATH) of a record absolute, also in nested tables. Only before the record is shared. */
 int dowel_record_anchor(dowel_record *record, const char *folder, dowel_error *err);
 /* A new record from a partial one and the members that it lacked. */
 int dowel_record_complete(const dowel_record *partial, const json_t *members, const dowel_resolver *resolver,

@@ -211,7 +211,7 @@ static int add_value(json_t *object, const dowel_field *field, json_t *value, do
     return 0;
 }
 
-/* JSON text as a value that is written in the same bytes. What jansson refuses (duplicate members, say) is JSON all the same. */
+/* JSON text as a value that is written in the same bytes, also JSON that jansson refuses (such as duplicate members). */
 static int read_verbatim(const char *origin, const char *text, size_t size, json_t **value, dowel_error *err) {
     enum { LARGE = 1 << 16 }; /* a tree of it would take many times its memory */
     json_t *plain = NULL;
@@ -234,7 +234,7 @@ static int read_verbatim(const char *origin, const char *text, size_t size, json
 /* `file`: where the text comes from; NULL: an argument. Numbers keep their text: what they mean is for the field to say. */
 static int parse_json_text(const dowel_table *table, const dowel_field *field, const char *file, const char *text,
                            size_t size, json_t *object, dowel_error *err) {
-    json_t *value;
+    json_t *value = NULL;
     char origin[512];
     snprintf(origin, sizeof origin, "%s: field \"%s\"%s%.300s", table->name, field->name, file ? ": " : "",
              file ? file : "");
@@ -305,7 +305,7 @@ static int parse_collection(const dowel_table *table, const dowel_field *field, 
     return rc;
 }
 
-/* The value of NAME=VALUE: what is neither JSON nor begins like it is text. */
+/* The value of NAME=VALUE: text unless it is a JSON literal or begins like JSON. */
 static int parse_pair_value(const char *origin, const char *text, json_t **value, dowel_error *err) {
     if (*text && strchr("{[\"", *text))
         return dowel_json_read(text, strlen(text), DOWEL_JSON_EXACT, origin, value, err);

@@ -1,5 +1,5 @@
-/* A new folder lasts when the folder that it is in was flushed. That is done together, before a file in one of them counts as written: each flush costs a
- * turn of the disk's journal. */
+/* A new folder survives a power cut once the folder it is in was flushed. The flushes are done together, before a file in one of the folders counts as
+ * written: each costs one commit of the disk's journal. */
 #include "folders_internal.h"
 
 #include "sink_internal.h"
@@ -16,7 +16,7 @@
 
 enum {
     TOGETHER = 4
-}; /* folders from which on the whole file system is flushed, where that is known to reach the disk */
+}; /* number of folders from which the whole file system is flushed, if that is known to reach the disk */
 
 void dowel_folders_open(dowel_folders *folders) {
     *folders = (dowel_folders){.count = 0};
@@ -61,12 +61,12 @@ static int add(dowel_folders *folders, int parent) {
 }
 
 int dowel_folders_make(dowel_folders *folders, int at, const char *path) {
-    /* Held while it is made: who finds the folder has to find that it is not flushed, too. */
+    /* Held during mkdir(): a thread that finds the folder must also find that it is not flushed. */
     pthread_mutex_lock(&folders->lock);
     int why = mkdirat(at, path, 0777) ? errno : 0;
     if (!why) {
         int parent = dowel_file_open_folder(at, path);
-        /* A folder that can be written but not read cannot be flushed by anybody. */
+        /* A folder that may be written but not read cannot be flushed. */
         if (parent >= 0)
             why = add(folders, parent);
         else if (errno != EACCES && errno != EPERM)
@@ -77,7 +77,7 @@ int dowel_folders_make(dowel_folders *folders, int at, const char *path) {
     return why ? -1 : 0;
 }
 
-/* The first `count` are to be flushed. Those that could not be come first then; *left: how many. 0 or errno. */
+/* Flushes `count` folders. Those that failed are moved to the front; *left is their number. 0 or errno. */
 static int flush_all(int *parents, size_t count, size_t *left) {
     int failed = 0;
     bool together = count >= TOGETHER && dowel_flush_system(parents[0]);

@@ -21,8 +21,8 @@ static int write_some(inflation *f, dowel_error *err) {
     f->stream.avail_out = ROOM;
     int said = inflate(&f->stream, Z_NO_FLUSH);
     if (said != Z_OK && said != Z_STREAM_END && said != Z_BUF_ERROR)
-        return dowel_fail(err, said == Z_MEM_ERROR ? DOWEL_E_NO_MEMORY : DOWEL_E_CORRUPT, "what came is not gzip: %s",
-                          f->stream.msg ? f->stream.msg : "its data is damaged");
+        return dowel_fail(err, said == Z_MEM_ERROR ? DOWEL_E_NO_MEMORY : DOWEL_E_CORRUPT,
+                          "the data is not valid gzip: %s", f->stream.msg ? f->stream.msg : "it is damaged");
     if (said == Z_STREAM_END) {
         f->between = true; /* another member may follow */
         inflateReset(&f->stream);
@@ -38,7 +38,7 @@ static int inflation_write(void *context, const void *data, size_t size, dowel_e
     while (size) {
         uInt some = size < (1u << 30) ? (uInt)size : 1u << 30;
         f->stream.avail_in = some;
-        /* A full room may hide that there is more to come of what was read. */
+        /* A full buffer: zlib may hold more output for the input so far. */
         do {
             if (f->stream.avail_in) f->between = false;
             int rc = write_some(f, err);
@@ -58,7 +58,7 @@ static int inflation_restart(void *context, dowel_error *err) {
 
 static int inflation_commit(void *context, dowel_error *err) {
     const inflation *f = context;
-    if (f->any && !f->between) return dowel_fail(err, DOWEL_E_CORRUPT, "what came is not whole gzip: it ends midway");
+    if (f->any && !f->between) return dowel_fail(err, DOWEL_E_CORRUPT, "the gzip data is incomplete");
     return dowel_sink_commit(f->to, err);
 }
 

@@ -1,4 +1,4 @@
-/* Bytes that are written: into memory, into what a program brings, and what all sinks have in common. */
+/* Sinks: what all have in common, and those that collect in memory. */
 #include "sink_internal.h"
 
 #include <dowel/text.h>
@@ -18,8 +18,8 @@ static int memory_write(void *context, const void *data, size_t size, dowel_erro
     dowel_text_add(m, data, size);
     if (!m->failed) return 0;
     bool too_long = m->too_long;
-    m->failed = m->too_long = false; /* what was written before stays */
-    return too_long ? dowel_fail(err, DOWEL_E_INVALID, "more than %zu bytes: too much to hold in memory", m->limit)
+    m->failed = m->too_long = false; /* keep the bytes of earlier writes */
+    return too_long ? dowel_fail(err, DOWEL_E_INVALID, "more than %zu bytes: too large to hold in memory", m->limit)
                     : dowel_no_memory(err);
 }
 
@@ -63,7 +63,7 @@ bool dowel_sink_can_restart(const dowel_sink *sink) {
 }
 
 int dowel_sink_restart(dowel_sink *sink, dowel_error *err) {
-    if (!sink->ops->restart) return dowel_fail(err, DOWEL_E_IO, "what was written cannot be taken back");
+    if (!sink->ops->restart) return dowel_fail(err, DOWEL_E_IO, "the output cannot be written again from the start");
     sink->written = 0;
     return sink->ops->restart(sink->context, err);
 }

@@ -1,4 +1,4 @@
-/* Access to a file that replaces another: the new one grants nobody more than the old one did. */
+/* Permissions of a file that replaces another: the new file grants no more than the old one. */
 #include "sink_internal.h"
 
 #include <errno.h>
@@ -17,8 +17,7 @@ bool dowel_file_replaces(const dowel_file *f, struct stat *st) {
 #ifdef __linux__
 #define ACL "system.posix_acl_access"
 
-/* Gives the new file the list of the old one, or none where the old one has none: a folder's default may have added one. 0; -1: the old one's
- * could not be had. */
+/* Copies the access list of the old file, or removes the list that the folder's default added. -1: the old list cannot be read. */
 static int copy_list(const dowel_file *f) {
     int fd = openat(f->folder, f->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     char *list = NULL;

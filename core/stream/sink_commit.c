@@ -1,5 +1,5 @@
-/* Files get their names: flushed first, so that no name stands for bytes that a loss of power would take, and then the names are flushed too.
- * A flush costs a turn of the disk's journal; for many files it is done once where the file system can do that. */
+/* Commits files: flushes the bytes, renames, and flushes the folders, so that a power cut leaves no name without its bytes. A flush costs one
+ * commit of the disk's journal; many files share one if the file system supports it. */
 #define _GNU_SOURCE /* syncfs, sync_file_range */
 #include "sink_internal.h"
 
@@ -29,7 +29,7 @@ bool dowel_flush_system(int fd) {
 }
 
 #ifdef __linux__
-enum { TOGETHER = 4 }; /* files from which on it is worth to flush what others wrote, too */
+enum { TOGETHER = 4 }; /* number of files from which flushing the whole file system is cheaper */
 
 static bool on_one_device(dowel_file *const *files, size_t count) {
     struct stat first, other;
@@ -39,7 +39,7 @@ static bool on_one_device(dowel_file *const *files, size_t count) {
     return true;
 }
 
-/* Whether everything that was to be written of this one file could be: a whole file system's flush may not tell. 0 or errno. */
+/* syncfs() may not report write errors of a single file; this does. 0 or errno. */
 static int was_written(int fd) {
     if (!sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE)) return 0;
     return errno == ENOSYS && !fsync(fd) ? 0 : errno;
@@ -57,7 +57,7 @@ static int prepare(dowel_file *f) {
     return f->modified && futimens(f->fd, times) ? errno : 0;
 }
 
-/* why: 0 or errno for each; those that failed are left alone. Whether the whole file system was flushed. */
+/* `why`: 0 or errno for each file; files that failed are skipped. Returns whether the whole file system was flushed. */
 static bool flush(dowel_file *const *files, int *why, size_t count) {
 #ifdef __linux__
     if (count >= TOGETHER && on_one_device(files, count) && dowel_flush_system(files[0]->fd)) {
@@ -73,14 +73,13 @@ static bool flush(dowel_file *const *files, int *why, size_t count) {
     return false;
 }
 
-/* That the name is in; the file's own, or a new descriptor. */
+/* The folder that the name is in: the file's own descriptor, or a new one. */
 static int open_folder(const dowel_file *f) {
     if (f->folder != AT_FDCWD) return f->folder;
     return dowel_file_open_folder(AT_FDCWD, f->name);
 }
 
-/* A name that a loss of power may take is reported: the caller was promised that it lasts. A folder that can be written but not read cannot be flushed
- * by anybody. */
+/* Reports names that a power cut may undo. A folder that may be written but not read cannot be flushed, which is not an error. */
 static void flush_names(dowel_file *const *files, int *why, size_t count, bool together) {
     struct stat last = {0}, folder = {0};
     bool all = false;
@@ -110,7 +109,7 @@ static void flush_names(dowel_file *const *files, int *why, size_t count, bool t
     }
 }
 
-/* The folders that were made for the files, by whichever thread. */
+/* Flushes the folders that any thread made for the files. */
 static void flush_folders(dowel_file *const *files, int *why, size_t count) {
     dowel_folders *last = NULL;
     int last_why = 0;

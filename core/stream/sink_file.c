@@ -1,4 +1,4 @@
-/* Sinks that are files: what is written appears whole or not at all. */
+/* Sinks that write files: a reader sees the old file or the complete new one. */
 #include "sink_internal.h"
 #include "unfinished.h"
 
@@ -46,7 +46,7 @@ static int file_commit(void *context, dowel_error *err) {
 
 static void file_close(void *context) {
     dowel_file *f = context;
-    /* While the lock holds: afterwards the name may be another's. */
+    /* Before close() releases the lock: afterwards another process may use the name. */
     if (f->temporary && !f->committed) unlinkat(f->folder, f->temporary, 0);
     if (f->fd > STDERR_FILENO) close(f->fd);
     if (f->direct >= 0) close(f->direct);
@@ -60,7 +60,7 @@ static void file_close(void *context) {
 static const dowel_sink_ops file_ops = {file_write, file_restart, file_commit, file_close},
                             stream_ops = {file_write, NULL, NULL, file_close};
 
-/* Whether the file that was opened is ours alone: nobody else writes it, and it still has its name. */
+/* Whether this process alone writes the file and it still has its name. */
 static bool is_ours(const dowel_file *f) {
     struct stat opened, named;
     return !flock(f->fd, LOCK_EX | LOCK_NB) && !fstat(f->fd, &opened) &&
@@ -75,13 +75,12 @@ static int forget_temporary(dowel_file *f, int why) {
     return errno = why;
 }
 
-/* Opens the file beside `name` that takes the bytes until they are all there. Its name is always the same, so that what a killed process left is
- * taken over by the next one for the same file; where another process is at it, or something else is in the way, it is a random one. */
+/* Opens the temporary file beside `name`. Its name is fixed, so that the next process for the same file takes over what a killed one left; if
+ * another process uses it or something else has that name, the name is random. */
 static int open_temporary(dowel_file *f) {
     struct stat old;
     bool replaces = dowel_file_replaces(f, &old);
-    mode_t mode =
-        replaces ? 0600 : 0666; /* until it has the name, what it holds may be as secret as what it replaces */
+    mode_t mode = replaces ? 0600 : 0666; /* the new content may be as secret as the old */
     f->temporary = dowel_unfinished_name(f->name, false);
     if (!f->temporary) return errno = ENOMEM;
     f->fd = openat(f->folder, f->temporary, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, mode);
@@ -125,7 +124,8 @@ static dowel_file *new_file(int folder, const char *name, const char *shown) {
     return NULL;
 }
 
-/* In a folder like /tmp, where anybody can make links, only those of the caller and of the folder's owner are followed, as Linux does it. */
+/* In a sticky world-writable folder such as /tmp, only links of the caller and of the folder's owner are followed (as with Linux's
+ * protected_symlinks). */
 static bool may_follow(const char *path, const struct stat *link) {
     struct stat folder;
     char above[PATH_MAX];
@@ -139,22 +139,22 @@ static bool may_follow(const char *path, const struct stat *link) {
     return !shared || link->st_uid == geteuid() || link->st_uid == folder.st_uid;
 }
 
-/* The path of the file itself: a symbolic link stays, and what it leads to is replaced. Newly allocated. */
+/* The path of the file itself: a symbolic link stays, and its target is replaced. Newly allocated. */
 static int follow(const char *path, char **real, dowel_error *err) {
     struct stat st, there;
     char target[256];
     *real = NULL;
-    /* /dev/stdout and a shell's >(...) are links to what has no path of its own. */
+    /* /dev/stdout and a shell's >(...) are links to pipes, which have no path. */
     if (lstat(path, &st) || !S_ISLNK(st.st_mode) || (!stat(path, &there) && !S_ISREG(there.st_mode))) {
         *real = strdup(path);
     } else if (!may_follow(path, &st)) {
-        return dowel_fail(err, DOWEL_E_REFUSED,
-                          "%s is another user's symbolic link in a folder that anybody can write to", path);
+        return dowel_fail(err, DOWEL_E_REFUSED, "%s is a symbolic link of another user in a world-writable folder",
+                          path);
     } else if (!(*real = realpath(path, NULL)) && errno == ENOENT) {
         ssize_t size = readlink(path, target, sizeof target - 1);
         target[size > 0 ? size : 0] = 0;
         dowel_fail(err, DOWEL_E_IO, "%s is a symbolic link to %s, which does not exist", path, target);
-        dowel_error_hint(err, "make what it leads to, or remove the link; nothing was changed");
+        dowel_error_hint(err, "create its target or remove the link; nothing was changed");
         return DOWEL_E_IO;
     } else if (!*real && errno != ENOMEM) {
         return dowel_fail(err, DOWEL_E_IO, "cannot write %s: %s", path, strerror(errno));

@@ -1,4 +1,4 @@
-/* Sinks as they are inside: files that are written beside their names until they are whole. */
+/* The inside of sinks; files are written under a temporary name until they are complete. */
 #ifndef DOWEL_SINK_H
 #define DOWEL_SINK_H
 
@@ -18,30 +18,30 @@ struct dowel_sink {
 typedef struct dowel_file {
     int fd;
     int direct;       /* the same file, past the page cache; -1 */
-    size_t alignment; /* of what is written there; 0: nothing is */
-    int folder;       /* that the names are in; AT_FDCWD: they are paths */
+    size_t alignment; /* of direct writes; 0: there are none */
+    int folder;       /* the folder of the names; AT_FDCWD: the names are paths */
     bool committed;
-    bool unflushed;         /* it has its name, but the folder could not be flushed */
-    bool left;              /* what a killed process left may be in it */
+    bool unflushed;         /* renamed, but the folder could not be flushed */
+    bool left;              /* it may hold what a killed process left */
     int64_t modified;       /* the file's time; 0: now */
-    dowel_folders *folders; /* that are to last when it does; NULL: none were made for it */
+    dowel_folders *folders; /* flushed with the file; NULL: none were made for it */
     char *path;             /* for messages */
     char *name;
     char *temporary; /* NULL: written in place (standard output, a device, a pipe) */
 } dowel_file;
 
-/* The file that a sink writes beside its name; NULL: it is another kind of sink. */
+/* The file of a sink; NULL: the sink is of another kind. */
 dowel_file *dowel_sink_file_of(const dowel_sink *sink);
-/* Forgets what a killed process left, if that was not done yet. By the first who writes; several threads come only later. */
+/* Discards what a killed process left, once. Called by the first write, before several threads write parts. */
 int dowel_file_begin_empty(dowel_file *f, dowel_error *err);
-/* sink_access.c: whether a regular file has the name already. */
+/* sink_access.c: whether a regular file of that name exists. */
 bool dowel_file_replaces(const dowel_file *f, struct stat *st);
-/* Gives the new file the owner (as root), group, mode and access list of the one that it replaces; nothing where there is none. 0 or errno. */
+/* Gives the new file the owner (as root), group, mode and access list of the file that it replaces, if there is one. 0 or errno. */
 int dowel_file_keep_access(const dowel_file *f);
-/* sink_commit.c: makes the bytes last, gives them the name, and makes that last. */
+/* sink_commit.c: flushes, renames, flushes the folder. */
 int dowel_file_commit(dowel_file *f, dowel_error *err);
 
-/* Flushes the whole file system; only where that is known to reach the disk, as fsync does: of a network's or a program's file systems it is not. */
+/* Flushes the whole file system. False, and nothing is done, on file systems where that is not known to reach the disk as fsync() does (network, FUSE). */
 bool dowel_flush_system(int fd);
 
 #endif

@@ -1,4 +1,4 @@
-/* Bytes that are read: memory, files, a program's own. */
+/* Sources: memory, files, and those that a program brings. */
 #include <dowel/stream.h>
 
 #include <errno.h>
@@ -96,9 +96,9 @@ static int from_descriptor(int fd, bool owned, const char *name, dowel_source **
     if (S_ISDIR(st.st_mode)) return dowel_fail(err, DOWEL_E_INVALID, "%s is a folder, not a file", name);
     file *f = malloc(sizeof *f + strlen(name) + 1);
     if (!f) return dowel_no_memory(err);
-    /* Redirected input that does not start at the file's beginning cannot be rewound to it. */
+    /* Redirected input may start in the middle of a file and cannot be rewound to its start. */
     bool regular = S_ISREG(st.st_mode) && lseek(fd, 0, SEEK_CUR) == 0;
-    /* Files of the kernel (/proc) say that they are empty. */
+    /* Files in /proc have size 0 and are not empty. */
     char byte;
     if (regular && st.st_size == 0 && pread(fd, &byte, 1, 0) > 0) regular = false;
     f->fd = fd;
@@ -167,7 +167,7 @@ static int read_piece(dowel_source *source, void *buffer, size_t size, size_t *g
     return rc;
 }
 
-/* Bytes of two versions of a file make a third that nobody wrote. */
+/* Bytes of two versions of a file must not be mixed. */
 static int check_unchanged(const file *f, dowel_error *err) {
     struct stat st;
     if (fstat(f->fd, &st)) return dowel_fail(err, DOWEL_E_IO, "cannot read %s: %s", f->path, strerror(errno));
@@ -175,13 +175,13 @@ static int check_unchanged(const file *f, dowel_error *err) {
         return 0;
     int rc = dowel_fail(err, DOWEL_E_CONFLICT, "%s changed while it was read: %lld bytes, then %lld", f->path,
                         (long long)f->size, (long long)st.st_size);
-    dowel_error_hint(err, "send it again when nobody writes to it");
+    dowel_error_hint(err, "send it again when no other program writes to it");
     if (err) err->retryable = true;
     return rc;
 }
 
-/* Asked before the last bytes are given out, so that what is wrong is never sent whole: a program's own source may have more than it said, and
- * a file may have changed. */
+/* Called before the last bytes are returned, so that a wrong object is never sent completely: a program's source may have more bytes than it
+ * announced, and a file may have changed. */
 static int check_end(dowel_source *source, dowel_error *err) {
     const file *f = regular_file(source);
     char byte;
@@ -189,7 +189,8 @@ static int check_end(dowel_source *source, dowel_error *err) {
     if (f) return check_unchanged(f, err);
     int rc = source->windowed ? 0 : read_piece(source, &byte, 1, &more, err);
     if (rc || !more) return rc;
-    return dowel_fail(err, DOWEL_E_IO, "the source has more than the %lld bytes that it said", (long long)source->size);
+    return dowel_fail(err, DOWEL_E_IO, "the source has more than the %lld bytes that it announced",
+                      (long long)source->size);
 }
 
 int dowel_source_read(dowel_source *source, void *buffer, size_t size, size_t *got, dowel_error *err) {
@@ -242,7 +243,7 @@ int dowel_source_rewind(dowel_source *source, dowel_error *err) {
 
 /* ---- parts ---- */
 
-/* Of a file: reads with an offset of its own, so that others may read elsewhere meanwhile. */
+/* Part of a file, with its own offset, so that several threads can read. */
 typedef struct part {
     const file *whole; /* borrowed */
     int64_t offset, at;

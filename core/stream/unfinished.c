@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* .NAME.TOKENCHECK.dowel: the token tells several files apart, the check is a digest of all that stands before it. No user's file has such a name by
+/* .NAME.TOKENCHECK.dowel: TOKEN tells several files apart; CHECK is a digest of the name before it, so that no user's file has such a name by
  * chance. */
 enum { TOKEN = 12, CHECK = 12, AROUND = 1 + 1 + TOKEN + CHECK + 6 };
 

@@ -1,4 +1,4 @@
-"""What a SQLite database meets in the world: it can only be read, the disk is full, it is damaged, locked, of a version that no dowel wrote. Each with plain
+"""What a SQLite database meets in the world: it is read-only, the disk is full, it is damaged, locked, of a version that no dowel wrote. Each with plain
 words and the file's name; nothing is lost, and no empty registry takes the place of one that cannot be read."""
 import json
 import os
@@ -54,12 +54,12 @@ class Faults(CommandTest):
         self.assertIn("history is not recorded", done.err)
         done = self.save(**reader)
         self.assertEqual(done.returncode, 1, done.err)
-        self.assertIn(f"database {self.database}: it can only be read", done.err)
+        self.assertIn(f"database {self.database}: it is read-only", done.err)
         self.assertIn("hint: blocks and runs can be read", done.err)
         for words in (("block", "delete", "secret/s"), ("key", "rotate"), ("runs", "prune", "--older-than", "0s")):
             done = self.run_dowel(*words, **reader)
             self.assertEqual(done.returncode, 1, f"{words}: {done.out}{done.err}")
-            self.assertIn("it can only be read", done.err)
+            self.assertIn("it is read-only", done.err)
 
     def prepare(self, runs=True):
         done = self.save()
@@ -116,7 +116,7 @@ class Faults(CommandTest):
         if subprocess.run(["unshare", "-m", "sh", "-c", script + "true"], capture_output=True, check=False).returncode:
             self.skipTest("no mounts here")
         for words, status, says in ((("block", "show", "secret/s", "--show-secrets"), 0, "planted"), (("block", "list"), 0, "secret"),
-                                    (("block", "delete", "secret/s"), 1, "it can only be read")):
+                                    (("block", "delete", "secret/s"), 1, "it is read-only")):
             done = subprocess.run(["unshare", "-m", "sh", "-c", script + 'exec "$0" "$@"', BIN, *words], env=self.env, capture_output=True, text=True,
                                   timeout=60, check=False)
             self.assertEqual(done.returncode, status, done.stderr)

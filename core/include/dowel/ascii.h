@@ -1,5 +1,5 @@
-/* dowel/ascii.h: characters and words of protocols, whatever the program's locale is. In a Turkish locale, tolower('I') is not 'i',
- * and in one of Latin-1 isalnum() is true of umlauts: names of headers, hosts and fields must not go by that. */
+/* dowel/ascii.h: <ctype.h> and strcasecmp() for ASCII, independent of the locale. In a Turkish locale tolower('I') is not 'i', and in a
+ * Latin-1 locale isalnum() is true for umlauts: names of headers, hosts and fields must not depend on that. */
 #ifndef DOWEL_ASCII_H
 #define DOWEL_ASCII_H
 
@@ -26,7 +26,7 @@ static inline bool dowel_is_space(int c) {
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/* strcasecmp() and strncasecmp() for ASCII. */
+/* strncasecmp() and strcasecmp() for ASCII. */
 static inline int dowel_ncasecmp(const char *a, const char *b, size_t size) {
     for (; size; size--, a++, b++) {
         int difference = dowel_lower((unsigned char)*a) - dowel_lower((unsigned char)*b);

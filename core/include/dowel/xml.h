@@ -10,7 +10,7 @@ extern "C" {
 
 typedef struct dowel_xml dowel_xml; /* an element */
 
-/* The root element. Document types and entities are refused. The caller frees the root. */
+/* Parses a document; *root is the root element, which the caller frees. Document types and entities are refused. */
 DOWEL_API int dowel_xml_parse(const char *text, size_t size, dowel_xml **root, dowel_error *err);
 DOWEL_API void dowel_xml_free(dowel_xml *root);
 
