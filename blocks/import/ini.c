@@ -1,4 +1,5 @@
-/* Files of "[section]" and "key = value" lines, as gcloud and rclone write them. */
+/* Files of "[section]" and "key = value" lines, as gcloud and rclone write them. Amazon's shared files have another grammar, which is read in
+ * blocks/aws/profile.c: settings that continue on indented lines, kinds of sections, colons, and a later value that replaces an earlier one. */
 #include "import_internal.h"
 
 #include <dowel/file.h>
