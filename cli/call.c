@@ -11,11 +11,7 @@ const cli_verb cli_call_verbs[] = {
      .words = "TASK [--field value ...]",
      .doc = "runs a task and prints its result",
      .example = "call bigquery.query --query 'SELECT 1 AS x' --credentials prod",
-     .options = {{"from", "FILE|-", "read arguments from a JSON object; flags win", false},
-                 {"run-name", "NAME", "name of the run in the history", false},
-                 {"run-key", "KEY", "continue the run with this key if it did not complete", false},
-                 {"take-over", NULL, "continue it even if its process was on another machine", false},
-                 CLI_OUTPUT_OPTIONS}},
+     .options = {{"from", "FILE|-", "read arguments from a JSON object; flags win", false}, CLI_OUTPUT_OPTIONS}},
     {.name = NULL}};
 
 void cli_task_help(cli *c, const dowel_task *task, const char *usage) {
@@ -36,6 +32,7 @@ void cli_task_help(cli *c, const dowel_task *task, const char *usage) {
     puts("Policy (--policy-NAME if the task has a field of that name):");
     cli_help_fields(c, &dowel_policy_table);
     puts("\nOther:");
+    cli_help_options(c, &cli_run_verb);
     cli_help_options(c, cli_call_verbs);
     if (usage) return;
     cli_text(c, stdout, "\nExample:\n  dowel call %s %s\n", task ? task->name : "bigquery.query",
@@ -107,18 +104,10 @@ static int call(cli *c, const dowel_task *task, const json_t *args, const held *
     return rc;
 }
 
-/* The policy field of a flag, or NULL. */
-static const dowel_field *policy_field(const char *name) {
-    const dowel_field *field = dowel_field_find(&dowel_policy_table, name);
-    return field || strncmp(name, "policy-", 7) ? field : dowel_field_find(&dowel_policy_table, name + 7);
-}
-
 /* Suggests the nearest of the flags of the task and of `call`. */
 static int unknown_flag(cli *c, const cli_flag *flag, const dowel_task *task) {
-    const char *names[32] = {"json", "from", "run_name", "run_key", "take_over", "output", "out", "help"};
-    size_t n = 8;
-    for (const dowel_field *f = dowel_policy_table.fields; f->name && n < 31; f++)
-        if (!dowel_field_c_only(f)) names[n++] = f->name;
+    const char *names[32] = {"json", "from", "output", "out", "help"};
+    (void)cli_run_flag_names(names + 5, 26);
     return cli_unknown_flag(c, c->help, flag, task->args, names);
 }
 
@@ -138,9 +127,9 @@ static int stray_word(cli *c, const char *word, const dowel_task *task, const js
 /* The command line of a task, as it is read. */
 typedef struct request {
     const dowel_task *task;
-    json_t *args, *policy;
+    json_t *args;
     held *bytes;
-    dowel_call_options options;
+    cli_run run;
 } request;
 
 /* A plain word: the one that the task takes, such as its SQL. */
@@ -162,13 +151,8 @@ static int read_own_flag(cli *c, const cli_flag *flag, request *r, json_t *docum
     *known = true;
     if (cli_flag_is(flag, "json")) return cli_switch(c, flag, &c->json);
     if (cli_flag_is(flag, "from")) return cli_read_document(c, flag, document);
-    if (cli_flag_is(flag, "take-over")) return cli_switch(c, flag, &r->options.take_over);
-    const char **text = cli_flag_is(flag, "run-name")  ? &r->options.run_name
-                        : cli_flag_is(flag, "run-key") ? &r->options.run_key
-                                                       : NULL;
-    *known = text != NULL;
-    if (text) *text = cli_flag_value(c, flag);
-    return text && !*text ? c->err.code : 0;
+    *known = cli_run_flag(c, flag, &r->run, &rc);
+    return rc;
 }
 
 static int read_flags(cli *c, request *r, json_t *document) {
@@ -178,15 +162,12 @@ static int read_flags(cli *c, request *r, json_t *document) {
     int status = 0;
     while (!status && (kind = cli_next(c, &flag))) {
         const dowel_field *field = table && kind == CLI_FLAG ? dowel_field_find(table, flag.name) : NULL;
-        const dowel_field *policy_is = field ? NULL : policy_field(flag.name);
         bool known = true;
         int rc = 0;
         if (kind == CLI_WORD)
             status = read_word(c, &flag, r);
         else if (field)
             rc = set_field(c, table, field, &flag, r->args, &r->bytes);
-        else if (policy_is)
-            rc = cli_set_field(c, &dowel_policy_table, policy_is, &flag, r->policy);
         else
             rc = read_own_flag(c, &flag, r, document, &known);
         if (!known) status = unknown_flag(c, &flag, r->task);
@@ -226,13 +207,11 @@ static bool is_on_stdout(const json_t *args, const json_t *result) {
 /* Runs the task and prints its result. */
 static int run(cli *c, request *r, json_t **result) {
     cli_progress progress = {.lock = PTHREAD_MUTEX_INITIALIZER};
-    r->options.progress = cli_progress_show;
-    r->options.progress_context = &progress;
-    r->options.cancelled = cli_interrupted;
-    r->options.unkept = result;
+    r->run.options.progress_context = &progress;
+    r->run.options.unkept = result;
     if (cli_output_begin(c)) return cli_failed(c);
     cli_signals_begin();
-    int rc = call(c, r->task, r->args, r->bytes, &r->options, result);
+    int rc = call(c, r->task, r->args, r->bytes, &r->run.options, result);
     cli_signals_end();
     cli_progress_end(&progress);
     bool shown = *result && !is_on_stdout(r->args, *result) && (c->json || !json_is_null(*result));
@@ -244,21 +223,15 @@ static int run(cli *c, request *r, json_t **result) {
 }
 
 int cli_run_task(cli *c, const dowel_task *task, bool reads_input) {
-    request r = {.task = task, .args = json_object(), .policy = json_object(), .options = {.size = sizeof r.options}};
+    request r = {.task = task, .args = json_object()};
     json_t *result = NULL;
-    dowel_record *record = NULL;
+    cli_run_begin(&r.run, NULL);
     int status = read_line(c, &r, reads_input);
-    if (!status && json_object_size(r.policy)) {
-        if (dowel_record_decode(&dowel_policy_table, r.policy, dowel_get_resolver(c->d), &record, &c->err))
-            status = cli_failed(c);
-        else
-            memcpy(&r.options.policy, dowel_record_data(record), sizeof r.options.policy);
-    }
+    if (!status && cli_run_ready(c, &r.run)) status = cli_failed(c);
     if (!status) status = run(c, &r, &result);
-    dowel_record_free(record);
+    cli_run_end(&r.run);
     free_held(r.bytes);
     json_decref(result);
-    json_decref(r.policy);
     dowel_json_cleanse(r.args);
     return status;
 }

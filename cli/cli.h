@@ -108,6 +108,23 @@ int cli_key(cli *c);
 int cli_completion(cli *c);
 int cli_complete(cli *c);
 
+/* run_options.c: the flags of every command that runs a task. */
+typedef struct cli_run {
+    dowel_call_options options;
+    json_t *policy;
+    dowel_record *record; /* that the policy's texts are in */
+} cli_run;
+extern const cli_verb cli_run_verb; /* its options, for help and completion */
+struct cli_progress;
+void cli_run_begin(cli_run *run, struct cli_progress *progress);
+/* Reads one flag. False: it is not one of these. *rc: a value was bad. */
+bool cli_run_flag(cli *c, const struct cli_flag *flag, cli_run *run, int *rc);
+/* After the last flag: fills the policy. */
+int cli_run_ready(cli *c, cli_run *run);
+/* The names of these flags, with _ between words, for suggestions. */
+size_t cli_run_flag_names(const char *names[], size_t room);
+void cli_run_end(cli_run *run);
+
 /* page.c: the runs as HTML. */
 int cli_runs_page(cli *c, const dowel_runs_query *query, const char *path);
 
@@ -116,21 +133,25 @@ int64_t cli_now(void);
 /* The states that a run can be in; NULL-terminated. */
 extern const char *const cli_run_states[];
 
-/* objects.c: copying, listing, removing for people. */
+/* objects.c: commands for objects and files. */
 int cli_cp(cli *c);
+int cli_mv(cli *c);
 int cli_sync(cli *c);
 int cli_cat(cli *c);
 int cli_ls(cli *c);
+int cli_du(cli *c);
+int cli_stat(cli *c);
 int cli_rm(cli *c);
 int cli_presign(cli *c);
-/* Of these: what they run, and the flags that stand for fields or for the command alone. */
 typedef struct cli_object_command {
     const char *name, *task;
-    const char *words[3];         /* fields that plain words fill, in order; NULL-terminated */
-    const char *fixed;            /* value of the destination that no word gives; NULL: none */
-    const char *usage, *examples; /* after "dowel NAME " */
-    const char *own;              /* flags beside the fields: "verbose long" */
-    const char *shorts;           /* letters of single dashes: "rn" */
+    const char *field;                    /* that the first word fills */
+    const char *more;                     /* the list that more words fill; NULL: one word only */
+    bool to;                              /* the last word is the destination */
+    const char *fixed;                    /* the destination of a command that has no word for it; NULL: none */
+    const char *usage, *notes, *examples; /* usage: after "dowel NAME " */
+    const char *own;                      /* switches besides the fields: "verbose human-readable" */
+    const char *shorts;                   /* letters of single dashes: "rn" */
 } cli_object_command;
 extern const cli_object_command cli_object_commands[];
 

@@ -94,7 +94,13 @@ static void offer_flags(asked *a) {
             if (!dowel_field_c_only(f)) offer_flag(a, f->name, f->doc);
     for (const cli_option *o = NULL; a->verb && (o = cli_next_option(a->c, a->verb, o));)
         offer_flag(a, o->name, o->doc);
-    if (a->objects && *a->objects->own) offer_flag(a, a->objects->own, NULL);
+    for (const cli_option *o = a->policy ? cli_run_verb.options : NULL; o && o->name; o++)
+        offer_flag(a, o->name, o->doc);
+    for (const char *own = a->objects ? a->objects->own : ""; *own; own += strcspn(own, " "), own += *own == ' ') {
+        char name[32];
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(own, " "), own);
+        offer_flag(a, name, NULL);
+    }
     if (!a->verb || !a->verb->plain) offer_flag(a, "json", "the result, or the error, as JSON");
     offer_flag(a, "help", NULL);
 }
@@ -140,8 +146,10 @@ static const dowel_field *find_flag(const asked *a, const char *name, const cli_
     const dowel_field *field = a->table ? dowel_field_find(a->table, copy) : NULL;
     if (!field && a->policy) field = dowel_field_find(a->policy, copy);
     *option = NULL;
-    for (const cli_option *o = NULL; !field && a->verb && (o = cli_next_option(a->c, a->verb, o));)
-        if (cli_flag_is(&flag, o->name)) *option = o;
+    const cli_verb *const verbs[] = {a->verb, a->policy ? &cli_run_verb : NULL};
+    for (size_t i = 0; !field && i < 2; i++)
+        for (const cli_option *o = NULL; verbs[i] && (o = cli_next_option(a->c, verbs[i], o));)
+            if (cli_flag_is(&flag, o->name)) *option = o;
     return field;
 }
 
@@ -187,8 +195,7 @@ static void answer(asked *a, int argc, char **argv) {
         if (field) offer_value(a, field);
         if (option && option->value) offer_named(a, option->value);
     } else if (a->objects && *a->word != '-') {
-        for (size_t i = 0; i <= n; i++)
-            if (!a->objects->words[i]) return;
+        if (!a->objects->more && n > (size_t)a->objects->to) return;
         offer_blocks(a, NULL, true);
         a->files = true;
     } else if (*a->word != '-' && takes_word(a, n)) {
@@ -243,6 +250,7 @@ static void answer_command(asked *a, const cli_command *command, int argc, char 
     if (objects->name && !dowel_find_task(a->c->d, objects->task, &task, NULL)) {
         a->objects = objects;
         a->table = task->args;
+        a->policy = &dowel_policy_table;
     }
     if (command->run == cli_call) {
         a->verb = cli_call_verbs;

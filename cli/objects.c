@@ -1,325 +1,389 @@
-/* dowel cp, sync, ls, rm, cat, presign: for people, over the tasks of the same subjects. */
-#include "cli.h"
+/* dowel cp, mv, sync, ls, du, stat, rm, cat, presign: thin commands over the tasks in <dowel/object_tasks.h>. */
+#include "objects.h"
 
-#include <dowel/object_tasks.h>
 #include <dowel/objects.h>
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PLACES                                                                                                         \
     "A place is gs://BUCKET/PATH, s3://BUCKET/PATH, TYPE/NAME:PATH (a saved block, such as "                           \
-    "gcs-bucket/landing:2026/),\n"                                                                                     \
-    "a path of this machine, or - (standard input or output). What ends with a slash is a folder.\n"
+    "gcs-bucket/landing:2026/), a\npath on this machine, or - (standard input or output). A place that ends with a "   \
+    "slash is a folder.\n"
+#define PATTERNS                                                                                                       \
+    "Quoted patterns are matched by dowel: * and ? stop at slashes, ** crosses them, [a-z] is one character, {a,b} "   \
+    "is\neither. An object that has exactly the given name wins; --literal turns patterns off.\n"
 
 const cli_object_command cli_object_commands[] = {
-    {"cp",
-     "objects.copy",
-     {"source", "destination"},
-     NULL,
-     "SOURCE DESTINATION [-r] [-n] [-v] [--field value ...]\n\nCopies an object or a file; with -r everything below a "
-     "folder. Within a cloud nothing is fetched; between\nclouds nothing touches the disk.\n",
-     "  dowel cp report.csv gs://landing/2026/\n  dowel cp -r gs://landing/2026/ s3://archive/2026/ --include "
-     "'**.csv'\n  pg_dump db | dowel cp - s3-bucket/backups:db.sql\n",
-     "verbose",
-     "rnv"},
-    {"sync",
-     "objects.sync",
-     {"source", "destination"},
-     NULL,
-     "SOURCE DESTINATION [-n] [-v] [--field value ...]\n\nCopies what is different or missing below a "
-     "folder.\n",
-     "  dowel sync reports/ s3://reports/ --delete --dry-run\n  dowel sync gs://landing/ backup/ --exclude 'tmp/'\n",
-     "verbose",
-     "nv"},
-    {"ls",
-     "objects.list",
-     {"place"},
-     NULL,
-     "PLACE [-r] [-l] [--field value ...]\n\nLists objects, one on a line.\n",
-     "  dowel ls gs://landing/2026/\n  dowel ls -r -l s3-bucket/reports:\n",
-     "long",
-     "rl"},
-    {"rm",
-     "objects.remove",
-     {"place"},
-     NULL,
-     "PLACE [-r] [-n] [-v] [--field value ...]\n\nRemoves an object; with -r everything below a folder.\n",
-     "  dowel rm gs://landing/2026/a.csv\n  dowel rm -r s3://reports/old/ --dry-run\n",
-     "verbose",
-     "rnv"},
-    {"cat",
-     "objects.copy",
-     {"source"},
-     "-",
-     "PLACE [--field value ...]\n\nWrites an object to standard output.\n",
-     "  dowel cat gs://landing/2026/a.csv | head\n",
-     "",
-     ""},
-    {"presign",
-     "objects.presign",
-     {"place"},
-     NULL,
-     "PLACE [--field value ...]\n\nPrints a URL that lets whoever has it fetch (or "
-     "store) this one object for a while.\n",
-     "  dowel presign gs://landing/2026/a.csv --expires 15m\n",
-     "",
-     ""},
-    {NULL}};
+    {.name = "cp",
+     .task = "objects.copy",
+     .field = "source",
+     .more = "more_sources",
+     .to = true,
+     .usage = "SOURCE... DESTINATION [-r] [-n] [-v] [--field value ...]\n\nCopies objects and files; with -r "
+              "everything below a folder. Copies within a cloud are made by the service; copies\nbetween clouds do not "
+              "touch the disk. With several sources or a pattern, the destination must be a folder.\n",
+     .notes = PATTERNS,
+     .examples = "  dowel cp report.csv gs://landing/2026/\n  dowel cp data/*.csv gs://landing/2026/\n"
+                 "  dowel cp 'gs://landing/2026-*.csv' out/\n"
+                 "  dowel cp -r gs://landing/2026/ s3://archive/2026/ --include '**.{csv,parquet}'\n"
+                 "  pg_dump db | dowel cp - s3-bucket/backups:db.sql\n",
+     .own = "verbose",
+     .shorts = "rnv"},
+    {.name = "mv",
+     .task = "objects.move",
+     .field = "source",
+     .more = "more_sources",
+     .to = true,
+     .usage = "SOURCE... DESTINATION [-r] [-n] [-v] [--field value ...]\n\nMoves objects and files; with -r everything "
+              "below a folder. Each one is copied, the copy is verified, and only then is\nthe source removed.\n",
+     .notes = PATTERNS,
+     .examples = "  dowel mv gs://landing/a.csv gs://landing/done/a.csv\n"
+                 "  dowel mv 's3://landing/*.csv' s3://landing/done/\n"
+                 "  dowel mv -r data/2025/ gs://archive/2025/ --dry-run\n",
+     .own = "verbose",
+     .shorts = "rnv"},
+    {.name = "sync",
+     .task = "objects.sync",
+     .field = "source",
+     .to = true,
+     .usage = "SOURCE DESTINATION [-n] [-v] [--field value ...]\n\nCopies what is different or missing below a "
+              "folder; with --delete, removes what the source does not have.\n",
+     .notes = "",
+     .examples = "  dowel sync reports/ s3://reports/ --delete --dry-run\n"
+                 "  dowel sync gs://landing/ backup/ --exclude 'tmp/'\n",
+     .own = "verbose",
+     .shorts = "nv"},
+    {.name = "ls",
+     .task = "objects.list",
+     .field = "place",
+     .more = "more_places",
+     .usage = "PLACE... [-r] [-l] [-h] [--field value ...]\n\nLists objects, one a line; gs:// and s3:// list buckets. "
+              "With several places or a pattern, whole places are printed.\n",
+     .notes = PATTERNS,
+     .examples = "  dowel ls gs://landing/2026/\n  dowel ls -rlh s3-bucket/reports\n"
+                 "  dowel ls 'gs://landing/**/*.parquet'\n  dowel ls s3://\n",
+     .own = "long human-readable",
+     .shorts = "rlh"},
+    {.name = "du",
+     .task = "objects.usage",
+     .field = "place",
+     .more = "more_places",
+     .usage = "PLACE... [-s] [-h] [--depth N] [--field value ...]\n\nShows how many objects a place holds and their "
+              "size: a line for each folder in it, then one for the place.\n",
+     .notes = PATTERNS,
+     .examples = "  dowel du -h gs://landing/\n  dowel du -sh 's3://reports/2026-*'\n"
+                 "  dowel du --depth 2 data/ --include '**.csv'\n",
+     .own = "summarize human-readable",
+     .shorts = "sh"},
+    {.name = "stat",
+     .task = "objects.stat",
+     .field = "place",
+     .more = "more_places",
+     .usage = "PLACE... [-h] [--field value ...]\n\nShows the size, times, type, checksums and metadata of objects.\n",
+     .notes = PATTERNS,
+     .examples = "  dowel stat gs://landing/2026/a.csv\n  dowel stat 's3://landing/*.csv' --json\n",
+     .own = "human-readable",
+     .shorts = "h"},
+    {.name = "rm",
+     .task = "objects.remove",
+     .field = "place",
+     .more = "more_places",
+     .usage = "PLACE... [-r] [-n] [-v] [--field value ...]\n\nRemoves objects and files; with -r everything below a "
+              "folder.\n",
+     .notes = PATTERNS,
+     .examples = "  dowel rm gs://landing/2026/a.csv gs://landing/2026/b.csv\n"
+                 "  dowel rm 's3://landing/2025-*' --dry-run\n  dowel rm -r s3://reports/old/ --dry-run\n",
+     .own = "verbose",
+     .shorts = "rnv"},
+    {.name = "cat",
+     .task = "objects.copy",
+     .field = "source",
+     .more = "more_sources",
+     .fixed = "-",
+     .usage = "PLACE... [--field value ...]\n\nWrites objects to standard output, one after the other.\n",
+     .notes = PATTERNS,
+     .examples =
+         "  dowel cat gs://landing/2026/a.csv | head\n  dowel cat 'gs://landing/2026/part-*.jsonl' > all.jsonl\n",
+     .own = "",
+     .shorts = ""},
+    {.name = "presign",
+     .task = "objects.presign",
+     .field = "place",
+     .usage = "PLACE [--field value ...]\n\nPrints a presigned URL: it grants access to one object until it "
+              "expires.\n",
+     .notes = "",
+     .examples = "  dowel presign gs://landing/2026/a.csv --expires 15m\n",
+     .own = "",
+     .shorts = ""},
+    {.name = NULL}};
 
-enum { TOLD = 50 }; /* failures, and names that were left out, that have a line each; more are counted only */
+/* ---- help ---- */
 
-typedef struct view {
-    cli *c;
-    const cli_object_command *command;
-    cli_progress progress;
-    bool verbose, dry_run, list_long, quiet;
-    int failed, skipped; /* lines of */
-    long long copied, removed;
-} view;
+static const struct {
+    char letter;
+    const char *flag, *doc;
+} switches[] = {{'r', "recursive", NULL},
+                {'n', "dry-run", NULL},
+                {'v', "verbose", "print a line for each object"},
+                {'l', "long", "also print sizes and times, and a total"},
+                {'s', "summarize", "print only a total for each place"},
+                {'h', "human-readable", "print sizes as 1.5 MiB"}};
+enum { SWITCHES = sizeof switches / sizeof switches[0] };
 
-/* ---- what happens, as it happens ---- */
-
-static json_t *text_of(const char *text) {
-    json_t *value = text ? json_string(text) : NULL;
-    char *shown = text && !value ? dowel_printable(text, false) : NULL;
-    if (shown) value = json_string(shown);
-    free(shown);
-    return value;
-}
-
-static void print_event_json(const view *v, const dowel_object_event *event) {
-    json_t *line = json_pack("{s:s,s:o*,s:o*,s:o*}", "event", event->what, "name", text_of(event->name), "to",
-                             text_of(event->to), "why", text_of(event->why));
-    const dowel_object *object = event->object;
-    if (!strcmp(event->what, "copy") || (object && !object->is_prefix && !object->odd))
-        json_object_set_new(line, "size", json_integer((json_int_t)event->size));
-    if (!strcmp(event->what, "kept")) json_object_set_new(line, "count", json_integer((json_int_t)event->size));
-    if (object && object->modified) {
-        char when[DOWEL_TIME_TEXT_SIZE];
-        dowel_format_time(object->modified, when);
-        json_object_set_new(line, "modified", json_string(when));
+static void help(cli *c, const cli_object_command *command, const dowel_task *task) {
+    cli_text(c, stdout, "Usage: dowel %s %s\n" PLACES "%s\nFields:\n", command->name, command->usage, command->notes);
+    cli_help_fields(c, task->args);
+    puts("\nPolicy of the run:");
+    cli_help_fields(c, &dowel_policy_table);
+    puts("\nOther:");
+    cli_help_options(c, &cli_run_verb);
+    for (size_t i = 0; i < SWITCHES; i++) {
+        char flag[48];
+        if (!strchr(command->shorts, switches[i].letter)) continue;
+        snprintf(flag, sizeof flag, "-%c, --%s", switches[i].letter, switches[i].flag);
+        printf(switches[i].doc ? "  %-22s  %s\n" : "  %s\n", flag, switches[i].doc);
     }
-    if (object && object->etag) json_object_set_new(line, "etag", text_of(object->etag));
-    if (object && object->version) json_object_set_new(line, "version", text_of(object->version));
-    if (object && object->storage_class) json_object_set_new(line, "storage_class", text_of(object->storage_class));
-    if (object && object->odd) json_object_set_new(line, "why", text_of(object->odd));
-    if (event->error) json_object_set_new(line, "error", dowel_error_json(event->error));
-    if (v->dry_run) json_object_set_new(line, "dry_run", json_true());
-    cli_print_json_line(line);
-    json_decref(line);
+    bool result = !strcmp(command->name, "presign") || !strcmp(command->name, "stat");
+    cli_text(c, stdout, "  %-22s  %s\n\nExamples:\n%s", "--json",
+             result ? "print the result as JSON" : "print each event as a line of JSON", command->examples);
 }
 
-static void print_listed(const view *v, const dowel_object_event *event, const char *name) {
-    char when[DOWEL_TIME_TEXT_SIZE] = "";
-    if (event->object->modified) dowel_format_time(event->object->modified, when);
-    if (!*name) name = "./"; /* the object of the folder itself */
-    if (!v->list_long)
-        puts(name);
-    else if (event->object->is_prefix || event->object->odd)
-        printf("%14s  %-27s  %s%s%s\n", "-", "", name, event->object->odd ? "  " : "",
-               event->object->odd ? event->object->odd : "");
-    else
-        printf("%14" PRId64 "  %-27s  %s\n", event->size, when, name);
+/* -h alone asks for help; with other words it may be a letter of the command. */
+static bool wants_help(const cli *c, const cli_object_command *command) {
+    if (!strchr(command->shorts, 'h')) return cli_wants_help(c);
+    for (int i = 0; i < c->argc && strcmp(c->argv[i], "--"); i++)
+        if (!strcmp(c->argv[i], "--help")) return true;
+    return c->argc == 1 && !strcmp(c->argv[0], "-h");
 }
 
-/* What went wrong, or was left out; after so many of a kind only that there are more. */
-static void print_trouble(view *v, const dowel_object_event *event, const char *name, bool skipped) {
-    bool lacking = !strcmp(event->what, "incomplete");
-    int *lines = skipped ? &v->skipped : &v->failed;
-    if (!v->verbose && *lines > TOLD) return;
-    cli_progress_end(&v->progress);
-    if (!v->verbose && *lines == TOLD)
-        fprintf(stderr, "%s: more %s; --verbose or --json tells of each\n", v->c->program,
-                skipped ? "is left out" : "fails");
-    else
-        fprintf(stderr, "%s: %s: %s%s\n", v->c->program, name,
-                lacking   ? "not carried over: "
-                : skipped ? "left out: "
-                          : "",
-                skipped ? event->why : event->error->message);
-    ++*lines;
+/* ---- places ---- */
+
+static bool is_word_of(const char *word, const char *words) {
+    size_t size = strlen(word);
+    for (const char *p = words; *p; p += strcspn(p, " "), p += *p == ' ')
+        if (strcspn(p, " ") == size && !strncmp(p, word, size)) return true;
+    return false;
 }
 
-static void on_event(void *context, const dowel_object_event *event) {
-    view *v = context;
-    bool copied = !strcmp(event->what, "copy"), removed = !strcmp(event->what, "remove"),
-         failed = !strcmp(event->what, "fail"),
-         skipped = !strcmp(event->what, "skip") || !strcmp(event->what, "incomplete");
-    bool unchanged = !strcmp(event->what, "unchanged");
-    if (copied || removed || unchanged) cli_progress_count(&v->progress, unchanged);
-    v->copied += copied;
-    v->removed += removed;
-    if (unchanged) return;
-    if (v->c->json) {
-        if (!v->quiet) print_event_json(v, event);
-        return;
+static bool exists(const char *path) {
+    struct stat st;
+    return !lstat(path, &st);
+}
+
+static bool holds_objects(cli *c, const char *type_name, size_t length) {
+    const dowel_block_type *type;
+    for (size_t i = 0; (type = dowel_block_type_at(c->d, i)); i++)
+        if (type->objects && strlen(type->name) == length && !strncmp(type->name, type_name, length)) return true;
+    return false;
+}
+
+/* The only saved block of this name that holds objects, as "TYPE/NAME"; false: there is none, or several. */
+static bool find_block(cli *c, const char *name, char reference[160]) {
+    json_t *blocks, *block;
+    size_t i, found = 0;
+    if (dowel_block_list(c->d, NULL, &blocks, NULL)) return false;
+    json_array_foreach(blocks, i, block) {
+        const char *type = json_string_value(json_object_get(block, "type")),
+                   *called = json_string_value(json_object_get(block, "name"));
+        if (!type || !called || strcmp(called, name) != 0 || !holds_objects(c, type, strlen(type))) continue;
+        snprintf(reference, 160, "%.70s/%.80s", type, called);
+        found++;
     }
-    if (!strcmp(event->what, "kept")) return; /* the log has warned of it */
-    char *name = dowel_printable(event->name, false), *to = event->to ? dowel_printable(event->to, false) : NULL;
-    if (!name) return;
-    if (event->object) {
-        print_listed(v, event, name);
-    } else if (failed || skipped) {
-        print_trouble(v, event, name, skipped);
-    } else if ((v->verbose || v->dry_run) && !v->quiet) {
-        cli_progress_end(&v->progress);
-        if (copied)
-            printf("%s %s -> %s\n", v->dry_run ? "would copy" : "copied", name, to ? to : "");
-        else
-            printf("%s %s\n", v->dry_run ? "would remove" : "removed", name);
-    }
-    free(name);
-    free(to);
+    json_decref(blocks);
+    return found == 1;
 }
 
-static json_int_t count_of(const json_t *result, const char *member) {
-    return json_integer_value(json_object_get(result, member));
-}
-
-static void print_summary(const view *v, const json_t *result) {
-    char bytes[32];
-    const char *would = v->dry_run ? "would be " : "";
-    if (!json_object_get(result, "copied")) {
-        printf("%s%lld removed\n", would, (long long)count_of(result, "removed"));
-        return;
-    }
-    cli_size_text((double)count_of(result, "bytes"), bytes);
-    printf("%s%lld copied (%s), %lld unchanged, %lld left out, %s%lld removed", would,
-           (long long)count_of(result, "copied"), bytes, (long long)count_of(result, "unchanged"),
-           (long long)count_of(result, "skipped"), would, (long long)count_of(result, "removed"));
-    if (count_of(result, "incomplete")) printf(", %lld incomplete", (long long)count_of(result, "incomplete"));
-    putchar('\n');
-}
-
-static void print_result(const view *v, json_t *result, bool whole) {
-    const char *url = json_string_value(json_object_get(result, "url"));
-    bool listing = !strcmp(v->command->task, "objects.list");
-    if (v->quiet || (listing && !v->c->json)) return;
-    if (url && !v->c->json) {
-        puts(url);
-    } else if (v->c->json && !url) {
-        json_t *done = listing ? json_object() : json_copy(result);
-        json_object_set_new(done, "event", json_string("done"));
-        if (!listing) cli_print_json_line(done);
-        json_decref(done);
-    } else if (url) {
-        cli_print_json(result);
-    } else if (whole) {
-        print_summary(v, result);
-    }
+/* A saved block without the colon: "gcs-bucket/landing", and where a place is only read, "landing". A path that exists wins. */
+static json_t *place_of(cli *c, const char *word, bool short_names) {
+    const char *slash = strchr(word, '/');
+    char reference[160];
+    if (strchr(word, ':') || exists(word)) return json_string(word);
+    if (slash && slash != word && slash[1] && !strchr(slash + 1, '/') && holds_objects(c, word, (size_t)(slash - word)))
+        return json_sprintf("%s:", word);
+    if (!slash && short_names && *word && find_block(c, word, reference)) return json_sprintf("%s:", reference);
+    return json_string(word);
 }
 
 /* ---- the command line ---- */
 
-static void help(const cli *c, const cli_object_command *command, const dowel_task *task) {
-    cli_text(c, stdout, "Usage: dowel %s %s\n" PLACES "\nFields:\n", command->name, command->usage);
-    cli_help_fields(c, task->args);
-    puts("\nOther:");
-    if (strchr(command->shorts, 'r')) puts("  -r                 --recursive");
-    if (strchr(command->shorts, 'n')) puts("  -n                 --dry-run");
-    if (strstr(command->own, "verbose")) puts("  -v, --verbose      a line for each object");
-    if (strstr(command->own, "long")) puts("  -l, --long         sizes and times");
-    cli_text(c, stdout, "  --json             %s\n\nExamples:\n%s",
-             strcmp(command->name, "presign") ? "an event on each line, as JSON" : "the result as JSON",
-             command->examples);
-}
+typedef struct words {
+    const char **list;
+    size_t count;
+} words;
 
-/* -r, -n, -v, -l, also together. */
-static int read_letters(const cli_object_command *command, const char *word, json_t *args, view *v) {
-    for (const char *letter = word + 1; *letter; letter++) {
-        if (!strchr(command->shorts, *letter)) return -1;
-        if (*letter == 'r') json_object_set_new(args, "recursive", json_true());
-        if (*letter == 'n') json_object_set_new(args, "dry_run", json_true());
-        v->verbose |= *letter == 'v';
-        v->list_long |= *letter == 'l';
-    }
+/* -r, -n, -v, -l, -s, -h, also together. */
+static int set_switch(const cli_object_command *command, char letter, json_t *args, object_view *v) {
+    if (!strchr(command->shorts, letter)) return -1;
+    if (letter == 'r') json_object_set_new(args, "recursive", json_true());
+    if (letter == 'n') json_object_set_new(args, "dry_run", json_true());
+    if (letter == 's') json_object_set_new(args, "depth", json_integer(0));
+    v->verbose |= letter == 'v';
+    v->list_long |= letter == 'l';
+    v->human |= letter == 'h';
     return 0;
 }
 
-static int read_line(cli *c, const cli_object_command *command, const dowel_task *task, json_t *args, view *v) {
-    char where[64];
-    size_t words = 0;
-    snprintf(where, sizeof where, "dowel %s --help", command->name);
-    cli_flag flag;
-    for (cli_kind kind; (kind = cli_next(c, &flag));) {
-        const dowel_field *field = kind == CLI_FLAG ? dowel_field_find(task->args, flag.name) : NULL;
-        bool letters = kind == CLI_WORD && !c->words_only && flag.word[0] == '-' && flag.word[1];
-        int rc = 0;
-        if (letters) {
-            if (read_letters(command, flag.word, args, v)) return cli_usage(c, where, "unknown flag %.60s", flag.word);
-        } else if (kind == CLI_WORD) {
-            if (!command->words[words]) return cli_usage(c, where, "\"%.60s\" is too much", flag.word);
-            if (json_object_set_new(args, command->words[words++], json_string(flag.word)))
-                return cli_usage(c, where, "a place that is not UTF-8: give the folder that it is in");
-        } else if (field) {
-            rc = cli_set_field(c, task->args, field, &flag, args);
-        } else if (!strcmp(flag.name, "json")) {
-            rc = cli_switch(c, &flag, &c->json);
-        } else if (!strcmp(flag.name, "verbose") && strstr(command->own, "verbose")) {
-            rc = cli_switch(c, &flag, &v->verbose);
-        } else if (!strcmp(flag.name, "long") && strstr(command->own, "long")) {
-            rc = cli_switch(c, &flag, &v->list_long);
-        } else {
-            const char *const others[] = {"json", "help", *command->own ? command->own : NULL, NULL};
-            return cli_unknown_flag(c, where, &flag, task->args, others);
-        }
-        if (rc) return cli_failed(c);
+static int read_letters(const cli_object_command *command, const char *word, json_t *args, object_view *v) {
+    for (const char *letter = word + 1; *letter; letter++)
+        if (set_switch(command, *letter, args, v)) return -1;
+    return 0;
+}
+
+/* A switch of the command itself, by its long name. False: there is none. */
+static bool read_switch(cli *c, const cli_object_command *command, const cli_flag *flag, json_t *args, object_view *v,
+                        int *rc) {
+    for (size_t i = 0; i < SWITCHES; i++) {
+        bool on;
+        if (!cli_flag_is(flag, switches[i].flag) || !is_word_of(switches[i].flag, command->own)) continue;
+        *rc = cli_switch(c, flag, &on);
+        if (!*rc && on) (void)set_switch(command, switches[i].letter, args, v);
+        return true;
     }
-    if (command->words[words])
-        return cli_usage(c, where, "%s?",
-                         words               ? "where to"
-                         : command->words[1] ? "from where to where"
-                                             : "which place");
+    return false;
+}
+
+static int unknown_flag(cli *c, const cli_object_command *command, const cli_flag *flag, const dowel_task *task) {
+    const char *names[48] = {"json", "help"};
+    char own[SWITCHES][24];
+    size_t n = 2;
+    for (size_t i = 0; i < SWITCHES; i++) {
+        if (!is_word_of(switches[i].flag, command->own)) continue;
+        snprintf(own[i], sizeof own[i], "%s", switches[i].flag);
+        for (char *p = own[i]; *p; p++)
+            if (*p == '-') *p = '_';
+        names[n++] = own[i];
+    }
+    n += cli_run_flag_names(names + n, 47 - n);
+    names[n] = NULL;
+    return cli_unknown_flag(c, c->help, flag, task->args, names);
+}
+
+static int read_flag(cli *c, const cli_object_command *command, const cli_flag *flag, const dowel_task *task,
+                     json_t *args, cli_run *run, object_view *v) {
+    const dowel_field *field = dowel_field_find(task->args, flag->name);
+    int rc = 0;
+    if (field)
+        rc = cli_set_field(c, task->args, field, flag, args);
+    else if (cli_flag_is(flag, "json"))
+        rc = cli_switch(c, flag, &c->json);
+    else if (!read_switch(c, command, flag, args, v, &rc) && !cli_run_flag(c, flag, run, &rc))
+        return unknown_flag(c, command, flag, task);
+    return rc ? cli_failed(c) : 0;
+}
+
+static int set_place(cli *c, const cli_object_command *command, json_t *args, const char *field, const char *word) {
+    json_t *place = place_of(c, word, !command->to && strcmp(command->name, "rm") != 0);
+    if (!json_object_set_new(args, field, place)) return 0;
+    return cli_usage(c, c->help, "the name of a place is not UTF-8: use -r with the folder that it is in");
+}
+
+static int set_places(cli *c, const cli_object_command *command, const words *w, json_t *args) {
+    size_t sources = w->count - (command->to && w->count);
+    if (command->to && w->count == 1) return cli_usage(c, c->help, "the destination is missing");
+    if (!sources)
+        return cli_usage(c, c->help, command->to ? "source and destination are missing" : "the place is missing");
+    if (sources > 1 && !command->more)
+        return cli_usage(c, c->help, "unexpected argument \"%.60s\"", w->list[w->count - 1]);
+    int status = set_place(c, command, args, command->field, w->list[0]);
+    if (!status && command->to) status = set_place(c, command, args, "destination", w->list[w->count - 1]);
     if (command->fixed) json_object_set_new(args, "destination", json_string(command->fixed));
-    return 0;
+    json_t *more = sources > 1 ? json_array() : NULL;
+    for (size_t i = 1; i < sources && !status; i++) {
+        json_t *place = place_of(c, w->list[i], !command->to && strcmp(command->name, "rm") != 0);
+        if (json_array_append_new(more, place))
+            status = cli_usage(c, c->help, "the name of a place is not UTF-8: use -r with the folder that it is in");
+    }
+    if (more && !status) json_object_set(args, command->more, more);
+    json_decref(more);
+    return status;
 }
 
-/* After Ctrl-C: what the interrupted command leaves behind. */
-static void tell_what_was_done(const view *v, bool whole) {
-    bool removes = !strcmp(v->command->task, "objects.remove");
-    if (removes)
-        dowel_error_hint(&v->c->err, "%lld removed; the rest is there; the same command goes on", v->removed);
+static int read_line(cli *c, const cli_object_command *command, const dowel_task *task, json_t *args, cli_run *run,
+                     object_view *v) {
+    words w = {.list = malloc(((size_t)c->argc + 1) * sizeof *w.list)};
+    int status = 0;
+    cli_flag flag;
+    if (!w.list) return dowel_no_memory(&c->err), cli_failed(c);
+    for (cli_kind kind; !status && (kind = cli_next(c, &flag));) {
+        bool letters = kind == CLI_WORD && !c->words_only && flag.word[0] == '-' && flag.word[1];
+        if (letters && read_letters(command, flag.word, args, v))
+            status = cli_usage(c, c->help, "unknown flag %.60s", flag.word);
+        else if (kind == CLI_FLAG)
+            status = read_flag(c, command, &flag, task, args, run, v);
+        else if (!letters)
+            w.list[w.count++] = flag.word;
+    }
+    if (!status) status = set_places(c, command, &w, args);
+    v->whole = w.count > 1 + (size_t)command->to;
+    free(w.list);
+    if (!status && cli_run_ready(c, run)) status = cli_failed(c);
+    return status;
+}
+
+/* ---- running ---- */
+
+/* After Ctrl-C: the state that the interrupted command leaves. */
+static void tell_what_was_done(const object_view *v) {
+    bool moves = !strcmp(v->command->task, "objects.move");
+    if (!strcmp(v->command->task, "objects.remove"))
+        dowel_error_hint(&v->c->err, "%lld removed; run the same command again to remove the rest", v->removed);
     else
-        dowel_error_hint(&v->c->err, "%lld copied, %lld removed; nothing is there in part%s", v->copied, v->removed,
-                         whole ? "; `dowel sync` of the same places goes on" : "");
+        dowel_error_hint(&v->c->err, "%lld %s, %lld removed; no object was left incomplete%s", v->copied,
+                         moves ? "moved" : "copied", v->removed,
+                         !v->whole ? ""
+                         : moves   ? "; run the same command again to move the rest"
+                                   : "; `dowel sync` of the same places copies the rest");
 }
 
-static int run(cli *c, const dowel_task *task, const json_t *args, view *v) {
-    union {
-        dowel_objects_copy_args copy;
-        dowel_objects_place_args place;
-    } filled;
+typedef union filled_args {
+    dowel_objects_copy_args copy;
+    dowel_objects_place_args place;
+} filled_args;
+
+/* A pattern may mean more than one object. */
+static bool may_be_many(const filled_args *filled, bool copies) {
+    const char *place = copies ? filled->copy.source : filled->place.place;
+    bool literal = copies ? filled->copy.literal : filled->place.literal,
+         recursive = copies ? filled->copy.recursive : filled->place.recursive;
+    return recursive || (!literal && strpbrk(place, "*?[{"));
+}
+
+static void set_up(object_view *v, filled_args *filled, const dowel_object_reporter *reporter, bool copies) {
+    bool sync = !strcmp(v->command->task, "objects.sync");
+    if (copies) {
+        filled->copy.reporter = reporter;
+        v->quiet = !strcmp(filled->copy.destination, "-");
+        v->dry_run = filled->copy.dry_run;
+    } else {
+        filled->place.reporter = reporter;
+        v->dry_run = filled->place.dry_run;
+        v->source_times = filled->place.source_times;
+        v->recursive = filled->place.recursive;
+    }
+    bool usage = !strcmp(v->command->task, "objects.usage");
+    if (!usage) v->whole |= sync || may_be_many(filled, copies);
+}
+
+static int run(cli *c, const dowel_task *task, const json_t *args, cli_run *call, object_view *v) {
+    filled_args filled;
     dowel_record *record;
     json_t *result = NULL;
     if (dowel_record_decode(task->args, args, dowel_get_resolver(c->d), &record, &c->err)) return cli_failed(c);
     memcpy(&filled, dowel_record_data(record), task->args->size);
-    const dowel_object_reporter reporter = {on_event, v};
-    bool copies = !strcmp(task->name, "objects.copy") || !strcmp(task->name, "objects.sync"), whole;
-    if (copies) {
-        filled.copy.reporter = &reporter;
-        v->quiet = !strcmp(filled.copy.destination, "-");
-        v->dry_run = filled.copy.dry_run;
-        whole = filled.copy.recursive || !strcmp(task->name, "objects.sync");
-    } else {
-        filled.place.reporter = &reporter;
-        v->dry_run = filled.place.dry_run;
-        whole = filled.place.recursive;
-    }
-    const dowel_call_options options = {.size = sizeof options,
-                                        .progress = cli_progress_show,
-                                        .progress_context = &v->progress,
-                                        .cancelled = cli_interrupted};
+    const dowel_object_reporter reporter = {cli_object_event, v};
+    set_up(v, &filled, &reporter, task->args->size == sizeof filled.copy && strcmp(v->command->field, "source") == 0);
     v->progress.quiet = c->json || (v->quiet && isatty(STDOUT_FILENO));
+    call->options.unkept = &result;
     cli_signals_begin();
-    int rc = dowel_call(c->d, task->name, &filled, task->args->size, &options, &result, &c->err);
+    int rc = dowel_call(c->d, task->name, &filled, task->args->size, &call->options, &result, &c->err);
     cli_signals_end();
     cli_progress_end(&v->progress);
-    if (!rc) print_result(v, result, whole);
-    if (rc == DOWEL_E_CANCELLED && !v->dry_run) tell_what_was_done(v, whole);
-    if (!c->json) c->err.detail[0] = 0; /* each failure has had its line */
+    if (result) cli_object_result(v, result);
+    if (rc == DOWEL_E_CANCELLED && !v->dry_run) tell_what_was_done(v);
+    if (!c->json) c->err.detail[0] = 0; /* each failure was printed when it happened */
     json_decref(result);
     dowel_record_free(record);
     return rc ? cli_failed(c) : 0;
@@ -329,21 +393,29 @@ static int command_of(cli *c, const char *name) {
     const cli_object_command *command = cli_object_commands;
     while (strcmp(command->name, name)) command++;
     const dowel_task *task;
-    view v = {.c = c, .command = command, .progress.lock = PTHREAD_MUTEX_INITIALIZER};
+    object_view v = {.c = c, .command = command, .progress.lock = PTHREAD_MUTEX_INITIALIZER};
+    cli_run call;
+    snprintf(c->help, sizeof c->help, "dowel %s --help", command->name);
     if (cli_open(c) || dowel_find_task(c->d, command->task, &task, &c->err)) return cli_failed(c);
-    if (cli_wants_help(c)) {
+    if (wants_help(c, command)) {
         help(c, command, task);
         return 0;
     }
     json_t *args = json_object();
-    int status = read_line(c, command, task, args, &v);
-    if (!status) status = run(c, task, args, &v);
+    cli_run_begin(&call, &v.progress);
+    int status = read_line(c, command, task, args, &call, &v);
+    if (!status) status = run(c, task, args, &call, &v);
+    cli_run_end(&call);
     dowel_json_cleanse(args);
     return status;
 }
 
 int cli_cp(cli *c) {
     return command_of(c, "cp");
+}
+
+int cli_mv(cli *c) {
+    return command_of(c, "mv");
 }
 
 int cli_sync(cli *c) {
@@ -356,6 +428,14 @@ int cli_cat(cli *c) {
 
 int cli_ls(cli *c) {
     return command_of(c, "ls");
+}
+
+int cli_du(cli *c) {
+    return command_of(c, "du");
+}
+
+int cli_stat(cli *c) {
+    return command_of(c, "stat");
 }
 
 int cli_rm(cli *c) {

@@ -209,4 +209,5 @@ const dowel_objects dowel_gcs_objects = {.size = sizeof(dowel_objects),
                                          .copy = copy,
                                          .remove = remove_all,
                                          .presign = presign,
-                                         .service = service};
+                                         .service = service,
+                                         .buckets_task = "gcs.list_buckets"};

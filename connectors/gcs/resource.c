@@ -119,6 +119,11 @@ static int64_t time_of(const json_t *object, const char *member) {
     return time ? time : 1;
 }
 
+static int64_t stored_of(const json_t *resource) {
+    int64_t time = time_of(resource, "timeCreated");
+    return time ? time : time_of(resource, "updated");
+}
+
 static int64_t modified_of(const json_t *resource, bool *own) {
     const json_t *metadata = json_object_get(resource, "metadata");
     int64_t time = time_of(metadata, MTIME);
@@ -130,8 +135,7 @@ static int64_t modified_of(const json_t *resource, bool *own) {
         if (whole) time = value ? value * 1000000 : 1;
     }
     *own = time != 0;
-    if (!time) time = time_of(resource, "timeCreated");
-    return time ? time : time_of(resource, "updated");
+    return time ? time : stored_of(resource);
 }
 
 static bool is_seconds(const char *text) {
@@ -193,6 +197,7 @@ void dowel_gcs_object(const dowel_gcs_client *c, const json_t *resource, dowel_o
                              .is_current = !json_object_get(resource, "timeDeleted"),
                              .size = size_of(resource),
                              .modified = modified,
+                             .stored = own_time ? stored_of(resource) : modified,
                              .own_time = own_time,
                              .version = text_of(resource, "generation"),
                              .etag = text_of(resource, "etag"),

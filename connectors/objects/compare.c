@@ -1,9 +1,9 @@
-/* Whether two objects are the same: by size and time, by size, or by what their bytes give. */
+/* Whether two objects are the same: by size and time, by size, or by checksum. */
 #include "tree.h"
 
 #include <string.h>
 
-/* The finest unit that both times are told in: services round to milliseconds or seconds. */
+/* The finest unit that both times have: services round to milliseconds or seconds. */
 static int64_t unit(int64_t a, int64_t b) {
     if (a % 1000000 == 0 || b % 1000000 == 0) return 1000000;
     return a % 1000 == 0 || b % 1000 == 0 ? 1000 : 1;
@@ -13,7 +13,7 @@ static int64_t floor_to(int64_t time, int64_t step) {
     return time / step - (time % step < 0);
 }
 
-/* A copy bears the time of what it was made from, or where that cannot be recorded or listed, the time when it was made. */
+/* A copy has the time of its source, or, if that cannot be recorded or listed, the time when it was made. */
 static bool times_differ(const dowel_object *from, const dowel_object *to) {
     if (!from->modified || !to->modified) return true;
     int64_t step = unit(from->modified, to->modified);
@@ -31,8 +31,7 @@ static int keep_times(void *context, const dowel_object *object, dowel_error *er
     return 0;
 }
 
-/* Asks for the recorded time where the listing could not tell it. An object that may be listed and not looked at (by a caller who may only write)
- * counts with the time when it was stored. */
+/* Asks for the recorded time if the listing did not tell it. For a caller who may list but not read, the time when the object was stored counts. */
 static int ask_time(dowel *d, const dowel_tree *tree, const dowel_place *place, const dowel_object *object,
                     dowel_object *times, dowel_error *err) {
     dowel_error why;
@@ -42,16 +41,16 @@ static int ask_time(dowel *d, const dowel_tree *tree, const dowel_place *place, 
     bool blind = (rc == DOWEL_E_PERMISSION && why.http_status != 401) || rc == DOWEL_E_REFUSED;
     if (blind && dowel_report_first(tree->report, DOWEL_REPORT_BLIND))
         dowel_log(d, DOWEL_LOG_WARNING,
-                  "recorded times cannot be read, and the time when an object was stored counts: %s", why.message);
+                  "recorded times cannot be read; the time when an object was stored is used instead: %s", why.message);
     if (rc && !blind && err) *err = why;
     return blind ? 0 : rc;
 }
 
-/* One rule for all places: the recorded time of either side counts, also where a listing does not tell it. */
+/* The recorded time of either side counts, even if the listing does not tell it. */
 static int really_differ(dowel *d, const dowel_tree *tree, const dowel_object *from, const dowel_object *to,
                          bool *differs, dowel_error *err) {
     dowel_object source, target;
-    /* A copy that bears the listed time was made from what is listed. */
+    /* A copy with the listed time was made from what is listed. */
     *differs = !to->own_time || times_differ(from, to);
     if (!*differs) return 0;
     int rc = ask_time(d, tree, tree->way.to, to, &target, err);
@@ -79,7 +78,7 @@ static int keep_check(void *context, const dowel_object *object, dowel_error *er
     return 0;
 }
 
-/* What the provider says; a listing may say less than the object's own entry. */
+/* The provider's checksum; a listing may tell less than `stat`. */
 static int told(dowel *d, const dowel_place *place, const dowel_object *object, check *c, dowel_error *err) {
     keep_check(c, object, NULL);
     if (c->size || place->objects->source) return 0;
@@ -100,25 +99,35 @@ static int computed(dowel *d, const dowel_place *place, const dowel_object *obje
     return rc;
 }
 
-static int checks_differ(dowel *d, const dowel_tree *tree, const dowel_object *from, const dowel_object *to,
-                         bool *differs, dowel_error *err) {
-    const dowel_place *a = tree->way.from, *b = tree->way.to;
+int dowel_compare_checks(dowel *d, const dowel_place *a, const dowel_object *from, const dowel_place *b,
+                         const dowel_object *to, dowel_comparison *found, dowel_error *err) {
     check first, second;
+    *found = (dowel_comparison){false, false, false};
     int rc = told(d, a, from, &first, err);
     if (!rc) rc = told(d, b, to, &second, err);
     if (!rc && !first.size && a->objects->source)
         rc = computed(d, a, from, second.size ? second.kind : DOWEL_SHA256, &first, err);
     if (!rc && !second.size && b->objects->source && first.size) rc = computed(d, b, to, first.kind, &second, err);
     if (rc) return rc;
-    /* Two clouds may have no other check in common. */
+    found->checked = first.size && second.size;
+    /* Two clouds may have no other checksum in common. */
     if (first.kind != second.kind && first.has_md5 && second.has_md5) {
-        *differs = memcmp(first.md5, second.md5, sizeof first.md5) != 0;
-        return 0;
+        found->known = true;
+        found->same = !memcmp(first.md5, second.md5, sizeof first.md5);
+    } else if (found->checked && first.kind == second.kind) {
+        found->known = true;
+        found->same = first.size == second.size && !memcmp(first.bytes, second.bytes, first.size);
     }
-    /* Where nothing can be compared, copying is what is sure. */
-    *differs = !first.size || !second.size || first.kind != second.kind || first.size != second.size ||
-               memcmp(first.bytes, second.bytes, first.size) != 0;
     return 0;
+}
+
+/* Copies if nothing can be compared. */
+static int checks_differ(dowel *d, const dowel_tree *tree, const dowel_object *from, const dowel_object *to,
+                         bool *differs, dowel_error *err) {
+    dowel_comparison found;
+    int rc = dowel_compare_checks(d, tree->way.from, from, tree->way.to, to, &found, err);
+    if (!rc) *differs = !found.same;
+    return rc;
 }
 
 int dowel_differs(dowel *d, const dowel_tree *tree, const dowel_object *from, const dowel_object *to, bool *differs,

@@ -1,7 +1,5 @@
-/* Providers push what they list; a merge pulls. A bounded queue between both keeps memory flat. */
+/* Providers push what they list and a merge pulls it; a bounded queue between them keeps memory flat. */
 #include "listing.h"
-
-#include "glob.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -15,7 +13,8 @@ enum { ROOM = 1024 };
 struct dowel_listing {
     dowel *d;
     const dowel_place *place;
-    const char *const *include, *const *exclude;
+    dowel_filter *filter;
+    char *prefix; /* of the names to list */
     bool ordered, may_be_absent;
     const dowel_folder_id *apart;
     pthread_t thread;
@@ -68,9 +67,9 @@ dowel_item *dowel_item_of(const dowel_object *object, size_t prefix) {
 
 static int check_order(dowel_listing *l, const char *name, dowel_error *err) {
     if (l->last && strcmp(l->last, name) >= 0) {
-        dowel_fail(err, DOWEL_E_PROTOCOL, "%.60s lists %.200s after %.200s: not in the order of names", l->place->shown,
+        dowel_fail(err, DOWEL_E_PROTOCOL, "%.60s lists %.200s after %.200s, which is not byte order", l->place->shown,
                    name, l->last);
-        dowel_error_hint(err, "two places can be compared only where both list in byte order; copy instead");
+        dowel_error_hint(err, "only places that list in byte order can be compared; copy instead");
         return DOWEL_E_PROTOCOL;
     }
     free(l->last);
@@ -82,18 +81,20 @@ static int visit(void *context, const dowel_object *object, dowel_error *err) {
     dowel_listing *l = context;
     size_t prefix = strlen(l->place->path);
     bool below = !strncmp(object->name, l->place->path, prefix);
-    /* What a server tells beside the question could be removed, where nobody asked for it. */
+    /* A server that ignores the prefix must not make sync or rm touch other names. */
     if (!below && !object->odd)
         return dowel_fail(err, DOWEL_E_PROTOCOL, "%.60s lists %.200s, which is not below %.200s", l->place->shown,
                           object->name, l->place->path);
     if (!below) prefix = 0;
+    if (object->is_prefix) return 0;
     int rc = l->ordered && !object->odd_code ? check_order(l, object->name, err) : 0;
     if (rc) return rc;
+    if (!object->odd_code && l->filter && !dowel_filter_fits_place(l->filter, object->name + prefix)) return 0;
     pthread_mutex_lock(&l->lock);
     l->any = true;
     pthread_mutex_unlock(&l->lock);
-    /* The object of the folder itself is told with the name "". */
-    if (!object->odd_code && !dowel_glob_wanted(l->include, l->exclude, object->name + prefix)) return 0;
+    /* The relative name of the folder's own object is "". */
+    if (!object->odd_code && l->filter && !dowel_filter_wants(l->filter, object->name + prefix)) return 0;
     dowel_item *item = dowel_item_of(object, prefix);
     if (!item) return dowel_no_memory(err);
     pthread_mutex_lock(&l->lock);
@@ -112,8 +113,10 @@ static void *run(void *context) {
     dowel_listing *l = context;
     dowel_error error;
     memset(&error, 0, sizeof error);
-    const dowel_objects_query query = {
-        .size = sizeof query, .prefix = *l->place->path ? l->place->path : NULL, .apart = l->apart};
+    const dowel_objects_query query = {.size = sizeof query,
+                                       .prefix = *l->prefix ? l->prefix : NULL,
+                                       .delimiter = l->filter && l->filter->shallow ? "/" : NULL,
+                                       .apart = l->apart};
     int rc = l->place->objects->list(l->d, l->place->block, &query, visit, l, &error);
     pthread_mutex_lock(&l->lock);
     l->ended = true;
@@ -127,17 +130,23 @@ static void *run(void *context) {
 int dowel_listing_start(dowel *d, const dowel_place *place, const dowel_listing_options *options,
                         dowel_listing **listing, dowel_error *err) {
     dowel_listing *l = calloc(1, sizeof *l);
-    if (!l) return dowel_no_memory(err);
+    char *literal = l && options->filter && place->pattern ? dowel_glob_prefix(place->pattern) : NULL;
+    char *prefix = l ? dowel_place_join(place, literal ? literal : "") : NULL;
+    free(literal);
+    if (!prefix) {
+        free(l);
+        return dowel_no_memory(err);
+    }
     *l = (dowel_listing){.d = d,
                          .place = place,
-                         .include = options->include,
-                         .exclude = options->exclude,
+                         .filter = options->filter,
+                         .prefix = prefix,
                          .ordered = options->ordered,
                          .may_be_absent = options->may_be_absent,
                          .apart = options->apart};
     pthread_mutex_init(&l->lock, NULL);
     pthread_cond_init(&l->changed, NULL);
-    sigset_t all, before; /* signals are for the threads that the program made */
+    sigset_t all, before; /* the program's own threads handle signals */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int why = pthread_create(&l->thread, NULL, run, l);
@@ -148,6 +157,7 @@ int dowel_listing_start(dowel *d, const dowel_place *place, const dowel_listing_
     }
     pthread_cond_destroy(&l->changed);
     pthread_mutex_destroy(&l->lock);
+    free(l->prefix);
     free(l);
     return dowel_fail(err, DOWEL_E_NO_MEMORY, "cannot start a thread: %s", strerror(why));
 }
@@ -185,5 +195,6 @@ void dowel_listing_close(dowel_listing *l) {
     pthread_cond_destroy(&l->changed);
     pthread_mutex_destroy(&l->lock);
     free(l->last);
+    free(l->prefix);
     free(l);
 }

@@ -1,5 +1,6 @@
 /* Whether two places are one, or one lies in the other: then copying would feed on itself, and removing what the source does not have would remove
  * the source. */
+#include "glob.h"
 #include "place.h"
 
 #include <dowel/http.h>
@@ -149,6 +150,38 @@ static bool name_holds(const dowel_place *a, const dowel_place *b) {
 bool dowel_place_holds(const dowel_place *a, const dowel_place *b) {
     if (!a->block || !b->block) return false;
     return are_files(a, b) ? files_hold(a, b) : same_bucket(a, b) && name_holds(a, b);
+}
+
+/* Whether one of two texts begins with the other. */
+static bool is_compatible(const char *a, const char *b) {
+    size_t first = strlen(a), second = strlen(b);
+    return !strncmp(a, b, first < second ? first : second);
+}
+
+static bool file_reaches(const dowel_place *a, const dowel_place *b, const char *prefix) {
+    char *outer = file_path(a), *inner = file_path(b), *below = inner ? joined(inner, "/", "") : NULL;
+    size_t length = outer ? strlen(outer) : 0;
+    while (length && outer[length - 1] == '/') length--;
+    /* A folder that is reached by another path may be anywhere. */
+    bool plain = outer && below && !strncmp(below, outer, length) && below[length] == '/';
+    bool reaches = !plain || is_compatible(below + length + 1, prefix);
+    free(below);
+    free(inner);
+    free(outer);
+    return reaches;
+}
+
+bool dowel_place_reaches(const dowel_place *a, const dowel_place *b) {
+    char *prefix = dowel_glob_prefix(a->pattern), *outer = whole_name(a), *inner = whole_name(b);
+    bool reaches = true;
+    if (prefix && outer && inner && dowel_place_holds(a, b))
+        reaches = are_files(a, b) ? file_reaches(a, b, prefix) : is_compatible(inner + strlen(outer), prefix);
+    else if (prefix)
+        reaches = false;
+    free(inner);
+    free(outer);
+    free(prefix);
+    return reaches;
 }
 
 bool dowel_place_is_same(const dowel_place *a, const dowel_place *b) {

@@ -1,5 +1,7 @@
-/* Places are read here and nowhere else. */
+/* The only code that parses places. */
 #include "place.h"
+
+#include "glob.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -26,8 +28,7 @@ static const dowel_objects *objects_of(const dowel_block_type *type) {
     return type->size >= offsetof(dowel_block_type, objects) + sizeof type->objects ? type->objects : NULL;
 }
 
-/* The block type whose objects have this scheme; an unknown one is an error with the nearest. */
-static const dowel_block_type *type_of_scheme(dowel *d, const char *scheme, dowel_error *err) {
+const dowel_block_type *dowel_place_type(dowel *d, const char *scheme, dowel_error *err) {
     const dowel_block_type *type;
     const char *known[64] = {NULL};
     size_t n = 0;
@@ -38,16 +39,15 @@ static const dowel_block_type *type_of_scheme(dowel *d, const char *scheme, dowe
         if (n < 63) known[n++] = objects->scheme;
     }
     const char *near = dowel_nearest(scheme, known);
-    dowel_fail(err, DOWEL_E_INVALID, "no kind of place is called \"%.40s://\"%s%s%s", scheme,
-               near ? "; did you mean \"" : "", near ? near : "", near ? "://\"?" : "");
+    dowel_fail(err, DOWEL_E_INVALID, "unknown scheme \"%.40s://\"%s%s%s", scheme, near ? "; did you mean \"" : "",
+               near ? near : "", near ? "://\"?" : "");
     char list[256] = "";
-    for (size_t i = 0; i < n; i++)
-        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s://", i ? ", " : "", known[i]);
-    dowel_error_hint(err, "there are %s, saved blocks as TYPE/NAME:path, and paths of files", list);
+    for (size_t i = 0; i < n; i++) snprintf(list + strlen(list), sizeof list - strlen(list), "%s://, ", known[i]);
+    dowel_error_hint(err, "a place is %sTYPE/NAME:path (a saved block), or a path of a file", list);
     return NULL;
 }
 
-/* What can be told of the service without asking anyone. */
+/* The address of the service, without sending a request. */
 static char *service_of(dowel *d, const dowel_place *place) {
     const dowel_objects *objects = place->objects;
     char *url = NULL;
@@ -78,23 +78,24 @@ static int open_url(dowel *d, const char *text, const char *rest, const dowel_ca
                     dowel_error *err) {
     char scheme[64];
     snprintf(scheme, sizeof scheme, "%.*s", (int)(rest - text), text);
-    const dowel_block_type *type = type_of_scheme(d, scheme, err);
+    const dowel_block_type *type = dowel_place_type(d, scheme, err);
     if (!type) return err ? err->code : DOWEL_E_INVALID;
     const dowel_objects *objects = objects_of(type);
     rest += strlen("://");
     size_t length = strcspn(rest, "/");
     if (!length) {
-        dowel_fail(err, DOWEL_E_INVALID, "%.200s: which %s?", text, objects->place);
+        dowel_fail(err, DOWEL_E_INVALID, "%.200s: the %s is missing", text, objects->place);
         dowel_error_hint(err, "write %s://%s/path", scheme, objects->place);
         return DOWEL_E_INVALID;
     }
     json_t *document = json_pack("{s:o,s:s*,s:s*}", objects->place, json_stringn(rest, length), "endpoint",
                                  caller->endpoint, "region", caller->region);
-    if (!document) return dowel_fail(err, DOWEL_E_INVALID, "%.200s: not UTF-8", text);
-    /* As a flag of the block's type would be: the name alone is enough. */
+    if (!document) return dowel_fail(err, DOWEL_E_INVALID, "%.200s: the name is not UTF-8", text);
+    /* As in a flag of the block's type: the name alone is enough. */
     const dowel_field *field = caller->credentials ? dowel_field_find(type->table, "credentials") : NULL;
     int rc = field ? dowel_field_parse(type->table, field, caller->credentials, document, err) : 0;
-    if (caller->credentials && !field) rc = dowel_fail(err, DOWEL_E_INVALID, "%s takes no credentials", type->name);
+    if (caller->credentials && !field)
+        rc = dowel_fail(err, DOWEL_E_INVALID, "%s has no field \"credentials\"", type->name);
     if (!rc) rc = dowel_block_new(type, NULL, document, dowel_get_resolver(d), &place->block, err);
     json_decref(document);
     if (rc) return dowel_error_prefix(err, "%.200s: ", text);
@@ -103,7 +104,7 @@ static int open_url(dowel *d, const char *text, const char *rest, const dowel_ca
     return 0;
 }
 
-/* TYPE/NAME:path. 1: it is none. */
+/* TYPE/NAME:path. 1: the text is something else. */
 static int open_saved(dowel *d, const char *text, const dowel_caller *caller, dowel_place *place, dowel_error *err) {
     const char *slash = strchr(text, '/'), *colon = strchr(text, ':');
     if (!slash || !colon || colon < slash) return 1;
@@ -112,15 +113,15 @@ static int open_saved(dowel *d, const char *text, const dowel_caller *caller, do
         if (strlen(type->name) == (size_t)(slash - text) && !strncmp(type->name, text, (size_t)(slash - text))) break;
     if (!type) return 1;
     if (!objects_of(type))
-        return dowel_fail(err, DOWEL_E_INVALID, "%.200s: a block of type %s holds no objects", text, type->name);
+        return dowel_fail(err, DOWEL_E_INVALID, "%.200s: blocks of type %s do not hold objects", text, type->name);
     if (caller->credentials || caller->endpoint || caller->region)
-        return dowel_fail(err, DOWEL_E_INVALID, "%.200s: a saved block has its own credentials, endpoint and region",
-                          text);
+        return dowel_fail(err, DOWEL_E_INVALID,
+                          "%.200s: credentials, endpoint and region are for URLs; a saved block has its own", text);
     const dowel_resolver *resolver = dowel_get_resolver(d);
     char *reference = text_of("%.*s", (int)(colon - text), text);
     if (!reference) return dowel_no_memory(err);
     int rc = resolver ? resolver->by_name(resolver->context, reference, type->name, &place->block, err)
-                      : dowel_fail(err, DOWEL_E_INVALID, "%s: blocks cannot be found by name here", reference);
+                      : dowel_fail(err, DOWEL_E_INVALID, "%s: this handle has no registry of blocks", reference);
     free(reference);
     if (rc) return rc;
     place->path = strdup(colon + 1);
@@ -128,7 +129,7 @@ static int open_saved(dowel *d, const char *text, const dowel_caller *caller, do
     return 0;
 }
 
-/* A file or folder, or a pipe or device; `path` is the text from the root. */
+/* Tells files and folders from pipes and devices; `path` is the absolute form of `text`. */
 static int look_at(const char *text, const char *path, bool tree, struct stat *st, dowel_place *place, bool *there,
                    dowel_error *err) {
     *there = !stat(path, st);
@@ -143,9 +144,9 @@ static int look_at(const char *text, const char *path, bool tree, struct stat *s
     return 0;
 }
 
-/* The folder's block; shown as it was written, and found whatever the working directory is by now. */
+/* The folder's block. A resumed run may have another working directory, so the path is resolved against the run's own. */
 static int open_folder(dowel *d, const char *base, bool follow_links, dowel_place *place, dowel_error *err) {
-    const dowel_block_type *type = type_of_scheme(d, "file", err);
+    const dowel_block_type *type = dowel_place_type(d, "file", err);
     if (!type) return err ? err->code : DOWEL_E_INVALID;
     char *root = dowel_run_path(d, base);
     if (!root) return dowel_no_memory(err);
@@ -174,7 +175,7 @@ static int open_path(dowel *d, const char *text, dowel_place_use use, bool follo
                          : strdup(".");
     if (!base) return dowel_no_memory(err);
     for (size_t n = strlen(base); n > 1 && base[n - 1] == '/'; n--) base[n - 1] = 0;
-    /* A file that was named by itself is the one that is meant, also through a link. */
+    /* A file that is named directly is followed if it is a link. */
     rc = open_folder(d, base, follow_links || (!folder && there), place, err);
     if (!rc) {
         place->path = strdup(name);
@@ -190,7 +191,7 @@ int dowel_place_open(dowel *d, const char *text, dowel_place_use use, const dowe
     *place = (dowel_place){0};
     const char *scheme = strstr(text, "://");
     int rc = 1;
-    if (!*text) return dowel_fail(err, DOWEL_E_INVALID, "a place must not be empty");
+    if (!*text) return dowel_fail(err, DOWEL_E_INVALID, "the place is empty");
     if (scheme && strcspn(text, "/") == (size_t)(scheme + 1 - text)) {
         if (!strncmp(text, "file://", 7)) {
             text += 7;
@@ -207,9 +208,88 @@ int dowel_place_open(dowel *d, const char *text, dowel_place_use use, const dowe
     return rc;
 }
 
+/* ---- patterns ---- */
+
+/* Where the path begins in the text of a place. */
+static size_t path_start(dowel *d, const char *text) {
+    const char *scheme = strstr(text, "://"), *slash = strchr(text, '/'), *colon = strchr(text, ':');
+    if (scheme && slash == scheme + 1) {
+        const char *rest = scheme + strlen("://");
+        rest += strcspn(rest, "/");
+        return (size_t)(rest - text) + (*rest == '/');
+    }
+    return dowel_place_is_path(d, text) ? 0 : colon ? (size_t)(colon + 1 - text) : 0;
+}
+
+static int ignore(void *context, const dowel_object *object, dowel_error *err) {
+    (void)context, (void)object, (void)err;
+    return 0;
+}
+
+static int found(void *context, const dowel_object *object, dowel_error *err) {
+    (void)object, (void)err;
+    *(bool *)context = true;
+    return 1;
+}
+
+/* Whether an object or folder has exactly the place's name. A caller who may not look is not told. */
+static int exists(dowel *d, const dowel_place *place, bool *there, dowel_error *err) {
+    dowel_folder_id id;
+    const dowel_objects_query query = {.size = sizeof query, .prefix = *place->path ? place->path : NULL};
+    *there = place->files && place->folder && dowel_place_folder_id(place, &id);
+    if (*there) return 0;
+    int rc = place->folder ? place->objects->list(d, place->block, &query, found, there, err)
+                           : place->objects->stat(d, place->block, place->path, NULL, ignore, NULL, err);
+    if (!place->folder) *there = !rc;
+    return rc > 0 || rc == DOWEL_E_NOT_FOUND || rc == DOWEL_E_PERMISSION ? 0 : rc;
+}
+
+static int open_pattern(dowel *d, const char *text, size_t start, const dowel_caller *caller, bool follow_links,
+                        dowel_place *place, dowel_error *err) {
+    size_t cut = start + strcspn(text + start, "*?[{");
+    while (cut > start && text[cut - 1] != '/') cut--;
+    char *folder = cut ? strndup(text, cut) : strdup(".");
+    if (!folder) return dowel_no_memory(err);
+    int rc = dowel_place_open(d, folder, DOWEL_PLACE_TREE, caller, follow_links, place, err);
+    free(folder);
+    if (rc) return rc;
+    place->pattern = strdup(text + cut);
+    if (place->pattern) return 0;
+    dowel_place_close(place);
+    return dowel_no_memory(err);
+}
+
+static bool is_file(dowel *d, const char *text) {
+    struct stat st;
+    char *path = dowel_run_path(d, text + (strncmp(text, "file://", 7) ? 0 : 7));
+    bool file = path && !stat(path, &st) && S_ISREG(st.st_mode);
+    free(path);
+    return file;
+}
+
+int dowel_place_find(dowel *d, const char *text, dowel_place_use use, bool literal, const dowel_caller *caller,
+                     bool follow_links, dowel_place *place, dowel_error *err) {
+    size_t start = path_start(d, text);
+    bool there = true;
+    if (use == DOWEL_PLACE_ANY) use = is_file(d, text) ? DOWEL_PLACE_ONE : DOWEL_PLACE_TREE;
+    int rc = dowel_place_open(d, text, use, caller, follow_links, place, err);
+    if (rc || literal || place->stream || !dowel_glob_is_pattern(text + start)) return rc;
+    rc = exists(d, place, &there, err);
+    if (!rc && there) return 0;
+    dowel_place_close(place);
+    return rc ? rc : open_pattern(d, text, start, caller, follow_links, place, err);
+}
+
+int dowel_place_nothing(const dowel_place *place, dowel_error *err) {
+    if (place->pattern)
+        return dowel_fail(err, DOWEL_E_NOT_FOUND, "nothing matches %s%s%s", place->shown, place->path, place->pattern);
+    return dowel_fail(err, DOWEL_E_NOT_FOUND, "there is nothing below %s%s", place->shown, place->path);
+}
+
 void dowel_place_close(dowel_place *place) {
     dowel_block_free(place->block);
     free(place->path);
+    free(place->pattern);
     free(place->shown);
     free(place->stream);
     free(place->service);
@@ -226,10 +306,10 @@ char *dowel_place_join(const dowel_place *place, const char *name) {
 
 int dowel_place_check_name(const dowel_place *place, const char *name, dowel_error *err) {
     if (place->objects->check_name) return place->objects->check_name(place->block, name, err);
-    /* A request without a name is one for the whole bucket. */
-    if (!*name) return dowel_fail(err, DOWEL_E_INVALID, "an object's name cannot be empty");
+    /* A request without a name would be for the bucket itself. */
+    if (!*name) return dowel_fail(err, DOWEL_E_INVALID, "the name of an object must not be empty");
     json_t *text = json_string(name);
-    if (!text) return dowel_fail(err, DOWEL_E_INVALID, "its name is not UTF-8, as names of objects are");
+    if (!text) return dowel_fail(err, DOWEL_E_INVALID, "the name is not UTF-8, as names of objects must be");
     json_decref(text);
     return 0;
 }
@@ -253,5 +333,5 @@ bool dowel_place_same_caller(const dowel_place *a, const dowel_place *b) {
 
 void dowel_place_hint_missing(const dowel_place *place, const char *text, dowel_error *err) {
     if (place->files && err && !*err->hint && !strchr(text, ':'))
-        dowel_error_hint(err, "a place in a saved block is written TYPE/NAME:PATH, such as gcs-bucket/landing:2026/");
+        dowel_error_hint(err, "to name a saved block, write TYPE/NAME:PATH, such as gcs-bucket/landing:2026/");
 }

@@ -1,4 +1,4 @@
-/* Counts, events and the error of what failed in part. */
+/* Counts, events, and the error of a run in which some objects failed. */
 #include "report.h"
 
 #include <inttypes.h>
@@ -11,7 +11,7 @@ void dowel_report_open(dowel_report *report, const dowel_object_reporter *report
     pthread_mutex_init(&report->lock, NULL);
 }
 
-/* Called with the lock held: one event at a time. */
+/* The lock is held, so that events come one at a time. */
 static void tell(dowel_report *report, const dowel_object_event *event) {
     if (report->reporter && report->reporter->event) report->reporter->event(report->reporter->context, event);
 }
@@ -32,7 +32,7 @@ static void count_failure(dowel_report *report, const char *name, const dowel_er
     tell(report, &(dowel_object_event){.what = "fail", .name = name, .error = why});
 }
 
-/* What was held back is one failure among others after all. The lock is held. */
+/* Reports the refusals that were held back. The lock is held. */
 static void let_go(dowel_report *report) {
     for (int i = 0; i < report->holding; i++) {
         count_failure(report, report->held[i].name, &report->held[i].error);
@@ -41,7 +41,7 @@ static void let_go(dowel_report *report) {
     report->holding = 0;
 }
 
-/* Something was done: the place lets us in. The lock is held. */
+/* The first success shows that not everything is refused. The lock is held. */
 static void succeeded(dowel_report *report) {
     report->troubles = 0;
     if (report->holding && !report->hopeless) let_go(report);
@@ -52,7 +52,7 @@ void dowel_report_copied(dowel_report *report, const char *from, const char *to,
     succeeded(report);
     report->copied++;
     report->bytes += size;
-    tell(report, &(dowel_object_event){.what = "copy", .name = from, .to = to, .size = size});
+    tell(report, &(dowel_object_event){.what = report->moves ? "move" : "copy", .name = from, .to = to, .size = size});
     pthread_mutex_unlock(&report->lock);
 }
 
@@ -77,6 +77,26 @@ void dowel_report_kept(dowel_report *report, const char *place, int64_t count, c
     pthread_mutex_lock(&report->lock);
     report->kept = count;
     tell(report, &(dowel_object_event){.what = "kept", .name = place, .why = why, .size = count});
+    pthread_mutex_unlock(&report->lock);
+}
+
+void dowel_tell_unmatched(dowel *d, const dowel_object_reporter *reporter, const dowel_place *place,
+                          const dowel_filter *filter) {
+    char *shown = dowel_place_name(place, place->path);
+    const char *name = shown && *shown ? shown : "./";
+    for (size_t i = 0; filter->given && filter->given[i]; i++) {
+        if (filter->matched[i]) continue;
+        dowel_log(d, DOWEL_LOG_WARNING, "include \"%s\" matches nothing below %s", filter->given[i], name);
+        if (reporter && reporter->event)
+            reporter->event(reporter->context,
+                            &(dowel_object_event){.what = "unmatched", .name = name, .why = filter->given[i]});
+    }
+    free(shown);
+}
+
+void dowel_report_unmatched(dowel *d, dowel_report *report, const dowel_place *place, const dowel_filter *filter) {
+    pthread_mutex_lock(&report->lock);
+    dowel_tell_unmatched(d, report->reporter, place, filter);
     pthread_mutex_unlock(&report->lock);
 }
 
@@ -158,7 +178,7 @@ static void stop(dowel_report *report, const char *why) {
 int dowel_report_hopeless(dowel_report *report, dowel_error *err) {
     pthread_mutex_lock(&report->lock);
     int rc = report->hopeless ? report->last.code : 0;
-    if (rc) stop(report, report->holding ? "everything is refused" : "nothing succeeds any more");
+    if (rc) stop(report, report->holding ? "everything was refused" : "nothing succeeds any more");
     if (rc && err) *err = report->holding ? report->held[0].error : report->last;
     pthread_mutex_unlock(&report->lock);
     return rc;
@@ -182,20 +202,33 @@ bool dowel_report_first(dowel_report *report, unsigned what) {
 }
 
 void dowel_report_close(dowel_report *report) {
-    /* What ended the work says enough where all was refused. */
+    /* When everything was refused, the error of the run says it. */
     if (!report->hopeless) let_go(report);
     for (int i = 0; i < report->holding; i++) free(report->held[i].name);
     free(report->held);
     pthread_mutex_destroy(&report->lock);
 }
 
-/* What ended everything; the counts are those of what had ended by then. */
+/* "3 copied, 1 unchanged, 2 removed" */
+static void counts_text(const dowel_report *report, bool unchanged, char text[128]) {
+    char same[48] = "";
+    if (unchanged) snprintf(same, sizeof same, ", %" PRId64 " unchanged", report->unchanged);
+    if (report->removes)
+        snprintf(text, 128, "%" PRId64 " removed", report->removed);
+    else
+        snprintf(text, 128, "%" PRId64 " %s%s, %" PRId64 " removed", report->copied, report->moves ? "moved" : "copied",
+                 same, report->removed);
+}
+
+/* The run ended early: the error counts what was done until then. */
 static int end_early(const dowel_report *report, int rc, dowel_error *err) {
+    char done[128];
     int64_t failed = report->failed + report->unnamed + (report->hopeless ? report->holding : 0);
     bool any = report->copied || report->removed || failed;
     if (rc == DOWEL_E_CANCELLED || (!any && !*report->stopped)) return rc;
-    dowel_error_prefix(err, "stopped after %" PRId64 " copied, %" PRId64 " removed, %" PRId64 " failed: %s%s",
-                       report->copied, report->removed, failed, report->stopped, *report->stopped ? ": " : "");
+    counts_text(report, false, done);
+    dowel_error_prefix(err, "stopped after %s, %" PRId64 " failed: %s%s", done, failed, report->stopped,
+                       *report->stopped ? ": " : "");
     return rc;
 }
 
@@ -207,13 +240,13 @@ int dowel_report_end(dowel_report *report, int rc, dowel_error *err) {
     if (!report->failed) return 0;
     char kept[96] = "";
     if (report->kept)
-        snprintf(kept, sizeof kept, " (nothing, because of the failures; %" PRId64 " would have been)", report->kept);
-    /* "Bad input" would say that nothing was changed. */
+        snprintf(kept, sizeof kept, " (nothing is removed after a failure; %" PRId64 " would have been)", report->kept);
+    /* INVALID would mean that nothing was changed. */
     int code = report->mixed ? DOWEL_E_REMOTE : report->first == DOWEL_E_INVALID ? DOWEL_E_REFUSED : report->first;
-    dowel_fail(err, code,
-               "%" PRId64 " failed, %" PRId64 " copied, %" PRId64 " unchanged, %" PRId64
-               " removed%s; the first: %.600s",
-               report->failed, report->copied, report->unchanged, report->removed, kept, report->error.message);
+    char done[128];
+    counts_text(report, true, done);
+    dowel_fail(err, code, "%" PRId64 " failed, %s%s; first failure: %.600s", report->failed, done, kept,
+               report->error.message);
     if (err) {
         err->retryable = report->error.retryable;
         err->permanent = report->error.permanent && !report->mixed;

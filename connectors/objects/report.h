@@ -1,7 +1,8 @@
-/* What was done, counted and told as it happens. */
+/* Counts what a run did and reports it as it happens. */
 #ifndef DOWEL_REPORT_H
 #define DOWEL_REPORT_H
 
+#include "glob.h"
 #include "place.h"
 
 #include <dowel/object_tasks.h>
@@ -9,8 +10,8 @@
 #include <pthread.h>
 
 enum { DOWEL_REPORT_NAMED = 10 };    /* failures that the error names */
-enum { DOWEL_REPORT_REFUSALS = 4 };  /* from the start, and nothing else: perhaps nobody is let in */
-enum { DOWEL_REPORT_TROUBLES = 20 }; /* in a row: the service or the way to it is down */
+enum { DOWEL_REPORT_REFUSALS = 4 };  /* refusals with no success before them: perhaps all will be refused */
+enum { DOWEL_REPORT_TROUBLES = 20 }; /* network failures in a row: the service or the network is down */
 
 typedef struct dowel_refusal {
     char *name;
@@ -21,50 +22,56 @@ typedef struct dowel_report {
     const dowel_object_reporter *reporter;
     pthread_mutex_t lock;
     int64_t copied, bytes, unchanged, skipped, removed, failed;
-    int64_t kept;        /* of what only the destination has: not removed, because something failed */
-    int64_t incomplete;  /* objects that were copied without something that went along with them */
+    bool moves;          /* the copies are moves: reported when the source is removed */
+    bool removes;        /* nothing is copied */
+    int64_t kept;        /* extraneous objects that were not removed because something failed */
+    int64_t incomplete;  /* objects that were copied without a part of their metadata */
     int64_t known_bytes; /* of what was copied or is on its way */
     int first;           /* code of the first failure; 0: none */
     bool mixed;          /* not all failures have that code */
     dowel_error error;   /* of the first */
     char named[1024];    /* the first failures, a line each */
-    /* Refusals (401, 403) before anything was done are told only when something is, or at the end: they may be all that there is to say. */
+    /* Refusals (401, 403) before the first success are held back: if everything is refused, one error says it. */
     dowel_refusal *held;
     int holding, room, troubles;
     bool hopeless;
     dowel_error last;  /* that made it so */
     int64_t unnamed;   /* failures after that */
-    char stopped[320]; /* why the work ended before its time; "": it did not */
-    unsigned said;     /* DOWEL_REPORT_BLIND ... that were told */
+    char stopped[320]; /* why the run ended early; "": it did not */
+    unsigned said;     /* DOWEL_REPORT_BLIND ... that were reported */
 } dowel_report;
 
-enum { DOWEL_REPORT_BLIND = 1 }; /* what is told once, however many objects it is about */
+enum { DOWEL_REPORT_BLIND = 1 }; /* reported once, for any number of objects */
 
 void dowel_report_open(dowel_report *report, const dowel_object_reporter *reporter);
 void dowel_report_close(dowel_report *report);
 void dowel_report_copied(dowel_report *report, const char *from, const char *to, int64_t size);
-/* Of an object that was copied: what of its description is not at the destination, a line each. */
+/* An object was copied without these parts of its metadata, one a line. */
 void dowel_report_incomplete(dowel_report *report, const char *name, char *lines);
 void dowel_report_removed(dowel_report *report, const char *name);
-/* Nothing was removed below this place, which has so many objects that the source has not. */
+/* Nothing was removed below this place, which has `count` objects that the source does not have. */
 void dowel_report_kept(dowel_report *report, const char *place, int64_t count, const char *why);
+/* Names the include patterns of the filter that matched nothing. */
+void dowel_tell_unmatched(dowel *d, const dowel_object_reporter *reporter, const dowel_place *place,
+                          const dowel_filter *filter);
+void dowel_report_unmatched(dowel *d, dowel_report *report, const dowel_place *place, const dowel_filter *filter);
 void dowel_report_skipped(dowel_report *report, const char *name, const char *why);
 void dowel_report_unchanged(dowel_report *report, const char *name);
 void dowel_report_failed(dowel_report *report, const char *name, const dowel_error *why);
-/* How many single objects have failed by now. */
+/* The number of failed objects so far. */
 int64_t dowel_report_failures(dowel_report *report);
-/* Whether everything was refused so far, so that it is time to try what comes much later before all is. */
+/* Whether everything was refused so far: then objects much later in the listing are tried first. */
 bool dowel_report_doubts(dowel_report *report);
-/* What came much later was refused, too. */
+/* These were refused too. */
 void dowel_report_refused(dowel_report *report);
-/* Whether to stop, because what is still to be done would fail like what was tried; then with the error that says so. */
+/* An error when the rest would fail like everything before it. */
 int dowel_report_hopeless(dowel_report *report, dowel_error *err);
-/* The failure of this object is that of all. */
+/* All other objects would fail like this one. */
 void dowel_report_stopped(dowel_report *report, const char *name);
-/* Whether it is told for the first time. */
+/* True for the first call with this bit. */
 bool dowel_report_first(dowel_report *report, unsigned what);
-/* After everything has ended, with `rc` (and `err`, if that is a failure). A failure says how much was done before; where single objects failed, the
- * error counts and names them. */
+/* The outcome of a run that ended with `rc` and `err`. A failure says how much was done before it; if single objects failed, the error counts and
+ * names them. */
 int dowel_report_end(dowel_report *report, int rc, dowel_error *err);
 
 #endif

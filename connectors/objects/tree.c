@@ -1,4 +1,4 @@
-/* A tree is copied by several workers that draw from one merge of two sorted listings. Nothing is removed before all of it is known. */
+/* Several workers copy a tree. They draw from one merge of two sorted listings. Nothing is removed before both listings are complete. */
 #include "tree.h"
 
 #include "commits.h"
@@ -18,9 +18,10 @@ typedef struct merge {
     pthread_mutex_t lock; /* guards what follows */
     dowel_listing *from, *to;
     dowel_item *from_next, *to_next; /* drawn and not used yet */
-    bool from_ended, to_ended, begun;
-    bool incomplete; /* something of the source could not be listed */
-    bool any;        /* the source has something to copy, be it copied or there already */
+    bool from_ended, to_ended;
+    dowel_filter filter, to_filter;
+    bool incomplete; /* a part of the source could not be listed */
+    bool any;        /* the source has something to copy, even if the destination has it already */
     dowel_shadow shadow;
     dowel_folder_id from_id, to_id;
     dowel_spool extraneous, blocked, postponed;
@@ -38,24 +39,24 @@ static int draw(dowel_listing *listing, dowel_item **next, bool *ended, dowel_er
     return rc;
 }
 
-/* An object whose name ends with a slash, also that of the place itself (its relative name is ""). */
+/* An object whose name ends with a slash, or that of the place itself (its relative name is ""). */
 static bool is_folder_object(const dowel_item *item) {
     size_t length = strlen(item->name);
     return !length || item->name[length - 1] == '/';
 }
 
-/* Empty objects that stand for folders are no content: a bucket's console leaves one where everything was deleted. */
+/* An empty object that stands for a folder is not content: a bucket's console leaves one when everything was deleted. */
 static bool is_content(const dowel_item *item) {
     return !item->object.odd && (item->object.size || !is_folder_object(item));
 }
 
-/* What only the destination has. */
+/* Keeps an object that only the destination has for removal at the end. */
 static int keep_extraneous(merge *m, const dowel_item *item, dowel_error *err) {
     if (item->object.odd_code == DOWEL_E_CONFLICT)
         return dowel_fail(err, DOWEL_E_INVALID,
                           "the source lies in the destination, at %s%s, and would be removed with the rest",
                           m->tree->way.to->shown, item->object.name);
-    /* The place itself stays, whether its own object is there or not. */
+    /* The object of the place itself stays. */
     bool place_itself = !*item->name && !item->object.size;
     if (place_itself || item->object.odd_code || dowel_shadow_covers(&m->shadow, item->name)) return 0;
     m->extraneous_count++;
@@ -68,14 +69,14 @@ static void report_kept(const merge *m, const dowel_object *object) {
     free(shown);
 }
 
-/* The next object of the source, with what the destination has under its name. Both NULL at the end. The lock is held. */
+/* The next object of the source, and the destination's object of the same name. Both NULL at the end. The lock is held. */
 static int next_pair(merge *m, dowel_item **from, dowel_item **to, dowel_error *err) {
     *from = *to = NULL;
     for (;;) {
         int rc = draw(m->from, &m->from_next, &m->from_ended, err);
         if (!rc && m->to) rc = draw(m->to, &m->to_next, &m->to_ended, err);
         if (rc) return rc;
-        /* What cannot be named is no pair of anything, and may stand out of order. */
+        /* A name that cannot be used has no counterpart, and may be out of order. */
         if (m->to_next && m->to_next->object.odd_code && m->to_next->object.odd_code != DOWEL_E_CONFLICT) {
             if (m->tree->delete_extraneous) report_kept(m, &m->to_next->object);
             free(m->to_next);
@@ -149,17 +150,17 @@ static int ignore(void *context, const dowel_object *object, dowel_error *err) {
     return 0;
 }
 
-/* Whether there is nothing to copy to: the answer to one object does not tell that from an object that is not taken, or has gone. */
+/* Whether the destination itself is missing: the answer to a single object does not tell. */
 static bool destination_is_missing(dowel *d, const merge *m, const dowel_object *object) {
     const dowel_place *to = m->tree->way.to;
     char *name = dowel_place_join(to, object->name + strlen(m->tree->way.from->path));
     const dowel_objects_query query = {.size = sizeof query, .prefix = name};
     int rc = name ? to->objects->list(d, to->block, &query, ignore, NULL, NULL) : 0;
     free(name);
-    return rc == DOWEL_E_NOT_FOUND || rc == DOWEL_E_CANCELLED; /* by another one of which the same was found */
+    return rc == DOWEL_E_NOT_FOUND || rc == DOWEL_E_CANCELLED; /* cancelled by another worker that found the same */
 }
 
-/* Whether every other object would fail in the same way: nobody is let in, the disk is full, or the destination is not there. */
+/* Whether every other object would fail in the same way: bad credentials, a full disk, or a missing destination. */
 static bool of_all(dowel *d, const merge *m, const dowel_object *object, const dowel_error *why) {
     static const char *const lasting[] = {"ENOSPC", "EDQUOT", "EROFS"};
     if (why->code == DOWEL_E_CREDENTIALS || why->http_status == 401) return true;
@@ -168,12 +169,13 @@ static bool of_all(dowel *d, const merge *m, const dowel_object *object, const d
     return why->code == DOWEL_E_NOT_FOUND && !m->tree->way.to->objects->sink && destination_is_missing(d, m, object);
 }
 
-/* An object on its way; `from` and `to` are what reports call it. */
+/* An object that is being copied; `from` and `to` are its names in reports. */
 typedef struct copying {
     dowel_item *item;
     char *from, *to;
     int64_t size;
-    bool again; /* after what was in the way has been removed */
+    char *to_name;
+    bool again; /* after the object that blocked it was removed */
 } copying;
 
 static void copying_free(copying *one) {
@@ -181,10 +183,11 @@ static void copying_free(copying *one) {
     free(one->item);
     free(one->from);
     free(one->to);
+    free(one->to_name);
     free(one);
 }
 
-/* What became of it; `why` NULL: it was copied. */
+/* Records the outcome; `why` NULL: it was copied. */
 static int settle(dowel *d, merge *m, const copying *one, const dowel_error *why, dowel_error *err) {
     const dowel_tree *tree = m->tree;
     const dowel_object *object = &one->item->object;
@@ -192,7 +195,7 @@ static int settle(dowel *d, merge *m, const copying *one, const dowel_error *why
     if (!rc) {
         dowel_report_copied(tree->report, one->from, one->to, one->size);
     } else if (rc == DOWEL_E_EXISTS && tree->delete_extraneous && !one->again) {
-        /* A file where a folder has to be, or the reverse: it may be one that is to be removed. */
+        /* A file blocks a folder or the reverse; it may be removed at the end. */
         pthread_mutex_lock(&m->lock);
         rc = dowel_spool_add(&m->blocked, object->name, err);
         pthread_mutex_unlock(&m->lock);
@@ -204,13 +207,22 @@ static int settle(dowel *d, merge *m, const copying *one, const dowel_error *why
     } else {
         report_failed(m, object->name, why);
         rc = dowel_report_hopeless(tree->report, err);
-        if (!rc) rc = dowel_check(d, err); /* a timeout of the whole looks like one of the object's */
+        if (!rc) rc = dowel_check(d, err); /* the deadline of the run looks like a timeout of the object */
     }
     return rc;
 }
 
+/* Removes the source of a move that was copied, then records the outcome. */
+static int settle_move(dowel *d, merge *m, const copying *one, const dowel_error *why, dowel_error *err) {
+    dowel_error failed;
+    if (!why && m->tree->move && !m->tree->dry_run &&
+        dowel_move_finish(d, m->tree, &one->item->object, one->to_name, &failed))
+        why = &failed;
+    return settle(d, m, one, why, err);
+}
+
 static int has_its_name(dowel *d, void *context, void *file, const dowel_error *why, dowel_error *err) {
-    int rc = settle(d, context, file, why, err);
+    int rc = settle_move(d, context, file, why, err);
     copying_free(file);
     return rc;
 }
@@ -219,8 +231,8 @@ static bool makes_folders(const dowel_objects *objects) {
     return objects->size >= offsetof(dowel_objects, make_folder) + sizeof objects->make_folder && objects->make_folder;
 }
 
-/* A folder of files holds no bytes of its own: it is made, and what the object holds is left out. Folders of files are made for what is in them, so
- * an object without content makes none. Takes the item over. */
+/* A folder on this machine cannot hold bytes: it is made, and the object's content is skipped. An object without content makes no folder. Takes the
+ * item over. */
 static int copy_folder(dowel *d, merge *m, dowel_item *item, dowel_error *err) {
     const dowel_place *to = m->tree->way.to;
     const dowel_object *object = &item->object;
@@ -234,7 +246,7 @@ static int copy_folder(dowel *d, merge *m, dowel_item *item, dowel_error *err) {
         report_failed(m, object->name, &why);
         rc = 0;
     } else if (object->size) {
-        snprintf(held, sizeof held, "a folder of files cannot hold the %" PRId64 " bytes of this object; it was made",
+        snprintf(held, sizeof held, "the folder was made, but cannot hold the %" PRId64 " bytes of this object",
                  object->size);
         report_skipped(m, object->name, held);
     } else {
@@ -245,9 +257,9 @@ static int copy_folder(dowel *d, merge *m, dowel_item *item, dowel_error *err) {
     return rc;
 }
 
-/* The object of the source's folder, where the destination is a whole bucket: it would have no name. Takes the item over. */
+/* The object of the source's folder would have no name in a destination that is a whole bucket. Takes the item over. */
 static int copy_nameless(const merge *m, dowel_item *item) {
-    report_skipped(m, item->object.name, "at the destination it would have no name; what it holds is left out");
+    report_skipped(m, item->object.name, "it would have an empty name at the destination");
     free(item);
     return 0;
 }
@@ -262,17 +274,21 @@ static int copy(dowel *d, merge *m, dowel_item *item, bool again, dowel_error *e
     if (!one)
         free(item);
     else
-        *one = (copying){item, name ? dowel_place_name(tree->way.from, item->object.name) : NULL,
-                         name ? dowel_place_name(tree->way.to, name) : NULL, item->object.size, again};
+        *one = (copying){item,
+                         name ? dowel_place_name(tree->way.from, item->object.name) : NULL,
+                         name ? dowel_place_name(tree->way.to, name) : NULL,
+                         item->object.size,
+                         name ? strdup(name) : NULL,
+                         again};
     dowel_error why;
     dowel_sink *open = NULL;
     int rc = 0;
-    if (!one || !one->from || !one->to) {
+    if (!one || !one->from || !one->to || !one->to_name) {
         rc = dowel_no_memory(err);
     } else if (!(rc = dowel_place_check_name(tree->way.to, name, &why))) {
         if (!tree->dry_run)
             rc = dowel_way_copy(d, &tree->way, &item->object, name, &one->size, again ? NULL : &open, &why);
-        if (!open) rc = settle(d, m, one, rc ? &why : NULL, err);
+        if (!open) rc = settle_move(d, m, one, rc ? &why : NULL, err);
     } else {
         rc = settle(d, m, one, &why, err);
     }
@@ -282,9 +298,9 @@ static int copy(dowel *d, merge *m, dowel_item *item, bool again, dowel_error *e
     return rc;
 }
 
-/* The first objects may be refused one by one (by a policy for a part of the names): before that counts as a refusal of everything, objects further
- * on are tried, and those between wait. */
-enum { FIRST_SAMPLE = 8, SAMPLES = 4 }; /* each is eight times as far as the one before */
+/* A policy may refuse a part of the names. Before the first refusals count as a refusal of everything, objects further on are tried, and those
+ * between wait. */
+enum { FIRST_SAMPLE = 8, SAMPLES = 4 }; /* each is eight times as far as the previous one */
 
 static int postpone(merge *m, const char *name, bool *wait, bool *sample, dowel_error *err) {
     int rc = 0;
@@ -319,7 +335,7 @@ static int compare(dowel *d, const merge *m, const dowel_item *from, const dowel
     return 0;
 }
 
-/* *drawn is NULL afterwards where it is not the caller's any more. */
+/* Sets *drawn to NULL when it takes the item over. */
 static int one_pair(dowel *d, merge *m, dowel_item **drawn, const dowel_item *to, dowel_error *err) {
     dowel_item *from = *drawn;
     if (from->object.odd) {
@@ -444,36 +460,39 @@ static int copy_postponed(dowel *d, merge *m, dowel_error *err) {
     return rc ? rc : dowel_parts_run(d, &parts, err);
 }
 
-/* An empty source is mostly one that is not there (a disk that is not mounted, a name mistyped), and the destination the last copy. */
+/* An empty source is usually a mistake (a disk that is not mounted, a mistyped name), and the destination may be the last copy. */
 static int check_source(const merge *m, dowel_error *err) {
     const dowel_tree *tree = m->tree;
     const dowel_place *from = tree->way.from;
     bool found = dowel_listing_found_any(m->from);
     if (tree->delete_extraneous && tree->allow_empty) return 0;
-    if (!found && (tree->delete_extraneous || !from->objects->source || *from->path)) {
-        dowel_fail(err, DOWEL_E_NOT_FOUND, "there is nothing below %s%s", from->shown, from->path);
+    if (!found && tree->move && tree->resumed) return 0;
+    if (!found && (tree->delete_extraneous || from->pattern || !from->objects->source || *from->path)) {
+        dowel_place_nothing(from, err);
         dowel_error_hint(err, "`dowel ls` shows what is there; nothing was copied or removed%s",
-                         tree->delete_extraneous ? "; allow_empty (--allow-empty) empties the destination" : "");
+                         tree->delete_extraneous        ? "; allow_empty (--allow-empty) empties the destination"
+                         : from->pattern && !tree->deep ? "; recursive (-r) also takes what is below folders that match"
+                                                        : "");
         return DOWEL_E_NOT_FOUND;
     }
     if (!tree->delete_extraneous || m->any || m->incomplete || !m->extraneous.file) return 0;
-    dowel_fail(err, DOWEL_E_NOT_FOUND, "there is nothing to copy below %s%s, and %s%s would be emptied", from->shown,
-               from->path, tree->way.to->shown, tree->way.to->path);
-    dowel_error_hint(err, "all that is there is left out (links, include, exclude); nothing was removed; allow_empty "
+    dowel_fail(err, DOWEL_E_NOT_FOUND, "there is nothing to copy below %s%s, so that %s%s would be emptied",
+               from->shown, from->path, tree->way.to->shown, tree->way.to->path);
+    dowel_error_hint(err, "everything there is skipped (links, include, exclude); nothing was removed; allow_empty "
                           "(--allow-empty) empties the destination");
     return DOWEL_E_NOT_FOUND;
 }
 
-/* What failed may be an object that has got another name: what stands under its old one may be the only good copy. */
+/* An object that failed may have been renamed: the extraneous one under its old name may be the only good copy. */
 static void keep_all(dowel *d, const merge *m, int64_t failed) {
     const dowel_place *to = m->tree->way.to;
     char why[160], *shown = dowel_place_name(to, to->path);
     if (m->incomplete)
-        snprintf(why, sizeof why, "nothing is removed, because not everything of the source could be listed");
+        snprintf(why, sizeof why, "nothing is removed, because a part of the source could not be listed");
     else
         snprintf(why, sizeof why, "nothing is removed, because %" PRId64 " failed", failed);
-    dowel_log(d, DOWEL_LOG_WARNING, "%s; %" PRId64 " that only the destination has %s", why, m->extraneous_count,
-              m->extraneous_count == 1 ? "stays" : "stay");
+    dowel_log(d, DOWEL_LOG_WARNING, "%s; %" PRId64 " extraneous %s", why, m->extraneous_count,
+              m->extraneous_count == 1 ? "object stays" : "objects stay");
     dowel_report_kept(m->tree->report, shown ? shown : to->path, m->extraneous_count, why);
     free(shown);
 }
@@ -488,20 +507,26 @@ static int remove_extraneous(dowel *d, merge *m, dowel_error *err) {
 static int finish(dowel *d, merge *m, dowel_error *err) {
     const dowel_tree *tree = m->tree;
     int rc = check_source(m, err);
+    if (!rc) dowel_report_unmatched(d, tree->report, tree->way.from, &m->filter);
     if (!rc) rc = copy_postponed(d, m, err);
     if (rc) return rc;
     if (tree->delete_extraneous) rc = remove_extraneous(d, m, err);
     return rc ? rc : copy_blocked(d, m, err);
 }
 
-/* Both listings; that of files never enters the other place's folder, whatever leads there (a link, a mount). */
+/* Starts both listings. A listing of files never enters the other place's folder, whatever leads there (a link, a mount). */
 static int start(dowel *d, merge *m, bool looks, dowel_error *err) {
     const dowel_tree *tree = m->tree;
     const dowel_place *from = tree->way.from, *to = tree->way.to;
-    dowel_listing_options options = {.include = tree->include, .exclude = tree->exclude, .ordered = looks};
-    if (dowel_place_folder_id(to, &m->to_id)) options.apart = &m->to_id;
-    int rc = dowel_listing_start(d, from, &options, &m->from, err);
+    dowel_listing_options options = {.filter = &m->filter, .ordered = looks};
+    int rc = dowel_filter_open(&m->filter, from->pattern, tree->deep, tree->include, tree->exclude, err);
+    if (!rc) rc = dowel_filter_open(&m->to_filter, from->pattern, tree->deep, tree->include, tree->exclude, err);
+    if (rc) return rc;
+    /* A pattern for one level does not look into folders, and may have its destination in one. */
+    if (!m->filter.shallow && dowel_place_folder_id(to, &m->to_id)) options.apart = &m->to_id;
+    rc = dowel_listing_start(d, from, &options, &m->from, err);
     if (rc || !looks) return rc;
+    options.filter = &m->to_filter;
     options.may_be_absent = to->objects->sink != NULL;
     options.apart = tree->delete_extraneous && dowel_place_folder_id(from, &m->from_id) ? &m->from_id : NULL;
     return dowel_listing_start(d, to, &options, &m->to, err);
@@ -515,7 +540,9 @@ int dowel_tree_copy(dowel *d, const dowel_tree *tree, dowel_error *err) {
     dowel_gate_open(&gate);
     pthread_mutex_init(&m.lock, NULL);
     dowel_commits_open(&m.commits);
-    int rc = start(d, &m, tree->merge || tree->skip_existing, err);
+    own.merge |= tree->resumed && !tree->move;
+    own.way.whole |= tree->move;
+    int rc = start(d, &m, own.merge || tree->skip_existing, err);
     const dowel_parts parts = {
         .count = -1, .width = tree->width, .part = next_object, .context = &m, .total_now = known_bytes};
     if (!rc) rc = dowel_parts_run(d, &parts, err);
@@ -529,47 +556,10 @@ int dowel_tree_copy(dowel *d, const dowel_tree *tree, dowel_error *err) {
     dowel_spool_close(&m.blocked);
     dowel_spool_close(&m.postponed);
     free(m.last);
+    dowel_filter_close(&m.filter);
+    dowel_filter_close(&m.to_filter);
     dowel_commits_close(&m.commits);
     pthread_mutex_destroy(&m.lock);
     dowel_gate_close(&gate);
-    return rc;
-}
-
-/* ---- removing ---- */
-
-typedef struct removal {
-    dowel_listing *listing;
-    const dowel_place *place;
-    dowel_report *report;
-} removal;
-
-static int next_listed(void *context, char **name, dowel_error *err) {
-    removal *r = context;
-    dowel_item *item;
-    for (;;) {
-        int rc = dowel_listing_next(r->listing, &item, err);
-        *name = NULL;
-        if (rc || !item) return rc;
-        if (!item->object.odd_code) break;
-        dowel_error why;
-        dowel_fail(&why, item->object.odd_code, "%s", item->object.odd);
-        dowel_report_failed(r->report, item->object.name, &why);
-        free(item);
-    }
-    *name = strdup(item->object.name);
-    free(item);
-    return *name ? 0 : dowel_no_memory(err);
-}
-
-int dowel_tree_remove(dowel *d, const dowel_place *place, const char *const *include, const char *const *exclude,
-                      bool dry_run, dowel_report *report, dowel_error *err) {
-    removal r = {.place = place, .report = report};
-    const dowel_listing_options options = {.include = include, .exclude = exclude};
-    int rc = dowel_listing_start(d, place, &options, &r.listing, err);
-    if (rc) return rc;
-    rc = dowel_remove_batches(d, place, next_listed, &r, dry_run, report, err);
-    if (!rc && !dowel_listing_found_any(r.listing) && (!place->objects->source || *place->path))
-        rc = dowel_fail(err, DOWEL_E_NOT_FOUND, "there is nothing below %s%s", place->shown, place->path);
-    dowel_listing_close(r.listing);
     return rc;
 }

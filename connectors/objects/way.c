@@ -1,4 +1,4 @@
-/* Chooses the shortest way: within the provider, from a file, into a file, or through memory. */
+/* Chooses how to copy: within the provider, from a file, into a file, or through memory. */
 #include "way.h"
 
 #include "pipe.h"
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a file was before and after it was read. */
+/* A file before and after it was read. */
 typedef struct state {
     int64_t size, modified;
 } state;
@@ -30,12 +30,12 @@ static int unchanged(dowel *d, const dowel_place *place, const char *name, const
     if (rc && rc != DOWEL_E_NOT_FOUND) return rc;
     if (after.size == before->size && after.modified == before->modified) return 0;
     dowel_fail(err, DOWEL_E_CONFLICT, "%s changed while it was copied", name);
-    dowel_error_hint(err, "copy it again when nobody writes to it");
+    dowel_error_hint(err, "copy it again when no program writes to it");
     if (err) err->retryable = true;
     return DOWEL_E_CONFLICT;
 }
 
-/* What the caller says of the copy wins over what the source bears. */
+/* The caller's options win over the metadata of the source. */
 static dowel_object_put_options options_of(const dowel_way *way, const dowel_object *object) {
     return (dowel_object_put_options){.size = sizeof(dowel_object_put_options),
                                       .content_type = way->content_type  ? way->content_type
@@ -54,7 +54,7 @@ static dowel_object_put_options options_of(const dowel_way *way, const dowel_obj
                                       .parts = way->parts};
 }
 
-enum { SMALL = 1 << 20 }; /* a file of which the flush takes longer than the writing */
+enum { SMALL = 1 << 20 }; /* flushing a smaller file takes longer than writing it */
 
 static int keep_time(void *context, const dowel_object *object, dowel_error *err) {
     (void)err;
@@ -66,7 +66,7 @@ static bool has_fetch(const dowel_objects *objects) {
     return objects->size >= offsetof(dowel_objects, fetch) + sizeof objects->fetch && objects->fetch;
 }
 
-/* The content, and the file's time where the listing did not tell the one that is recorded. */
+/* The content, and the recorded time if the listing did not tell it. */
 static int fetch(dowel *d, const dowel_way *way, const dowel_object *object, dowel_sink *sink, dowel_error *err) {
     const dowel_objects *from = way->from->objects;
     dowel_block *block = way->from->block;
@@ -80,7 +80,7 @@ static int fetch(dowel *d, const dowel_way *way, const dowel_object *object, dow
     return rc;
 }
 
-/* Into a file: the bytes are verified before it gets its name. */
+/* Into a file, which gets its name after its bytes were verified. */
 static int into_file(dowel *d, const dowel_way *way, const dowel_object *object, const char *to_name, state *before,
                      dowel_sink **open, dowel_error *err) {
     const dowel_objects *from = way->from->objects;
@@ -104,7 +104,7 @@ static int into_file(dowel *d, const dowel_way *way, const dowel_object *object,
     return rc;
 }
 
-/* What was stored of a file that changed meanwhile bears its old time, so that the next sync sees the difference. */
+/* If the file changes meanwhile, the copy has the old time, so that the next sync sees the difference. */
 static int from_file(dowel *d, const dowel_way *way, const dowel_object *object, const char *to_name, state *before,
                      dowel_error *err) {
     dowel_object_put_options options = options_of(way, object);
@@ -117,7 +117,7 @@ static int from_file(dowel *d, const dowel_way *way, const dowel_object *object,
     return rc ? rc : unchanged(d, way->from, object->name, before, err);
 }
 
-/* What of a description the destination cannot hold, a line each. */
+/* Metadata that the destination cannot hold, one a line. */
 typedef struct losses {
     char *lines;
     size_t size;
@@ -139,7 +139,7 @@ static void on_unheld(void *context, const char *part, const char *why) {
     add_loss(context, part, why);
 }
 
-/* From one cloud to another, with all that goes along with it: a listing may not have told that. */
+/* From one cloud to another with all metadata, which a listing may not have told. */
 typedef struct through {
     dowel *d;
     const dowel_way *way;
@@ -150,14 +150,16 @@ typedef struct through {
 static int copy_described(void *context, const dowel_object *object, dowel_error *err) {
     const through *t = context;
     dowel_object full = *object;
-    /* What was listed is what is copied. */
+    /* Copy the version that was listed. */
     full.name = t->listed->name;
     full.version = t->listed->version ? t->listed->version : object->version;
     if (t->listed->modified && !object->own_time) full.modified = t->listed->modified;
     losses lost = {0};
     dowel_object_put_options options = options_of(t->way, &full);
-    /* Metadata that the caller says must be held, or it is an error. */
-    if (!t->way->metadata || !t->way->metadata->name) {
+    if (object->untold && t->way->whole)
+        return dowel_fail(err, DOWEL_E_REFUSED, "%s: not moved: %s", full.name, object->untold);
+    /* Metadata that the caller gives must be stored. */
+    if (!t->way->whole && (!t->way->metadata || !t->way->metadata->name)) {
         options.unheld = on_unheld;
         options.unheld_context = &lost;
     }
@@ -186,7 +188,7 @@ int dowel_way_copy(dowel *d, const dowel_way *way, const dowel_object *object, c
     int rc = 0;
     bool within = from->copy && !changes && dowel_place_same_service(way->from, way->to);
     if (within) rc = from->copy(d, way->from->block, object->name, object->version, way->to->block, to_name, err);
-    /* Of two callers neither may be allowed both to read there and to write here: each does its own then. */
+    /* If neither caller may both read there and write here, each does its own part. */
     if (within && rc == DOWEL_E_PERMISSION && !dowel_place_same_caller(way->from, way->to)) within = false;
     if (within) {
         *size = seen.size;
@@ -231,5 +233,10 @@ int dowel_way_to_stream(dowel *d, const dowel_way *way, const char *name, int64_
     *size = dowel_sink_written(sink);
     if (!rc) rc = dowel_sink_commit(sink, err);
     dowel_sink_close(sink);
+    /* Another attempt would write the same bytes again. */
+    if (rc && *size && err) {
+        err->retryable = false;
+        err->permanent = true;
+    }
     return rc;
 }

@@ -45,8 +45,8 @@ dowel_object dowel_s3_object_of(const char *name, const dowel_http_response *res
                            .content_disposition = dowel_http_response_header(response, "Content-Disposition"),
                            .cache_control = dowel_http_response_header(response, "Cache-Control")};
     object.own_time = object.modified != 0;
-    if (!object.modified)
-        object.modified = 1000000 * dowel_http_parse_date(dowel_http_response_header(response, "Last-Modified"));
+    object.stored = 1000000 * dowel_http_parse_date(dowel_http_response_header(response, "Last-Modified"));
+    if (!object.modified) object.modified = object.stored;
     const dowel_s3_checksum *checksum = dowel_s3_checksum_in_headers(response, &check);
     void *bytes;
     size_t got;

@@ -139,6 +139,7 @@ static int visit_object(listing *l, const dowel_xml *entry, dowel_error *err) {
                            .storage_class = dowel_xml_child_text(entry, "StorageClass"),
                            .time_untold = true};
     if (when) dowel_parse_time(when, &object.modified);
+    object.stored = object.modified;
     dowel_s3_md5_of_etag(&object);
     int rc = l->visit(l->context, &object, err);
     free(name);

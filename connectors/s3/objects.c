@@ -218,4 +218,5 @@ const dowel_objects dowel_s3_objects = {.size = sizeof(dowel_objects),
                                         .remove = remove_objects,
                                         .presign = presign,
                                         .service = dowel_s3_service,
-                                        .fetch = fetch};
+                                        .fetch = fetch,
+                                        .buckets_task = "s3.list_buckets"};

@@ -101,7 +101,7 @@ def test_reading_and_removing_that_is_refused():
         place.clear()
         dowel("cp", "-r", ROOT, place.here)
         place.proxy.reset(lambda r: {"answer": REFUSED[place.kind]} if r.method == "GET" and re.search(r"/0\d\d\b", r.path) else None)
-        one_error(fails(4, "cp", "-r", place.here, os.path.join(TMP, "down"), saying="everything is refused"))
+        one_error(fails(4, "cp", "-r", place.here, os.path.join(TMP, "down"), saying="everything was refused"))
         assert not os.path.exists(os.path.join(TMP, "down")) or os.listdir(os.path.join(TMP, "down")) == []
         place.proxy.reset(lambda r: {"answer": REFUSED[place.kind]} if r.method in ("DELETE", "POST") else None)
         one_error(fails(4, "rm", "-r", place.here, saying="no access"))
@@ -136,9 +136,9 @@ def test_many_failures_have_not_a_line_each():
         place.clear()
         place.proxy.reset(lambda r: {"answer": WRONG[place.kind]} if r.method in STORES else None)
         said = fails(1, "cp", "-r", ROOT, place.here, saying=f"{FILES} failed, 0 copied")
-        assert len(re.findall(r"^dowel: .*/in/0\d\d: ", said, re.M)) == 50 and said.count("more fails") == 1, said
+        assert len(re.findall(r"^dowel: .*/in/0\d\d: ", said, re.M)) == 50 and said.count("more objects failed") == 1, said
         said = fails(1, "cp", "-r", "-v", ROOT, place.here)
-        assert len(re.findall(r"^dowel: .*/in/0\d\d: ", said, re.M)) == FILES and "more fails" not in said, said
+        assert len(re.findall(r"^dowel: .*/in/0\d\d: ", said, re.M)) == FILES and "more objects failed" not in said, said
         events = [json.loads(line) for line in run("cp", "-r", ROOT, place.here, "--json").stdout.splitlines()]
         assert sum(event["event"] == "fail" for event in events) == FILES
 

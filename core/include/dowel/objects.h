@@ -44,6 +44,7 @@ typedef struct dowel_object {
     bool time_untold;
     /* A sentence on a part of the description that cannot be read: "2 entries of its metadata are not returned". NULL: nothing is missing. */
     const char *untold;
+    int64_t stored; /* when the service stored the object (its last-modified time), µs since the epoch; 0: `modified` */
 } dowel_object;
 
 /* Receives objects one by one. A nonzero return value ends the listing, which returns it: a code with `err` filled, or a positive number for "enough". */
@@ -146,6 +147,11 @@ typedef struct dowel_objects {
                  dowel_sink *sink, dowel_object_visitor visit, void *context, dowel_error *err);
     /* Files only: makes the folder `name` ("" or ending in a slash) and its parents. EXISTS if a file or link is in the way. */
     int (*make_folder)(dowel *d, dowel_block *block, const char *name, dowel_error *err);
+
+    /* ---- since version 3 of this interface ---- */
+
+    /* The task that lists the buckets of the caller: {buckets: [{bucket, created}]}. NULL: there is none. */
+    const char *buckets_task;
 } dowel_objects;
 
 /* The media type that the extension of a name suggests; "application/octet-stream" if none. */
