@@ -2,7 +2,8 @@
 #
 # dowel_module(NAME [LINK ...] [LINK_PRIVATE ...]): the .c files of the current folder. Its public headers are in include/.
 # dowel_folder(MODULE FOLDER [USES folder ...] [LINK ...] [LINK_PRIVATE ...]): the .c files of MODULE/FOLDER, as MODULE_FOLDER. It sees the
-#   private headers (NAME_internal.h) of the folders of its module that it USES, and no others; tests/layers checks the symbols.
+#   private headers (NAME_internal.h) of the folders of its module that it USES, and no others; tests/layers checks the symbols. Public
+#   headers that belong to this folder alone, such as a cloud's, are in MODULE/FOLDER/include.
 # dowel_folders(MODULE [INTERNAL header ...]): MODULE itself, which is all of its folders. Public headers are in include/; INTERNAL ones are
 #   for other modules of dowel and are not installed.
 
@@ -55,6 +56,12 @@ function(dowel_folder module folder)
         LINK ${used} ${arg_LINK} LINK_PRIVATE ${arg_LINK_PRIVATE})
     list(TRANSFORM arg_USES PREPEND ${PROJECT_SOURCE_DIR}/${module}/ OUTPUT_VARIABLE folders)
     target_include_directories(dowel_${module}_${folder} PRIVATE ${folders})
+    set(public ${PROJECT_SOURCE_DIR}/${module}/${folder}/include)
+    if(EXISTS ${public})
+        target_include_directories(dowel_${module}_${folder} PUBLIC $<BUILD_INTERFACE:${public}>)
+        install(DIRECTORY ${public}/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+        set_property(GLOBAL APPEND PROPERTY DOWEL_FOLDER_HEADERS ${public})
+    endif()
     set_property(GLOBAL APPEND PROPERTY DOWEL_FOLDERS_${module} ${folder})
 endfunction()
 
