@@ -119,7 +119,7 @@ static int prepare(cli *c, importing *in) {
         size_t length = strlen(in->name), good = strspn(in->name, "abcdefghijklmnopqrstuvwxyz0123456789-");
         if (!length || good != length || length > 63 || *in->name == '-' || in->name[length - 1] == '-')
             return dowel_fail(&c->err, DOWEL_E_INVALID,
-                              "\"%.70s\" is no name of a block: up to 63 of a-z, 0-9 and - between them", in->name);
+                              "\"%.70s\" is not a block name: use up to 63 of a-z, 0-9, and - between them", in->name);
     }
     in->request.which = in->source->input == DOWEL_IMPORT_NAMED ? in->given : NULL;
     if (in->source->input == DOWEL_IMPORT_FILE) return read_file(c, in, in->flag, in->given);

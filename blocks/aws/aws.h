@@ -70,7 +70,7 @@ int dowel_aws_from_sso(dowel *d, const dowel_aws_settings *settings, const dowel
 /* `by` NULL: with the token in `token_file`. */
 int dowel_aws_assume_role(dowel *d, const dowel_aws_settings *settings, const dowel_aws_role *role,
                           const dowel_aws_keys *by, const char *token_file, dowel_aws_keys *keys, dowel_error *err);
-/* Who the keys of `signing` are. */
+/* Asks STS for the identity that the keys of `signing` belong to. */
 int dowel_aws_caller(dowel *d, const char *url, dowel_aws_signing *signing, char **arn, char **account,
                      dowel_error *err);
 

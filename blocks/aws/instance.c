@@ -17,7 +17,7 @@ static const dowel_http_service probing = {.name = "instance metadata", .names =
 static const dowel_http_service metadata = {
     .name = "instance metadata", .names = &dowel_aws_names, .retry = retry, .max_attempts = ATTEMPTS, .backoff = 0.2};
 
-/* Whom to ask, and what the service wants to see with each request. */
+/* The service to ask, and what each request to it needs. */
 typedef struct session {
     const dowel_aws_settings *settings;
     char *endpoint;

@@ -45,7 +45,8 @@ static int convert(dowel_importing *in, const char *name, const json_t *sections
     if (!rc && credentials && !json_is_object(credentials))
         rc = dowel_fail(in->err, DOWEL_E_CREDENTIALS, "%s: its credentials are not a JSON object", what);
     else if (!rc && !credentials && chain && *chain)
-        rc = dowel_fail(in->err, DOWEL_E_CREDENTIALS, "%s acts as %.200s, but has no account that could", what, chain);
+        rc = dowel_fail(in->err, DOWEL_E_CREDENTIALS, "%s impersonates %.200s but has no account to do it with", what,
+                        chain);
     if (rc) {
         json_decref(document);
         return rc;
@@ -101,13 +102,13 @@ static int read_gcloud(dowel *d, const dowel_import_request *request, dowel_impo
     dowel_gcp_gcloud_folder(folder, sizeof folder);
     if (!*folder) {
         json_decref(sections);
-        return dowel_fail(in->err, DOWEL_E_NOT_FOUND, "nothing says where gcloud keeps its configurations: set HOME");
+        return dowel_fail(in->err, DOWEL_E_NOT_FOUND, "gcloud's folder is not known: set HOME or CLOUDSDK_CONFIG");
     }
     active_configuration(folder, name);
     if (which) snprintf(name, sizeof name, "%s", which);
     if (strchr(name, '/') || *name == '.') {
         json_decref(sections);
-        return dowel_fail(in->err, DOWEL_E_INVALID, "\"%.100s\" is no name of a gcloud configuration", name);
+        return dowel_fail(in->err, DOWEL_E_INVALID, "\"%.100s\" is not the name of a gcloud configuration", name);
     }
     snprintf(path, sizeof path, "%s/properties", folder);
     int rc = dowel_import_read_sections(path, false, sections, in->err);
@@ -125,7 +126,7 @@ static int read_gcloud(dowel *d, const dowel_import_request *request, dowel_impo
         else
             snprintf(path, sizeof path, "%s/legacy_credentials/%.500s/adc.json", folder, account);
         bool outside = !file && (strchr(account, '/') || *account == '.');
-        rc = outside ? dowel_fail(in->err, DOWEL_E_INVALID, "\"%.100s\" is no account", account)
+        rc = outside ? dowel_fail(in->err, DOWEL_E_INVALID, "gcloud's account \"%.100s\" is not valid", account)
                      : read_json(path, &credentials, in->err);
         if (rc == DOWEL_E_NOT_FOUND) {
             rc = dowel_fail(in->err, DOWEL_E_CREDENTIALS, "gcloud has no credentials for %.200s: %.600s does not exist",

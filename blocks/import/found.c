@@ -34,8 +34,8 @@ int dowel_import_add(dowel_importing *in, const char *type, const char *name, js
     make_name(name, good);
     if (!*good) {
         dowel_json_cleanse(document);
-        dowel_fail(in->err, DOWEL_E_INVALID, "%s: no block can be called \"%.60s\"", in->origin, name);
-        dowel_error_hint(in->err, "say what to call it: TYPE/NAME");
+        dowel_fail(in->err, DOWEL_E_INVALID, "%s: \"%.60s\" cannot be turned into a block name", in->origin, name);
+        dowel_error_hint(in->err, "give the block a name: TYPE/NAME");
         return DOWEL_E_INVALID;
     }
     snprintf(whole, sizeof whole, "%s/%s", type, good);

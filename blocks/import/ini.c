@@ -76,7 +76,7 @@ int dowel_import_ini(const char *text, size_t size, const char *origin, json_t *
             dowel_json_cleanse(all);
             return dowel_fail(err, DOWEL_E_INVALID, "%s: line %d %s", origin, number,
                               bad == GIVEN_TWICE ? "gives a setting of its section a second value"
-                                                 : "is no section, no \"key = value\" and no comment");
+                                                 : "is not a section, \"key = value\" or a comment");
         }
         at += length + 1;
     }

@@ -281,7 +281,7 @@ static int read_rclone(dowel *d, const dowel_import_request *request, dowel_impo
     size_t size = request->size;
     char path[PATH_MAX], *own = NULL;
     int rc = 0;
-    if (!which || !*which) return dowel_fail(in->err, DOWEL_E_INVALID, "which remote of rclone?");
+    if (!which || !*which) return dowel_fail(in->err, DOWEL_E_INVALID, "rclone: no remote is named");
     if (!text) {
         rclone_path(path);
         in->origin = path;

@@ -81,9 +81,9 @@ class Gcloud(ImportTest):
         self.configuration("work", "[core]\naccount = gone@example.com\n", credentials=None)
         self.refused(4, "--from-gcloud", "work", says=["gone@example.com", "gcloud auth login"])
         self.refused(3, "--from-gcloud", "other", says=["other", "configurations list"])
-        self.refused(2, "--from-gcloud", "../work", says="no name")
+        self.refused(2, "--from-gcloud", "../work", says="is not the name")
         self.configuration("escape", "[core]\naccount = ../../../etc\n", credentials=None)
-        self.refused(2, "--from-gcloud", "escape", says="no account")
+        self.refused(2, "--from-gcloud", "escape", says="is not valid")
         self.configuration("broken", "[core]\nwhat is this\n")
         self.refused(2, "--from-gcloud", "broken", says=["config_broken", "line 2"])
         self.home(f"{self.FOLDER}/legacy_credentials/gone@example.com/adc.json", '{"type": ')
@@ -182,7 +182,7 @@ class Prefect(ImportTest):
                 (prefect("aws-credentials", "x", {"aws_secret_access_key": MASK}), ["aws_secret_access_key", "masked"]),
                 (prefect("gcs-bucket", "x", {"bucket": "b", "gcp_credentials": {"service_account_info": MASK}}), "masked"),
                 (prefect("slack-webhook", "x", {"url": "u"}), ["slack-webhook", "no counterpart"]),
-                (prefect("secret", "???", {"value": "v"}), "no block can be called"),
+                (prefect("secret", "???", {"value": "v"}), "cannot be turned into a block name"),
                 (prefect("s3-bucket", "x", {"bucket_folder": "f"}), ['"bucket" is required', "s3-bucket"]),
                 (prefect("gcs-bucket", "x", {"bucket": 5}), ['"bucket"', "expected text"]),
                 ({"name": "x"}, "block_type"), ([], "no block document"), ("text", "expected a block document"), ({"block_type": {"slug": "secret"}}, '"data"')):
@@ -404,7 +404,7 @@ class Command(ImportTest):
         self.refused(2, "--from-prefect", "-", "s3-bucket/x", says=["gcs-bucket, not s3-bucket"], stdin=document)
         self.refused(3, "--from-prefect", "-", "gcs-buckt/x", says="gcs-bucket", stdin=document)
         for name in ("Bad_Name", "x" * 64, "-x", "x-", "a/b", ""):
-            self.refused(2, "--from-prefect", "-", "--dry-run", f"gcs-bucket/{name}", says="no name of a block", stdin=document)
+            self.refused(2, "--from-prefect", "-", "--dry-run", f"gcs-bucket/{name}", says="is not a block name", stdin=document)
         blocks, _ = self.imported("--from-prefect", "-", "gcs-bucket/named", stdin=document)
         self.assertEqual(list(blocks), ["gcp-credentials/creds", "gcs-bucket/named"])
 

@@ -69,8 +69,8 @@ DOWEL_API void dowel_gcp_explain(const dowel_http_response *response, dowel_erro
 
 /* ---- Amazon ---- */
 
-/* Block type "aws-credentials". With no field: what Amazon's SDKs would find (SDKs and Tools reference guide): the environment, the selected
- * profile, web identity of the environment, the container, the instance. */
+/* Block type "aws-credentials". Without any field, credentials are looked for as Amazon's SDKs do (SDKs and Tools Reference Guide):
+ * environment, selected profile, web identity of the environment, container, instance. */
 typedef struct dowel_aws_credentials {
     const char *access_key_id;
     const char *secret_access_key; /* secret */
@@ -78,41 +78,41 @@ typedef struct dowel_aws_credentials {
     const char *profile;           /* of the shared credentials and config files */
     const char *region;
     const char *endpoint; /* for every service, unless a block that uses these credentials has its own */
-    bool anonymous;       /* do not sign: public buckets */
-    const char *
-        role_arn; /* assume this role with the keys, the profile or the source; with no such field: with what SDKs would find */
+    bool anonymous;       /* do not sign: for public buckets */
+    const char
+        *role_arn; /* role to assume, with the keys, profile or source; without them, with the default credentials */
     const char *role_session_name;
     const char *external_id;
-    double role_duration;                /* seconds; 0: as STS has it, an hour */
-    const char *web_identity_token_file; /* assume the role with this token, read anew each time, in place of keys */
-    dowel_block *source;                 /* aws-credentials that assume the role */
+    double role_duration; /* seconds; 0: the default of STS, an hour */
+    const char
+        *web_identity_token_file; /* assume the role with this token instead of keys; the file is read each time */
+    dowel_block *source;          /* aws-credentials to assume the role with */
 } dowel_aws_credentials;
 
 DOWEL_API extern const dowel_block_type dowel_aws_credentials_type;
 
-/* Keys as they are used. */
+/* Access keys, ready to sign with. */
 typedef struct dowel_aws_keys {
     char *access_key_id, *secret_access_key, *session_token; /* owned; session_token may be NULL */
     int64_t expires;                                         /* µs since the epoch; 0: never */
     bool anonymous;
-    char *account_id; /* where the source of the keys says it; else NULL */
-    char *origin;     /* where they were found, for people: "profile \"work\"", "role ... assumed by ..." */
+    char *account_id; /* NULL if the source of the keys does not say it */
+    char *origin;     /* for people: "profile \"work\"", "role ... assumed by ..." */
 } dowel_aws_keys;
 
-/* Keys from the cache or new. What expires is kept in the handle and renewed ahead of its end by one thread at a time; a renewal that fails
- * while the old keys hold is no failure. `again`: what is kept was refused. */
+/* Returns keys from the handle's cache, or fetches them. Temporary keys are renewed before they expire, by one thread at a time. If a renewal
+ * fails while the old keys are still valid, the call returns the old keys. `again`: the service refused the cached keys; fetch new ones. */
 DOWEL_API int dowel_aws_get_keys(dowel *d, dowel_block *credentials, bool again, dowel_aws_keys *keys,
                                  dowel_error *err);
-DOWEL_API void dowel_aws_keys_clear(dowel_aws_keys *keys); /* cleanses, frees, zeroes */
+DOWEL_API void dowel_aws_keys_clear(dowel_aws_keys *keys); /* overwrites, frees and zeroes the members */
 
-/* The region: `given` when not NULL, the block's, AWS_REGION, AWS_DEFAULT_REGION, the profile's, `otherwise`; an error when none. Newly
- * allocated. */
+/* Finds the region. The first that is set wins: `given`, the block's, AWS_REGION, AWS_DEFAULT_REGION, the profile's, `otherwise`. Fails if
+ * none is. Newly allocated. */
 DOWEL_API int dowel_aws_region(dowel *d, dowel_block *credentials, const char *given, const char *otherwise,
                                char **region, dowel_error *err);
-/* The address of a service ("s3", "lambda", "sts", "sso", "sso_oidc") for requests: what was configured for it, which is `given`, the
- * block's endpoint, AWS_ENDPOINT_URL_<SERVICE>, AWS_ENDPOINT_URL, the profile's services section, the profile's endpoint_url; else Amazon's
- * own in the region, as its partition, FIPS and dual-stack settings have it. *configured (may be NULL): it is not Amazon's own. Newly
- * allocated. */
+/* Finds the URL of a service ("s3", "lambda", "sts", "sso", "sso_oidc"). The first that is set wins: `given`, the block's endpoint,
+ * AWS_ENDPOINT_URL_<SERVICE>, AWS_ENDPOINT_URL, the profile's services section, the profile's endpoint_url; then Amazon's own endpoint for
+ * the region's partition and the FIPS and dual-stack settings. *configured (may be NULL) is true if it is not Amazon's own. Newly allocated. */
 DOWEL_API int dowel_aws_service_url(dowel *d, dowel_block *credentials, const char *service, const char *region,
                                     const char *given, char **url, bool *configured, dowel_error *err);
 
@@ -123,36 +123,36 @@ typedef struct dowel_aws_signing {
     const char *service;
 } dowel_aws_signing;
 
-/* Signs with SigV4 (Authorization header). S3: double encoding off, path not normalised, X-Amz-Content-Sha256 set (the request's own value of
- * that header wins: "UNSIGNED-PAYLOAD"). */
+/* dowel_http_service.authorize with `context` a dowel_aws_signing: adds a SigV4 Authorization header. For S3 the path is signed as it is
+ * sent, and X-Amz-Content-Sha256 is set unless the request has it ("UNSIGNED-PAYLOAD"). */
 DOWEL_API int dowel_aws_authorize(dowel *d, dowel_http_request *request, void *context, bool again, dowel_error *err);
-/* dowel_http_service.reauthorize beside it: once more when keys that can be renewed have expired, and when the service's clock (its Date) and
- * this machine's differ, which later signatures for that host take into account. */
+/* dowel_http_service.reauthorize with the same context. The request is sent once more if renewable keys have expired, or if the service's
+ * clock (its Date header) and this machine's differ; later signatures for that host use the service's clock. */
 DOWEL_API bool dowel_aws_reauthorize(dowel *d, const dowel_http_request *request, const dowel_http_response *response,
                                      const dowel_error *err, void *context, bool *again);
 
-/* dowel_http_service.attempts with a dowel_aws_signing as context: AWS_MAX_ATTEMPTS or the profile's max_attempts, else what AWS_RETRY_MODE or
- * the profile's retry_mode stands for; 0 where nobody says. */
+/* dowel_http_service.attempts with the same context: AWS_MAX_ATTEMPTS, the profile's max_attempts, or the number that AWS_RETRY_MODE or the
+ * profile's retry_mode stands for; 0 if none is set. */
 DOWEL_API int dowel_aws_attempts(dowel *d, void *context);
 
-/* A URL by which its holder may do, for so many seconds, what the request says; its headers are to be sent along as they are. Never sent by
- * us. Newly allocated, and a secret. */
+/* Makes a presigned URL: it grants the request for `seconds`, to everyone who has it. The sender must add the request's headers unchanged.
+ * Nothing is sent. *url is newly allocated, and a secret. */
 DOWEL_API int dowel_aws_presign(dowel *d, dowel_http_request *request, const dowel_aws_signing *signing,
                                 int64_t seconds, char **url, dowel_error *err);
 
-/* What a signed form (a POST from a browser) says of who signed it. */
+/* The signer's part of a POST policy form, which a browser sends. */
 typedef struct dowel_aws_form {
-    char *credential; /* key id and scope */
+    char *credential; /* key id and scope: X-Amz-Credential */
     char date[20];
     int64_t time;              /* the same in seconds since the epoch */
     const char *session_token; /* NULL: none */
     dowel_aws_keys keys;
     char *region, *service;
 } dowel_aws_form;
-/* Dated by the clock of the service at `url`. The caller ends it with dowel_aws_form_clear after success. */
+/* Fills the form, dated by the clock of the service at `url`. After success, end it with dowel_aws_form_clear. */
 DOWEL_API int dowel_aws_form_begin(dowel *d, const dowel_aws_signing *signing, const char *url, dowel_aws_form *form,
                                    dowel_error *err);
-/* Of the policy in base64. */
+/* Signs the policy, which is base64 text. */
 DOWEL_API int dowel_aws_form_sign(const dowel_aws_form *form, const char *policy, char signature[65], dowel_error *err);
 DOWEL_API void dowel_aws_form_clear(dowel_aws_form *form);
 
