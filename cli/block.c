@@ -13,38 +13,38 @@
 const cli_verb cli_block_verbs[] = {
     {.name = "types",
      .words = "",
-     .doc = "the block types; with --json their JSON Schemas",
+     .doc = "lists the block types; with --json, their JSON Schemas",
      .example = "block types",
      .options = {CLI_OUTPUT_OPTIONS}},
     {.name = "save",
      .words = TARGET " [--field value ...]",
      .doc = "saves a block; `dowel block save TYPE --help` lists the type's fields",
      .example = "block save gcp-credentials/prod --service-account-file key.json",
-     .options = {{"from", "FILE|-", "fields from a JSON object; flags win", false},
-                 {"overwrite", NULL, "replace the block where there is one", false}},
+     .options = {{"from", "FILE|-", "read fields from a JSON object; flags override them", false},
+                 {"overwrite", NULL, "replace an existing block", false}},
      .own_help = true},
     {.name = "show",
      .words = TARGET,
-     .doc = "one block, secrets masked",
+     .doc = "shows a block, secrets masked",
      .example = "block show gcp-credentials/prod",
-     .options = {{"show-secrets", NULL, "secrets as they are", false}}},
+     .options = {{"show-secrets", NULL, "show secrets in the clear", false}}},
     {.name = "list",
      .words = "",
-     .doc = "the saved blocks",
+     .doc = "lists the saved blocks",
      .example = "block list --type gcs-bucket",
-     .options = {{"type", "TYPE", "only this type", false}, CLI_OUTPUT_OPTIONS}},
+     .options = {{"type", "TYPE", "list only blocks of this type", false}, CLI_OUTPUT_OPTIONS}},
     {.name = "delete",
      .words = TARGET,
      .doc = "deletes a block that no other block refers to",
      .example = "block delete gcs-bucket/old",
-     .options = {{"force", NULL, "also when other blocks refer to it", false}}},
+     .options = {{"force", NULL, "delete it even if other blocks refer to it", false}}},
     {.name = "edit",
      .words = TARGET,
-     .doc = "opens the block as JSON in an editor",
+     .doc = "edits a block as JSON in $VISUAL or $EDITOR",
      .example = "block edit s3-bucket/reports"},
     {.name = "check",
      .words = TARGET,
-     .doc = "asks the provider who these credentials are, and whether the bucket or function may be used",
+     .doc = "asks the provider whether a block works: identity and permissions",
      .example = "block check gcp-credentials/prod"},
     {.name = "import",
      .words = "SOURCE [TYPE/NAME]",
@@ -56,30 +56,39 @@ const cli_verb cli_block_verbs[] = {
      .imports = true},
     {.name = "export",
      .words = "[TYPE/NAME ...] (--bundle FILE | --template FILE)",
-     .doc = "blocks and what they refer to: sealed with a passphrase, or masked; without names all",
+     .doc = "writes blocks and the blocks that they refer to into a file; without names, all blocks",
      .example = "block export --bundle blocks.bundle",
-     .options = {{"bundle", "FILE", "with their secrets, sealed with a passphrase; - is standard output", true},
-                 {"template", "FILE", "readable, with masks in the place of secrets; - is standard output", true},
-                 {"passphrase", "@FILE|-|env:VAR|prompt", "the bundle's passphrase; without: asked for", false}}},
+     .options = {{"bundle", "FILE", "include secrets, encrypted with a passphrase; - is standard output", true},
+                 {"template", "FILE", "write readable JSON with masked secrets; - is standard output", true},
+                 {"passphrase", "@FILE|-|env:VAR|prompt", "passphrase of the bundle; default: ask for it", false}}},
     {.name = "restore",
      .words = "FILE",
-     .doc = "saves the blocks of a bundle, or of a template whose masks were filled in: all or none",
+     .doc = "saves the blocks of a bundle, or of a template with its masks replaced: all or none",
      .example = "block restore blocks.bundle",
-     .options = {{"passphrase", "@FILE|-|env:VAR|prompt", "the bundle's passphrase; without: asked for", false},
-                 {"overwrite", NULL, "replace blocks that are there", false}}},
+     .options = {{"passphrase", "@FILE|-|env:VAR|prompt", "passphrase of the bundle; default: ask for it", false},
+                 {"overwrite", NULL, "replace existing blocks", false}}},
     {.name = NULL}};
 
 static int types(cli *c) {
-    json_t *rows = json_array();
+    dowel_builder rows = dowel_build(json_array());
     const dowel_block_type *type;
     for (size_t i = 0; (type = dowel_block_type_at(c->d, i)); i++) {
-        json_t *row = json_pack("{s:s,s:s}", "type", type->name, "what", type->doc ? type->doc : "");
-        json_object_set_new(row, "schema", dowel_fields_schema(type->table));
-        json_array_append_new(rows, row);
+        dowel_builder row = dowel_build(json_object());
+        json_t *value = NULL;
+        dowel_build_text(&row, "type", type->name);
+        dowel_build_text(&row, "what", type->doc ? type->doc : "");
+        if (c->json) dowel_build_json(&row, "schema", dowel_fields_schema(type->table));
+        (void)dowel_build_end(&row, &value, NULL);
+        dowel_build_item(&rows, value);
     }
-    int status = cli_list(c, rows, (const char *const[]){"type", "what", NULL}, "no block types");
-    json_decref(rows);
-    return status;
+    json_t *list;
+    if (dowel_build_end(&rows, &list, &c->err)) return cli_failed(c);
+    if (c->json)
+        cli_print_json(list);
+    else
+        cli_print_table(c, list, NULL);
+    json_decref(list);
+    return 0;
 }
 
 /* The type of "type/name" or "type". */
@@ -111,7 +120,7 @@ static int read_fields(cli *c, const dowel_block_type *type, json_t *fields, dow
         const dowel_field *field = kind == CLI_FLAG ? dowel_field_find(type->table, flag.name) : NULL;
         int rc = 0;
         if (kind == CLI_WORD)
-            status = cli_usage(c, c->help, "\"%.60s\" is not a flag", flag.word);
+            status = cli_usage(c, c->help, "unexpected argument \"%.60s\"", flag.word);
         else if (field)
             rc = cli_set_field(c, type->table, field, &flag, fields);
         else if (cli_flag_is(&flag, "overwrite"))
@@ -124,7 +133,7 @@ static int read_fields(cli *c, const dowel_block_type *type, json_t *fields, dow
             status = cli_unknown_option(c, &flag, type->table);
         if (rc) status = cli_failed(c);
     }
-    json_object_update_missing(fields, document); /* flags win, wherever they stand */
+    json_object_update_missing(fields, document); /* flags override, in any order */
     dowel_json_cleanse(document);
     *mode = overwrite ? DOWEL_SAVE_OVERWRITE : DOWEL_SAVE_NEW;
     return status;
@@ -143,7 +152,7 @@ static void say_saved(const cli *c, const char *reference, int64_t revision) {
 static int save(cli *c) {
     cli_flag first;
     if (!c->argc || cli_next(c, &first) != CLI_WORD)
-        return cli_usage(c, c->help, "which block? dowel block save TYPE/NAME ...");
+        return cli_usage(c, c->help, "missing TYPE/NAME: dowel block save TYPE/NAME ...");
     const char *reference = first.word;
     const dowel_block_type *type;
     if (find_type(c, reference, &type)) return cli_failed(c);
@@ -152,14 +161,14 @@ static int save(cli *c) {
         save_help(c, type);
         return 0;
     }
-    if (!strchr(reference, '/')) return cli_usage(c, c->help, "\"%.60s\" has no name: TYPE/NAME", reference);
+    if (!strchr(reference, '/')) return cli_usage(c, c->help, "\"%.60s\" has no name: expected TYPE/NAME", reference);
     dowel_save_mode mode;
     json_t *fields = json_object();
     int status = read_fields(c, type, fields, &mode);
     int64_t revision;
     if (!status) {
         if (dowel_block_save(c->d, reference, fields, mode, &revision, &c->err)) {
-            if (c->err.code == DOWEL_E_EXISTS) dowel_error_hint(&c->err, "--overwrite replaces it");
+            if (c->err.code == DOWEL_E_EXISTS) dowel_error_hint(&c->err, "use --overwrite to replace it");
             status = cli_failed(c);
         } else {
             cli_note_paths(c, reference, fields);
@@ -170,7 +179,7 @@ static int save(cli *c) {
     return status;
 }
 
-/* No block has that name: the nearest is said with its type. */
+/* No block has that name: suggests the nearest one, with its type. */
 static int unknown_name(cli *c, const char *given, const json_t *blocks) {
     const char **names = calloc(json_array_size(blocks) + 1, sizeof *names), *near = NULL, *type = NULL;
     size_t i;
@@ -186,7 +195,7 @@ static int unknown_name(cli *c, const char *given, const json_t *blocks) {
     return DOWEL_E_NOT_FOUND;
 }
 
-/* A name alone is enough where it is unique. */
+/* A name without a type is enough if it is unique. */
 static int complete_reference(cli *c, const char *given, char reference[160]) {
     snprintf(reference, 160, "%s", given);
     if (strchr(given, '/')) return 0;
@@ -208,7 +217,7 @@ static int complete_reference(cli *c, const char *given, char reference[160]) {
     json_decref(blocks);
     if (found > 1) {
         rc = dowel_fail(&c->err, DOWEL_E_INVALID, "several blocks are called \"%.100s\": %s", given, candidates);
-        dowel_error_hint(&c->err, "say which: TYPE/NAME");
+        dowel_error_hint(&c->err, "add the type: TYPE/NAME");
     }
     return rc;
 }
@@ -243,7 +252,7 @@ static int list(cli *c, const char *type) {
     return status;
 }
 
-/* Masks that were left as they are mean: keep the secret. */
+/* An unchanged mask keeps the secret. */
 static void keep_masked(json_t *edited, const json_t *masked, const json_t *whole) {
     const char *key;
     json_t *value;
@@ -269,7 +278,7 @@ static int run_editor(cli *c, const char *path) {
         _exit(127);
     }
     int status = 0;
-    /* Ctrl-C is the editor's while it runs. */
+    /* Ctrl-C is for the editor while it runs. */
     struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
     sigaction(SIGINT, &ignore, &before);
     while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
@@ -279,13 +288,13 @@ static int run_editor(cli *c, const char *path) {
     return 0;
 }
 
-/* Another may have saved the block while the editor was open. */
+/* Another process may have saved the block while the editor was open. */
 static int still_the_same(cli *c, const char *reference, const json_t *revision) {
     json_t *now;
     int rc = dowel_block_show(c->d, reference, DOWEL_SECRETS_MASKED, &now, &c->err);
     if (rc) return rc;
     if (!json_equal(json_object_get(now, "revision"), revision))
-        rc = dowel_fail(&c->err, DOWEL_E_CONFLICT, "block %s was saved by another meanwhile", reference);
+        rc = dowel_fail(&c->err, DOWEL_E_CONFLICT, "block %s was changed by another process meanwhile", reference);
     json_decref(now);
     return rc;
 }
@@ -352,7 +361,7 @@ static int delete_block(cli *c, const char *reference, bool force) {
 static int one_block(cli *c) {
     const char *verb = c->verb->name, *name = NULL, *type = NULL;
     bool force = false, secrets = false, lists = !strcmp(verb, "list");
-    /* Only what the verb's own table has is found there. */
+    /* Each verb accepts only the flags in its table. */
     const cli_target list_targets[] = {{.name = "type", .text = &type}, {.name = NULL}},
                      show_targets[] = {{.name = "show-secrets", .on = &secrets}, {.name = NULL}},
                      delete_targets[] = {{.name = "force", .on = &force}, {.name = NULL}}, none[] = {{.name = NULL}};
@@ -365,7 +374,7 @@ static int one_block(cli *c) {
     if (status) return status;
     if (!strcmp(verb, "types")) return types(c);
     if (lists) return list(c, type ? type : name);
-    if (!name) return cli_usage(c, c->help, "which block? dowel block %s TYPE/NAME", verb);
+    if (!name) return cli_usage(c, c->help, "missing TYPE/NAME: dowel block %s TYPE/NAME", verb);
     char reference[160];
     if (complete_reference(c, name, reference)) return cli_failed(c);
     if (!strcmp(verb, "show")) return show(c, reference, secrets);

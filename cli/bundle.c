@@ -1,7 +1,8 @@
-/* dowel block export and restore: blocks that leave a registry together and come into another. */
+/* dowel block export and restore. */
 #include "cli.h"
 
 #include <dowel/stream.h>
+#include <dowel/text.h>
 
 #include <openssl/crypto.h>
 #include <stdlib.h>
@@ -27,7 +28,7 @@ static void forget(json_t *given) {
     json_decref(given);
 }
 
-/* Whole or not at all, for this user's eyes. */
+/* Replaces the file atomically, readable only by this user. */
 static int write_file(cli *c, const char *path, const json_t *value) {
     char *text = dowel_json_dump(value, JSON_INDENT(2));
     dowel_sink *sink = NULL;
@@ -56,9 +57,10 @@ static int read_export(cli *c, leaving *out) {
                                   {.name = NULL}};
     int status = cli_read(c, targets, out->references, (size_t)c->argc);
     if (status) return status;
-    if (!out->bundle == !out->template) return cli_usage(c, c->help, "--bundle FILE or --template FILE");
+    if (!out->bundle == !out->template)
+        return cli_usage(c, c->help, "expected either --bundle FILE or --template FILE");
     if (out->template && given_passphrase(out->given))
-        return cli_usage(c, c->help, "a template has no passphrase: its secrets are masked");
+        return cli_usage(c, c->help, "--passphrase needs --bundle: the secrets of a template are masked");
     if (out->bundle && !given_passphrase(out->given) && cli_new_passphrase(c, out->given)) return cli_failed(c);
     return 0;
 }
@@ -72,7 +74,7 @@ int cli_block_export(cli *c) {
                                         &exported, &c->err) ||
                     write_file(c, path, exported)))
         status = cli_failed(c);
-    /* What goes to standard output is the file, and nothing else. */
+    /* Standard output gets only the file. */
     if (!status && strcmp(path, "-") != 0) cli_say_written(c, out.bundle ? "bundle" : "template", path);
     json_decref(exported);
     forget(out.given);
@@ -80,14 +82,13 @@ int cli_block_export(cli *c) {
     return status;
 }
 
-/* Only where it is needed. */
+/* Only if the file is a bundle. */
 static int ask_passphrase(const json_t *exported, json_t *given) {
     if (given_passphrase(given) || !json_object_get(exported, "sealed")) return 0;
     char *typed = cli_prompt("passphrase");
     if (!typed) return 0;
     int rc = json_object_set_new(given, "passphrase", json_string(typed));
-    OPENSSL_cleanse(typed, strlen(typed));
-    free(typed);
+    dowel_wipe(typed);
     return rc;
 }
 
@@ -99,14 +100,14 @@ int cli_block_restore(cli *c) {
                                   {.name = "passphrase", .table = &table, .object = given},
                                   {.name = NULL}};
     int status = cli_read(c, targets, &path, 1);
-    if (!status && !path) status = cli_usage(c, c->help, "restore what? dowel block restore FILE");
+    if (!status && !path) status = cli_usage(c, c->help, "missing FILE: dowel block restore FILE");
     if (!status && cli_read_file(c, path, exported)) status = cli_failed(c);
     if (!status) {
         (void)ask_passphrase(exported, given);
         if (dowel_blocks_restore(c->d, exported, strcmp(path, "-") ? path : "standard input", given_passphrase(given),
                                  overwrite ? DOWEL_SAVE_OVERWRITE : DOWEL_SAVE_NEW, &saved, &c->err)) {
             if (c->err.code == DOWEL_E_EXISTS)
-                dowel_error_hint(&c->err, "nothing was changed; --overwrite replaces it");
+                dowel_error_hint(&c->err, "nothing was changed; use --overwrite to replace it");
             status = cli_failed(c);
         } else if (c->json) {
             cli_print_json(saved);

@@ -1,9 +1,9 @@
-/* dowel block check: proves a block with the provider. */
+/* dowel block check: asks the provider whether a block works. */
 #include "cli.h"
 
 #include <string.h>
 
-/* "gcs-bucket/landing" and below it what was found; the blocks that it uses come first. */
+/* Prints the reports of the blocks that it uses, then its own. */
 static void print(const cli *c, json_t *report) {
     json_t *used, *permissions = json_object_get(report, "permissions"), *held, *shown = json_copy(report);
     size_t i;
@@ -18,7 +18,7 @@ static void print(const cli *c, json_t *report) {
         json_object_set_new(shown, name, json_string(json_is_true(held) ? "yes" : "no"));
     json_t *fix = json_incref(json_object_get(shown, "fix"));
     if (fix) {
-        json_object_del(shown, "fix"); /* said last */
+        json_object_del(shown, "fix"); /* it is printed last */
         json_object_set(shown, "fix", fix);
     }
     cli_print_value(c, shown);

@@ -8,26 +8,24 @@
 const cli_verb cli_key_verbs[] = {
     {.name = "show-id",
      .words = "",
-     .doc = "which keys there are: the first seals, all of them open; how many blocks, and handles of runs that can go "
-            "on, each "
-            "has sealed",
+     .doc = "lists the keys (the first seals, all open) and how many blocks and handles of runs each has sealed",
      .example = "key show-id"},
     {.name = "add",
      .words = "",
-     .doc = "adds a key that opens: the given one, or a new one",
+     .doc = "adds a key that opens: the given one or a new one",
      .example = "key add --key @old-key",
-     .options = {{"key", "@FILE|-|env:VAR|prompt", "the key, in base64 or hexadecimal", false}}},
+     .options = {{"key", "@FILE|-|env:VAR|prompt", "the key in base64 or hexadecimal", false}}},
     {.name = "rotate",
      .words = "",
-     .doc = "seals everything with a new key, or with one that was added; run it again when it was interrupted",
+     .doc = "seals everything again with a new key or an added one; if it was interrupted, run it again",
      .example = "key rotate",
-     .options = {{"to", "KEY", "the id of a key that was added; without: a new one is made", false}}},
+     .options = {{"to", "KEY", "id of an added key; default: create a new key", false}}},
     {.name = "protect",
      .words = "",
-     .doc = "puts the key file under a passphrase, or no more",
+     .doc = "encrypts the key file with a passphrase, or decrypts it",
      .example = "key protect",
-     .options = {{"passphrase", "@FILE|-|env:VAR|prompt", "the passphrase; without: asked for", false},
-                 {"remove", NULL, "no passphrase any more", false}}},
+     .options = {{"passphrase", "@FILE|-|env:VAR|prompt", "the passphrase; default: ask for it", false},
+                 {"remove", NULL, "store the keys without a passphrase", false}}},
     {.name = NULL}};
 
 typedef struct inputs {
@@ -58,7 +56,7 @@ static int show_id(cli *c) {
     if (json_array_size(keys))
         cli_print_table(c, keys, (const char *const[]){"id", "use", "blocks", "handles", NULL});
     else
-        printf("no key yet; the first secret makes %s\n", json_string_value(origin));
+        printf("no key yet; saving the first block creates %s\n", json_string_value(origin));
     json_decref(keys);
     json_decref(origin);
     return 0;
@@ -79,11 +77,11 @@ static int rotate(cli *c, const char *to) {
 }
 
 static int protect(cli *c, json_t *given, bool remove) {
-    if (remove && json_object_size(given)) return cli_usage(c, c->help, "--passphrase or --remove, not both");
+    if (remove && json_object_size(given)) return cli_usage(c, c->help, "--passphrase and --remove exclude each other");
     if (!remove && !json_object_size(given) && cli_new_passphrase(c, given)) return cli_failed(c);
     const char *passphrase = remove ? NULL : json_string_value(json_object_get(given, "passphrase"));
     if (!remove && (!passphrase || !*passphrase)) {
-        dowel_fail(&c->err, DOWEL_E_INVALID, "an empty passphrase protects nothing");
+        dowel_fail(&c->err, DOWEL_E_INVALID, "the passphrase is empty");
         return cli_failed(c);
     }
     if (dowel_keys_protect(c->d, passphrase, &c->err)) return cli_failed(c);

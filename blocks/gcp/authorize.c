@@ -1,21 +1,20 @@
-/* Puts an access token on a request, where it is safe to send one. */
+/* Adds an access token to a request, if the token may be sent there. */
 #include "gcp.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static int set_header(dowel_http_request *request, const char *token, dowel_error *err) {
-    size_t size = strlen(token) + sizeof "Bearer ";
-    char *value = malloc(size);
-    if (!value) return dowel_no_memory(err);
-    snprintf(value, size, "Bearer %s", token);
+    dowel_text text = {0};
+    dowel_text_put(&text, "Bearer ");
+    dowel_text_put(&text, token);
+    char *value = dowel_text_take(&text, err);
+    if (!value) return DOWEL_E_NO_MEMORY;
     dowel_http_secret_header(request, "Authorization", value);
-    dowel_gcp_wipe(value);
+    dowel_wipe(value);
     return 0;
 }
 
-/* Whether the host of an https address is the domain or within it. */
+/* Whether the host of an https URL is the domain or below it. */
 static bool is_within(const char *url, const char *domain) {
     if (dowel_ncasecmp(url, "https://", 8) != 0) return false;
     const char *host = url + 8;
@@ -26,22 +25,23 @@ static bool is_within(const char *url, const char *domain) {
 
 static int check_target(const dowel_gcp_identity *id, const char *url, dowel_error *err) {
     if (!dowel_url_is_safe(url)) {
-        int rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "no access token is sent over plain http to %.*s",
+        int rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "refusing to send an access token over plain http to %.*s",
                             (int)(7 + strcspn(url + 7, "/?#")), url);
-        dowel_error_hint(err, "use https; for a stand-in server save a gcp-credentials block with `anonymous`");
+        dowel_error_hint(err, "use https; for a stand-in server use a gcp-credentials block with `anonymous`");
         return rc;
     }
     if (!dowel_gcp_default_universe(id) && is_within(url, DOWEL_GCP_UNIVERSE)) {
-        int rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "%s: credentials of universe %s are not for services of %s",
-                            id->origin, id->universe, DOWEL_GCP_UNIVERSE);
-        dowel_error_hint(err, "give the block of the service an endpoint in %s", id->universe);
+        int rc =
+            dowel_fail(err, DOWEL_E_CREDENTIALS, "%s: credentials of universe %s cannot be used with services of %s",
+                       id->origin, id->universe, DOWEL_GCP_UNIVERSE);
+        dowel_error_hint(err, "set `endpoint` of the bucket's or service's block to an address in %s", id->universe);
         return rc;
     }
     return 0;
 }
 
-/* Google's own APIs accept what a service account signs itself (AIP-4111), which saves a round trip. Another universe's know nothing else. A
- * token endpoint that was chosen is asked, and so is one that stands in for Google's. */
+/* Google's APIs accept a token that the service account signed itself (google.aip.dev/auth/4111), which saves a request; in another universe
+ * it is the only kind. A token endpoint that the block or the file chooses is used, though. */
 static bool signs_itself(const dowel_gcp_identity *id, const char *url) {
     if (id->kind != DOWEL_GCP_SERVICE_ACCOUNT || id->subject) return false;
     if (!dowel_gcp_default_universe(id)) return true;
@@ -66,8 +66,8 @@ int dowel_gcp_authorize_as(dowel *d, dowel_http_request *request, void *identity
     const dowel_gcp_asking asking = {.identity = id, .self_signed = !rc && signs_itself(id, url)};
     if (!rc) rc = dowel_gcp_cached_token(d, &asking, refused, again, &token, NULL, err);
     if (!rc) rc = set_header(request, token, err);
-    dowel_gcp_wipe(refused);
-    dowel_gcp_wipe(token);
+    dowel_wipe(refused);
+    dowel_wipe(token);
     return rc;
 }
 

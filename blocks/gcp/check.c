@@ -1,16 +1,17 @@
-/* Who gcp-credentials are: a token is fetched, and its owner is what the file, the machine or Google's answer about the token says. */
+/* The check of gcp-credentials: gets a token, and finds its owner in the file, on the machine or by asking Google about the token. */
 #include "gcp.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static void put(json_t *report, const char *member, const char *text) {
-    if (text && *text) json_object_set_new(report, member, json_string(text));
+/* The names come from files and answers, which may hold any bytes. */
+static void put(dowel_builder *report, const char *member, const char *text) {
+    if (text && *text) dowel_build_json(report, member, dowel_json_text(text));
 }
 
-/* Of a token whose credentials do not name their owner. No failure: the token works, only its owner is unknown. */
-static void ask_owner_of_user(dowel *d, const char *token_uri, const char *token, json_t *report) {
+/* For credentials that do not name their owner. Not knowing it is not an error: the token works. */
+static void ask_owner_of_user(dowel *d, const char *token_uri, const char *token, dowel_builder *report) {
     char url[512];
     size_t length = strlen(token_uri);
     if (length > 6 && !strcmp(token_uri + length - 6, "/token")) length -= 6;
@@ -24,8 +25,8 @@ static void ask_owner_of_user(dowel *d, const char *token_uri, const char *token
     json_decref(info);
 }
 
-/* A federated identity: its token service tells the principal, where the file names the address to ask. */
-static void ask_principal(dowel *d, const dowel_gcp_identity *id, const char *token, json_t *report) {
+/* The token service of a federated identity knows the principal, if the file names token_info_url. */
+static void ask_principal(dowel *d, const dowel_gcp_identity *id, const char *token, dowel_builder *report) {
     const char *const pairs[][2] = {{"token", token},
                                     {"token_type_hint", "urn:ietf:params:oauth:token-type:access_token"}};
     json_t *info = NULL;
@@ -35,7 +36,8 @@ static void ask_principal(dowel *d, const dowel_gcp_identity *id, const char *to
     put(report, "audience", id->audience);
 }
 
-static int find_owner(dowel *d, const dowel_gcp_identity *id, const char *token, json_t *report, dowel_error *err) {
+static int find_owner(dowel *d, const dowel_gcp_identity *id, const char *token, dowel_builder *report,
+                      dowel_error *err) {
     char *email = NULL;
     int rc = dowel_gcp_email(d, id, &email, err);
     if (rc) return rc;
@@ -64,18 +66,21 @@ int dowel_gcp_check(dowel *d, dowel_block *block, json_t *report, dowel_error *e
     char *token = NULL, *project = NULL;
     int64_t expires = 0;
     dowel_gcp_identity *id = NULL;
+    dowel_builder found = dowel_build(json_incref(report));
     int rc = dowel_gcp_token(d, block, false, &token, &expires, err);
     if (!rc) rc = dowel_gcp_known_identity(d, block, false, &id, err);
-    if (!rc) rc = find_owner(d, id, token, report, err);
+    if (!rc) rc = find_owner(d, id, token, &found, err);
     if (!rc && expires) {
         char text[DOWEL_TIME_TEXT_SIZE];
         dowel_format_time(expires, text);
-        put(report, "token_expires", text);
+        put(&found, "token_expires", text);
     }
-    if (!rc && !dowel_gcp_project(d, block, NULL, &project, NULL)) put(report, "project", project);
-    if (!rc) put(report, "quota_project", id->quota_project);
+    if (!rc && !dowel_gcp_project(d, block, NULL, &project, NULL)) put(&found, "project", project);
+    if (!rc) put(&found, "quota_project", id->quota_project);
+    int built = dowel_build_end(&found, NULL, rc ? NULL : err);
+    if (!rc) rc = built;
     dowel_gcp_identity_drop(id);
-    dowel_gcp_wipe(token);
+    dowel_wipe(token);
     free(project);
     return rc;
 }

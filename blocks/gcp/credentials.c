@@ -5,35 +5,24 @@
 
 static const dowel_field fields[] = {
     {DOWEL_AT(dowel_gcp_credentials, service_account_info), .kind = DOWEL_JSON, .flags = DOWEL_SECRET | DOWEL_MULTILINE,
-     .doc = "Content of a credentials file, such as a service account's key.", .example = "@key.json"},
+     .doc = "Content of a credentials file, such as a service account key.", .example = "@key.json"},
     {DOWEL_AT(dowel_gcp_credentials, service_account_file), .kind = DOWEL_PATH,
      .doc = "Path of a credentials file of any type that Google's libraries read.", .example = "key.json"},
     {DOWEL_AT(dowel_gcp_credentials, token), .kind = DOWEL_STRING, .flags = DOWEL_SECRET,
-     .doc = "An access token that is used as it is."},
+     .doc = "An access token to use as it is."},
     {DOWEL_AT(dowel_gcp_credentials, anonymous), .kind = DOWEL_BOOL,
-     .doc = "Send no credentials: for stand-in servers and public data."},
+     .doc = "Send no credentials, for stand-in servers and public data."},
     {DOWEL_AT(dowel_gcp_credentials, project), .kind = DOWEL_STRING,
-     .doc = "Project id; found in the key file or the environment when it is not given.", .example = "my-project"},
-    {DOWEL_AT(dowel_gcp_credentials, quota_project), .kind = DOWEL_STRING, .doc = "Project that is billed for quota."},
+     .doc = "Project id. Default: the project of the key file or the environment.", .example = "my-project"},
+    {DOWEL_AT(dowel_gcp_credentials, quota_project), .kind = DOWEL_STRING,
+     .doc = "Project to charge for quota and billing."},
     {DOWEL_AT(dowel_gcp_credentials, subject), .kind = DOWEL_STRING,
      .doc = "User to act for, with domain-wide delegation.", .example = "somebody@example.com"},
     {DOWEL_AT(dowel_gcp_credentials, scopes), .kind = DOWEL_LIST,
-     .doc = "OAuth scopes; the default is the cloud-platform scope.", .example = DOWEL_GCP_SCOPE},
+     .doc = "OAuth scopes. Default: the cloud-platform scope.", .example = DOWEL_GCP_SCOPE},
     {DOWEL_AT(dowel_gcp_credentials, token_uri), .kind = DOWEL_STRING, .flags = DOWEL_ADDRESS,
-     .doc = "Token endpoint, in place of the one that the key file names."},
+     .doc = "Token endpoint to use instead of the one in the key file."},
     {0}};
-
-/* A command line gives the key as an object; other programs store its text. */
-int dowel_gcp_info_object(const json_t *info, json_t **object, dowel_error *err) {
-    const char *text = json_string_value(info);
-    if (!text) {
-        *object = json_incref((json_t *)info);
-        return 0;
-    }
-    int rc = dowel_json_read(text, json_string_length(info), DOWEL_JSON_EXACT, "service_account_info", object, err);
-    if (rc && err && rc == DOWEL_E_INVALID) dowel_error_hint(err, "give the whole content of the key file");
-    return rc;
-}
 
 static int check(const void *data, dowel_error *err) {
     const dowel_gcp_credentials *c = data;
@@ -41,16 +30,17 @@ static int check(const void *data, dowel_error *err) {
         (c->service_account_info != NULL) + (c->service_account_file != NULL) + (c->token != NULL) + c->anonymous;
     if (sources > 1)
         return dowel_fail(err, DOWEL_E_INVALID,
-                          "give only one of service_account_info, service_account_file, token and anonymous");
+                          "service_account_info, service_account_file, token and anonymous exclude each other");
     for (const char *p = c->token; p && *p; p++)
         if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f) /* it becomes part of a header */
             return dowel_fail(err, DOWEL_E_INVALID, "field \"token\": %s at character %zu",
                               *p == '\n' || *p == '\r' ? "a line break"
-                              : *p == ' '              ? "a blank"
-                                                       : "a character that no token has",
+                              : *p == ' '              ? "a space"
+                                                       : "a character that a token cannot contain",
                               (size_t)(p - c->token) + 1);
     if (c->token_uri && !dowel_url_is_safe(c->token_uri))
-        return dowel_fail(err, DOWEL_E_INVALID, "field \"token_uri\": not https, nor http to this machine");
+        return dowel_fail(err, DOWEL_E_INVALID,
+                          "field \"token_uri\": neither an https URL nor an http URL of this machine");
     if (!c->service_account_info) return 0;
     json_t *object;
     dowel_gcp_identity *identity;
@@ -67,7 +57,7 @@ static int check(const void *data, dowel_error *err) {
     return rc;
 }
 
-/* The files that an external account's content names. */
+/* A relative path in the content of an external account would mean another file wherever the block is used. */
 static int check_paths(const json_t *info, dowel_error *err) {
     const json_t *source = json_object_get(info, "credential_source"),
                  *paths[] = {json_object_get(source, "file"),
@@ -75,9 +65,8 @@ static int check_paths(const json_t *info, dowel_error *err) {
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         const char *path = json_string_value(paths[i]);
         if (!path || *path == '/') continue;
-        return dowel_fail(
-            err, DOWEL_E_INVALID,
-            "field \"service_account_info\": its credential_source names a file by a relative path: %.200s", path);
+        return dowel_fail(err, DOWEL_E_INVALID,
+                          "field \"service_account_info\": credential_source has a relative path: %.200s", path);
     }
     return 0;
 }
@@ -97,7 +86,7 @@ static const dowel_table table = {"gcp-credentials", sizeof(dowel_gcp_credential
 const dowel_block_type dowel_gcp_credentials_type = {
     .size = sizeof(dowel_block_type),
     .name = "gcp-credentials",
-    .doc = "Who calls Google Cloud: a service account, a user, or whatever the environment provides.",
+    .doc = "Credentials for Google Cloud: a service account, a user, or those that the environment provides.",
     .table = &table,
     .version = 1,
     .check = dowel_gcp_check,

@@ -1,40 +1,24 @@
-/* Who calls: the fields of a block, else Application Default Credentials (AIP-4110). */
+/* Finds the identity: from the fields of a block, or the Application Default Credentials (google.aip.dev/auth/4110). */
 #include "gcp.h"
 
 #include <limits.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-void dowel_gcp_gcloud_folder(char *path, size_t size) {
-    const char *home = getenv("HOME");
-    char *config = dowel_variable("CLOUDSDK_CONFIG");
-    struct passwd entry, *found = NULL;
-    char room[4096];
-    *path = 0;
-    if (config) {
-        snprintf(path, size, "%s", config);
-        free(config);
-        return;
-    }
-    if ((!home || !*home) && !getpwuid_r(getuid(), &entry, room, sizeof room, &found) && found) home = found->pw_dir;
-    if (home && *home) snprintf(path, size, "%s/.config/gcloud", home);
-}
-
-/* The service account of the machine that this runs on. */
+/* The service account of this machine. */
 static int use_metadata(dowel *d, dowel_gcp_identity **out, dowel_error *err) {
     dowel_gcp_identity *id = *out = dowel_gcp_identity_new(DOWEL_GCP_METADATA, "metadata server");
     if (!id) return dowel_no_memory(err);
-    /* A machine may belong to no project that it tells. */
+    /* The server of a machine outside of Google Cloud may know no project. */
     if (dowel_gcp_metadata_get(d, "project/project-id", NULL, 0, &id->project, NULL)) id->project = NULL;
     if (id->project) id->project[strcspn(id->project, " \t\r\n")] = 0;
     return 0;
 }
 
-/* A line break at its end comes from a file or an editor, unless such a file is there. */
+/* A line break at the end comes from a file or an editor, unless a file with that name exists. */
 static int path_of_variable(const char *named, char **path, dowel_error *err) {
     struct stat st;
     size_t length = strlen(named);
@@ -61,10 +45,11 @@ static int find_default(dowel *d, dowel_gcp_identity **id, dowel_error *err) {
     if (dowel_gcp_metadata_present(d)) return use_metadata(d, id, err);
     int rc = dowel_check(d, err);
     if (rc) return rc;
-    rc = dowel_fail(err, DOWEL_E_CREDENTIALS,
-                    "no Google credentials: GOOGLE_APPLICATION_CREDENTIALS is not set, there is no %s, and no metadata "
-                    "server answers",
-                    *path ? path : "gcloud configuration");
+    rc = dowel_fail(
+        err, DOWEL_E_CREDENTIALS,
+        "no Google credentials: GOOGLE_APPLICATION_CREDENTIALS is not set, %s does not exist, and no metadata "
+        "server answers",
+        *path ? path : "gcloud's configuration folder");
     dowel_error_hint(err, "save a gcp-credentials block, or run `gcloud auth application-default login`");
     return rc;
 }
@@ -87,18 +72,19 @@ static int find(dowel *d, const dowel_gcp_credentials *c, dowel_gcp_identity **i
 }
 
 static int join_scopes(const char *const *scopes, char **out, dowel_error *err) {
-    size_t size = 1, used = 0;
-    for (const char *const *s = scopes; *s; s++) size += strlen(*s) + 1;
-    char *text = malloc(size);
-    if (!text) return dowel_no_memory(err);
-    for (const char *const *s = scopes; *s; s++)
-        used += (size_t)snprintf(text + used, size - used, "%s%s", used ? " " : "", *s);
-    dowel_gcp_wipe(*out);
-    *out = text;
+    dowel_text text = {0};
+    for (const char *const *s = scopes; *s; s++) {
+        if (text.size) dowel_text_put(&text, " ");
+        dowel_text_put(&text, *s);
+    }
+    char *joined = dowel_text_take(&text, err);
+    if (!joined) return DOWEL_E_NO_MEMORY;
+    dowel_wipe(*out);
+    *out = joined;
     return 0;
 }
 
-/* What the block says wins over the file; a user's token has the scopes of the login, unless others are asked for. */
+/* The block's scopes override the file's. A user's token has the scopes of the login unless some are given. */
 static int choose_scopes(const dowel_gcp_credentials *c, dowel_gcp_identity *id, dowel_error *err) {
     bool user = id->kind == DOWEL_GCP_AUTHORIZED_USER || id->kind == DOWEL_GCP_EXTERNAL_USER;
     int rc = 0;
@@ -116,13 +102,13 @@ static int choose_subject(const dowel_gcp_credentials *c, dowel_gcp_identity *id
     int rc = 0;
     if (!c->subject || !*c->subject) return 0;
     if (id->kind != DOWEL_GCP_SERVICE_ACCOUNT && id->kind != DOWEL_GCP_IMPERSONATED) {
-        rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "%s: `subject` is not for credentials of this kind (%s)", id->origin,
-                        dowel_gcp_kind_name(id->kind));
+        rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "%s: `subject` does not work with credentials of this kind (%s)",
+                        id->origin, dowel_gcp_kind_name(id->kind));
         dowel_error_hint(err, "only a service account with domain-wide delegation can act for a user");
     } else if (!dowel_gcp_default_universe(id)) {
-        rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "%s: there is no domain-wide delegation in universe %s", id->origin,
+        rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "%s: universe %s has no domain-wide delegation", id->origin,
                         id->universe);
-        dowel_error_hint(err, "leave out `subject`");
+        dowel_error_hint(err, "remove `subject`");
     } else {
         rc = dowel_gcp_set(&id->subject, c->subject, err);
     }
@@ -151,9 +137,9 @@ int dowel_gcp_identify(dowel *d, dowel_block *credentials, dowel_gcp_identity **
     if (!rc) rc = choose_subject(c, id, err);
     if (!rc) rc = choose_scopes(c, id, err);
     if (!rc) rc = dowel_gcp_check_keys(id, err);
-    for (const dowel_gcp_identity *who = id; who && !rc; who = who->source) {
-        if (who->kind == DOWEL_GCP_SERVICE_ACCOUNT && !who->token_uri)
-            rc = dowel_gcp_bad_file(err, who->origin, "\"token_uri\" is missing");
+    for (const dowel_gcp_identity *part = id; part && !rc; part = part->source) {
+        if (part->kind == DOWEL_GCP_SERVICE_ACCOUNT && !part->token_uri)
+            rc = dowel_gcp_bad_file(err, part->origin, "\"token_uri\" is missing");
     }
     if (!rc) rc = dowel_gcp_seal_identity(id, err);
     if (!rc) return 0;

@@ -1,4 +1,4 @@
-/* Reads Google's two shapes of error answers: the APIs' (AIP-193 and older) and OAuth's. */
+/* Reads the error answers of Google's APIs (google.aip.dev/193 and older) and of OAuth endpoints. */
 #include <dowel/credentials.h>
 
 #include <stdio.h>
@@ -19,7 +19,7 @@ static const char *reason_of(const json_t *error) {
     return reason ? reason : json_string_value(json_object_get(error, "status"));
 }
 
-/* What the status alone does not say. */
+/* Errors that the HTTP status alone does not tell apart. */
 static const struct {
     const char *reason;
     int code;
@@ -30,7 +30,7 @@ static const struct {
     {"userRateLimitExceeded", DOWEL_E_UNAVAILABLE, true, NULL},
     {"jobRateLimitExceeded", DOWEL_E_UNAVAILABLE, true, NULL},
     {"RATE_LIMIT_EXCEEDED", DOWEL_E_UNAVAILABLE, true, NULL},
-    {"quotaExceeded", DOWEL_E_PERMISSION, false, "a quota of the project is used up; raise it or wait"},
+    {"quotaExceeded", DOWEL_E_PERMISSION, false, "a quota of the project is exhausted; raise it or wait"},
     {"duplicate", DOWEL_E_EXISTS, false, NULL},
     {"alreadyExists", DOWEL_E_EXISTS, false, NULL},
     {"ALREADY_EXISTS", DOWEL_E_EXISTS, false, NULL},
@@ -55,7 +55,7 @@ void dowel_gcp_explain(const dowel_http_response *response, dowel_error *err) {
     if (!err) return;
     json_t *answer = NULL;
     if (dowel_http_response_json(response, &answer, NULL)) return;
-    /* Some endpoints answer with an array of one. */
+    /* Some endpoints wrap the object in an array. */
     const json_t *body = json_is_array(answer) ? json_array_get(answer, 0) : answer;
     const json_t *error = json_object_get(body, "error");
     const char *message, *reason;

@@ -1,4 +1,4 @@
-/* Credentials files of federated identities: external_account (AIP-4117) and external_account_authorized_user. */
+/* Credentials files of federated identities: external_account (google.aip.dev/auth/4117) and external_account_authorized_user. */
 #include "gcp.h"
 
 #include <ctype.h>
@@ -85,12 +85,11 @@ static int check_source(const json_t *source, dowel_gcp_identity *id, dowel_erro
     }
     if (json_object_get(source, "environment_id"))
         return dowel_gcp_bad_file(err, id->origin,
-                                  "\"credential_source.environment_id\" without a subject token type of AWS");
+                                  "\"credential_source.environment_id\" requires the subject token type of AWS");
     int sources = given(source, "file") + given(source, "url") + given(source, "certificate");
     if (sources != 1)
         return dowel_gcp_bad_file(err, id->origin,
-                                  "\"credential_source\" has %s of file, url, executable and "
-                                  "certificate",
+                                  "\"credential_source\" has %s of file, url, executable and certificate",
                                   sources ? "more than one" : "none");
     if (given(source, "certificate")) {
         int rc =
@@ -116,7 +115,7 @@ static bool is_workforce(const char *audience) {
     return size && !strncmp(location + size, pools, sizeof pools - 1);
 }
 
-/* The address may leave its domain open: "https://sts.{universe_domain}/v1/token". */
+/* The URL may have a placeholder for its domain: "https://sts.{universe_domain}/v1/token". */
 static int fill_universe(dowel_gcp_identity *id, dowel_error *err) {
     static const char form[] = "https://sts.{universe_domain}/v1/token";
     char url[512];
@@ -168,8 +167,7 @@ int dowel_gcp_parse_external_user(const json_t *document, const char *origin, do
     if (rc) return rc;
     bool renews = id->refresh_token && id->token_uri && id->client_id && id->client_secret;
     if (!renews && !id->token)
-        return dowel_gcp_bad_file(err, origin,
-                                  "it has neither a token nor all of refresh_token, token_url, client_id and "
-                                  "client_secret");
+        return dowel_gcp_bad_file(
+            err, origin, "the file needs a token, or all of refresh_token, token_url, client_id and client_secret");
     return 0;
 }

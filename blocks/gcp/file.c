@@ -1,11 +1,11 @@
 /* Reads Google credentials files. */
 #include "gcp.h"
+#include <dowel/file.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,49 +17,9 @@ enum {
     PATIENCE = 10000, /* ms for the next bytes of a pipe */
 };
 
-int dowel_gcp_bad_file(dowel_error *err, const char *origin, const char *format, ...) {
-    char what[512];
-    va_list list;
-    va_start(list, format);
-    vsnprintf(what, sizeof what, format, list);
-    va_end(list);
-    int rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "%s: %s", origin, what);
-    dowel_error_hint(err, "use the file as Google made it; it may have been cut or edited");
-    return rc;
-}
+/* ---- service accounts and users ---- */
 
-int dowel_gcp_take(const json_t *document, const char *member, bool required, const char *origin, char **out,
-                   dowel_error *err) {
-    const json_t *value = json_object_get(document, member);
-    const char *text = json_string_value(value);
-    if (text && *text && strlen(text) == json_string_length(value)) {
-        *out = strdup(text);
-        return *out ? 0 : dowel_no_memory(err);
-    }
-    if (!required && (!value || json_is_null(value) || (text && !*text))) return 0;
-    return dowel_gcp_bad_file(err, origin, "\"%s\" is missing or not text", member);
-}
-
-int dowel_gcp_take_scopes(const json_t *document, dowel_gcp_identity *id, dowel_error *err) {
-    const json_t *scopes = json_object_get(document, "scopes");
-    if (!json_is_array(scopes)) return dowel_gcp_take(document, "scopes", false, id->origin, &id->scopes, err);
-    size_t size = 1, used = 0, i;
-    json_t *scope;
-    json_array_foreach(scopes, i, scope) {
-        if (!json_is_string(scope)) return dowel_gcp_bad_file(err, id->origin, "\"scopes[%zu]\" is not text", i);
-        size += json_string_length(scope) + 1;
-    }
-    if (size == 1) return 0;
-    id->scopes = calloc(1, size);
-    if (!id->scopes) return dowel_no_memory(err);
-    json_array_foreach(scopes, i, scope) used +=
-        (size_t)snprintf(id->scopes + used, size - used, "%s%s", used ? " " : "", json_string_value(scope));
-    return 0;
-}
-
-/* ---- the types that hold a secret of their own ---- */
-
-/* Variables and templates escape a key twice or more often: "\\n" arrives as backslashes and an n, none of which PEM has otherwise. */
+/* Variables and templates may escape a key twice or more. PEM has no backslashes, so any number of them before an n is a line break. */
 static void unescape_newlines(char *key) {
     char *out = key;
     for (const char *in = key; *in;) {
@@ -76,7 +36,7 @@ static void unescape_newlines(char *key) {
     OPENSSL_cleanse(out + (left > 0), left ? left - 1 : 0);
 }
 
-/* Writes the lines of PEM anew: shells and templates join, indent and quote them. What is not PEM is left as it is. */
+/* Restores the lines of PEM, which shells and templates join, indent and quote. Text that is not PEM is left unchanged. */
 static int mend_lines(char **key, dowel_error *err) {
     static const char dashes[] = "-----";
     enum { LINE = 64 };
@@ -86,7 +46,7 @@ static int mend_lines(char **key, dowel_error *err) {
     if (!last) return 0;
     body += strlen(dashes);
     last += strlen(dashes);
-    if (memchr(body, ':', (size_t)(end - body))) return 0; /* it has headers */
+    if (memchr(body, ':', (size_t)(end - body))) return 0; /* PEM headers */
     size_t size = strlen(*key), used = (size_t)(body - begin), column = LINE;
     char *mended = calloc(1, size + size / LINE + 8);
     if (!mended) return dowel_no_memory(err);
@@ -103,7 +63,7 @@ static int mend_lines(char **key, dowel_error *err) {
     mended[used++] = '\n';
     memcpy(mended + used, end, (size_t)(last - end));
     mended[used + (size_t)(last - end)] = '\n';
-    dowel_gcp_wipe(*key);
+    dowel_wipe(*key);
     *key = mended;
     return 0;
 }
@@ -126,12 +86,12 @@ static int parse_service_account(const json_t *document, const char *origin, dow
                         : strstr(id->private_key, "BEGIN CERTIFICATE") ? ": it is a certificate"
                         : strstr(id->private_key, "BEGIN PUBLIC KEY")  ? ": it is a public key"
                                                                        : "");
-        dowel_error_hint(err, "use the file as Google made it; line breaks in the key are written \\n");
+        dowel_error_hint(err, "use the file as Google created it; it writes line breaks in the key as \\n");
     }
     return rc;
 }
 
-/* Google's libraries never ask another endpoint than Google's for a user, whatever the file says; a stand-in on this machine may. */
+/* For a user, Google's libraries ignore the file's token_uri. Here it is used if it is on this machine: a stand-in server. */
 static int parse_authorized_user(const json_t *document, const char *origin, dowel_gcp_identity **out,
                                  dowel_error *err) {
     dowel_gcp_identity *id = *out = dowel_gcp_identity_new(DOWEL_GCP_AUTHORIZED_USER, origin);
@@ -165,7 +125,7 @@ static int wrong_type(const json_t *document, const char *origin, dowel_error *e
     const char *type = json_string_value(json_object_get(document, "type"));
     int rc;
     if (json_is_object(json_object_get(document, "installed")) || json_is_object(json_object_get(document, "web"))) {
-        rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "%s is an OAuth client file, not credentials", origin);
+        rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "%s is an OAuth client file, not a credentials file", origin);
         dowel_error_hint(err,
                          "use a service account key, or `gcloud auth application-default login --client-id-file=FILE`");
     } else if (type) {
@@ -193,8 +153,8 @@ int dowel_gcp_parse(const json_t *document, const char *origin, dowel_gcp_identi
         rc = dowel_gcp_take(document, "universe_domain", false, origin, &(*out)->universe, err);
     for (const dowel_gcp_identity *id = *out; id && !rc; id = id->source) {
         if (!id->token_uri || dowel_url_is_safe(id->token_uri)) continue;
-        rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "%s: its token endpoint is not https", origin);
-        dowel_error_hint(err, "secrets are sent over plain http to this machine only");
+        rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "%s: the token endpoint is not https", origin);
+        dowel_error_hint(err, "plain http is accepted only for addresses of this machine");
     }
     if (rc) {
         dowel_gcp_identity_drop(*out);
@@ -205,45 +165,22 @@ int dowel_gcp_parse(const json_t *document, const char *origin, dowel_gcp_identi
 
 /* ---- the file ---- */
 
-static int cannot_read(const char *path, int why, dowel_error *err) {
-    int rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "cannot read the credentials file %s: %s", path, strerror(why));
+/* What to do about a path that cannot be read. */
+static void hint_path(const char *path, dowel_error *err) {
     struct stat st;
     const char *home = getenv("HOME");
     size_t length = strlen(path);
+    int why = access(path, R_OK) ? errno : 0;
     if (*path == '~' && path[1] == '/' && home)
         dowel_error_hint(err, "only a shell expands ~, and not everywhere: write %.400s%.400s", home, path + 1);
     else if (length && strchr("\r\n \t", path[length - 1]))
-        dowel_error_hint(err, "the path ends with a blank or a line break: remove it");
+        dowel_error_hint(err, "the path ends with a space or a line break: remove it");
     else if (*path == '"' || *path == '\'')
-        dowel_error_hint(err, "the path begins with a quote, which is part of it: remove it");
+        dowel_error_hint(err, "the path begins with a quote: remove the quotes");
     else if (why == ENOENT && *path != '/' && !stat(".", &st))
-        dowel_error_hint(err, "the path is relative to the folder that this runs in: write it from / on");
+        dowel_error_hint(err, "the path is relative to the working directory: write an absolute path");
     else
-        dowel_error_hint(err, why == EACCES ? "check its owner and mode" : "check the path");
-    return rc;
-}
-
-/* Waits until a pipe has bytes or its writer is gone. What a file has is there at once. 0, or errno. */
-static int wait_for_bytes(int fd) {
-    struct pollfd ready = {.fd = fd, .events = POLLIN};
-    int n;
-    do n = poll(&ready, 1, PATIENCE);
-    while (n < 0 && errno == EINTR);
-    return n < 0 ? errno : n ? 0 : ETIMEDOUT;
-}
-
-/* Up to LARGEST + 1 bytes; cleanse them. 0, or errno. */
-static int read_all(int fd, char *bytes, size_t *size) {
-    ssize_t n = 1;
-    *size = 0;
-    while (n > 0 && *size <= LARGEST) {
-        int why = wait_for_bytes(fd);
-        if (why) return why;
-        n = read(fd, bytes + *size, LARGEST + 1 - *size);
-        if (n > 0) *size += (size_t)n;
-        if (n < 0 && (errno == EINTR || errno == EAGAIN)) n = 1;
-    }
-    return n < 0 ? errno : 0;
+        dowel_error_hint(err, why == EACCES ? "check the owner and mode of the file" : "check the path");
 }
 
 static int unusable_file(const char *path, const char *what, const char *hint, dowel_error *err) {
@@ -252,44 +189,69 @@ static int unusable_file(const char *path, const char *what, const char *hint, d
     return rc;
 }
 
-/* A regular file, or a pipe: a shell's <(...), or one that a secret manager writes to. *pipe: it can be read only once. */
-static int read_text(const char *path, char **text, size_t *size, bool *pipe, dowel_error *err) {
-    static const char again[] = "download the key again, or run `gcloud auth application-default login`";
-    struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), why = errno;
-    if (fd >= 0 && fstat(fd, &st)) {
-        why = errno;
-        close(fd);
-        fd = -1;
-    }
-    if (fd < 0) return cannot_read(path, why, err);
-    *pipe = S_ISFIFO(st.st_mode);
-    if (!S_ISREG(st.st_mode) && !*pipe) {
-        close(fd);
-        return unusable_file(path, S_ISDIR(st.st_mode) ? "a folder" : "neither a file nor a pipe", "check the path",
-                             err);
-    }
-    char *bytes = malloc(LARGEST + 1);
-    why = bytes ? read_all(fd, bytes, size) : 0;
-    close(fd);
-    if (!bytes) return dowel_no_memory(err);
-    if (!why && *size && *size <= LARGEST) {
-        *text = bytes;
-        return 0;
-    }
-    OPENSSL_cleanse(bytes, LARGEST + 1);
-    free(bytes);
-    if (why == ETIMEDOUT)
-        return unusable_file(path, "a pipe that nothing is written to", "check the program that writes to it", err);
-    if (why) return cannot_read(path, why, err);
-    return unusable_file(path,
-                         *size   ? "far too large"
-                         : *pipe ? "a pipe that is empty: it may have been read before"
-                                 : "empty",
-                         again, err);
+/* Waits until a pipe has bytes or was closed by its writer. 0, or errno. */
+static int wait_for_bytes(int fd) {
+    struct pollfd ready = {.fd = fd, .events = POLLIN};
+    int n;
+    do n = poll(&ready, 1, PATIENCE);
+    while (n < 0 && errno == EINTR);
+    return n < 0 ? errno : n ? 0 : ETIMEDOUT;
 }
 
-/* A key file that was stored as text within JSON is opened too. */
+/* 0, or errno. */
+static int read_pipe(int fd, dowel_text *text) {
+    char piece[4096];
+    ssize_t n = 1;
+    int why = 0;
+    while (n && !why && !text->failed) {
+        if ((why = wait_for_bytes(fd))) break;
+        n = read(fd, piece, sizeof piece);
+        if (n > 0) dowel_text_add(text, piece, (size_t)n);
+        if (n < 0 && errno != EINTR && errno != EAGAIN) why = errno;
+    }
+    OPENSSL_cleanse(piece, sizeof piece);
+    return why;
+}
+
+/* A shell's <(...), or a named pipe that a secret manager writes to. */
+static int load_pipe(const char *path, char **text, size_t *size, dowel_error *err) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), why = errno;
+    dowel_text all = {.limit = LARGEST};
+    if (fd >= 0) {
+        why = read_pipe(fd, &all);
+        close(fd);
+    }
+    bool too_large = all.too_long;
+    *size = all.size;
+    *text = why ? NULL : dowel_text_take(&all, NULL);
+    dowel_text_free(&all);
+    if (*text) return 0;
+    if (why == ETIMEDOUT)
+        return unusable_file(path, "a pipe that nothing is written to", "check the program that writes to it", err);
+    if (why) {
+        int rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "cannot read the credentials file %s: %s", path, strerror(why));
+        hint_path(path, err);
+        return rc;
+    }
+    return too_large ? unusable_file(path, "larger than 1 MiB", "check the program that writes to the pipe", err)
+                     : dowel_no_memory(err);
+}
+
+/* *pipe: it can be read only once. */
+static int load(const char *path, char **text, size_t *size, bool *pipe, dowel_error *err) {
+    static const char again[] = "download the key again, or run `gcloud auth application-default login`";
+    struct stat st;
+    *pipe = !stat(path, &st) && S_ISFIFO(st.st_mode);
+    const dowel_small_file file = {
+        .path = path, .what = "credentials file", .code = DOWEL_E_CREDENTIALS, .limit = LARGEST, .regular = true};
+    int rc = *pipe ? load_pipe(path, text, size, err) : dowel_file_load(&file, text, size, err);
+    if (rc == DOWEL_E_CREDENTIALS && !*pipe) hint_path(path, err);
+    if (rc || *size) return rc;
+    free(*text);
+    return unusable_file(path, *pipe ? "an empty pipe: it may have been read before" : "empty", again, err);
+}
+
+/* Also opens a key file that was stored as a JSON text. */
 static int open_text(const char *text, size_t size, const char *path, json_t **document, dowel_error *err) {
     json_t *outer = NULL;
     int rc = dowel_json_read(text, size, DOWEL_JSON_EXACT, path, document, err);
@@ -313,11 +275,10 @@ int dowel_gcp_read(const char *path, dowel_gcp_identity **id, dowel_error *err) 
     json_t *document = NULL;
     bool pipe = false;
     *id = NULL;
-    int rc = read_text(path, &text, &size, &pipe, err);
+    int rc = load(path, &text, &size, &pipe, err);
     if (rc) return rc;
     rc = open_text(text, size, path, &document, err);
-    OPENSSL_cleanse(text, LARGEST + 1);
-    free(text);
+    dowel_wipe_bytes(text, size);
     if (rc) return rc;
     rc = json_is_object(document) ? dowel_gcp_parse(document, path, id, err) : wrong_type(document, path, err);
     if (!rc) (*id)->once = pipe;
@@ -328,17 +289,18 @@ int dowel_gcp_read(const char *path, dowel_gcp_identity **id, dowel_error *err) 
 int dowel_gcp_check_file(dowel *d, const char *path, dowel_error *err) {
     struct stat st;
     if (!strncmp(path, "/dev/fd/", 8) || !strncmp(path, "/proc/self/fd/", 14) || !strcmp(path, "/dev/stdin")) {
-        dowel_fail(err, DOWEL_E_INVALID, "field \"service_account_file\": %s will be gone when this command has ended",
+        dowel_fail(err, DOWEL_E_INVALID, "field \"service_account_file\": %s exists only while this command runs",
                    path);
-        dowel_error_hint(err, "save the content in place of the path: --service-account-info @%s", path);
+        dowel_error_hint(err, "save the content instead of the path: --service-account-info @%s", path);
         return DOWEL_E_INVALID;
     }
     if (stat(path, &st) || (S_ISREG(st.st_mode) && access(path, R_OK))) {
-        dowel_log(d, DOWEL_LOG_WARNING, "service_account_file: %s cannot be read here (%s); the path is saved as it is",
-                  path, strerror(errno));
+        dowel_log(d, DOWEL_LOG_WARNING,
+                  "service_account_file: cannot read %s on this machine (%s); the path is saved unchecked", path,
+                  strerror(errno));
         return 0;
     }
-    if (S_ISFIFO(st.st_mode)) return 0; /* read once, when it is used */
+    if (S_ISFIFO(st.st_mode)) return 0; /* it can be read only once, when the block is used */
     dowel_gcp_identity *id = NULL;
     int rc = dowel_gcp_read(path, &id, err);
     if (!rc) rc = dowel_gcp_check_keys(id, err);
@@ -346,4 +308,15 @@ int dowel_gcp_check_file(dowel *d, const char *path, dowel_error *err) {
     if (!rc) return 0;
     if (rc == DOWEL_E_CREDENTIALS && err) err->code = DOWEL_E_INVALID;
     return dowel_error_prefix(err, "field \"service_account_file\": ");
+}
+
+int dowel_gcp_info_object(const json_t *info, json_t **object, dowel_error *err) {
+    const char *text = json_string_value(info);
+    if (!text) {
+        *object = json_incref((json_t *)info);
+        return 0;
+    }
+    int rc = dowel_json_read(text, json_string_length(info), DOWEL_JSON_EXACT, "service_account_info", object, err);
+    if (rc && err && rc == DOWEL_E_INVALID) dowel_error_hint(err, "give the whole content of the key file");
+    return rc;
 }

@@ -1,7 +1,6 @@
-/* IAM's API for service accounts (Service Account Credentials API): tokens and signatures of an account that another identity may act as. */
+/* IAM's Service Account Credentials API: tokens and signatures for an account that the caller may impersonate. */
 #include "gcp.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,9 +13,9 @@ static void explain(const dowel_http_response *response, dowel_error *err) {
     if (status >= 500 || status == 429) return;
     err->code = DOWEL_E_CREDENTIALS;
     if (status == 403 || status == 404)
-        dowel_error_hint(
-            err, "does the service account exist, is IAM's API (iamcredentials.googleapis.com) enabled, and does "
-                 "the caller have the role roles/iam.serviceAccountTokenCreator on it?");
+        dowel_error_hint(err, "check that the service account exists, that the API iamcredentials.googleapis.com is "
+                              "enabled, and that the "
+                              "caller has the role roles/iam.serviceAccountTokenCreator on the account");
 }
 
 static const dowel_retry_rule retry[] = {{429, NULL, true}, {500, NULL, true}, {502, NULL, true},
@@ -35,42 +34,35 @@ static const dowel_http_service service = {.name = "Google IAM",
                                         .authorize = dowel_gcp_authorize_as,
                                         .explain = explain};
 
-/* The account's resource: as its file says, or the standard one, at the address that gcloud would use. */
-static int resource(dowel *d, const dowel_gcp_identity *about, char *url, size_t size, dowel_error *err) {
-    static const char too_long[] = "%s: the address of the service account is too long";
-    if (about->iam) {
-        if (strlen(about->iam) >= size) return dowel_fail(err, DOWEL_E_CREDENTIALS, too_long, about->origin);
-        strcpy(url, about->iam);
-        return 0;
-    }
+/* The URL of the account: the file's, or the standard one at the endpoint that gcloud would use. */
+static int resource(dowel *d, const dowel_gcp_identity *about, char **url, dowel_error *err) {
+    if (about->iam) return (*url = strdup(about->iam)) ? 0 : dowel_no_memory(err);
     char *email = NULL;
     int rc = dowel_gcp_email(d, about, &email, err);
     if (rc) return rc;
     if (!email)
-        return dowel_fail(err, DOWEL_E_CREDENTIALS, "%s: these credentials are not a service account's", about->origin);
+        return dowel_fail(err, DOWEL_E_CREDENTIALS, "%s: these credentials are not a service account", about->origin);
     char *other = dowel_variable("CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS");
     size_t length = other ? strlen(other) : 0;
     while (length && other[length - 1] == '/') length--;
-    int n = 0;
+    dowel_text text = {0};
     if (length)
-        n = snprintf(url, size, "%.*s/v1/projects/-/serviceAccounts/%s", (int)length, other, email);
+        dowel_text_add(&text, other, length);
     else
-        n = snprintf(url, size, "https://iamcredentials.%s/v1/projects/-/serviceAccounts/%s",
-                     about->universe ? about->universe : DOWEL_GCP_UNIVERSE, email);
+        dowel_text_format(&text, "https://iamcredentials.%s", about->universe ? about->universe : DOWEL_GCP_UNIVERSE);
+    dowel_text_format(&text, "/v1/projects/-/serviceAccounts/%s", email);
     free(email);
     free(other);
-    if (n > 0 && (size_t)n < size) return 0;
-    return dowel_fail(err, DOWEL_E_CREDENTIALS, too_long, about->origin);
+    return (*url = dowel_text_take(&text, err)) ? 0 : DOWEL_E_NO_MEMORY;
 }
 
 int dowel_gcp_iam(dowel *d, const dowel_gcp_identity *caller, const dowel_gcp_identity *about, const char *verb,
                   json_t *body, bool hurried, json_t **answer, dowel_error *err) {
-    char url[1024];
-    if (!body || (about->delegates && json_object_set(body, "delegates", about->delegates))) {
-        json_decref(body);
-        return dowel_no_memory(err);
-    }
-    int rc = resource(d, about, url, sizeof url, err);
+    char *url = NULL;
+    dowel_builder full = dowel_build(body);
+    if (about->delegates) dowel_build_json(&full, "delegates", json_incref(about->delegates));
+    int rc = dowel_build_end(&full, &body, err);
+    if (!rc) rc = resource(d, about, &url, err);
     if (!rc) {
         dowel_http_request *request = dowel_gcp_request(hurried ? &once : &service, (void *)caller, "POST", url);
         dowel_http_path_raw(request, ":");
@@ -81,6 +73,7 @@ int dowel_gcp_iam(dowel *d, const dowel_gcp_identity *caller, const dowel_gcp_id
         dowel_http_timeout(request, hurried ? TIMEOUT_HURRIED : TIMEOUT);
         rc = dowel_http_fetch_json(d, request, answer, err);
     }
+    free(url);
     json_decref(body);
     return rc;
 }

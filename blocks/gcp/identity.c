@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Every text of an identity; `decides`: another text, another token. */
+/* Every text of an identity. `decides`: it decides which token the identity gets, so it is part of the digest. */
 static const struct {
     size_t offset;
     bool decides;
@@ -29,16 +29,11 @@ static char **text_at(dowel_gcp_identity *identity, size_t n) {
     return (char **)(void *)((char *)identity + texts[n].offset);
 }
 
-void dowel_gcp_wipe(char *text) {
-    if (text) OPENSSL_cleanse(text, strlen(text));
-    free(text);
-}
-
 int dowel_gcp_set(char **out, const char *text, dowel_error *err) {
     if (!text || !*text) return 0;
     char *copy = strdup(text);
     if (!copy) return dowel_no_memory(err);
-    dowel_gcp_wipe(*out);
+    dowel_wipe(*out);
     *out = copy;
     return 0;
 }
@@ -63,7 +58,7 @@ dowel_gcp_identity *dowel_gcp_identity_hold(dowel_gcp_identity *identity) {
 void dowel_gcp_identity_drop(dowel_gcp_identity *identity) {
     while (identity && atomic_fetch_sub(&identity->references, 1) == 1) {
         dowel_gcp_identity *source = identity->source;
-        for (size_t i = 0; i < TEXTS; i++) dowel_gcp_wipe(*text_at(identity, i));
+        for (size_t i = 0; i < TEXTS; i++) dowel_wipe(*text_at(identity, i));
         if (identity->credential_source) dowel_json_cleanse(identity->credential_source); /* headers may be secrets */
         json_decref(identity->delegates);
         free(identity);

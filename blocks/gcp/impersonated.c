@@ -1,4 +1,4 @@
-/* Credentials files of type impersonated_service_account, and acting as a service account in general. */
+/* Credentials files of type impersonated_service_account, and impersonation for other types. */
 #include "gcp.h"
 
 #include <stdio.h>
@@ -7,13 +7,11 @@
 
 #define VERB ":generateAccessToken"
 
-/* The standard resource of an account in IAM's API. */
+/* The URL of an account in IAM's API. */
 static char *standard_resource(const char *universe, const char *email) {
-    static const char form[] = "https://iamcredentials.%s/v1/projects/-/serviceAccounts/%s";
-    size_t size = sizeof form + strlen(universe) + strlen(email);
-    char *text = malloc(size);
-    if (text) snprintf(text, size, form, universe, email);
-    return text;
+    dowel_text text = {0};
+    dowel_text_format(&text, "https://iamcredentials.%s/v1/projects/-/serviceAccounts/%s", universe, email);
+    return dowel_text_take(&text, NULL);
 }
 
 static int take_delegates(const json_t *document, dowel_gcp_identity *id, dowel_error *err) {
@@ -52,7 +50,7 @@ int dowel_gcp_act_as(const char *url, bool url_as_given, const json_t *document,
     if (!dowel_url_is_safe(url)) {
         int rc =
             dowel_fail(err, DOWEL_E_CREDENTIALS, "%s: \"service_account_impersonation_url\" is not https", id->origin);
-        dowel_error_hint(err, "secrets are sent over plain http to this machine only");
+        dowel_error_hint(err, "plain http is accepted only for addresses of this machine");
         return rc;
     }
     id->email = strndup(slash + 1, (size_t)(verb - slash - 1));
@@ -83,7 +81,7 @@ int dowel_gcp_parse_impersonated(const json_t *document, const char *origin, dow
     }
     int rc = dowel_gcp_take(document, "service_account_impersonation_url", true, origin, &url, err);
     if (!rc && (rc = dowel_gcp_parse(inner, origin, &source, err))) dowel_error_prefix(err, "source_credentials: ");
-    /* As Google's libraries do: only the account is taken from the address. */
+    /* Like Google's libraries: only the account is taken from the URL. */
     if (!rc) rc = dowel_gcp_act_as(url, false, document, source, out, err);
     if (!rc) rc = take_delegates(document, *out, err);
     if (!rc) rc = dowel_gcp_take_scopes(document, *out, err);

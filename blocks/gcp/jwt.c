@@ -1,4 +1,4 @@
-/* JSON Web Tokens: signed with a service account's key, and read for when they end. */
+/* JSON Web Tokens: signs them with a private key, and reads when they expire. */
 #include "gcp.h"
 
 #include <jwt.h>
@@ -23,7 +23,7 @@ int dowel_gcp_sign_jwt(const dowel_gcp_identity *id, const json_t *claims, char 
     return dowel_gcp_unusable_key(id, err);
 }
 
-/* base64url without padding, as dowel_base64_decode wants it. */
+/* base64url without padding (RFC 7515) as base64 with padding. */
 static char *padded(const char *text, size_t size) {
     char *copy = malloc(size + 4);
     if (!copy) return NULL;

@@ -1,5 +1,6 @@
-/* The metadata server (AIP-4115): what a virtual machine, a pod, a Cloud Run job is asked for its service account's tokens. */
+/* The metadata server (google.aip.dev/auth/4115): gives a virtual machine, a pod or a Cloud Run job tokens of its service account. */
 #include "gcp.h"
+#include <dowel/file.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,9 +31,9 @@ static long number(const char *name, long fallback) {
     return value;
 }
 
-/* ---- is there one ---- */
+/* ---- detection ---- */
 
-/* Whether this looks like Google's: then a silent server is waited for. */
+/* Whether the environment looks like Google Cloud: then it is worth waiting for a slow server. */
 static bool looks_like_google(void) {
     static const char *const set_there[] = {"K_SERVICE",   "CLOUD_RUN_JOB",   "CLOUD_RUN_WORKER_POOL",
                                             "GAE_SERVICE", "FUNCTION_TARGET", "KUBERNETES_SERVICE_HOST"};
@@ -42,16 +43,15 @@ static bool looks_like_google(void) {
 }
 
 static bool made_by_google(void) {
-    char name[64] = "";
-    FILE *file = fopen("/sys/class/dmi/id/product_name", "re");
-    if (!file) return false;
-    size_t size = fread(name, 1, sizeof name - 1, file);
-    fclose(file);
-    name[size] = 0;
-    return !strncmp(name + strspn(name, " \t\r\n"), "Google", 6);
+    char *name = NULL;
+    size_t size;
+    if (dowel_file_read("/sys/class/dmi/id/product_name", 4096, &name, &size, NULL)) return false;
+    bool google = !strncmp(name + strspn(name, " \t\r\n"), "Google", 6);
+    free(name);
+    return google;
 }
 
-/* Elsewhere nobody answers at that address, and often nothing says so: a command must not stand still for it. */
+/* Outside of Google Cloud, packets to that address often vanish without an error, so the wait must be short. */
 static bool probe(dowel *d, bool patient) {
     const dowel_http_service service = {.name = "Google metadata server",
                                         .names = &dowel_gcp_names,
@@ -73,7 +73,7 @@ static bool probe(dowel *d, bool patient) {
     } else {
         const char *flavor = dowel_http_response_header(response, FLAVOR);
         there = dowel_http_status(response) == 200 && flavor && !strcmp(flavor, "Google");
-        if (!there) dowel_log(d, DOWEL_LOG_INFO, "what answers at %s is not Google's metadata server", url);
+        if (!there) dowel_log(d, DOWEL_LOG_INFO, "the server at %s is not Google's metadata server", url);
     }
     dowel_http_response_free(response);
     dowel_http_free(request);
@@ -89,15 +89,14 @@ bool dowel_gcp_metadata_present(dowel *d) {
     return probe(d, google || looks_like_google()) || google;
 }
 
-/* ---- what it says ---- */
+/* ---- requests ---- */
 
 static void explain(const dowel_http_response *response, dowel_error *err) {
     if (dowel_http_status(response) == 404)
-        dowel_error_hint(err,
-                         "is a service account attached to this machine? attach one, or save a gcp-credentials block");
+        dowel_error_hint(err, "attach a service account to this machine, or save a gcp-credentials block");
     else if (dowel_http_status(response) == 403)
         dowel_error_hint(
-            err, "this workload may not ask the metadata server; check the pod's service account and its binding");
+            err, "this workload may not use the metadata server; check the pod's service account and its binding");
 }
 
 int dowel_gcp_metadata_get(dowel *d, const char *path, const char *const parameters[][2], size_t count, char **text,
@@ -127,7 +126,7 @@ int dowel_gcp_metadata_get(dowel *d, const char *path, const char *const paramet
     if (!rc) {
         dowel_bytes body = dowel_http_response_body(response);
         if (!body.size || memchr(body.data, 0, body.size))
-            rc = dowel_fail(err, DOWEL_E_PROTOCOL, "the metadata server says nothing about %s", path);
+            rc = dowel_fail(err, DOWEL_E_PROTOCOL, "the metadata server has no value for %s", path);
         else if (!(*text = strdup(body.data)))
             rc = dowel_no_memory(err);
     }
@@ -147,7 +146,7 @@ int dowel_gcp_metadata_token(dowel *d, const dowel_gcp_identity *id, dowel_gcp_a
     if (!rc) rc = dowel_json_parse(text, strlen(text), "the metadata server's answer", &document, err);
     if (!rc) rc = dowel_gcp_read_answer(document, "access_token", answer, err);
     json_decref(document);
-    dowel_gcp_wipe(text);
+    dowel_wipe(text);
     free(scopes);
     return rc;
 }

@@ -1,4 +1,4 @@
-/* Google's names of headers and query parameters. */
+/* Headers and query parameters of Google: which ones are secret, which ones identify a request. */
 #include <dowel/credentials.h>
 
 static const char *const secret_headers[] = {"X-Goog-Api-Key", "X-GUploader-UploadID", "X-Goog-Encryption-Key",

@@ -1,7 +1,6 @@
-/* Which project: what was said, what the credentials belong to, what gcloud is set to. */
+/* Finds the project: in the call, the block, the environment, the credentials or gcloud's configuration. */
 #include "gcp.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,60 +8,6 @@
 static char *from_environment(void) {
     char *project = dowel_variable("GOOGLE_CLOUD_PROJECT");
     return project ? project : dowel_variable("GCLOUD_PROJECT");
-}
-
-/* ---- gcloud's configuration ---- */
-
-static void first_line(const char *path, char *out, size_t size) {
-    FILE *file = fopen(path, "re");
-    if (!file) return;
-    if (!fgets(out, (int)size, file)) *out = 0;
-    fclose(file);
-    out[strcspn(out, " \t\r\n")] = 0;
-}
-
-static char *trimmed(char *text) {
-    text += strspn(text, " \t\r\n");
-    size_t size = strlen(text);
-    while (size && strchr(" \t\r\n", text[size - 1])) text[--size] = 0;
-    return text;
-}
-
-/* The value of `project` in the section [core]. */
-static char *project_in(const char *path) {
-    char line[1024], *found = NULL;
-    bool core = false;
-    FILE *file = fopen(path, "re");
-    if (!file) return NULL;
-    while (!found && fgets(line, sizeof line, file)) {
-        char *text = trimmed(line), *equals = strpbrk(text, "=:");
-        if (*text == '[') {
-            core = !strcmp(text, "[core]");
-        } else if (core && equals && *text != '#' && *text != ';') {
-            *equals = 0;
-            if (!strcmp(trimmed(text), "project") && *trimmed(equals + 1)) found = strdup(trimmed(equals + 1));
-        }
-    }
-    fclose(file);
-    return found;
-}
-
-static char *from_gcloud(void) {
-    char folder[PATH_MAX - 384], path[PATH_MAX], name[256] = "";
-    char *project = dowel_variable("CLOUDSDK_CORE_PROJECT");
-    if (project) return project;
-    dowel_gcp_gcloud_folder(folder, sizeof folder);
-    if (!*folder) return NULL;
-    char *active = dowel_variable("CLOUDSDK_ACTIVE_CONFIG_NAME");
-    snprintf(name, sizeof name, "%s", active ? active : "");
-    free(active);
-    if (!*name) {
-        snprintf(path, sizeof path, "%s/active_config", folder);
-        first_line(path, name, sizeof name);
-    }
-    if (strchr(name, '/')) return NULL;
-    snprintf(path, sizeof path, "%s/configurations/config_%s", folder, *name ? name : "default");
-    return project_in(path);
 }
 
 /* ---- the project of a federated identity ---- */
@@ -86,7 +31,7 @@ static const dowel_http_service resource_manager = {.name = "Google Cloud Resour
                                                     .authorize = dowel_gcp_authorize_as,
                                                     .explain = dowel_gcp_explain};
 
-/* NULL: not known, or not to be seen by this identity. */
+/* NULL: not known, or this identity may not see it. */
 static char *ask_for_project(dowel *d, dowel_gcp_identity *id) {
     const dowel_gcp_identity *federated = id->source ? id->source : id;
     char number[128], base[512];
@@ -109,37 +54,37 @@ static char *ask_for_project(dowel *d, dowel_gcp_identity *id) {
     char *project = NULL;
     dowel_error why;
     if (dowel_http_fetch_json(d, request, &answer, &why))
-        dowel_log(d, DOWEL_LOG_INFO, "the project %s of %s: %s", number, id->origin, why.message);
+        dowel_log(d, DOWEL_LOG_INFO, "cannot find the id of project %s (%s): %s", number, id->origin, why.message);
     else if (json_string_value(json_object_get(answer, "projectId")))
         project = strdup(json_string_value(json_object_get(answer, "projectId")));
     json_decref(answer);
     return project;
 }
 
-/* ---- the order ---- */
+/* ---- the search ---- */
 
 int dowel_gcp_project(dowel *d, dowel_block *credentials, const char *given, char **project, dowel_error *err) {
     const dowel_gcp_credentials *c = credentials ? dowel_block_data_as(credentials, &dowel_gcp_credentials_type) : NULL;
     const char *found = given && *given ? given : c && c->project && *c->project ? c->project : NULL;
     dowel_gcp_identity *id = NULL;
     char *asked = NULL;
-    /* The project of a key that was named beats the environment; that of a key that was only found does not. */
+    /* The project of a file that the block names comes before the environment, that of the default credentials after it. */
     bool named = c && (c->service_account_info || c->service_account_file);
     if (!found && !named) found = asked = from_environment();
-    /* Whoever names a project can do without credentials here. */
+    /* Missing credentials are not an error here. */
     dowel_error ignored;
     if (!found && !dowel_gcp_known_identity(d, credentials, false, &id, &ignored)) found = id->project;
     if (!found && named) found = asked = from_environment();
     if (!found && id) found = asked = ask_for_project(d, id);
-    if (!found) found = asked = from_gcloud();
+    if (!found) found = asked = dowel_gcp_gcloud_project();
     int rc = 0;
     if (found) {
         *project = strdup(found);
         if (!*project) rc = dowel_no_memory(err);
     } else if (!(rc = dowel_check(d, err))) {
-        rc = dowel_fail(err, DOWEL_E_INVALID, "no Google Cloud project is known%s%s", credentials ? " for " : "",
+        rc = dowel_fail(err, DOWEL_E_INVALID, "no Google Cloud project is set%s%s", credentials ? " for " : "",
                         credentials ? dowel_block_reference(credentials) : "");
-        dowel_error_hint(err, "give `project` in the call or the credentials block, or set GOOGLE_CLOUD_PROJECT");
+        dowel_error_hint(err, "set `project` in the call or the credentials block, or GOOGLE_CLOUD_PROJECT");
     }
     free(asked);
     dowel_gcp_identity_drop(id);

@@ -1,6 +1,7 @@
-/* An external account that is an AWS role: its subject token is a signed sts:GetCallerIdentity request, which Google sends. */
+/* The subject token of an external account that is an AWS role: a signed sts:GetCallerIdentity request, which Google sends to AWS. */
 #include "gcp.h"
 #include "sigv4_internal.h"
+#include <dowel/url.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,9 +18,9 @@ static char *copy_of(const char *text) {
     return text ? strdup(text) : NULL;
 }
 
-/* ---- from the environment, else from EC2's metadata service ---- */
+/* ---- region and keys, from the environment or EC2's metadata service ---- */
 
-/* Version 2 of the service wants a session token; NULL headers: the file asks for version 1. */
+/* Version 2 of the service requires a session token. *headers stays NULL for version 1. */
 static int imds_session(dowel *d, const json_t *source, json_t **headers, dowel_error *err) {
     const char *url = json_string_value(json_object_get(source, "imdsv2_session_token_url"));
     char *token = NULL;
@@ -29,7 +30,7 @@ static int imds_session(dowel *d, const json_t *source, json_t **headers, dowel_
     int rc = dowel_gcp_subject_get(d, "PUT", url, lifetime, &token, err);
     json_decref(lifetime);
     if (!rc && !(*headers = json_pack("{s:s}", "X-aws-ec2-metadata-token", token))) rc = dowel_no_memory(err);
-    dowel_gcp_wipe(token);
+    dowel_wipe(token);
     return rc;
 }
 
@@ -39,15 +40,16 @@ static int find_region(dowel *d, const json_t *source, char **region, dowel_erro
     if (*region) return 0;
     const char *url = json_string_value(json_object_get(source, "region_url"));
     if (!url) {
-        int rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "the AWS region is not known");
-        dowel_error_hint(err, "set AWS_REGION, or name region_url in credential_source");
+        int rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "the AWS region is not set");
+        dowel_error_hint(err, "set AWS_REGION, or region_url in credential_source");
         return rc;
     }
     json_t *headers;
     int rc = imds_session(d, source, &headers, err);
     if (!rc) rc = dowel_gcp_subject_get(d, "GET", url, headers, region, err);
     json_decref(headers);
-    if (!rc && strlen(*region) < 2) rc = dowel_fail(err, DOWEL_E_PROTOCOL, "%s names no availability zone", url);
+    if (!rc && strlen(*region) < 2)
+        rc = dowel_fail(err, DOWEL_E_PROTOCOL, "%s did not answer with an availability zone", url);
     if (!rc) (*region)[strlen(*region) - 1] = 0; /* us-east-2b is a zone of us-east-2 */
     return rc;
 }
@@ -73,28 +75,28 @@ static int find_keys(dowel *d, const json_t *source, keys *k, dowel_error *err) 
     *k = (keys){dowel_variable("AWS_ACCESS_KEY_ID"), dowel_variable("AWS_SECRET_ACCESS_KEY"),
                 dowel_variable("AWS_SESSION_TOKEN")};
     if (k->id && k->secret) return 0;
-    dowel_gcp_wipe(k->id);
-    dowel_gcp_wipe(k->secret);
-    dowel_gcp_wipe(k->session_token);
+    dowel_wipe(k->id);
+    dowel_wipe(k->secret);
+    dowel_wipe(k->session_token);
     *k = (keys){NULL, NULL, NULL};
     if (!url) {
-        int rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "there are no AWS keys to sign with");
-        dowel_error_hint(err, "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name url in credential_source");
+        int rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "no AWS keys to sign with");
+        dowel_error_hint(err, "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or url in credential_source");
         return rc;
     }
     json_t *headers;
     char *role = NULL, *text = NULL, *place = NULL;
     int rc = imds_session(d, source, &headers, err);
     if (!rc) rc = dowel_gcp_subject_get(d, "GET", url, headers, &role, err);
-    size_t size = strlen(url) + (role ? strlen(role) : 0) + 2;
-    if (!rc && !(place = malloc(size))) rc = dowel_no_memory(err);
+    dowel_text full = {0};
     if (!rc) {
-        snprintf(place, size, "%s/%s", url, role);
-        rc = dowel_gcp_subject_get(d, "GET", place, headers, &text, err);
+        dowel_text_format(&full, "%s/%s", url, role);
+        if (!(place = dowel_text_take(&full, err))) rc = DOWEL_E_NO_MEMORY;
     }
+    if (!rc) rc = dowel_gcp_subject_get(d, "GET", place, headers, &text, err);
     if (!rc) rc = read_keys(text, place, k, err);
     json_decref(headers);
-    dowel_gcp_wipe(text);
+    dowel_wipe(text);
     free(role);
     free(place);
     return rc;
@@ -102,66 +104,58 @@ static int find_keys(dowel *d, const json_t *source, keys *k, dowel_error *err) 
 
 /* ---- the signed request ---- */
 
-typedef struct address {
-    char *host, *path; /* the path starts with / */
-    const char *query;
-} address;
-
-/* `url` outlives the address. */
-static int split(const char *url, address *a, dowel_error *err) {
-    const char *host = url + 8;
-    size_t size = !dowel_ncasecmp(url, "https://", 8) ? strcspn(host, "/?#") : 0;
-    const char *path = host + size, *query = size ? path + strcspn(path, "?#") : NULL;
-    if (size && memchr(host, '@', size)) size = 0;
-    size_t name = size ? strcspn(host, ":/?#") : 0;
-    if (!name)
-        return dowel_fail(err, DOWEL_E_CREDENTIALS, "credential_source.regional_cred_verification_url is not https");
-    a->host = strndup(host, name);
-    a->path = query == path ? strdup("/") : strndup(path, (size_t)(query - path));
-    a->query = *query == '?' ? query + 1 : "";
-    return a->host && a->path ? 0 : dowel_no_memory(err);
+/* Only https, without user or password: the request is signed for this host. */
+static int split(const char *url, dowel_url *parts, dowel_error *err) {
+    int rc = dowel_url_split(url, parts, NULL);
+    if (rc == DOWEL_E_NO_MEMORY) return dowel_no_memory(err);
+    if (!rc && !strcmp(parts->scheme, "https") && !parts->user && !parts->password) return 0;
+    if (!rc) dowel_url_clear(parts);
+    return dowel_fail(err, DOWEL_E_CREDENTIALS,
+                      "credential_source.regional_cred_verification_url is not an https URL without user and password");
 }
 
-/* "{region}" in the address of AWS's service. */
-static char *fill_region(const char *form, const char *region) {
+/* Replaces "{region}" in the URL of AWS's service. */
+static char *fill_region(const char *form, const char *region, dowel_error *err) {
     static const char mark[] = "{region}";
-    size_t size = strlen(form) + 1;
-    for (const char *p = form; (p = strstr(p, mark)); p += sizeof mark - 1) size += strlen(region);
-    char *url = malloc(size);
-    size_t used = 0;
-    for (const char *p = form; url && *p;) {
-        const char *next = strstr(p, mark);
-        size_t plain = next ? (size_t)(next - p) : strlen(p);
-        used += (size_t)snprintf(url + used, size - used, "%.*s%s", (int)plain, p, next ? region : "");
-        p += plain + (next ? sizeof mark - 1 : 0);
+    dowel_text url = {0};
+    for (const char *next; (next = strstr(form, mark)); form = next + sizeof mark - 1) {
+        dowel_text_add(&url, form, (size_t)(next - form));
+        dowel_text_put(&url, region);
     }
-    if (url) url[used] = 0;
-    return url;
+    dowel_text_put(&url, form);
+    return dowel_text_take(&url, err);
 }
 
-static bool add(json_t *list, const char *key, const char *value) {
-    return !value || !json_array_append_new(list, json_pack("{s:s, s:s}", "key", key, "value", value));
+static void add(dowel_builder *list, const char *key, const char *value) {
+    if (value) dowel_build_item(list, json_pack("{s:s, s:s}", "key", key, "value", value));
 }
 
-/* As Google's libraries write it down: sorted, compact JSON, percent-encoded. */
-static int write_down(const char *url, const address *a, const keys *k, const dowel_sigv4 *signature,
+/* Like Google's libraries: sorted, compact JSON, percent-encoded. */
+static int write_down(const char *url, const dowel_url *a, const keys *k, const dowel_sigv4 *signature,
                       const char *audience, char **token, dowel_error *err) {
-    json_t *headers = json_array(), *request;
-    bool whole = add(headers, "Authorization", signature->authorization) && add(headers, "host", a->host) &&
-                 add(headers, "x-amz-date", signature->date) &&
-                 add(headers, "x-amz-security-token", k->session_token) &&
-                 add(headers, "x-goog-cloud-target-resource", audience);
-    request = json_pack("{s:s, s:s, s:o}", "url", url, "method", "POST", "headers", headers);
-    char *text = whole && request ? dowel_json_dump(request, JSON_SORT_KEYS | JSON_ENSURE_ASCII) : NULL;
+    dowel_builder headers = dowel_build(json_array()), request = dowel_build(json_object());
+    json_t *list = NULL, *document = NULL;
+    add(&headers, "Authorization", signature->authorization);
+    add(&headers, "host", a->host);
+    add(&headers, "x-amz-date", signature->date);
+    add(&headers, "x-amz-security-token", k->session_token);
+    add(&headers, "x-goog-cloud-target-resource", audience);
+    (void)dowel_build_end(&headers, &list, NULL);
+    dowel_build_text(&request, "url", url);
+    dowel_build_text(&request, "method", "POST");
+    dowel_build_json(&request, "headers", list);
+    int rc = dowel_build_end(&request, &document, err);
+    if (rc) return rc;
+    char *text = dowel_json_dump(document, JSON_SORT_KEYS | JSON_ENSURE_ASCII);
     *token = text ? dowel_percent_encode(text, "/") : NULL;
-    dowel_gcp_wipe(text);
-    json_decref(request);
+    dowel_wipe(text);
+    dowel_json_cleanse(document);
     return *token ? 0 : dowel_no_memory(err);
 }
 
 static int sign(const char *url, const keys *k, const char *region, const char *audience, char **token,
                 dowel_error *err) {
-    address a = {NULL, NULL, NULL};
+    dowel_url a;
     dowel_sigv4 signature = {0};
     char service[64];
     int rc = split(url, &a, err);
@@ -173,7 +167,7 @@ static int sign(const char *url, const keys *k, const char *region, const char *
         const dowel_header headers[] = {{"host", a.host}, {NULL, NULL}};
         const dowel_sigv4_request request = {.method = "POST",
                                              .path = a.path,
-                                             .query = a.query,
+                                             .query = a.query ? a.query : "",
                                              .headers = headers,
                                              .payload_hash = SHA256_OF_NOTHING,
                                              .access_key_id = k->id,
@@ -186,9 +180,8 @@ static int sign(const char *url, const keys *k, const char *region, const char *
         rc = dowel_sigv4_sign(&request, &signature, err);
         if (!rc) rc = write_down(url, &a, k, &signature, audience, token, err);
         dowel_sigv4_clear(&signature);
+        dowel_url_clear(&a);
     }
-    free(a.host);
-    free(a.path);
     return rc;
 }
 
@@ -198,14 +191,13 @@ int dowel_gcp_subject_from_aws(dowel *d, const dowel_gcp_identity *id, char **to
     keys k = {NULL, NULL, NULL};
     int rc = find_region(d, source, &region, err);
     if (!rc) rc = find_keys(d, source, &k, err);
-    if (!rc &&
-        !(url = fill_region(json_string_value(json_object_get(source, "regional_cred_verification_url")), region)))
-        rc = dowel_no_memory(err);
+    const char *form = json_string_value(json_object_get(source, "regional_cred_verification_url"));
+    if (!rc && !(url = fill_region(form, region, err))) rc = DOWEL_E_NO_MEMORY;
     if (!rc) rc = sign(url, &k, region, id->audience, token, err);
     free(region);
     free(url);
-    dowel_gcp_wipe(k.id);
-    dowel_gcp_wipe(k.secret);
-    dowel_gcp_wipe(k.session_token);
+    dowel_wipe(k.id);
+    dowel_wipe(k.secret);
+    dowel_wipe(k.session_token);
     return rc;
 }

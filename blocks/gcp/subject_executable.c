@@ -1,7 +1,8 @@
-/* An external account whose subject token a program prints (AIP-4117). Only where the environment allows it, since whoever writes the
- * credentials file chooses the program. */
+/* The subject token of an external account, printed by a program (google.aip.dev/auth/4117). The environment must allow it, because the
+ * author of the credentials file chooses the program. */
 #define _GNU_SOURCE /* environ */
 #include "gcp.h"
+#include <dowel/file.h>
 #include <dowel/program.h>
 
 #include <fcntl.h>
@@ -17,7 +18,7 @@
 
 /* ---- the command line and its environment ---- */
 
-/* Words as a POSIX shell reads them, without expansion. NULL: out of memory or a quote that does not end. */
+/* Splits words like a POSIX shell, without expansion. NULL: out of memory, or a quote is not closed. */
 static char **split_words(const char *command) {
     size_t size = strlen(command);
     char **words = calloc(size / 2 + 2, sizeof *words), *room = malloc(size + 1), *out = room;
@@ -46,7 +47,7 @@ static char **split_words(const char *command) {
         count = 0;
         break;
     }
-    if (count) return words; /* the first word is where the room begins */
+    if (count) return words; /* the first word is at the start of `room` */
     free(words);
     free(room);
     return NULL;
@@ -66,7 +67,7 @@ static char *assignment(const char *name, const char *value) {
 
 #define ADDED 7
 
-/* The environment of this process, in which the first `*added` entries are new; NULL: out of memory. */
+/* The environment of this process and new variables, which are the first `*added` entries. NULL: out of memory. */
 static char **make_environment(const dowel_gcp_identity *id, const char *email, size_t *added) {
     const char *output =
         json_string_value(json_object_get(json_object_get(id->credential_source, "executable"), "output_file"));
@@ -101,9 +102,9 @@ static char **make_environment(const dowel_gcp_identity *id, const char *email, 
     return NULL;
 }
 
-/* ---- what it says ---- */
+/* ---- the answer ---- */
 
-typedef enum verdict { GOOD, STALE, BAD } verdict; /* STALE: well-formed, but no token to use */
+typedef enum verdict { GOOD, STALE, BAD } verdict; /* STALE: well-formed, but without a usable token */
 
 static verdict refuse(verdict v, dowel_error *err, const char *what) {
     dowel_fail(err, DOWEL_E_CREDENTIALS, "the program's answer %s", what);
@@ -115,12 +116,12 @@ static verdict read_response(const json_t *answer, char **token, dowel_error *er
                  *expires = json_object_get(answer, "expiration_time");
     const char *type = json_string_value(json_object_get(answer, "token_type"));
     if (!json_is_number(version)) return refuse(BAD, err, "has no version");
-    if (json_number_value(version) > 1) return refuse(STALE, err, "is of a version that is not supported");
-    if (!json_is_boolean(success)) return refuse(BAD, err, "does not say \"success\"");
+    if (json_number_value(version) > 1) return refuse(STALE, err, "has a version that is not supported");
+    if (!json_is_boolean(success)) return refuse(BAD, err, "has no \"success\"");
     if (!json_is_true(success)) {
         const json_t *code = json_object_get(answer, "code"), *message = json_object_get(answer, "message");
         if (!json_is_string(code) || !json_is_string(message)) return refuse(BAD, err, "has no code and message");
-        dowel_fail(err, DOWEL_E_CREDENTIALS, "the program says: %.60s: %.400s", json_string_value(code),
+        dowel_fail(err, DOWEL_E_CREDENTIALS, "the program failed: %.60s: %.400s", json_string_value(code),
                    json_string_value(message));
         return STALE;
     }
@@ -139,28 +140,26 @@ static verdict read_response(const json_t *answer, char **token, dowel_error *er
     return BAD;
 }
 
-/* What the program left in its file; NULL: nothing that can be read. */
+/* The output file of the program. NULL: there is none that can be read. */
 static json_t *read_output(const char *path) {
-    int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
-    char *bytes = fd < 0 ? NULL : malloc(LARGEST);
-    size_t got = 0;
-    ssize_t n = 1;
-    while (bytes && got < LARGEST && (n = read(fd, bytes + got, LARGEST - got)) > 0) got += (size_t)n;
-    if (fd >= 0) close(fd);
-    json_t *answer = bytes && !n ? json_loadb(bytes, got, 0, NULL) : NULL;
-    if (bytes) OPENSSL_cleanse(bytes, got);
-    free(bytes);
+    char *bytes = NULL;
+    size_t size = 0;
+    if (!path ||
+        dowel_file_load(&(dowel_small_file){.path = path, .limit = LARGEST, .regular = true}, &bytes, &size, NULL))
+        return NULL;
+    json_t *answer = json_loadb(bytes, size, 0, NULL);
+    dowel_wipe_bytes(bytes, size);
     return answer;
 }
 
-/* A token that the program left earlier and that still holds. *token stays NULL when there is none. */
+/* A valid token that the program wrote to its file earlier. *token stays NULL if there is none. */
 static int look_into_file(const char *path, char **token, dowel_error *err) {
     dowel_error why;
     json_t *answer = read_output(path);
     if (!answer) return 0;
     verdict v = read_response(answer, token, &why);
     if (v == GOOD && !json_object_get(answer, "expiration_time")) {
-        dowel_gcp_wipe(*token);
+        dowel_wipe(*token);
         *token = NULL;
     }
     dowel_json_cleanse(answer);
@@ -184,7 +183,7 @@ static int ask(dowel *d, const dowel_gcp_identity *id, const json_t *executable,
         .environment = environment,
         .largest = LARGEST,
         .limit = (double)(timeout ? timeout : TIMEOUT) / 1000,
-        .late = "timeout_millis in credential_source.executable says how long it may take",
+        .late = "timeout_millis in credential_source.executable is the time limit",
         .quiet = true,
     };
     size_t size = 0;
@@ -192,11 +191,10 @@ static int ask(dowel *d, const dowel_gcp_identity *id, const json_t *executable,
     if (rc) dowel_error_prefix(err, "%s: ", words[0]);
     json_t *answer = !rc && size ? json_loadb(text, size, 0, NULL) : NULL;
     if (!rc && !size && file) answer = read_output(file);
-    if (!rc && !answer) rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "%s answered with no JSON", words[0]);
+    if (!rc && !answer) rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "%s printed no JSON", words[0]);
     if (!rc && read_response(answer, token, err) != GOOD) rc = err ? err->code : DOWEL_E_CREDENTIALS;
     dowel_json_cleanse(answer);
-    if (text) OPENSSL_cleanse(text, size);
-    free(text);
+    dowel_wipe_bytes(text, size);
     for (size_t i = 0; i < added && environment; i++) free(environment[i]);
     free(environment);
     free_words(words);
@@ -207,8 +205,8 @@ int dowel_gcp_subject_from_executable(dowel *d, const dowel_gcp_identity *id, ch
     const char *allowed = getenv("GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES");
     const json_t *executable = json_object_get(id->credential_source, "executable");
     if (!allowed || strcmp(allowed, "1") != 0) {
-        int rc =
-            dowel_fail(err, DOWEL_E_CREDENTIALS, "the credentials file names a program, and programs are not allowed");
+        int rc = dowel_fail(err, DOWEL_E_CREDENTIALS,
+                            "the credentials file runs a program, which is not allowed by default");
         dowel_error_hint(err, "set GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES=1 if you trust the file");
         return rc;
     }

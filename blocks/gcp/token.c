@@ -1,4 +1,4 @@
-/* Who calls, found once for each block and handle, and their tokens, kept in the handle and renewed before they expire. */
+/* Caches: the identity in its block or the handle, tokens in the handle, renewed before they expire. */
 #include "gcp.h"
 #include <dowel/renewed.h>
 
@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EARLY ((int64_t)225 * 1000000) /* renewed this long before the end; Google's libraries do the same */
+#define EARLY ((int64_t)225 * 1000000) /* like Google's libraries */
 
 /* ---- identities ---- */
 
 static int find_identity(dowel *d, const dowel_renewal *renewal, void **value, int64_t *expires, dowel_error *err) {
     dowel_gcp_identity *identity = (dowel_gcp_identity *)renewal->old;
-    if (identity && identity->once) { /* there is nothing to read any more */
+    if (identity && identity->once) { /* the pipe cannot be read again */
         *value = dowel_gcp_identity_hold(identity);
         *expires = 0;
         return 0;
@@ -66,12 +66,12 @@ int dowel_gcp_known_identity(dowel *d, dowel_block *credentials, bool again, dow
 
 static void end_token(void *value) {
     dowel_gcp_answer *held = value;
-    dowel_gcp_wipe(held->token);
-    dowel_gcp_wipe(held->refresh_token);
+    dowel_wipe(held->token);
+    dowel_wipe(held->refresh_token);
     free(held);
 }
 
-/* For those who call: they need no refresh token. */
+/* For callers, which need no refresh token. */
 static void *copy_token(const void *value) {
     const dowel_gcp_answer *held = value;
     dowel_gcp_answer *copy = calloc(1, sizeof *copy);
@@ -107,7 +107,7 @@ static int fetch_token(dowel *d, const dowel_renewal *renewal, void **value, int
 }
 
 static void *make_tokens(dowel *d) {
-    static const dowel_renewed_type type = {.name = "a token of Google's",
+    static const dowel_renewed_type type = {.name = "Google token",
                                             .early = EARLY,
                                             .fetch = fetch_token,
                                             .copy = copy_token,
@@ -117,7 +117,7 @@ static void *make_tokens(dowel *d) {
     return dowel_renewed_new(&type);
 }
 
-/* The identity, and which of its tokens. */
+/* Of the identity and the kind of token. */
 static int digest_of(const dowel_gcp_asking *asking, unsigned char digest[32]) {
     const char *kind = asking->audience ? "id token for " : asking->self_signed ? "self-signed" : "access token";
     EVP_MD_CTX *sha = EVP_MD_CTX_new();

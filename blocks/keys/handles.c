@@ -1,7 +1,8 @@
-/* Secret handles of runs (upload sessions) are kept sealed with the registry's keys. */
+/* Seals secret handles of runs (upload sessions) with the registry's keys. */
 #include "keyring_internal.h"
 
 #include <dowel/stream.h>
+#include <dowel/text.h>
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -10,14 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a handle is bound to: run and name, or, since names of objects may be long, their digest. */
+/* What the seal of a handle authenticates: run and name, or their digest if they are long. */
 typedef struct binding {
     char text[80];
     dowel_sealed_for to;
 } binding;
 
 static int bind_to(const char *owner, binding *b, dowel_error *err) {
-    /* A handle has no public part: what the first format leaves out is not there. */
+    /* A handle has no public part, so format 1 misses nothing. */
     b->to = (dowel_sealed_for){.type = "run", .name = owner, .revision = 1, .old_accepted = true};
     if (strlen(owner) <= 160) return 0;
     unsigned char bytes[DOWEL_DIGEST_MAX];
@@ -53,7 +54,7 @@ static int key_of(const char *sealed, char id[DOWEL_KEY_ID_SIZE], dowel_error *e
     void *blob = NULL;
     size_t size = 0;
     if (dowel_base64_decode(sealed, &blob, &size))
-        return dowel_fail(err, DOWEL_E_CORRUPT, "sealed data is damaged: it does not begin like a seal");
+        return dowel_fail(err, DOWEL_E_CORRUPT, "sealed data is damaged: it has no valid header");
     int rc = dowel_sealed_key_id(blob, size, id, err);
     free(blob);
     return rc;
@@ -76,25 +77,25 @@ static int open_sealed(dowel *d, const char *owner, const char *sealed, char **p
 /* ---- digests of arguments ---- */
 
 static int no_digest_key(const char *id, dowel_error *err) {
-    int rc = dowel_fail(err, DOWEL_E_KEY, "key %s, which was in use then, is not at hand", id);
-    dowel_error_hint(err, "give the key (`dowel key add`, DOWEL_KEY or DOWEL_KEY_FILE)");
+    int rc = dowel_fail(err, DOWEL_E_KEY, "key %s, which was used then, is not available", id);
+    dowel_error_hint(err, "provide the key (`dowel key add`, DOWEL_KEY or DOWEL_KEY_FILE)");
     return rc;
 }
 
-/* The key that an earlier digest names, or the first. */
+/* The key of the earlier digest `like`, or the first key. */
 static int digest_key(dowel *d, const char *like, const dowel_key **key, dowel_error *err) {
     const dowel_keys *keys;
     char id[DOWEL_KEY_ID_SIZE] = "";
     int rc = dowel_keys_get(d, !like, &keys, err);
     if (rc) return rc;
     if (like) snprintf(id, sizeof id, "%.*s", (int)strcspn(like, ":"), like);
-    /* Another process may have put the key into the file since it was read. */
+    /* Another process may have added the key to the file since it was read. */
     if (like && !dowel_keys_find(keys, id) && (rc = dowel_keys_get(d, true, &keys, err))) return rc;
     *key = like ? dowel_keys_find(keys, id) : keys->count ? &keys->list[0] : NULL;
     return *key ? 0 : no_digest_key(like ? id : "(none)", err);
 }
 
-/* "KEY-ID:HMAC". The key is derived, so that no key serves two purposes. */
+/* "KEY-ID:HMAC". The HMAC key is derived, so that no key serves two purposes. */
 static int keyed_digest(dowel *d, const void *data, size_t size, const char *like, char **digest, dowel_error *err) {
     static const unsigned char purpose[] = "dowel digest of arguments, version 1";
     const dowel_key *key;
@@ -115,13 +116,13 @@ static int keyed_digest(dowel *d, const void *data, size_t size, const char *lik
 
 const dowel_sealer dowel_handle_sealer = {seal, open_sealed, keyed_digest};
 
-/* ---- all of them, when keys change ---- */
+/* ---- all handles, for changes of keys ---- */
 
 static int count(void *context, const char *owner, const char *sealed, char **anew, dowel_error *err) {
     (void)owner, (void)anew;
     json_t *counts = context;
     char id[DOWEL_KEY_ID_SIZE];
-    if (key_of(sealed, id, NULL)) return 0; /* damaged: no key would open it */
+    if (key_of(sealed, id, NULL)) return 0; /* damaged: no key opens it */
     json_int_t before = json_integer_value(json_object_get(counts, id));
     if (!json_object_set_new(counts, id, json_integer(before + 1))) return 0;
     return dowel_no_memory(err);
@@ -146,12 +147,11 @@ static int rotate(void *context, const char *owner, const char *sealed, char **a
     if (!rc) rc = open_sealed(r->d, owner, sealed, &plain, &why);
     if (rc) {
         dowel_log(r->d, DOWEL_LOG_WARNING,
-                  "what run %.36s remembers stays as it is, and the run cannot go on from it: %s", owner, why.message);
+                  "a handle of run %.36s is left unchanged, and the run cannot resume from it: %s", owner, why.message);
         return 0;
     }
     rc = seal_with(r->key, owner, plain, anew, err);
-    OPENSSL_cleanse(plain, strlen(plain));
-    free(plain);
+    dowel_wipe(plain);
     if (!rc) r->sealed++;
     return rc;
 }

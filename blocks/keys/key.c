@@ -1,7 +1,8 @@
-/* Sealing keys as text and as a list. */
+/* Sealing keys: parses them, names them, keeps them in a list. */
 #include "sealing_internal.h"
 
 #include <dowel/stream.h>
+#include <dowel/text.h>
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -12,13 +13,12 @@
 
 void dowel_keys_clear(dowel_keys *keys) {
     if (keys->list) OPENSSL_cleanse(keys->list, keys->count * sizeof *keys->list);
-    if (keys->passphrase) OPENSSL_cleanse(keys->passphrase, strlen(keys->passphrase));
-    free(keys->passphrase);
+    dowel_wipe(keys->passphrase);
     free(keys->list);
     *keys = (dowel_keys){0};
 }
 
-/* A name for the key that tells nothing about it. */
+/* The id is a digest of the key, which does not reveal it. */
 static int name_key(dowel_key *key, dowel_error *err) {
     static const char purpose[] = "dowel key id";
     unsigned char text[sizeof purpose + DOWEL_KEY_SIZE], digest[EVP_MAX_MD_SIZE];
@@ -26,7 +26,7 @@ static int name_key(dowel_key *key, dowel_error *err) {
     memcpy(text + sizeof purpose, key->bytes, DOWEL_KEY_SIZE);
     int ok = EVP_Digest(text, sizeof text, digest, NULL, EVP_sha256(), NULL);
     OPENSSL_cleanse(text, sizeof text);
-    if (!ok) return dowel_fail(err, DOWEL_E_INTERNAL, "cannot name the sealing key");
+    if (!ok) return dowel_fail(err, DOWEL_E_INTERNAL, "cannot compute the id of a sealing key");
     for (size_t i = 0; i < (DOWEL_KEY_ID_SIZE - 1) / 2; i++) snprintf(key->id + 2 * i, 3, "%02x", digest[i]);
     return 0;
 }
@@ -55,15 +55,14 @@ static bool decode_key(const char *word, size_t length, unsigned char bytes[DOWE
     size_t size = 0;
     bool good = !dowel_base64_decode(text, &data, &size) && size == DOWEL_KEY_SIZE;
     if (good) memcpy(bytes, data, DOWEL_KEY_SIZE);
-    if (data) OPENSSL_cleanse(data, size);
-    free(data);
+    dowel_wipe_bytes(data, size);
     OPENSSL_cleanse(text, sizeof text);
     return good;
 }
 
 int dowel_key_random(dowel_key *key, dowel_error *err) {
     if (RAND_bytes(key->bytes, sizeof key->bytes) != 1)
-        return dowel_fail(err, DOWEL_E_KEY, "no random numbers for a sealing key");
+        return dowel_fail(err, DOWEL_E_KEY, "cannot create a sealing key: no random numbers");
     return name_key(key, err);
 }
 
@@ -72,9 +71,8 @@ int dowel_keys_insert(dowel_keys *keys, const dowel_key *key, bool front, dowel_
     if (!grown) return dowel_no_memory(err);
     if (keys->count) memcpy(grown + (front ? 1 : 0), keys->list, keys->count * sizeof *grown);
     grown[front ? 0 : keys->count] = *key;
-    /* Not realloc: it could leave a copy of the keys behind. */
-    if (keys->list) OPENSSL_cleanse(keys->list, keys->count * sizeof *keys->list);
-    free(keys->list);
+    /* Not realloc(), which could leave a copy of the keys behind. */
+    dowel_wipe_bytes(keys->list, keys->count * sizeof *keys->list);
     keys->list = grown;
     keys->count++;
     return 0;
@@ -98,9 +96,9 @@ int dowel_keys_parse(const char *text, size_t size, const char *origin, dowel_ke
         while (i < size && !dowel_is_space((unsigned char)text[i]) && text[i] != ',') i++;
         dowel_key key;
         if (!decode_key(text + start, i - start, key.bytes)) {
-            rc = dowel_fail(err, DOWEL_E_KEY, "%s: not a sealing key: expected 32 bytes as base64 or hexadecimal",
+            rc = dowel_fail(err, DOWEL_E_KEY, "%s: not a sealing key: expected 32 bytes in base64 or hexadecimal",
                             origin);
-            dowel_error_hint(err, "make one with `openssl rand -base64 32`");
+            dowel_error_hint(err, "create one with `openssl rand -base64 32`");
             break;
         }
         rc = name_key(&key, err);
@@ -108,8 +106,8 @@ int dowel_keys_parse(const char *text, size_t size, const char *origin, dowel_ke
         OPENSSL_cleanse(&key, sizeof key);
     }
     if (!rc && !found.count) {
-        rc = dowel_fail(err, DOWEL_E_KEY, "%s: holds no sealing key", origin);
-        dowel_error_hint(err, "make one with `openssl rand -base64 32`");
+        rc = dowel_fail(err, DOWEL_E_KEY, "%s: contains no sealing key", origin);
+        dowel_error_hint(err, "create one with `openssl rand -base64 32`");
     }
     if (rc)
         dowel_keys_clear(&found);

@@ -1,6 +1,7 @@
-/* The handle's keys. */
+/* The sealing keys of a handle: where they come from, and reading them again when their file changes. */
 #include "keyring_internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -25,13 +26,11 @@ int dowel_key_source_find(dowel_key_source *source, dowel_error *err) {
     bool too_long = source->named && strlen(file) >= PATH_MAX - 32;
     if (source->named && !too_long) snprintf(source->path, sizeof source->path, "%s", file);
     free(file);
-    if (too_long) return dowel_fail(err, DOWEL_E_KEY, "DOWEL_KEY_FILE: too long");
+    if (too_long) return dowel_fail(err, DOWEL_E_KEY, "DOWEL_KEY_FILE: the path is too long");
     if (source->variable || source->named) return 0;
     if (default_path(source->path)) return 0;
-    int rc = dowel_fail(
-        err, DOWEL_E_KEY,
-        "there is no sealing key: DOWEL_KEY and DOWEL_KEY_FILE are not set, and neither HOME nor XDG_CONFIG_HOME tells "
-        "where one could be");
+    int rc = dowel_fail(err, DOWEL_E_KEY,
+                        "there is no sealing key: DOWEL_KEY, DOWEL_KEY_FILE, HOME and XDG_CONFIG_HOME are not set");
     dowel_error_hint(err, "set DOWEL_KEY to the output of `openssl rand -base64 32`, and keep it");
     return rc;
 }
@@ -43,11 +42,11 @@ bool dowel_keys_absent(void) {
     return !source.variable && !source.named && stat(source.path, &st) && (errno == ENOENT || errno == ENOTDIR);
 }
 
-/* Keys as they were read, and the file as it then was. */
+/* One reading of the keys. It lives as long as the handle, because callers borrow its keys. */
 typedef struct reading {
-    struct reading *older; /* somebody may still hold them */
+    struct reading *older;
     dowel_keys keys;
-    struct stat file;
+    struct stat file; /* the file before it was read */
 } reading;
 
 typedef struct keyring {
@@ -89,8 +88,8 @@ static int no_file(const dowel_key_source *source, dowel_error *err) {
     int rc = dowel_fail(err, DOWEL_E_KEY,
                         "there is no sealing key: DOWEL_KEY and DOWEL_KEY_FILE are not set, and %s does not exist",
                         source->path);
-    dowel_error_hint(
-        err, "give the key that sealed the blocks, or set DOWEL_KEY to the output of `openssl rand -base64 32`");
+    dowel_error_hint(err, "set DOWEL_KEY or DOWEL_KEY_FILE to the key that sealed the blocks; for a new registry, set "
+                          "DOWEL_KEY to the output of `openssl rand -base64 32`");
     return rc;
 }
 
@@ -99,7 +98,7 @@ static int read_source(dowel *d, const dowel_key_source *source, bool make, read
     if (source->variable)
         return dowel_keys_parse(source->variable, strlen(source->variable), "DOWEL_KEY", &r->keys, err);
     int rc = 0;
-    /* Before it is read: a change between the two is then seen later. */
+    /* Before reading, so that a change during the reading is noticed later. */
     if (stat(source->path, &r->file) && errno == ENOENT && !source->named) {
         rc = make ? dowel_key_file_make(source->path, NULL, err) : no_file(source, err);
         if (!rc) (void)stat(source->path, &r->file);
@@ -109,10 +108,11 @@ static int read_source(dowel *d, const dowel_key_source *source, bool make, read
     return rc;
 }
 
-/* With the ring's lock held: reads the keys unless the ones that are known are still those of the file. */
+/* Reads the keys again if their file has changed. The caller holds the lock. */
 static int refresh(dowel *d, keyring *ring, bool make, dowel_error *err) {
     dowel_key_source source;
     struct stat st;
+    assert(pthread_mutex_trylock(&ring->lock) == EBUSY);
     int rc = dowel_key_source_find(&source, err);
     if (rc) return rc;
     if (ring->newest && (source.variable || (!stat(source.path, &st) && same_file(&st, &ring->newest->file)))) return 0;
@@ -132,14 +132,15 @@ int dowel_keys_get(dowel *d, bool seal, const dowel_keys **keys, dowel_error *er
     keyring *ring = ring_of(d, err);
     if (!ring) return DOWEL_E_NO_MEMORY;
     pthread_mutex_lock(&ring->lock);
-    /* What seals must be what the file says now: another process may have put a new key there. */
+    /* To seal, the file's current first key is needed: another process may have put a new one there. */
     int rc = ring->newest && !seal ? 0 : refresh(d, ring, seal, err);
     if (!rc) *keys = &ring->newest->keys;
+    assert(rc || (*keys)->count); /* dowel_keys_parse() refuses an empty list */
     pthread_mutex_unlock(&ring->lock);
     return rc;
 }
 
-/* Whether the file has changed since these keys were read, and could be read again. */
+/* Whether the file has changed since these keys were read, and *keys was replaced. */
 static bool newer(dowel *d, const dowel_keys **keys) {
     keyring *ring = ring_of(d, NULL);
     const dowel_keys *before = *keys;
@@ -156,8 +157,9 @@ int dowel_open_sealed(dowel *d, const dowel_sealed_for *owner, const char *key_i
     int rc = dowel_keys_get(d, false, &keys, err);
     if (rc) {
         dowel_error_prefix(err, "%s/%s was sealed with key %s: ", owner->type, owner->name, key_id);
-        /* A new key would not open it. */
-        if (dowel_keys_absent()) dowel_error_hint(err, "give that key: `dowel key add`, DOWEL_KEY or DOWEL_KEY_FILE");
+        /* The hint to make a new key would not help. */
+        if (dowel_keys_absent())
+            dowel_error_hint(err, "provide that key: `dowel key add`, DOWEL_KEY or DOWEL_KEY_FILE");
         return rc;
     }
     if (!dowel_keys_find(keys, key_id)) (void)newer(d, &keys);

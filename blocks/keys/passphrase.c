@@ -1,4 +1,4 @@
-/* Envelopes under a passphrase: protected key files, bundles. */
+/* JSON envelopes encrypted with a passphrase: protected key files, bundles. */
 #include "passphrase_internal.h"
 
 #include <dowel/stream.h>
@@ -12,11 +12,11 @@
 
 #define VERSION 1
 #define SALT 16
-/* 128 MiB and a few tenths of a second: what guessing costs for each guess. */
+/* Each guess of the passphrase costs 128 MiB and a few tenths of a second. */
 #define COST_N 131072
 #define COST_R 8
 #define COST_P 1
-/* What another may ask for: more would let a file use up the machine. */
+/* Limits for the parameters in a file, so that a hostile file cannot exhaust the machine. */
 #define LARGEST_MEMORY ((uint64_t)512 << 20)
 #define LARGEST_P 16
 #define LARGEST_PLAIN ((size_t)64 << 20)
@@ -29,7 +29,7 @@ typedef struct envelope {
     size_t size;
 } envelope;
 
-/* What the tag covers besides the ciphertext. */
+/* The additional authenticated data. */
 static size_t associated(const envelope *e, char text[256]) {
     int length = snprintf(text, 128, "%s%c%d%cscrypt%c%lld%c%lld%c%lld%c", e->format, 0, VERSION, 0, 0, (long long)e->n,
                           0, (long long)e->r, 0, (long long)e->p, 0);
@@ -47,7 +47,7 @@ int dowel_wrap(const char *format, const char *passphrase, const void *plain, si
     envelope e = {.format = format, .n = COST_N, .r = COST_R, .p = COST_P};
     unsigned char key[DOWEL_KEY_SIZE];
     char bound[256];
-    if (!*passphrase) return dowel_fail(err, DOWEL_E_INVALID, "an empty passphrase protects nothing");
+    if (!*passphrase) return dowel_fail(err, DOWEL_E_INVALID, "the passphrase is empty");
     if (size > LARGEST_PLAIN) return dowel_fail(err, DOWEL_E_INVALID, "too large to seal: %zu bytes", size);
     e.size = DOWEL_GCM_NONCE + size + DOWEL_GCM_TAG;
     if (!(e.sealed = malloc(e.size))) return dowel_no_memory(err);
@@ -63,7 +63,7 @@ int dowel_wrap(const char *format, const char *passphrase, const void *plain, si
     free(sealed);
     return *out ? 0
            : ok ? dowel_no_memory(err)
-                : dowel_fail(err, DOWEL_E_INTERNAL, "sealing with a passphrase failed (out of memory?)");
+                : dowel_fail(err, DOWEL_E_INTERNAL, "encryption with a passphrase failed (out of memory?)");
 }
 
 static int damaged(const char *origin, const char *why, dowel_error *err) {
@@ -79,7 +79,7 @@ static bool decode_salt(const char *text, unsigned char salt[SALT]) {
     return good;
 }
 
-/* e->sealed is malloc'd. */
+/* The caller frees e->sealed. */
 static int read_envelope(const char *format, const json_t *object, const char *origin, envelope *e, dowel_error *err) {
     const char *said = json_string_value(json_object_get(object, "format")),
                *kdf = json_string_value(json_object_get(object, "kdf")),
@@ -90,27 +90,27 @@ static int read_envelope(const char *format, const json_t *object, const char *o
                     .r = json_integer_value(json_object_get(object, "r")),
                     .p = json_integer_value(json_object_get(object, "p"))};
     if (!said || strcmp(said, format) != 0) {
-        int rc = damaged(origin, "not what it should be", err);
+        int rc = damaged(origin, "not a file of this kind", err);
         dowel_error_hint(err, "expected a JSON object whose \"format\" is \"%s\"", format);
         return rc;
     }
     if (version != VERSION) {
-        int rc = damaged(origin, "of a version that this dowel does not know", err);
-        dowel_error_hint(err, "use the newer dowel that made it");
+        int rc = damaged(origin, "has a version that this dowel does not support", err);
+        dowel_error_hint(err, "use the dowel version that created it, or a newer one");
         return rc;
     }
-    if (!kdf || strcmp(kdf, "scrypt") != 0) return damaged(origin, "damaged (no known kdf)", err);
+    if (!kdf || strcmp(kdf, "scrypt") != 0) return damaged(origin, "damaged (\"kdf\" is not \"scrypt\")", err);
     if (e->n < 1024 || e->n & (e->n - 1) || e->r < 1 || e->r > 64 || e->p < 1 || e->p > LARGEST_P ||
         (uint64_t)e->n > LARGEST_MEMORY / 128 / (uint64_t)e->r)
-        return damaged(origin, "damaged (n, r or p of scrypt are out of bounds)", err);
+        return damaged(origin, "damaged (\"n\", \"r\" or \"p\" is out of range)", err);
     if (!decode_salt(json_string_value(json_object_get(object, "salt")), e->salt))
-        return damaged(origin, "damaged (no salt)", err);
+        return damaged(origin, "damaged (\"salt\" is not 16 bytes in base64)", err);
     if (!sealed || dowel_base64_decode(sealed, &e->sealed, &e->size))
-        return damaged(origin, "damaged (what is sealed is not base64)", err);
+        return damaged(origin, "damaged (\"sealed\" is not base64)", err);
     if (e->size < DOWEL_GCM_NONCE + DOWEL_GCM_TAG || e->size > LARGEST_PLAIN + 64) {
         free(e->sealed);
         e->sealed = NULL;
-        return damaged(origin, "damaged (what is sealed has no possible size)", err);
+        return damaged(origin, "damaged (\"sealed\" has an impossible size)", err);
     }
     return 0;
 }
@@ -137,7 +137,7 @@ int dowel_unwrap(const char *format, const json_t *object, const char *origin, c
         rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "%s: scrypt needs %lld MiB of memory", origin,
                         (long long)(e.n * e.r * 128 >> 20));
     else if (!dowel_gcm_open(key, bound, associated(&e, bound), e.sealed, e.size, out))
-        rc = dowel_fail(err, DOWEL_E_KEY, "%s: not the passphrase, or the file was changed", origin);
+        rc = dowel_fail(err, DOWEL_E_KEY, "%s: the passphrase is wrong, or the file was changed", origin);
     OPENSSL_cleanse(key, sizeof key);
     free(e.sealed);
     if (rc) {

@@ -2,8 +2,8 @@
  *
  * A sealed blob: format version (1 byte), length of the key id (1 byte), key id, nonce (12 bytes), ciphertext, tag (16 bytes).
  *
- * Format 2 binds what it belongs to, the public document included. Format 1 left the document out: it is only read. The format's
- * number is bound as well, so that a blob of one format cannot be passed off as one of the other. */
+ * Format 2 authenticates what the blob belongs to, including the public document. Format 1 did not authenticate the document; it is only read.
+ * The format number is authenticated too, so a blob of one format cannot pass for the other. */
 #include "sealing_internal.h"
 
 #include <openssl/evp.h>
@@ -20,7 +20,7 @@
 
 #define BOUND_SIZE 320
 
-/* SHA-256 of the public document as 64 hexadecimal digits, so that what is bound has a fixed size. */
+/* SHA-256 of the public document as 64 hexadecimal digits: a fixed size for a document of any length. */
 static bool document_digest(const char *document, char hex[65]) {
     unsigned char digest[EVP_MAX_MD_SIZE];
     if (EVP_Digest(document, strlen(document), digest, NULL, EVP_sha256(), NULL) != 1) return false;
@@ -28,7 +28,7 @@ static bool document_digest(const char *document, char hex[65]) {
     return true;
 }
 
-/* What the tag covers besides the ciphertext; 0 where it does not fit. NULs separate: none of the parts can hold one. */
+/* The additional authenticated data; 0: it does not fit. NULs separate the parts, which contain none. */
 static size_t associated(const dowel_sealed_for *owner, int format, const char *key_id, char text[BOUND_SIZE]) {
     int size = snprintf(text, BOUND_SIZE, "dowel-sealed%c%d%c%s%c%s%c%lld%c%s", 0, format, 0, owner->type, 0,
                         owner->name, 0, (long long)owner->revision, 0, key_id);
@@ -99,7 +99,7 @@ int dowel_seal(const dowel_key *key, const dowel_sealed_for *owner, const void *
 int dowel_sealed_key_id(const void *sealed, size_t sealed_size, char id[DOWEL_KEY_ID_SIZE], dowel_error *err) {
     const unsigned char *in = sealed;
     if (sealed_size < HEADER || (in[0] != FORMAT && in[0] != OLD_FORMAT) || in[1] != ID_LENGTH)
-        return dowel_fail(err, DOWEL_E_CORRUPT, "sealed data is damaged: it does not begin like a seal");
+        return dowel_fail(err, DOWEL_E_CORRUPT, "sealed data is damaged: it has no valid header");
     memcpy(id, in + 2, ID_LENGTH);
     id[ID_LENGTH] = 0;
     return 0;
@@ -116,12 +116,12 @@ static int damaged(const dowel_sealed_for *owner, const char *why, dowel_error *
     return rc;
 }
 
-/* What is there instead is said, so that a mix-up can be seen. */
+/* Names the key in use, so that the user can see a mix-up. */
 static int no_key(const dowel_keys *keys, const dowel_sealed_for *owner, const char *key_id, dowel_error *err) {
     int rc = dowel_fail(err, DOWEL_E_KEY, "block %s/%s was sealed with key %s; the key in use is %s", owner->type,
                         owner->name, key_id, keys->count ? keys->list[0].id : "none");
-    dowel_error_hint(err,
-                     "give the key that sealed it (`dowel key add`, DOWEL_KEY or DOWEL_KEY_FILE); nothing was changed");
+    dowel_error_hint(
+        err, "provide the key that sealed it (`dowel key add`, DOWEL_KEY or DOWEL_KEY_FILE); nothing was changed");
     return rc;
 }
 
@@ -131,16 +131,15 @@ int dowel_unseal(const dowel_keys *keys, const dowel_sealed_for *owner, const ch
     if (sealed_size < HEADER + DOWEL_GCM_NONCE + DOWEL_GCM_TAG) return damaged(owner, "too short", err);
     if (sealed_size > LARGEST) return damaged(owner, "too long", err);
     if (in[0] != FORMAT && in[0] != OLD_FORMAT) return damaged(owner, "unknown format", err);
-    if (in[0] == OLD_FORMAT && !owner->old_accepted)
-        return damaged(owner, "they are in a format that is not accepted any more", err);
+    if (in[0] == OLD_FORMAT && !owner->old_accepted) return damaged(owner, "format 1 is not accepted any more", err);
     if (in[1] != ID_LENGTH || strlen(key_id) != ID_LENGTH || memcmp(in + 2, key_id, ID_LENGTH) != 0)
-        return damaged(owner, "its key id is not the recorded one", err);
+        return damaged(owner, "the key id differs from the recorded one", err);
     const dowel_key *key = dowel_keys_find(keys, key_id);
     if (!key) return no_key(keys, owner, key_id, err);
 
     char bound[BOUND_SIZE];
     size_t bound_size = associated(owner, in[0], key_id, bound);
-    if (!bound_size) return damaged(owner, "its name is too long", err);
+    if (!bound_size) return damaged(owner, "the name is too long", err);
     size_t text_size = sealed_size - HEADER - DOWEL_GCM_NONCE - DOWEL_GCM_TAG;
     unsigned char *out = malloc(text_size + 1);
     if (!out) return dowel_no_memory(err);

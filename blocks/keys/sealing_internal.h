@@ -1,4 +1,4 @@
-/* How secrets are kept at rest: keys and sealing. */
+/* Encryption of secrets at rest: keys and sealing. */
 #ifndef DOWEL_SEALING_H
 #define DOWEL_SEALING_H
 
@@ -12,34 +12,34 @@ typedef struct dowel_key {
     char id[DOWEL_KEY_ID_SIZE];
 } dowel_key;
 
-/* The first key seals, any key opens. */
+/* The first key seals; every key opens. */
 typedef struct dowel_keys {
     size_t count;
     dowel_key *list;
-    char *passphrase; /* of the file that they are from; NULL: it is not protected */
+    char *passphrase; /* of their file; NULL: the file is not protected */
 } dowel_keys;
 
-/* What a sealed blob belongs to: bound to it, so that a blob moved to another block does not open. */
+/* What a sealed blob belongs to. The seal authenticates it, so a blob that is moved to another block does not open. */
 typedef struct dowel_sealed_for {
     const char *type;
     const char *name;
     int64_t revision;
-    int64_t version;      /* of the type, as the row has it */
+    int64_t version;      /* of the block type, from the row */
     const char *document; /* the public document as canonical JSON; NULL: it has none */
-    bool old_accepted;    /* dowel_unseal also opens the first format, which does not bind version and document */
+    bool old_accepted;    /* dowel_unseal() also opens format 1, which does not authenticate version and document */
 } dowel_sealed_for;
 
-/* Keys as text: base64 or hexadecimal, separated by white space or commas. `origin` is for messages. */
+/* Parses keys in base64 or hexadecimal, separated by white space or commas. At least one, or KEY. `origin` is for messages. */
 int dowel_keys_parse(const char *text, size_t size, const char *origin, dowel_keys *keys, dowel_error *err);
 void dowel_keys_clear(dowel_keys *keys);
 
 int dowel_key_random(dowel_key *key, dowel_error *err);
-/* Puts a key at the front or at the end, without leaving copies behind. */
+/* Adds a key at the front or at the end. Leaves no copy of a key in freed memory. */
 int dowel_keys_insert(dowel_keys *keys, const dowel_key *key, bool front, dowel_error *err);
 const dowel_key *dowel_keys_find(const dowel_keys *keys, const char *id);
 
-/* AES-256-GCM with a random nonce: nonce, ciphertext, tag. `out` has room for all of them; `size` of dowel_gcm_open counts them, and is
- * at least that of nonce and tag. */
+/* AES-256-GCM with a random nonce. The sealed form is nonce, ciphertext, tag: `out` of dowel_gcm_seal() has room for
+ * DOWEL_GCM_NONCE + size + DOWEL_GCM_TAG bytes, and `size` of dowel_gcm_open() counts all three. */
 #define DOWEL_GCM_NONCE 12
 #define DOWEL_GCM_TAG 16
 bool dowel_gcm_seal(const unsigned char key[DOWEL_KEY_SIZE], const void *bound, size_t bound_size, const void *plain,
@@ -50,15 +50,15 @@ bool dowel_gcm_open(const unsigned char key[DOWEL_KEY_SIZE], const void *bound, 
 /* *sealed is malloc'd. */
 int dowel_seal(const dowel_key *key, const dowel_sealed_for *owner, const void *plain, size_t size, void **sealed,
                size_t *sealed_size, dowel_error *err);
-/* `key_id` is what the registry says that the blob was sealed with. *plain is malloc'd and followed by a NUL that does not
- * count; cleanse it before free(). */
+/* `key_id`: the key according to the row; the blob must agree. *plain is followed by a NUL that *size does not count; free it with
+ * dowel_wipe_bytes(). */
 int dowel_unseal(const dowel_keys *keys, const dowel_sealed_for *owner, const char *key_id, const void *sealed,
                  size_t sealed_size, void **plain, size_t *size, dowel_error *err);
 
-/* Whether a blob is in the first format. */
+/* Whether a blob is in format 1. */
 bool dowel_sealed_is_old(const void *sealed, size_t sealed_size);
 
-/* Which key a blob says that it was sealed with. */
+/* The id of the key that a blob was sealed with. */
 int dowel_sealed_key_id(const void *sealed, size_t sealed_size, char id[DOWEL_KEY_ID_SIZE], dowel_error *err);
 
 #endif

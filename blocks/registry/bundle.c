@@ -1,8 +1,10 @@
-/* Blocks that leave a registry together, and come into another: under a passphrase with their secrets, or masked. */
+/* Exports blocks and restores them: as a bundle, encrypted with a passphrase, or as a template, with masked secrets. */
 #include "bundle.h"
 
 #include "passphrase_internal.h"
 #include "stored.h"
+
+#include <dowel/text.h>
 
 #include <openssl/crypto.h>
 #include <stdio.h>
@@ -38,7 +40,7 @@ static int collect_block(dowel *d, const dowel_field *field, const json_t *value
                                                                 : 0;
 }
 
-/* Every "type/name" that a document refers to, added to the list. What stands in free JSON is no reference. */
+/* Appends every "type/name" that a document refers to. JSON fields contain no references. */
 static int collect(dowel *d, const dowel_table *table, const json_t *document, json_t *list, int depth,
                    dowel_error *err) {
     int rc = depth > DEEPEST ? dowel_fail(err, DOWEL_E_INVALID, "nested too deeply") : 0;
@@ -56,7 +58,7 @@ static int collect(dowel *d, const dowel_table *table, const json_t *document, j
 static int collect_of(dowel *d, const char *reference, const json_t *document, json_t *list, dowel_error *err) {
     const dowel_block_type *type;
     char name[DOWEL_NAME_SIZE];
-    /* Saving such a block says what is wrong. */
+    /* If the reference is wrong, saving the block reports it. */
     return dowel_reference_parse(d, reference, &type, name, NULL) ? 0 : collect(d, type->table, document, list, 0, err);
 }
 
@@ -69,7 +71,7 @@ static int add_block(dowel *d, const char *reference, bool masked, json_t *block
         json_pack("{s:O,s:O,s:O,s:O}", "type", json_object_get(shown, "type"), "name", json_object_get(shown, "name"),
                   "version", json_object_get(shown, "version"), "document", document);
     if (!block || json_object_set_new(blocks, reference, block)) rc = dowel_no_memory(err);
-    /* In a block of files and variables, a reference may be a text: the masked form has it in its one form. */
+    /* In a read-only block, a reference may be a text. The masked document has the form {"$block": "type/name"}. */
     if (!rc && !masked) {
         json_t *normal = NULL;
         rc = dowel_block_show(d, reference, DOWEL_SECRETS_MASKED, &normal, err);
@@ -103,7 +105,7 @@ static int gather(dowel *d, const char *const *references, bool masked, json_t *
     for (; !rc && references && *references; references++)
         if (json_array_append_new(wanted, json_string(*references))) rc = dowel_no_memory(err);
     if (!rc && !json_array_size(wanted)) rc = want_all(d, wanted, err);
-    /* It grows meanwhile: what is named is of no use without what it refers to. */
+    /* The list grows: the blocks that a block refers to are exported too. */
     for (size_t i = 0; !rc && i < json_array_size(wanted); i++) {
         const char *reference = json_string_value(json_array_get(wanted, i));
         if (!json_object_get(blocks, reference)) rc = add_block(d, reference, masked, blocks, wanted, err);
@@ -129,8 +131,7 @@ int dowel_blocks_export(dowel *d, const char *const *references, const char *pas
     }
     char *text = dowel_json_dump(blocks, 0);
     rc = text ? dowel_wrap(BUNDLE, passphrase, text, strlen(text), exported, err) : dowel_no_memory(err);
-    if (text) OPENSSL_cleanse(text, strlen(text));
-    free(text);
+    dowel_wipe(text);
     dowel_json_cleanse(blocks);
     return rc;
 }
@@ -146,15 +147,15 @@ int dowel_bundle_blocks(const json_t *exported, const char *origin, const char *
     const char *format = json_string_value(json_object_get(exported, "format"));
     if (format && !strcmp(format, TEMPLATE)) {
         if (json_integer_value(json_object_get(exported, "version")) != VERSION)
-            return damaged(origin, "a template of a version that this dowel does not know", err);
+            return damaged(origin, "this version of dowel does not support the version of the template", err);
         json_t *list = json_object_get(exported, "blocks");
-        if (!json_is_array(list)) return damaged(origin, "a template without \"blocks\"", err);
+        if (!json_is_array(list)) return damaged(origin, "the template has no \"blocks\"", err);
         *blocks = json_incref(list);
         return 0;
     }
     if (!format || strcmp(format, BUNDLE) != 0) {
-        int rc = damaged(origin, "neither a bundle nor a template of dowel", err);
-        dowel_error_hint(err, "`dowel block export` makes them");
+        int rc = damaged(origin, "neither a bundle nor a template", err);
+        dowel_error_hint(err, "`dowel block export` creates them");
         return rc;
     }
     void *plain;
@@ -162,18 +163,17 @@ int dowel_bundle_blocks(const json_t *exported, const char *origin, const char *
     int rc = dowel_wrapped_check(BUNDLE, exported, origin, err);
     if (rc) return rc;
     if (!passphrase) {
-        rc = dowel_fail(err, DOWEL_E_KEY, "%s: a bundle opens with its passphrase, and none was given", origin);
-        dowel_error_hint(err, "give --passphrase, or type it on a terminal");
+        rc = dowel_fail(err, DOWEL_E_KEY, "%s: the bundle needs its passphrase", origin);
+        dowel_error_hint(err, "use --passphrase, or enter it on a terminal");
         return rc;
     }
     rc = dowel_unwrap(BUNDLE, exported, origin, passphrase, &plain, &size, err);
     if (rc) return rc;
     rc = dowel_json_read(plain, size, DOWEL_JSON_EXACT | DOWEL_JSON_NUL, origin, blocks, err);
-    OPENSSL_cleanse(plain, size);
-    free(plain);
+    dowel_wipe_bytes(plain, size);
     if (!rc && !json_is_array(*blocks)) {
         dowel_json_cleanse(*blocks);
-        rc = damaged(origin, "the bundle holds no list of blocks", err);
+        rc = damaged(origin, "the bundle does not contain an array of blocks", err);
     }
     return rc;
 }
@@ -194,7 +194,7 @@ static int by_reference(const json_t *blocks, const char *origin, json_t **docum
             rc = dowel_fail(err, DOWEL_E_INVALID, "%s: blocks[%zu]: expected an object with type, name and document",
                             origin, i);
         else if (json_object_get(found, reference))
-            rc = dowel_fail(err, DOWEL_E_INVALID, "%s: block %s is in it twice", origin, reference);
+            rc = dowel_fail(err, DOWEL_E_INVALID, "%s: duplicate block %s", origin, reference);
         else if (json_object_set(found, reference, document))
             rc = dowel_no_memory(err);
     }
@@ -205,8 +205,8 @@ static int by_reference(const json_t *blocks, const char *origin, json_t **docum
     return rc;
 }
 
-/* After everything of the same set that it refers to, so that each is saved when what it needs is there. A circle ends where it comes back
- * to a block that was begun; the saving refuses it. */
+/* Appends a block after the blocks of the set that it refers to, so that each is saved after what it needs. A cycle ends at a block that was
+ * visited before; saving then reports the cycle. */
 static int put_in_order(dowel *d, const json_t *documents, const char *reference, json_t *begun, json_t *list,
                         int depth, dowel_error *err) {
     json_t *document = json_object_get(documents, reference), *needed = NULL;
@@ -223,7 +223,7 @@ static int put_in_order(dowel *d, const json_t *documents, const char *reference
     return rc;
 }
 
-/* The list that dowel_blocks_save takes. */
+/* The argument of dowel_blocks_save(). */
 static int in_order(dowel *d, const json_t *documents, json_t **list, dowel_error *err) {
     json_t *begun = json_object(), *found = json_array(), *document;
     const char *reference;

@@ -1,22 +1,27 @@
-/* block.check: proves a block. What it uses first, then itself; only its own failure is one where it can be asked. */
+/* Task block.check: checks the blocks that a block uses, then the block itself. If its type has a check, only that decides. */
 #include "types.h"
 
 #include <dowel/registry.h>
 
 static int prove(dowel *d, dowel_block *block, json_t **report, dowel_error *err);
 
-/* A block that uses this one may work all the same: a server that speaks S3 has nobody to ask who somebody is. */
+/* The block may still work: an S3-compatible server need not have an API that tells who the caller is. */
 static json_t *unproved(const dowel_block *used, const dowel_error *why) {
-    return json_pack("{s:s,s:s,s:s*}", "block", dowel_block_reference(used), "error", why->message, "fix",
-                     *why->hint ? why->hint : NULL);
+    dowel_builder b = dowel_build(json_object());
+    json_t *report = NULL;
+    dowel_build_text(&b, "block", dowel_block_reference(used));
+    dowel_build_json(&b, "error", dowel_json_text(why->message));
+    if (*why->hint) dowel_build_json(&b, "fix", dowel_json_text(why->hint));
+    (void)dowel_build_end(&b, &report, NULL);
+    return report;
 }
 
-/* *doubt: the first failure of a block that this one uses, or 0 with `why` not filled. */
+/* *doubt: the code of the first failure of a used block, with its error in *why; 0: none failed. */
 static int prove_used(dowel *d, dowel_block *block, json_t *report, int *doubt, dowel_error *why, dowel_error *err) {
     const dowel_table *table = dowel_block_type_of(block)->table;
     const char *data = dowel_block_data(block);
-    json_t *uses = json_array();
-    int rc = uses ? 0 : dowel_no_memory(err);
+    dowel_builder uses = dowel_build(json_array());
+    int rc = 0;
     for (const dowel_field *field = table->fields; field->name && !rc; field++) {
         if (field->kind != DOWEL_BLOCK) continue;
         dowel_block *used = *(dowel_block *const *)(const void *)(data + field->offset);
@@ -29,11 +34,14 @@ static int prove_used(dowel *d, dowel_block *block, json_t *report, int *doubt, 
             *why = failure;
         }
         if (failed) found = unproved(used, &failure);
-        if (json_array_append_new(uses, found)) rc = dowel_no_memory(err);
-        if (!rc) rc = dowel_check(d, err);
+        dowel_build_item(&uses, found);
+        rc = dowel_check(d, err);
     }
-    if (!rc && json_array_size(uses)) json_object_set(report, "uses", uses);
-    json_decref(uses);
+    json_t *list = NULL;
+    int built = dowel_build_end(&uses, &list, rc ? NULL : err);
+    if (!rc) rc = built;
+    if (!rc && json_array_size(list) && json_object_set(report, "uses", list)) rc = dowel_no_memory(err);
+    json_decref(list);
     return rc;
 }
 
@@ -48,7 +56,7 @@ static int prove(dowel *d, dowel_block *block, json_t **report, dowel_error *err
         rc = type->check(d, block, found, err);
         if (rc) dowel_error_prefix(err, "%s: ", dowel_block_reference(block));
     }
-    if (doubt && (rc || !can)) { /* what is wrong below says more */
+    if (doubt && (rc || !can)) { /* the error of the used block says more */
         rc = doubt;
         if (err) *err = why;
     }
@@ -60,7 +68,7 @@ static int prove(dowel *d, dowel_block *block, json_t **report, dowel_error *err
 }
 
 static const dowel_field fields[] = {{DOWEL_AT(dowel_block_check_args, block), .kind = DOWEL_BLOCK,
-                                      .flags = DOWEL_REQUIRED, .doc = "The block to prove.",
+                                      .flags = DOWEL_REQUIRED, .doc = "Block to check.",
                                       .example = "gcs-bucket/landing"},
                                      {DOWEL_GIVEN_AT(dowel_block_check_args)},
                                      {0}};
@@ -74,7 +82,7 @@ static int run(dowel *d, const void *data, json_t **result, dowel_error *err) {
 const dowel_task dowel_block_check_task = {
     .size = sizeof(dowel_task),
     .name = "block.check",
-    .doc = "Proves a block: who its provider says it is, and what it may do.",
+    .doc = "Checks a block with its provider: identity and permissions.",
     .args = &table,
     .run = run,
     .example = "--block gcs-bucket/landing",

@@ -1,4 +1,4 @@
-/* The descriptor of the registry and of the block types that belong to no cloud. */
+/* The connector "blocks": the registry and the block types that belong to no cloud. */
 #include "keyring_internal.h"
 #include "stored.h"
 #include "types.h"
@@ -24,7 +24,7 @@ const dowel_connector dowel_blocks_connector = {
     .size = sizeof(dowel_connector),
     .name = "blocks",
     .version = "0.1.0",
-    .doc = "Blocks and the registry that keeps them.",
+    .doc = "Named blocks and their registry.",
     .block_types = block_types,
     .tasks = tasks,
     .open = open_registry,

@@ -1,23 +1,24 @@
-/* Reads blocks from variables and from a folder of files. */
+/* Reads blocks from variables and files. */
 #include "readonly.h"
 
 #include "sealing_internal.h"
 #include "stored.h"
 
+#include <dowel/file.h>
+#include <dowel/text.h>
+
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #define PREFIX "DOWEL_BLOCK_"
 #define LARGEST ((size_t)16 << 20)
 #define VARIABLE_SIZE 256
+#define UNREADABLE "make the file readable or unset DOWEL_BLOCKS_DIR; the database was not searched"
 
 extern char **environ;
 
@@ -38,11 +39,12 @@ static void variable_name(const char *type, const char *name, char variable[VARI
 
 static int unreadable(const char *path, const char *why, dowel_error *err) {
     int rc = dowel_fail(err, DOWEL_E_IO, "DOWEL_BLOCKS_DIR: cannot read %s: %s", path, why);
-    dowel_error_hint(err, "nothing else was tried for this block; make the file readable or unset DOWEL_BLOCKS_DIR");
+    dowel_error_hint(err, UNREADABLE);
     return rc;
 }
 
-/* Mounted secrets are links to files beside them; a link that leaves the folder could show anything. *real is malloc'd. 0: no such file. */
+/* Mounted secrets are links to files in the same folder. A link out of the folder could show any file. 1 with *real newly allocated, or 0: no
+ * such file. */
 static int stays_below(const char *folder, const char *path, char **real, dowel_error *err) {
     char *top = realpath(folder, NULL);
     if (!top) return unreadable(folder, strerror(errno), err);
@@ -55,7 +57,7 @@ static int stays_below(const char *folder, const char *path, char **real, dowel_
     else if (!*real)
         rc = unreadable(path, strerror(why), err);
     else if (strncmp(*real, top, length) != 0 || ((*real)[length] != '/' && length > 1))
-        rc = unreadable(path, "it is a link that leads out of the folder", err);
+        rc = unreadable(path, "it is a link to a file outside of the folder", err);
     free(top);
     if (rc <= 0) {
         free(*real);
@@ -64,37 +66,22 @@ static int stays_below(const char *folder, const char *path, char **real, dowel_
     return rc;
 }
 
-static int read_whole(int fd, const char *path, size_t size, json_t **document, dowel_error *err) {
-    char *text = malloc(size + 1);
-    size_t have = 0;
-    ssize_t got = 1;
-    if (!text) return dowel_no_memory(err);
-    while (have < size && ((got = read(fd, text + have, size - have)) > 0 || (got < 0 && errno == EINTR)))
-        if (got > 0) have += (size_t)got;
-    int rc = got < 0 ? unreadable(path, strerror(errno), err)
-                     : dowel_json_read(text, have, DOWEL_JSON_EXACT, path, document, err);
-    OPENSSL_cleanse(text, have);
-    free(text);
-    return rc;
-}
-
 static int read_file(const char *folder, const char *path, json_t **document, dowel_error *err) {
-    char *real = NULL;
+    char *real = NULL, *text = NULL;
+    size_t size = 0;
     int rc = stays_below(folder, path, &real, err);
     if (rc <= 0) return rc;
-    /* Not waiting for whoever writes into a named pipe. */
-    int fd = open(real, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-    struct stat st;
+    const dowel_small_file file = {
+        .path = real, .code = DOWEL_E_IO, .limit = LARGEST, .regular = true, .no_follow = true};
+    rc = dowel_file_load(&file, &text, &size, err);
     free(real);
-    if (fd < 0 || fstat(fd, &st))
-        rc = unreadable(path, strerror(errno), err);
-    else if (!S_ISREG(st.st_mode))
-        rc = unreadable(path, S_ISDIR(st.st_mode) ? "it is a folder" : "it is no file", err);
-    else if ((uint64_t)st.st_size > LARGEST)
-        rc = unreadable(path, "it is larger than 16 MiB", err);
-    else
-        rc = read_whole(fd, path, (size_t)st.st_size, document, err);
-    if (fd >= 0) close(fd);
+    if (rc == DOWEL_E_IO) {
+        dowel_error_prefix(err, "DOWEL_BLOCKS_DIR: ");
+        dowel_error_hint(err, UNREADABLE);
+    }
+    if (rc) return rc;
+    rc = dowel_json_read(text, size, DOWEL_JSON_EXACT, path, document, err);
+    dowel_wipe_bytes(text, size);
     return rc ? rc : 1;
 }
 
@@ -132,7 +119,7 @@ int dowel_readonly_read(const dowel_block_type *type, const char *name, json_t *
         if (rc) return rc;
         found = 1;
     } else if (folder) {
-        if (!file_name(folder, type->name, name, path)) return unreadable(folder, "its name is too long", err);
+        if (!file_name(folder, type->name, name, path)) return unreadable(folder, "the path is too long", err);
         snprintf(origin, DOWEL_ORIGIN_SIZE, "file %s", path);
         found = read_file(folder, path, document, err);
     }
@@ -187,7 +174,8 @@ static int list_variables(dowel *d, const char *wanted, json_t *list, dowel_erro
         char name[DOWEL_NAME_SIZE], origin[VARIABLE_SIZE + 16];
         if (strncmp(*entry, PREFIX, strlen(PREFIX)) != 0 || !(*entry)[length] || !(*entry)[length + 1]) continue;
         if (!variable_block(d, *entry, length, &type, name)) {
-            dowel_log(d, DOWEL_LOG_WARNING, "%.*s names no block: " PREFIX "TYPE__NAME, in capitals, with _ for -",
+            dowel_log(d, DOWEL_LOG_WARNING,
+                      "%.*s does not name a block: expected " PREFIX "TYPE__NAME in capitals, with _ for -",
                       (int)(length < 100 ? length : 100), *entry);
             continue;
         }
@@ -211,7 +199,8 @@ static int list_files(dowel *d, const dowel_block_type *type, const char *folder
         bool json = size > 5 && !strcmp(file->d_name + size - 5, ".json");
         if (json) reference[strlen(reference) - 5] = 0;
         if (!json || dowel_reference_parse(d, reference, &same, name, NULL)) {
-            dowel_log(d, DOWEL_LOG_WARNING, "%s/%s is no block: NAME.json, of a-z, 0-9 and -", path, file->d_name);
+            dowel_log(d, DOWEL_LOG_WARNING, "%s/%s is ignored: expected NAME.json with a name of a-z, 0-9 and -", path,
+                      file->d_name);
             continue;
         }
         if (dowel_readonly_find(type, name, origin)) rc = add(list, type->name, name, origin, err);

@@ -1,4 +1,4 @@
-/* Blocks that the platform gives, in front of the database: variables and files that dowel only reads. */
+/* Read-only blocks, looked up before the database: variables and files. */
 #ifndef DOWEL_READONLY_H
 #define DOWEL_READONLY_H
 
@@ -8,13 +8,13 @@
 
 #define DOWEL_ORIGIN_SIZE (PATH_MAX + 64)
 
-/* Looks into the variable DOWEL_BLOCK_TYPE__NAME, then into DOWEL_BLOCKS_DIR/TYPE/NAME.json. 1: there, with its document (secrets as
- * they are; cleanse it) and where it is from, 0: not there, negative: there, but it cannot be used. */
+/* Reads the variable DOWEL_BLOCK_TYPE__NAME, or else the file DOWEL_BLOCKS_DIR/TYPE/NAME.json. Returns 1 if the block exists, with its document
+ * (secrets in the clear; release it with dowel_json_cleanse()) and its origin; 0 if it does not exist; negative if it cannot be used. */
 int dowel_readonly_read(const dowel_block_type *type, const char *name, json_t **document,
                         char origin[DOWEL_ORIGIN_SIZE], dowel_error *err);
-/* The same without reading what it holds: 1 or 0. */
+/* The same without reading the content: 1 or 0. */
 int dowel_readonly_find(const dowel_block_type *type, const char *name, char origin[DOWEL_ORIGIN_SIZE]);
-/* Adds {type, name, source} of each to the array; `type` NULL: all. Warns of what is there but can be no block. */
+/* Appends {"type", "name", "source"} of each block to the array. `type` NULL: all types. Logs a warning for names that are not block names. */
 int dowel_readonly_list(dowel *d, const char *type, json_t *list, dowel_error *err);
 
 #endif

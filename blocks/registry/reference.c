@@ -9,7 +9,7 @@ int dowel_reference_parse(dowel *d, const char *reference, const dowel_block_typ
     const char *slash = reference ? strchr(reference, '/') : NULL;
     if (!slash || slash == reference || !slash[1]) {
         int rc = dowel_fail(err, DOWEL_E_INVALID, "\"%.100s\" is not a block reference", reference ? reference : "");
-        dowel_error_hint(err, "write it as type/name, such as gcs-bucket/results");
+        dowel_error_hint(err, "write type/name, such as gcs-bucket/results");
         return rc;
     }
     char type_name[DOWEL_NAME_SIZE];
@@ -22,7 +22,8 @@ int dowel_reference_parse(dowel *d, const char *reference, const dowel_block_typ
     for (size_t i = 0; i < size && good; i++)
         good = (text[i] >= 'a' && text[i] <= 'z') || (text[i] >= '0' && text[i] <= '9') || text[i] == '-';
     if (!good) {
-        int rc = dowel_fail(err, DOWEL_E_INVALID, "block name \"%.100s\": 1 to 63 of a-z, 0-9 and -", text);
+        int rc = dowel_fail(err, DOWEL_E_INVALID,
+                            "\"%.100s\" is not a block name: expected 1 to 63 of the characters a-z, 0-9 and -", text);
         return rc;
     }
     int rc = dowel_find_block_type(d, type_name, type, err);

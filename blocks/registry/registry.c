@@ -1,22 +1,17 @@
-/* Saving, loading, showing, listing and deleting blocks by name. */
+/* Saves, loads, shows, lists and deletes blocks. */
 #include "stored.h"
 
 #include "keyring_internal.h"
 #include "reseal.h"
 
+#include <dowel/clock.h>
 #include <dowel/stream.h>
+#include <dowel/text.h>
 
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-static int64_t now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
 
 /* ---- save ---- */
 
@@ -27,14 +22,14 @@ typedef struct saving {
     const dowel_block_type *type;
     char name[DOWEL_NAME_SIZE];
     const json_t *document;
-    json_t *anchored; /* the document with absolute paths, where it had others */
+    json_t *anchored; /* a copy with absolute paths; NULL: the document had no relative ones */
     json_t *shown;
     json_t *secrets;
-    const dowel_keys *keys; /* NULL: no secrets, and no key to be had */
-    int64_t revision;       /* that was written */
+    const dowel_keys *keys; /* NULL: no secrets, and no key available */
+    int64_t revision;       /* the new one */
 } saving;
 
-/* The whole document is decoded, with every block that it refers to: what was saved can be loaded. */
+/* Decodes the document and every block that it refers to, so that a saved block can be loaded. */
 static int validate(const saving *s, dowel_error *err) {
     dowel_loading here = {s->d, s->db, NULL, s->reference, 1};
     dowel_resolver resolver = dowel_resolver_below(&here);
@@ -48,7 +43,7 @@ static int validate(const saving *s, dowel_error *err) {
     return rc;
 }
 
-/* Seals the secrets, which may be none, and with them the public document. */
+/* Seals the secrets (maybe none) and authenticates the public document. */
 static int seal(const saving *s, int64_t revision, const char *shown, char **sealed, dowel_error *err) {
     *sealed = NULL;
     if (!s->keys) return 0;
@@ -58,8 +53,7 @@ static int seal(const saving *s, int64_t revision, const char *shown, char **sea
     void *blob = NULL;
     size_t size = 0;
     int rc = dowel_seal(&s->keys->list[0], &owner, plain, strlen(plain), &blob, &size, err);
-    OPENSSL_cleanse(plain, strlen(plain));
-    free(plain);
+    dowel_wipe(plain);
     if (!rc && !(*sealed = dowel_base64(blob, size))) rc = dowel_no_memory(err);
     free(blob);
     return rc;
@@ -75,7 +69,7 @@ static int current_revision(const saving *s, int64_t *revision, dowel_error *err
     if (rc == 1) *revision = dowel_rows_int(rows, 0);
     dowel_rows_free(rows);
     if (rc == 1 && (*revision < 1 || *revision == INT64_MAX))
-        return dowel_fail(err, DOWEL_E_CORRUPT, "block %s: its record is damaged (revision %lld)", s->reference,
+        return dowel_fail(err, DOWEL_E_CORRUPT, "block %s: the record is damaged (revision %lld)", s->reference,
                           (long long)*revision);
     return rc < 0 ? rc : 0;
 }
@@ -92,21 +86,21 @@ static int write_row(const saving *s, int64_t revision, dowel_error *err) {
             "sealed = excluded.sealed, key_id = excluded.key_id, updated = excluded.updated",
             DOWEL_VALUES(DOWEL_TEXT(s->type->name), DOWEL_TEXT(s->name), DOWEL_INTEGER(revision),
                          DOWEL_INTEGER(s->type->version), DOWEL_TEXT(shown), DOWEL_TEXT(sealed),
-                         DOWEL_TEXT(s->keys ? s->keys->list[0].id : NULL), DOWEL_INTEGER(now())),
+                         DOWEL_TEXT(s->keys ? s->keys->list[0].id : NULL), DOWEL_INTEGER(dowel_now())),
             NULL, err);
     free(sealed);
     free(shown);
     return rc;
 }
 
-/* Runs inside a write transaction, so that nothing can come between the checks and the write. */
+/* Inside a write transaction, so that nothing changes between the checks and the write. */
 static int save_row(saving *s, dowel_save_mode mode, dowel_error *err) {
     int64_t current;
     int rc = current_revision(s, &current, err);
     if (!rc && current && mode == DOWEL_SAVE_NEW) {
-        rc = dowel_fail(err, DOWEL_E_EXISTS, "block %s exists already (revision %lld)", s->reference,
+        rc = dowel_fail(err, DOWEL_E_EXISTS, "block %s already exists (revision %lld)", s->reference,
                         (long long)current);
-        dowel_error_hint(err, "save with --overwrite (DOWEL_SAVE_OVERWRITE in C) to replace it");
+        dowel_error_hint(err, "use --overwrite (in C DOWEL_SAVE_OVERWRITE) to replace it");
     }
     if (!rc) rc = validate(s, err);
     if (!rc) rc = write_row(s, current + 1, err);
@@ -118,12 +112,12 @@ static int refuse_readonly(const dowel_block_type *type, const char *name, dowel
     char origin[DOWEL_ORIGIN_SIZE];
     if (!dowel_readonly_find(type, name, origin)) return 0;
     int rc =
-        dowel_fail(err, DOWEL_E_CONFLICT, "block %s/%s is only read: it comes from the %s", type->name, name, origin);
-    dowel_error_hint(err, "change it there, or take it away to use the registry's");
+        dowel_fail(err, DOWEL_E_CONFLICT, "block %s/%s is read-only: it comes from the %s", type->name, name, origin);
+    dowel_error_hint(err, "change it there, or remove it there to use the block of the database");
     return rc;
 }
 
-/* A relative path would mean another file wherever the block is used from another folder. */
+/* A relative path would mean another file when the block is used in another folder. */
 static int anchor(saving *s, dowel_error *err) {
     bool relative = false;
     int rc = dowel_fields_anchor(s->d, s->type->table, (json_t *)s->document, NULL, &relative, err);
@@ -132,7 +126,7 @@ static int anchor(saving *s, dowel_error *err) {
     if (!folder || !(s->anchored = json_deep_copy(s->document)))
         rc = dowel_no_memory(err);
     else if (*folder != '/')
-        rc = dowel_fail(err, DOWEL_E_INVALID, "a relative path cannot be saved: this folder has no path itself");
+        rc = dowel_fail(err, DOWEL_E_INVALID, "cannot save a relative path: the working directory has no path");
     else
         rc = dowel_fields_anchor(s->d, s->type->table, s->anchored, folder, NULL, err);
     free(folder);
@@ -141,12 +135,12 @@ static int anchor(saving *s, dowel_error *err) {
     return 0;
 }
 
-/* All that can be refused without the database. */
+/* Everything that can be checked without the database. */
 static int prepare(saving *s, dowel_error *err) {
     int rc = dowel_reference_parse(s->d, s->reference, &s->type, s->name, err);
     if (!rc) rc = refuse_readonly(s->type, s->name, err);
     if (!rc && !json_is_object(s->document))
-        rc = dowel_fail(err, DOWEL_E_INVALID, "block %s: its document must be an object", s->reference);
+        rc = dowel_fail(err, DOWEL_E_INVALID, "block %s: the document is not a JSON object", s->reference);
     if (!rc) rc = anchor(s, err);
     if (rc) return rc;
     return dowel_secrets_split(s->d, s->type, s->document, &s->shown, &s->secrets, err);
@@ -158,39 +152,41 @@ static bool have_secrets(const saving *list, size_t count) {
     return false;
 }
 
-/* A machine without the registry's key could not use the blocks that it has used so far any more once it has sealed one with a key of its own: a
- * block without secrets is not worth that. *other: the registry's key, or "". Asked twice: before a key is made, with `db` NULL, and with the write
- * lock held, since two machines may make one at once. */
+/* If a machine without the registry's key sealed a block with its own key, it could not use the other blocks any more. For a block without secrets
+ * that is refused. *other: the registry's key, or "". Called twice: with `db` NULL before a key is created, and inside the write transaction, because
+ * two machines may create a key at once. */
 static int refuse_other_key(dowel *d, dowel_db *db, const saving *list, size_t count, char other[DOWEL_KEY_ID_SIZE],
                             dowel_error *err) {
     bool foreign;
     *other = 0;
-    /* What is wrong with a key is said by find_keys. */
+    /* find_keys() reports errors of the keys. */
     if (dowel_registry_is_foreign(d, db, &foreign, NULL) || !foreign) return 0;
     int rc = dowel_registry_key(d, db, other, err);
     if (rc || !*other || !count || have_secrets(list, count)) return rc;
-    rc = dowel_fail(err, DOWEL_E_KEY,
-                    "block %s was not saved: this registry seals every block, and its key %s is not on this machine",
-                    list[0].reference, other);
-    dowel_error_hint(err, "give that key (`dowel key add`, DOWEL_KEY or DOWEL_KEY_FILE). If it is lost, set DOWEL_KEY "
-                          "to a new one (`openssl rand -base64 32`) and save every block again");
+    rc =
+        dowel_fail(err, DOWEL_E_KEY,
+                   "block %s was not saved: this registry seals every block, and its key %s is missing on this machine",
+                   list[0].reference, other);
+    dowel_error_hint(err,
+                     "provide that key (`dowel key add`, DOWEL_KEY or DOWEL_KEY_FILE). If it is lost, set DOWEL_KEY "
+                     "to a new one (`openssl rand -base64 32`) and save every block again");
     return rc;
 }
 
-/* The keys, before the database is held: a passphrase may be asked for. A block without secrets can do without them; *why then says why
- * it has to. */
+/* Gets the keys before the database is locked, because a passphrase may have to be entered. A block without secrets can be saved without keys;
+ * *why then has the reason. */
 static int find_keys(saving *s, const char *other, dowel_error *why, dowel_error *err) {
     if (!dowel_keys_get(s->d, true, &s->keys, why)) return 0;
     s->keys = NULL;
     if (!json_object_size(s->secrets)) return 0;
     if (err) *err = *why;
     if (*other)
-        dowel_error_hint(err, "this registry is sealed with key %s: give it with DOWEL_KEY or DOWEL_KEY_FILE", other);
+        dowel_error_hint(err, "this registry is sealed with key %s: set DOWEL_KEY or DOWEL_KEY_FILE to it", other);
     return dowel_error_prefix(err, "block %s has secrets and was not saved: ", s->reference);
 }
 
-/* With the write lock held, which a rotation takes after it has written the key file: what is sealed from here on is sealed with the key
- * that the file has in front, or is in the database before the rotation looks for what it has to seal. */
+/* Inside the write transaction, gets the keys again. A rotation starts its transactions after it has written the key file, so a block either gets the
+ * new key here or is in the database before the rotation looks for blocks. */
 static int settle_keys(dowel *d, dowel_db *db, saving *list, size_t count, const dowel_error *why, dowel_error *err) {
     const dowel_keys *keys;
     bool sealed = false, have = count && list[0].keys;
@@ -200,7 +196,7 @@ static int settle_keys(dowel *d, dowel_db *db, saving *list, size_t count, const
     if (rc || !sealed || !count) return rc;
     if (err) *err = *why;
     return dowel_error_prefix(err,
-                              "block %s was not saved, since this registry seals every block: ", list[0].reference);
+                              "block %s was not saved, because this registry seals every block: ", list[0].reference);
 }
 
 static int save_rows(dowel *d, dowel_db *db, saving *list, size_t count, dowel_save_mode mode, const dowel_error *why,
@@ -226,19 +222,20 @@ static int save_all(dowel *d, saving *list, size_t count, dowel_save_mode mode, 
     int rc = 0;
     for (size_t i = 0; !rc && i < count; i++) rc = prepare(&list[i], err);
     if (!rc) rc = refuse_other_key(d, NULL, list, count, other, err);
-    /* After every document was looked at: a wrong one should not make a key. */
+    /* After all documents were checked: a wrong one must not create a key. */
     for (size_t i = 0; !rc && i < count; i++) rc = find_keys(&list[i], other, &why, err);
     if (!rc) rc = dowel_registry_database(d, &db, err);
     if (!rc) rc = save_rows(d, db, list, count, mode, &why, other, err);
     dowel_database_release(d, db);
     if (!rc && count && !list[0].keys)
         dowel_log(d, DOWEL_LOG_WARNING,
-                  "block %s is saved without a seal, so nothing tells whether it is changed outside of dowel: %s",
+                  "block %s was saved without a seal, so changes outside of dowel cannot be detected: %s",
                   list[0].reference, why.message);
     if (!rc && *other)
         dowel_log(d, DOWEL_LOG_WARNING,
-                  "block %s is sealed with a key of this machine alone, and other blocks of this registry with key %s, "
-                  "which is not here: they cannot be used here without it",
+                  "block %s was sealed with a key that exists only on this machine; other blocks of this registry are "
+                  "sealed with key %s, "
+                  "which is missing here, and cannot be used here",
                   list[0].reference, other);
     for (size_t i = 0; i < count; i++) {
         dowel_json_cleanse(list[i].shown);
@@ -260,24 +257,22 @@ int dowel_blocks_save(dowel *d, const json_t *blocks, dowel_save_mode mode, json
     size_t count = json_array_size(blocks), i;
     saving *list = calloc(count + 1, sizeof *list);
     if (!list) return dowel_no_memory(err);
-    json_t *entry, *report = json_array();
+    json_t *entry;
     int rc = 0;
     json_array_foreach((json_t *)blocks, i, entry) {
         list[i] = (saving){.d = d,
                            .reference = json_string_value(json_object_get(entry, "block")),
                            .document = json_object_get(entry, "document")};
-        if (!list[i].reference) rc = dowel_fail(err, DOWEL_E_INVALID, "entry %zu names no block", i);
+        if (!list[i].reference) rc = dowel_fail(err, DOWEL_E_INVALID, "entry %zu has no \"block\"", i);
     }
     if (!rc) rc = save_all(d, list, count, mode, err);
-    for (i = 0; !rc && i < count; i++)
-        json_array_append_new(
-            report, json_pack("{s:s,s:I}", "block", list[i].reference, "revision", (json_int_t)list[i].revision));
+    dowel_builder report = dowel_build(json_array());
+    for (i = 0; !rc && saved && i < count; i++)
+        dowel_build_item(&report,
+                         json_pack("{s:s,s:I}", "block", list[i].reference, "revision", (json_int_t)list[i].revision));
     free(list);
-    if (rc || !saved)
-        json_decref(report);
-    else
-        *saved = report;
-    return rc;
+    int built = dowel_build_end(&report, rc ? NULL : saved, rc ? NULL : err);
+    return rc ? rc : built;
 }
 
 int dowel_block_save_struct(dowel *d, const char *reference, const void *data, size_t size, dowel_save_mode mode,
@@ -312,17 +307,19 @@ static json_t *time_text(int64_t time) {
     return json_string(text);
 }
 
-static json_t *describe(const dowel_stored *stored) {
-    json_t *shown = json_pack("{s:s,s:s}", "type", stored->type->name, "name", stored->name);
-    if (!stored->readonly) json_object_set_new(shown, "revision", json_integer(stored->revision));
-    json_object_set_new(shown, "version", json_integer(stored->version));
+static int describe(const dowel_stored *stored, json_t **shown, dowel_error *err) {
+    dowel_builder b = dowel_build(json_object());
+    dowel_build_text(&b, "type", stored->type->name);
+    dowel_build_text(&b, "name", stored->name);
+    if (!stored->readonly) dowel_build_int(&b, "revision", stored->revision);
+    dowel_build_int(&b, "version", stored->version);
     if (!stored->readonly) {
-        json_object_set_new(shown, "created", time_text(stored->created));
-        json_object_set_new(shown, "updated", time_text(stored->updated));
+        dowel_build_json(&b, "created", time_text(stored->created));
+        dowel_build_json(&b, "updated", time_text(stored->updated));
     }
-    json_object_set_new(shown, "source", json_string(stored->origin));
-    json_object_set(shown, "document", stored->document);
-    return shown;
+    dowel_build_json(&b, "source", dowel_json_text(stored->origin));
+    dowel_build_json(&b, "document", json_incref(stored->document));
+    return dowel_build_end(&b, shown, err);
 }
 
 int dowel_block_show(dowel *d, const char *reference, dowel_secrets secrets, json_t **shown, dowel_error *err) {
@@ -334,7 +331,7 @@ int dowel_block_show(dowel *d, const char *reference, dowel_secrets secrets, jso
     if (rc) return rc;
     rc = secrets == DOWEL_SECRETS_SHOWN ? dowel_stored_open(d, &stored, true, err)
                                         : dowel_stored_mask(d, &stored, secrets == DOWEL_SECRETS_OMITTED, err);
-    if (!rc && !(*shown = describe(&stored))) rc = dowel_no_memory(err);
+    if (!rc) rc = describe(&stored, shown, err);
     dowel_stored_clear(&stored);
     return rc;
 }
@@ -348,18 +345,18 @@ static int by_type_and_name(const void *a, const void *b) {
                           json_string_value(json_object_get(right, "name")));
 }
 
-/* By bytes, which is not how every database sorts. */
+/* Bytewise: not every database sorts like that. */
 static int sort(json_t **list, dowel_error *err) {
     size_t count = json_array_size(*list);
-    json_t **items = malloc((count + 1) * sizeof(json_t *)), *sorted = json_array();
-    for (size_t i = 0; items && i < count; i++) items[i] = json_array_get(*list, i);
-    if (items) qsort(items, count, sizeof(json_t *), by_type_and_name);
-    int rc = items && sorted ? 0 : dowel_no_memory(err);
-    for (size_t i = 0; !rc && i < count; i++)
-        if (json_array_append(sorted, items[i])) rc = dowel_no_memory(err);
+    json_t **items = malloc((count + 1) * sizeof(json_t *)), *old = *list;
+    if (!items) return dowel_no_memory(err);
+    for (size_t i = 0; i < count; i++) items[i] = json_array_get(old, i);
+    qsort(items, count, sizeof(json_t *), by_type_and_name);
+    dowel_builder sorted = dowel_build(json_array());
+    for (size_t i = 0; i < count; i++) dowel_build_item(&sorted, json_incref(items[i]));
     free(items);
-    json_decref(*list);
-    *list = sorted;
+    int rc = dowel_build_end(&sorted, list, err);
+    json_decref(old);
     return rc;
 }
 
@@ -413,8 +410,7 @@ int dowel_block_list(dowel *d, const char *type, json_t **blocks, dowel_error *e
 
 /* ---- delete ---- */
 
-/* CONFLICT that names a block that refers to this one. A reference has one form in a stored document, and no part of it can hold
- * a character that LIKE or JSON treats specially. */
+/* CONFLICT if another block refers to this one. Stored references have one form, without characters that are special in LIKE or JSON. */
 static int refuse_if_referred_to(dowel_db *db, const char *reference, dowel_error *err) {
     char pattern[2 * DOWEL_NAME_SIZE + 32];
     snprintf(pattern, sizeof pattern, "%%\"$block\":\"%s\"%%", reference);
@@ -445,7 +441,7 @@ int dowel_block_delete(dowel *d, const char *reference, bool force, dowel_error 
     if (!rc) {
         rc = dowel_stored_read(d, db, type, name, &stored, err);
         if (!rc) dowel_stored_clear(&stored);
-        /* A damaged block can be deleted all the same. */
+        /* A damaged block can be deleted. */
         if (rc == DOWEL_E_CORRUPT) rc = 0;
         if (!rc && !force) rc = refuse_if_referred_to(db, reference, err);
         if (!rc)

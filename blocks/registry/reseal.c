@@ -1,12 +1,13 @@
-/* Seals of the registry's rows. A registry that an older dowel wrote has rows whose seal does not bind their public fields, and rows
- * without a seal: each is sealed anew once, and dowel_schema remembers for which keys that was done ("seals KEY-ID"; "seals none" for rows
- * without a seal). Afterwards such a row can only come from somebody who changed the database. */
+/* Seals of rows. A registry of an older dowel has rows in format 1, whose seal does not authenticate the public fields, and rows without a seal.
+ * Each is sealed again once, and dowel_schema records for which keys that was done ("seals KEY-ID"; "seals none" for rows without a seal).
+ * From then on, such a row was written by something other than dowel. */
 #include "reseal.h"
 
 #include "keyring_internal.h"
 #include "stored.h"
 
 #include <dowel/stream.h>
+#include <dowel/text.h>
 
 #include <openssl/crypto.h>
 #include <stdio.h>
@@ -15,13 +16,13 @@
 
 #define FORMAT 2
 #define SEALS "seals "
-#define UNSEALED "none" /* in the place of a key's id */
+#define UNSEALED "none" /* instead of a key id */
 
 /* ---- one row ---- */
 
 typedef struct row {
     int64_t revision, version;
-    char *document; /* NULL: it is no JSON object */
+    char *document; /* NULL: it is not a JSON object */
     char *sealed;
     bool has_secrets;
     char key_id[DOWEL_KEY_ID_SIZE];
@@ -68,7 +69,7 @@ static int open_row(dowel *d, const row *r, const dowel_sealed_for *owner, char 
     void *blob = NULL, *text = NULL;
     size_t blob_size = 0;
     if (!r->document || (!r->sealed && r->has_secrets))
-        return dowel_fail(why, DOWEL_E_CORRUPT, "block %s/%s: its record is damaged", owner->type, owner->name);
+        return dowel_fail(why, DOWEL_E_CORRUPT, "block %s/%s: the record is damaged", owner->type, owner->name);
     if (!r->sealed) {
         *size = 2;
         return (*plain = strdup("{}")) ? 0 : dowel_no_memory(why);
@@ -109,13 +110,12 @@ int dowel_reseal_row(dowel *d, dowel_db *db, const char *type, const char *name,
     if (sealed) *sealed = false;
     int rc = read_row(db, type, name, &r, err);
     dowel_sealed_for owner = {type, name, r.revision, r.version, r.document, old_accepted};
-    /* Deleted meanwhile. */
+    /* 0 rows: it was deleted meanwhile. */
     if (rc == 1 && !open_row(d, &r, &owner, &plain, &size, why)) {
         rc = write_seal(db, &owner, key, plain, size, err);
         if (!rc && sealed) *sealed = true;
     }
-    if (plain) OPENSSL_cleanse(plain, size);
-    free(plain);
+    dowel_wipe_bytes(plain, size);
     clear(&r);
     return rc < 0 ? rc : 0;
 }
@@ -178,11 +178,11 @@ static int reseal_key(dowel *d, dowel_db *db, const char *key_id, const dowel_ke
         rc = dowel_reseal_row(d, db, type, name, key, true, &sealed, &why, err);
         written += sealed;
         if (!rc && why.code)
-            dowel_log(d, DOWEL_LOG_WARNING, "block %s/%s stays as it is, and cannot be used: %s", type, name,
+            dowel_log(d, DOWEL_LOG_WARNING, "block %s/%s is left unchanged, and cannot be used: %s", type, name,
                       why.message);
     }
     if (!rc && written)
-        dowel_log(d, DOWEL_LOG_INFO, "%zu blocks are sealed together with their public fields now", written);
+        dowel_log(d, DOWEL_LOG_INFO, "%zu blocks were sealed again, now including their public fields", written);
     json_decref(list);
     return rc ? rc : mark(db, key_id, err);
 }

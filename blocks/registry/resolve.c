@@ -1,4 +1,4 @@
-/* References between blocks are followed while documents are decoded: by name from the registry, or inline. */
+/* Follows references to blocks while documents are decoded: by name from the registry, or inline. */
 #include "stored.h"
 
 #include <stdio.h>
@@ -44,7 +44,7 @@ static int add_saved(dowel_db *db, const char *name, const char *types, json_t *
     return rc;
 }
 
-/* The types of the blocks of that name. The sources in front of the database do without it. */
+/* Finds the types that have a block of that name. If exactly one variable or file matches, a database that cannot be read is not an error. */
 static int find_types(dowel *d, dowel_db *db, const char *name, const char *types, json_t *found, dowel_error *err) {
     const dowel_block_type *type;
     char origin[DOWEL_ORIGIN_SIZE];
@@ -76,14 +76,15 @@ static int not_one(const char *name, const char *types, const json_t *found, dow
         if (size > 0 && used + (size_t)size < sizeof list) used += (size_t)size;
     }
     int rc = dowel_fail(err, DOWEL_E_INVALID, "several blocks are called \"%.100s\": %s", name, list);
-    dowel_error_hint(err, "say which: type/name");
+    dowel_error_hint(err, "add the type: type/name");
     return rc;
 }
 
 static int check_name(const char *name, dowel_error *err) {
     size_t size = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
     if (size && size < DOWEL_NAME_SIZE && !name[size]) return 0;
-    return dowel_fail(err, DOWEL_E_INVALID, "block name \"%.100s\": 1 to 63 of a-z, 0-9 and -", name);
+    return dowel_fail(err, DOWEL_E_INVALID,
+                      "\"%.100s\" is not a block name: expected 1 to 63 of the characters a-z, 0-9 and -", name);
 }
 
 int dowel_reference_complete(dowel *d, dowel_db *db, const char *reference, const char *types,
@@ -96,7 +97,7 @@ int dowel_reference_complete(dowel *d, dowel_db *db, const char *reference, cons
     }
     int rc = check_name(reference, err);
     if (rc) return rc;
-    /* Where only one type fits, it need not be looked for. */
+    /* With a single accepted type, there is nothing to search. */
     if (types && !strchr(types, '|')) {
         snprintf(full, DOWEL_REFERENCE_SIZE, "%s/%s", types, reference);
         return 0;
@@ -122,7 +123,7 @@ static int cycle(const dowel_loading *at, const char *reference, dowel_error *er
         memcpy(chain, longer, sizeof chain);
         if (!strcmp(frame->reference, reference)) break;
     }
-    return dowel_fail(err, DOWEL_E_INVALID, "blocks refer to each other in a circle: %s", chain);
+    return dowel_fail(err, DOWEL_E_INVALID, "blocks refer to each other in a cycle: %s", chain);
 }
 
 int dowel_load_below(const dowel_loading *at, const char *given, const char *types, dowel_block **block,
@@ -160,7 +161,7 @@ static int by_document(void *context, const json_t *document, const char *types,
     const dowel_loading *at = context;
     const json_t *given = json_object_get(document, "$type");
     const char *name = json_string_value(given);
-    if (given && !name) return dowel_fail(err, DOWEL_E_INVALID, "an inline block's \"$type\" is text");
+    if (given && !name) return dowel_fail(err, DOWEL_E_INVALID, "an inline block: \"$type\" is not text");
     if (!name && types && !strchr(types, '|')) name = types;
     if (!name)
         return dowel_fail(err, DOWEL_E_INVALID, "an inline block needs a \"$type\" here: %s",
@@ -184,7 +185,7 @@ dowel_resolver dowel_resolver_below(const dowel_loading *at) {
     return (dowel_resolver){by_name, by_document, (void *)at};
 }
 
-/* ---- the handle's own ---- */
+/* ---- the resolver of a handle ---- */
 
 static int handle_by_name(void *context, const char *reference, const char *types, dowel_block **block,
                           dowel_error *err) {

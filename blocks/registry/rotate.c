@@ -1,9 +1,10 @@
-/* Changes of the sealing keys: adding, rotating, protecting. */
+/* Changes of the sealing keys: shows, adds, rotates and protects them. */
 #include "keyring_internal.h"
 #include "reseal.h"
 #include "stored.h"
 
 #include <dowel/stream.h>
+#include <dowel/text.h>
 
 #include <openssl/crypto.h>
 #include <stdio.h>
@@ -14,7 +15,7 @@
 
 #define BATCH 50
 
-/* ---- what there is ---- */
+/* ---- show ---- */
 
 static int count_blocks(dowel *d, json_t **counts, dowel_error *err) {
     dowel_db *db = NULL;
@@ -38,7 +39,7 @@ static int count_blocks(dowel *d, json_t **counts, dowel_error *err) {
     return rc;
 }
 
-/* What each key has sealed. */
+/* How much each key has sealed. */
 typedef struct sealed_by {
     json_t *blocks, *handles;
 } sealed_by;
@@ -86,7 +87,8 @@ int dowel_keys_show(dowel *d, json_t **keys, json_t **origin, dowel_error *err) 
         if (add_entry(list, id, "missing", &counts)) rc = dowel_no_memory(err);
     }
     forget_counts(&counts);
-    if (!rc && origin) *origin = json_string(source.variable ? "DOWEL_KEY" : source.path);
+    if (!rc && origin && !(*origin = dowel_json_text(source.variable ? "DOWEL_KEY" : source.path)))
+        rc = dowel_no_memory(err);
     if (rc)
         json_decref(list);
     else
@@ -98,11 +100,11 @@ int dowel_keys_show(dowel *d, json_t **keys, json_t **origin, dowel_error *err) 
 
 static int refuse_variable(dowel_error *err) {
     int rc = dowel_fail(err, DOWEL_E_INVALID, "the keys come from DOWEL_KEY, which dowel cannot change");
-    dowel_error_hint(err, "write them there, with a comma between: the first seals, all of them open");
+    dowel_error_hint(err, "change DOWEL_KEY yourself: keys separated by commas, of which the first seals and all open");
     return rc;
 }
 
-/* The keys of the file, which nobody else changes until close(*lock). One is made where there is none. */
+/* Locks the key file until close(*lock) and reads it. Creates it if there is none. */
 static int open_file(dowel *d, dowel_key_source *source, dowel_keys *keys, int *lock, dowel_error *err) {
     const dowel_keys *known;
     *lock = -1;
@@ -114,7 +116,7 @@ static int open_file(dowel *d, dowel_key_source *source, dowel_keys *keys, int *
     return rc;
 }
 
-/* On a machine without a key file, the key is the only one of the new file: a key made beside it would be in front and seal. */
+/* Without a key file, one is created with this key alone. A generated key before it would be the one that seals. */
 static int add_first(const dowel_key *key, bool *first, dowel_error *err) {
     dowel_key_source source;
     *first = dowel_keys_absent();
@@ -129,7 +131,7 @@ static int add_key(dowel *d, const dowel_key *key, dowel_error *err) {
     int lock = -1, rc = add_first(key, &first, err);
     if (!rc) rc = open_file(d, &source, &keys, &lock, err);
     bool there = !rc && dowel_keys_find(&keys, key->id);
-    if (there && !first) rc = dowel_fail(err, DOWEL_E_EXISTS, "key %s is in %s already", key->id, source.path);
+    if (there && !first) rc = dowel_fail(err, DOWEL_E_EXISTS, "key %s is already in %s", key->id, source.path);
     if (!rc && !there) {
         rc = dowel_keys_insert(&keys, key, false, err);
         if (!rc) rc = dowel_key_file_write(source.path, &keys, err);
@@ -143,7 +145,7 @@ int dowel_keys_add(dowel *d, const char *text, json_t **id, dowel_error *err) {
     dowel_keys given = {0};
     dowel_key made = {0};
     int rc = text ? dowel_keys_parse(text, strlen(text), "key", &given, err) : dowel_key_random(&made, err);
-    if (!rc && given.count > 1) rc = dowel_fail(err, DOWEL_E_INVALID, "one key at a time");
+    if (!rc && given.count > 1) rc = dowel_fail(err, DOWEL_E_INVALID, "expected one key, got %zu", given.count);
     const dowel_key *key = text ? given.list : &made;
     if (!rc) rc = add_key(d, key, err);
     if (!rc && !(*id = json_string(key->id))) rc = dowel_no_memory(err);
@@ -159,8 +161,7 @@ int dowel_keys_protect(dowel *d, const char *passphrase, dowel_error *err) {
     char *own = !rc && passphrase ? strdup(passphrase) : NULL;
     if (!rc && passphrase && !own) rc = dowel_no_memory(err);
     if (!rc) {
-        if (keys.passphrase) OPENSSL_cleanse(keys.passphrase, strlen(keys.passphrase));
-        free(keys.passphrase);
+        dowel_wipe(keys.passphrase);
         keys.passphrase = own;
         rc = dowel_key_file_write(source.path, &keys, err);
     }
@@ -177,10 +178,10 @@ typedef struct rotation {
     json_int_t sealed;
     size_t failed;
     dowel_error first;
-    char *type, *name; /* the block that was looked at last */
+    char *type, *name; /* the last block that was processed */
 } rotation;
 
-/* Inside a write transaction. Negative only where the database fails: a block that does not open is counted and left. */
+/* Inside a write transaction. A block that cannot be opened is counted and left unchanged. */
 static int rotate_block(rotation *r, dowel_db *db, const char *type, const char *name, dowel_error *err) {
     dowel_error why;
     bool sealed;
@@ -191,7 +192,7 @@ static int rotate_block(rotation *r, dowel_db *db, const char *type, const char 
     return 0;
 }
 
-/* The next blocks that are sealed with another key, in the order of the table. */
+/* The next blocks with another key, in the order of the primary key. */
 static int find_others(const rotation *r, dowel_db *db, json_t *list, dowel_error *err) {
     dowel_rows *rows;
     int rc = dowel_db_query(
@@ -222,8 +223,7 @@ static int move_on(rotation *r, const json_t *list, dowel_error *err) {
     return type && name ? 0 : dowel_no_memory(err);
 }
 
-/* With the write lock held. The keys are read again: another rotation may have put a newer key in front meanwhile, and both then seal with
- * that one. */
+/* Inside a write transaction. Reads the keys again: another rotation may have put a newer key first, and both must seal with that one. */
 static int rotate_some(rotation *r, dowel_db *db, json_t *list, dowel_error *err) {
     const dowel_keys *keys;
     int rc = dowel_keys_get(r->d, true, &keys, err);
@@ -239,8 +239,8 @@ static int rotate_some(rotation *r, dowel_db *db, json_t *list, dowel_error *err
     return rc;
 }
 
-/* A few blocks in each transaction, so that writers wait for moments only. The first one begins after the key file was written: a block that
- * is saved meanwhile is sealed with the new key, or is there to be found. */
+/* A few blocks per transaction, so that other writers wait only briefly. The key file was written before the first transaction, so a block that is
+ * saved meanwhile either has the new key or is found here. */
 static int rotate_blocks(rotation *r, dowel_db *db, dowel_error *err) {
     int rc = 0;
     for (bool more = true; !rc && more;) {
@@ -264,7 +264,7 @@ static int rotate_blocks(rotation *r, dowel_db *db, dowel_error *err) {
     return rc;
 }
 
-/* Something sealed with another of our keys than the first: an earlier rotation did not finish. */
+/* An earlier rotation did not finish if something is sealed with a key of the file other than the first. */
 static int is_unfinished(dowel *d, const dowel_keys *keys, bool *unfinished, dowel_error *err) {
     sealed_by counts;
     int rc = count_all(d, &counts, err);
@@ -285,12 +285,12 @@ static int move_to_front(dowel_keys *keys, const char *id, dowel_error *err) {
         OPENSSL_cleanse(&key, sizeof key);
         return 0;
     }
-    int rc = dowel_fail(err, DOWEL_E_NOT_FOUND, "there is no key %.40s", id);
+    int rc = dowel_fail(err, DOWEL_E_NOT_FOUND, "no key %.40s", id);
     dowel_error_hint(err, "`dowel key show-id` shows the keys, `dowel key add` adds one");
     return rc;
 }
 
-/* Decides on the key and puts it in front, before any block is sealed with it: whoever meets such a block finds the key in the file. */
+/* Chooses the key and writes it first in the file before any block is sealed with it, so that every reader of such a block finds the key. */
 static int prepare_file(dowel *d, const char *to, bool *made, dowel_error *err) {
     dowel_key_source source;
     dowel_keys keys = {0};
@@ -312,14 +312,15 @@ static int prepare_file(dowel *d, const char *to, bool *made, dowel_error *err) 
     return rc;
 }
 
-/* The keys of DOWEL_KEY are as they are: its first is the new one. */
+/* The keys of DOWEL_KEY cannot be changed: its first key must be the new one. */
 static int check_variable(dowel *d, const char *to, dowel_error *err) {
     const dowel_keys *keys;
     int rc = dowel_keys_get(d, true, &keys, err);
     if (rc || (to ? !strcmp(keys->list[0].id, to) : keys->count > 1)) return rc;
     rc = refuse_variable(err);
-    dowel_error_hint(err, "set DOWEL_KEY to the new key, a comma and the old key (`openssl rand -base64 32` makes "
-                          "one), and run this again");
+    dowel_error_hint(
+        err, "set DOWEL_KEY to the new key (`openssl rand -base64 32` creates one), a comma and the old key, and run "
+             "this again");
     return rc;
 }
 
@@ -343,10 +344,11 @@ int dowel_keys_rotate(dowel *d, const char *to, json_t **report, dowel_error *er
     if (!rc && r.failed) {
         if (err) *err = r.first;
         rc = r.first.code;
-        dowel_error_prefix(err, "%lld blocks are sealed with key %s now, %zu could not be: ", (long long)r.sealed,
+        dowel_error_prefix(err, "%lld blocks were sealed with key %s, %zu could not be opened: ", (long long)r.sealed,
                            r.key->id, r.failed);
         dowel_error_hint(
-            err, "run it again with the keys that are missing (`dowel key show-id`), or save those blocks again");
+            err,
+            "add the missing keys (`dowel key show-id` shows them) and run this again, or save those blocks again");
     }
     if (!rc)
         *report =

@@ -1,4 +1,4 @@
-/* Block type "secret": one text that nobody should see. */
+/* Block type "secret". */
 #include "types.h"
 
 static const dowel_field fields[] = {{DOWEL_AT(dowel_secret, value), .kind = DOWEL_STRING,

@@ -1,4 +1,4 @@
-/* The secrets of a document: taken out before it is stored, put back when it is loaded. */
+/* The secrets of a document: removed before it is stored, restored when it is loaded. */
 #include "sealing_internal.h"
 #include "stored.h"
 
@@ -16,7 +16,7 @@ typedef struct splitting {
     dowel *d;
     const char *root;
     json_t *secrets;
-    bool masked; /* masks may stand in the place of secrets: the document is of the database */
+    bool masked; /* the document is from the database: masks instead of secrets are accepted */
     dowel_error *err;
 } splitting;
 
@@ -28,7 +28,7 @@ static bool is_placeholder(const json_t *value) {
     return json_is_object(value) && json_object_get(value, PLACEHOLDER);
 }
 
-/* The text of a document may not look like a placeholder: it would be taken for a lost secret. */
+/* A document must not contain something that looks like a placeholder: it would pass for a lost secret. */
 static bool holds_placeholder(const json_t *value, int depth) {
     const char *key;
     size_t i;
@@ -52,9 +52,8 @@ static int split_secret(splitting *s, json_t *object, const dowel_field *field, 
     json_t *value = json_object_get(object, field->name);
     const char *text = json_string_value(value);
     if (text && !strcmp(text, MASK) && !s->masked) {
-        int rc =
-            dowel_fail(s->err, DOWEL_E_INVALID, "%s: field \"%s\" holds the mask, not a secret", s->root, path + 1);
-        dowel_error_hint(s->err, "give the secret itself");
+        int rc = dowel_fail(s->err, DOWEL_E_INVALID, "%s: field \"%s\" is the mask, not a secret", s->root, path + 1);
+        dowel_error_hint(s->err, "enter the secret itself");
         return rc;
     }
     json_incref(value);
@@ -81,7 +80,7 @@ static int split_tables(splitting *s, const dowel_field *field, json_t *value, c
     return 0;
 }
 
-/* A reference in its one form, with the type where only a name was given. */
+/* Stores a reference as {"$block": "type/name"}, with the type completed. */
 static int set_reference(splitting *s, json_t *object, const dowel_field *field, const char *reference,
                          const char *path) {
     char full[DOWEL_REFERENCE_SIZE];
@@ -91,7 +90,7 @@ static int set_reference(splitting *s, json_t *object, const dowel_field *field,
     return !value || json_object_set_new(object, field->name, value) ? dowel_no_memory(s->err) : 0;
 }
 
-/* Every member must be known and be what it should: what is not could be a secret. */
+/* Every member must be known and of the right kind; otherwise it could be a secret. */
 static int check_level(splitting *s, const dowel_block_type *type, const json_t *document, const char *path) {
     json_t *plain = s->masked ? NULL : json_copy((json_t *)document);
     if (s->masked) return 0;
@@ -114,7 +113,7 @@ static int split_block(splitting *s, json_t *object, const dowel_field *field, c
         return set_reference(s, object, field, reference, path);
     if (!json_is_object(value) || named) return wrong(s, path, "a block: \"type/name\" or its fields");
     const dowel_block_type *type = inline_type(s->d, field->blocks, value);
-    /* An inline block of a type that cannot be told has passed no validation: its secrets cannot be told either. */
+    /* Without the type, the secrets of an inline block are not known. */
     if (!type)
         return dowel_fail(s->err, DOWEL_E_INVALID, "%s: field \"%s\": an inline block needs a \"$type\"", s->root,
                           path + 1);
@@ -122,7 +121,7 @@ static int split_block(splitting *s, json_t *object, const dowel_field *field, c
     return rc ? rc : split_table(s, type->table, value, path, depth + 1);
 }
 
-/* A value of the wrong kind could be a secret that was put there by mistake; documents of the database are not decoded before they are shown. */
+/* A value of the wrong kind could be a secret in the wrong field. Documents of the database are not decoded before they are shown. */
 static bool has_shape(const dowel_field *field, const json_t *value) {
     const char *key;
     size_t i;
@@ -148,7 +147,7 @@ static int split_member(splitting *s, json_t *object, const dowel_field *field, 
     return has_shape(field, value) ? 0 : wrong(s, path, "another kind of value");
 }
 
-/* A misspelt secret is not in the table, so nothing would mask it. */
+/* A misspelt name of a secret is not in the table, so its value would not be masked. */
 static int refuse_unknown(const splitting *s, const dowel_table *table, json_t *object, const char *path) {
     const char *key;
     json_t *value;
@@ -212,12 +211,12 @@ int dowel_secrets_hide(dowel *d, const dowel_block_type *type, json_t **document
 
 /* ---- placeholders ---- */
 
-/* What a walk over a stored document does at each placeholder: returns what takes its place (new reference), or NULL. */
+/* A walk over a stored document that replaces or removes each placeholder. */
 typedef struct walk {
     const json_t *secrets;
     const json_t *mask;
     size_t found, missing;
-    bool remove;
+    bool remove, failed;
 } walk;
 
 static json_t *replace(walk *w, const char *path) {
@@ -244,7 +243,7 @@ static void visit(walk *w, json_t *document, const char *path, int depth) {
             json_object_del(document, key);
         } else {
             json_t *put = replace(w, member);
-            if (put) json_object_set_new(document, key, put);
+            if (put && json_object_set_new(document, key, put)) w->failed = true;
         }
     }
     json_array_foreach(document, i, value) {
@@ -257,8 +256,9 @@ static void visit(walk *w, json_t *document, const char *path, int depth) {
 int dowel_secrets_join(json_t *document, const json_t *secrets, dowel_error *err) {
     walk w = {.secrets = secrets};
     visit(&w, document, "", 0);
+    if (w.failed) return dowel_no_memory(err);
     if (w.missing || w.found != json_object_size(secrets))
-        return dowel_fail(err, DOWEL_E_CORRUPT, "its sealed secrets do not fit its document");
+        return dowel_fail(err, DOWEL_E_CORRUPT, "its sealed secrets do not match its document");
     return 0;
 }
 

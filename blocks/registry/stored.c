@@ -1,10 +1,11 @@
-/* Reads blocks from the sources in front of the registry, then from the registry's table. */
+/* Reads blocks from variables, files and the database, and opens their seals. */
 #include "stored.h"
 
 #include "keyring_internal.h"
 #include "reseal.h"
 
 #include <dowel/stream.h>
+#include <dowel/text.h>
 
 #include <openssl/crypto.h>
 #include <stdatomic.h>
@@ -18,13 +19,13 @@ static const char *const migrations[] = {
     " name TEXT NOT NULL,"
     " revision BIGINT NOT NULL,"
     " version BIGINT NOT NULL,"
-    " document TEXT NOT NULL," /* JSON, {"$sealed": true} in the place of each secret */
-    " sealed TEXT,"            /* base64, so that every database keeps it alike; NULL: no secrets */
+    " document TEXT NOT NULL," /* JSON, {"$sealed": true} instead of each secret */
+    " sealed TEXT,"            /* base64, which every database stores alike; NULL: no seal */
     " key_id TEXT,"
     " created BIGINT NOT NULL," /* microseconds since the epoch */
     " updated BIGINT NOT NULL,"
     " PRIMARY KEY (type, name));",
-    /* From here on, seals bind the public document too: an older dowel must not write to it. The tables are the same. */
+    /* Version 2: seals authenticate the public document. The tables are the same, but an older dowel must not write to them. */
     "",
     NULL,
 };
@@ -41,7 +42,7 @@ int dowel_registry_database(dowel *d, dowel_db **db, dowel_error *err) {
     return rc;
 }
 
-/* NOT_FOUND, with the nearest of the names that this type has. */
+/* NOT_FOUND, with the nearest name of this type. */
 static int not_found(dowel *d, dowel_db *db, const dowel_block_type *type, const char *name, dowel_error *err) {
     json_t *list = json_array(), *entry;
     dowel_rows *rows;
@@ -59,7 +60,7 @@ static int not_found(dowel *d, dowel_db *db, const dowel_block_type *type, const
     int rc = dowel_fail(err, DOWEL_E_NOT_FOUND, "no block %s/%s%s%s%s", type->name, name,
                         near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
     if (!near)
-        dowel_error_hint(err, "`dowel block list` shows the saved blocks, `dowel block save %s/%s` makes one",
+        dowel_error_hint(err, "`dowel block list` shows the saved blocks, `dowel block save %s/%s` creates one",
                          type->name, name);
     free(names);
     json_decref(list);
@@ -67,7 +68,7 @@ static int not_found(dowel *d, dowel_db *db, const dowel_block_type *type, const
 }
 
 static int damaged(const dowel_stored *stored, dowel_error *err) {
-    int rc = dowel_fail(err, DOWEL_E_CORRUPT, "block %s/%s: its record is damaged, or was changed outside of dowel",
+    int rc = dowel_fail(err, DOWEL_E_CORRUPT, "block %s/%s: the record is damaged or was changed outside of dowel",
                         stored->type->name, stored->name);
     dowel_error_hint(err, "nothing was changed; save the block again, or restore the database");
     return rc;
@@ -127,7 +128,7 @@ int dowel_stored_read(dowel *d, dowel_db *db, const dowel_block_type *type, cons
     return rc;
 }
 
-/* What `split` says of a document whose secrets are as they are; a mask in the place of one is refused. */
+/* Checks a document with secrets in the clear, and splits it. A mask instead of a secret is refused. */
 static int split(dowel *d, const dowel_stored *stored, json_t **shown, dowel_error *err) {
     json_t *secrets;
     int rc = dowel_secrets_split(d, stored->type, stored->document, shown, &secrets, err);
@@ -150,7 +151,7 @@ int dowel_stored_mask(dowel *d, dowel_stored *stored, bool omit, dowel_error *er
 
 /* ---- opening ---- */
 
-/* What is said once by a handle, not for every block. */
+/* Warnings that a handle logs once, not for every block. */
 typedef struct said {
     atomic_flag unchecked, old;
 } said;
@@ -165,18 +166,18 @@ static said *said_of(dowel *d) {
     return dowel_attach(d, &said_key, make_said, free);
 }
 
-/* A machine that has no key at all can still use blocks without secrets, as one that only reads may be set up. */
+/* A machine without a key can still use blocks without secrets. */
 static void warn_unchecked(dowel *d, const dowel_stored *stored) {
     said *once = said_of(d);
     if (once && !atomic_flag_test_and_set(&once->unchecked))
-        dowel_log(
-            d, DOWEL_LOG_WARNING,
-            "block %s/%s is used unchecked: the registry's sealing key is not here, which could tell whether it was "
-            "changed outside of dowel; set DOWEL_KEY or DOWEL_KEY_FILE",
-            stored->type->name, stored->name);
+        dowel_log(d, DOWEL_LOG_WARNING,
+                  "block %s/%s is used unchecked: without the registry's sealing key, a change outside of dowel cannot "
+                  "be detected; "
+                  "set DOWEL_KEY or DOWEL_KEY_FILE",
+                  stored->type->name, stored->name);
 }
 
-/* Whether nothing here can tell if a block without secrets was changed. */
+/* Whether the block has no secrets and this machine has no key to check it. */
 static int is_foreign(dowel *d, const dowel_stored *stored, bool *foreign, dowel_error *err) {
     const dowel_keys *keys;
     *foreign = false;
@@ -188,7 +189,7 @@ static int is_foreign(dowel *d, const dowel_stored *stored, bool *foreign, dowel
     return dowel_registry_is_foreign(d, NULL, foreign, err);
 }
 
-/* Seals what is in the first format anew; where that cannot be, as in a database that is only read, the user learns of it. */
+/* Seals rows in format 1 again. Logs a warning if that is impossible, as in a read-only database. */
 static void reseal_old(dowel *d) {
     const dowel_keys *keys;
     dowel_db *db = NULL;
@@ -204,17 +205,17 @@ static void reseal_old(dowel *d) {
     said *once = rc ? said_of(d) : NULL;
     if (once && !atomic_flag_test_and_set(&once->old))
         dowel_log(d, DOWEL_LOG_WARNING,
-                  "blocks are sealed as an older dowel sealed them: without protection of their public fields "
-                  "(endpoint, token_uri ...); they could not be sealed anew: %s",
+                  "blocks have seals of an older dowel, which do not protect their public fields "
+                  "(endpoint, token_uri ...), and cannot be sealed again: %s",
                   why.message);
 }
 
 static int without_seal(const dowel_stored *stored, dowel_error *err) {
-    /* From before the registry had its first key. */
+    /* Saved before the registry had its first key. */
     if (!stored->seal_known) return 0;
     int rc = dowel_fail(err, DOWEL_E_CORRUPT, "block %s/%s has no seal: it was changed outside of dowel",
                         stored->type->name, stored->name);
-    dowel_error_hint(err, "nothing was changed; look at the block, then save it again, or restore the database");
+    dowel_error_hint(err, "nothing was changed; check the block and save it again, or restore the database");
     return rc;
 }
 
@@ -243,8 +244,7 @@ static int open_row(dowel *d, dowel_stored *stored, bool may_write, dowel_error 
     rc = dowel_open_sealed(d, &owner, stored->key_id, stored->sealed, stored->sealed_size, &plain, &size, err);
     if (rc) return rc;
     rc = join(stored, plain, size, err);
-    OPENSSL_cleanse(plain, size);
-    free(plain);
+    dowel_wipe_bytes(plain, size);
     if (!rc && may_write && dowel_sealed_is_old(stored->sealed, stored->sealed_size)) reseal_old(d);
     return rc;
 }

@@ -1,4 +1,4 @@
-/* What this module brings that has no public name. */
+/* Descriptors without a public name. */
 #ifndef DOWEL_TYPES_H
 #define DOWEL_TYPES_H
 

@@ -127,7 +127,7 @@ class Blocks(CommandTest):
         self.fails(2, "block", "list", "--force", says="--force")
         self.fails(2, "block", "show", "a", "--force", says="--force")
         self.fails(2, "block", "delete", "a", "--show-secrets", says="--show-secrets")
-        self.fails(2, "block", "save", "gcs-bucket/x", "stray", says='"stray" is not a flag')
+        self.fails(2, "block", "save", "gcs-bucket/x", "stray", says='unexpected argument "stray"')
 
     def test_error_as_json(self):
         for words in (("block", "show", "gcs-bucket/none", "--json"), ("block", "shwo", "--json"),
@@ -174,7 +174,7 @@ class Blocks(CommandTest):
         env["DOWEL_TEST_BIN"] = os.environ["DOWEL_BIN"]
         done = self.run_dowel("block", "edit", "b", env=env)
         self.assertEqual(done.returncode, 7, done.err)
-        self.assertIn("saved by another", done.err)
+        self.assertIn("changed by another process", done.err)
         self.assertEqual(self.document("gcs-bucket/b"), {"bucket": "other"})
 
 

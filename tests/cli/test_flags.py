@@ -50,7 +50,7 @@ class Flags(CommandTest):
         self.dowel("block", "save", "gcs-bucket/b", "--bucket", "b")
         self.assertEqual(json.loads(self.dowel("block", "show", "--json", "--", "gcs-bucket/b"))["name"], "b")
         self.fails(3, "block", "show", "--", "--json", says="--json")
-        self.fails(2, "block", "show", "--", says="which block")
+        self.fails(2, "block", "show", "--", says="missing TYPE/NAME")
         self.fails(2, "call", "gcs.list", "--", "--bucket", says='"--bucket" is not a flag')
         self.fails(2, "block", "list", "--", "gcs-bucket", "x", says='unexpected argument "x"')
         self.assertIn("gcs-bucket", self.dowel("block", "list", "--"))

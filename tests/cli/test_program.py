@@ -50,7 +50,7 @@ class Program(CommandTest):
             self.assertTrue(text.startswith("acme-cloud: "), (words, text))
             self.acme(*words, "--json", status=status)
         self.assertIn("`acme-cloud block list` shows", self.acme("block", "show", "secret/none"))
-        self.assertIn("`acme-cloud block save secret/none` makes one", self.acme("block", "show", "secret/none"))
+        self.assertIn("`acme-cloud block save secret/none` creates one", self.acme("block", "show", "secret/none"))
 
     def test_prose_keeps_the_name_of_the_library(self):
         self.assertIn("the variables that dowel honours", self.acme("config", "--help"))

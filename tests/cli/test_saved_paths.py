@@ -101,7 +101,7 @@ class SavedPaths(CommandTest):
         os.mkdir(gone)
         done = subprocess.run(["sh", "-c", script, BIN], env=self.env, cwd=self.folder, capture_output=True, text=True, check=False)
         self.assertEqual(done.returncode, 2, done.stderr)
-        self.assertIn("this folder has no path", done.stderr)
+        self.assertIn("the working directory has no path", done.stderr)
 
 
 if __name__ == "__main__":

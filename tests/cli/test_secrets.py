@@ -175,7 +175,7 @@ class CredentialsFiles(CommandTest):
                "private_key_id": "1", "token_uri": "http://127.0.0.1:1/token"}
         self.use(self.write("bad-key.json", json.dumps(bad)), "bad-key.json")
         os.mkdir(self.path("folder"))
-        self.use(self.path("folder"), "a folder")
+        self.use(self.path("folder"), "Is a directory")
 
     def test_unreadable_file(self):
         """Root may read everything: the command runs as somebody else then."""

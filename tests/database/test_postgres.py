@@ -77,7 +77,7 @@ def test_blocks_and_runs():
     assert names == sorted(names), names
     assert "planted" not in psql("SELECT * FROM blocks", env["DOWEL_DATABASE_URL"])
     fails(3, "block", "show", "secret/bc", env=env, saying='did you mean')
-    fails(7, "block", "save", "secret/bb", "--value", "-", stdin=b"x", env=env, saying="exists already")
+    fails(7, "block", "save", "secret/bb", "--value", "-", stdin=b"x", env=env, saying="already exists")
     assert json.loads(dowel("config", "--json", env=env))["database"] == f"{SERVER}/blocks_and_runs".replace(f":{PASSWORD}", "")
     run("call", "block.check", "--block", "secret/bb", env=env)
     runs = json.loads(dowel("runs", "--json", env=env))

@@ -100,7 +100,7 @@ static int tokens(const json_t *asked, dowel_block *block, json_t *answer, dowel
             put(answer, "token", asks[i].token);
             json_object_set_new(answer, "expires", json_integer(asks[i].expires / 1000000));
         }
-        dowel_gcp_wipe(asks[i].token);
+        dowel_wipe(asks[i].token);
     }
     json_object_set_new(answer, "different", json_integer((json_int_t)json_object_size(different)));
     json_object_set_new(answer, "failed", json_integer(failed));

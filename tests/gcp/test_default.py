@@ -87,7 +87,7 @@ def test_metadata():
         ask("open")
         assert ask("resolve")["kind"] == "metadata server"
         admin("metadata", status=404)
-        ask.fails("token", None, ["HTTP 404", "is a service account attached"], code="not_found")
+        ask.fails("token", None, ["HTTP 404", "attach a service account"], code="not_found")
         # What answers is something else.
         admin("metadata", flavor="Other")
         ask("open")
@@ -146,7 +146,7 @@ def test_project():
         def project(block=None, **more):
             return ask("project", block, **more)["project"]
 
-        failed = ask.fails("project", None, "no Google Cloud project is known", code="invalid")
+        failed = ask.fails("project", None, "no Google Cloud project is set", code="invalid")
         assert "GOOGLE_CLOUD_PROJECT" in failed.hint
         gcloud("authorized-user.json", active_config="mine\n", configurations__config_default="[core]\nproject = by-default\n",
                configurations__config_mine="[compute]\nproject = no\n[core]\naccount = a@example.com\n# project = no\nproject = active\n",
@@ -155,7 +155,7 @@ def test_project():
         ask.setenv(CLOUDSDK_ACTIVE_CONFIG_NAME="other")
         assert project() == "other"
         ask.setenv(CLOUDSDK_ACTIVE_CONFIG_NAME="../configurations/config_other")
-        ask.fails("project", None, "no Google Cloud project is known", code="invalid")
+        ask.fails("project", None, "no Google Cloud project is set", code="invalid")
         ask.setenv(CLOUDSDK_ACTIVE_CONFIG_NAME=None)
         os.remove(os.path.join(GCLOUD, "active_config"))
         assert project() == "by-default"
@@ -237,7 +237,7 @@ def test_bad_files():
         ({**external, "service_account_impersonation_url": "https://x/y"}, "does not name a service account"),
         ({**external, "service_account_impersonation_url": "https://x/y@z:generateAccessToken",
           "service_account_impersonation": {"token_lifetime_seconds": 100000}}, "from 1 to 43200"),
-        (without(user, "refresh_token"), "neither a token nor all of refresh_token"),
+        (without(user, "refresh_token"), "needs a token, or all of refresh_token"),
     ]
     with Ask() as ask:
         for content, saying in rows:
@@ -252,7 +252,7 @@ def test_bad_files():
         ask("open")
         ask.fails("token", {"service_account_file": path}, "No such file")
         os.mkfifo(os.path.join(TMP, "pipe"))
-        for other, says in ((TMP, "a folder"), (os.path.join(TMP, "pipe"), "a pipe that nothing is written to"), ("/dev/zero", "neither a file nor a pipe")):
+        for other, says in ((TMP, "Is a directory"), (os.path.join(TMP, "pipe"), "a pipe that nothing is written to"), ("/dev/zero", "not a regular file")):
             ask.fails("token", {"service_account_file": other}, says)
         if os.getuid():
             with open(path, "w") as file:

@@ -40,7 +40,7 @@ REFUSED = {
     "utf16": (json.dumps(KEY).encode("utf-16"), ["UTF-16"]), "utf16-be": (json.dumps(KEY).encode("utf-16-be"), ["UTF-16"]), "utf16-le": (json.dumps(KEY).encode("utf-16-le"), ["UTF-16"]),
     "latin-1": (json.dumps({**KEY, "note": "ü"}, ensure_ascii=False).encode("latin-1"), ["not UTF-8"]),
     "duplicate": ('{"project_id": "other", ' + json.dumps(KEY)[1:], ["duplicate", "twice"]), "cut": (json.dumps(KEY)[:300], ["line 1"]), "empty": ("", ["empty"]),
-    "damaged-key": (with_key("-----BEGIN PRIVATE KEY-----\nbm90IGEga2V5\n-----END PRIVATE KEY-----\n"), ["private key cannot sign", "as Google made it"]),
+    "damaged-key": (with_key("-----BEGIN PRIVATE KEY-----\nbm90IGEga2V5\n-----END PRIVATE KEY-----\n"), ["private key cannot sign", "as Google created it"]),
     "cut-key": (with_key("\n".join(LINES[:5] + LINES[-1:])), ["private key cannot sign"]), "ec-key": (with_key(EC), ["not an RSA key"]),
     "short-key": (with_key(SHORT), ["2048 bits"]), "flipped": (with_key("\n".join([*LINES[:3], LINES[3][::-1], *LINES[4:]])), ["private key cannot sign"]),
     "no-end": (with_key("\n".join(LINES[:-1])), ["private key cannot sign"]),
@@ -92,7 +92,7 @@ def test_what_does_not_is_refused_when_it_is_saved():
 
 def test_a_file_of_another_machine_may_be_saved():
     done = run("block", "save", "gcp-credentials/elsewhere", "--service-account-file", "/no/such/key.json")
-    assert done.returncode == 0 and b"/no/such/key.json cannot be read here" in done.stderr, done.stderr
+    assert done.returncode == 0 and b"cannot read /no/such/key.json on this machine" in done.stderr, done.stderr
 
 
 def test_pipes():
@@ -126,7 +126,7 @@ def test_what_a_shell_substitutes():
     done = shell('"$DOWEL" block save gcp-credentials/shell --service-account-info @<(cat "$KEY") && "$DOWEL" ls gs://key-files/ --endpoint "$GCS" --credentials shell')
     assert done.returncode == 0, done.stderr
     done = shell('"$DOWEL" block save gcp-credentials/gone --service-account-file <(cat "$KEY")')
-    assert done.returncode == 2 and "will be gone" in done.stderr and "--service-account-info @" in done.stderr, done.stderr
+    assert done.returncode == 2 and "exists only while this command runs" in done.stderr and "--service-account-info @" in done.stderr, done.stderr
     assert "gone" not in saved()
 
 
@@ -134,7 +134,7 @@ def test_a_variable_with_a_line_break_or_a_tilde():
     environment = {"GOOGLE_CLOUD_PROJECT": "p"}
     for end in ("\n", "\r\n", "\r"):
         dowel(*listing(), env={**environment, "GOOGLE_APPLICATION_CREDENTIALS": KEYFILE + end})
-    for path, says in (("~/key.json", os.environ["HOME"] + "/key.json"), (f'"{KEYFILE}"', "quote"), ("key.json", "relative"), (KEYFILE + " ", "blank")):
+    for path, says in (("~/key.json", os.environ["HOME"] + "/key.json"), (f'"{KEYFILE}"', "quote"), ("key.json", "relative"), (KEYFILE + " ", "space")):
         fails(4, *listing(), env={**environment, "GOOGLE_APPLICATION_CREDENTIALS": path}, saying=["GOOGLE_APPLICATION_CREDENTIALS", says])
 
 

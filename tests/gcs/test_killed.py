@@ -126,7 +126,7 @@ def test_goes_on_after_a_rotation_of_the_keys():
     other = {"DOWEL_KEY": ",".join(base64.b64encode(bytes([n]) * 32).decode() for n in (1, 2))}
     assert [(key["use"], key["handles"]) for key in json.loads(dowel("key", "show-id", "--json", env=other))["keys"]] == [
         ("seals", 0), ("opens", 0), ("missing", 1)]
-    fails(4, "key", "rotate", "--json", env=other, saying=["remembers stays as it is", "2 could not be"])
+    fails(4, "key", "rotate", "--json", env=other, saying=["is left unchanged", "2 could not be"])
     PROXY.reset()
     assert json.loads(dowel("runs", "resume", run_id, "--json"))["size"] == len(DATA)
     assert not PROXY.seen("POST") and sent() == [f"{2 * QUANTUM}-{len(DATA) - 1}"], PROXY.requests

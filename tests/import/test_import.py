@@ -383,14 +383,14 @@ class Command(ImportTest):
 
     def test_a_dry_run_refuses_what_saving_would_refuse(self):
         for data, says in (({"service_account_info": {**KEY, "private_key": "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"}}, "cannot sign"),
-                           ({"service_account_info": KEY, "service_account_file": "/key.json"}, "only one of")):
+                           ({"service_account_info": KEY, "service_account_file": "/key.json"}, "exclude each other")):
             document = json.dumps(prefect("gcs-bucket", "results", {"bucket": "b", "gcp_credentials": data}, {"gcp_credentials": reference("gcp-credentials", "creds")}))
             for words in (["--dry-run"], []):
                 self.refused(2, "--from-prefect", "-", *words, says=says, stdin=document)
 
     def test_all_or_nothing(self):
         self.dowel("block", "save", "gcs-bucket/results", "--bucket", "mine")
-        said = self.refused(7, "--from-prefect", "-", says=["gcs-bucket/results exists already", "--overwrite", "nothing was saved"],
+        said = self.refused(7, "--from-prefect", "-", says=["gcs-bucket/results already exists", "--overwrite", "nothing was saved"],
                             stdin=json.dumps(self.DOCUMENT))
         self.assertNotIn("planted", said)
         self.assertEqual([b["name"] for b in self.json("block", "list")], ["results"])

@@ -21,7 +21,7 @@ class Modes(CommandTest):
         done = self.run_dowel("block", "show", "secret/s", "--show-secrets", "--json", **options)
         self.assertIn(done.returncode, (0, 4), done.err)
         if done.returncode:
-            self.assertIn("can be read by others", done.err)
+            self.assertIn("can be read by other users", done.err)
             self.assertIn("chmod 600", done.err)
             self.assertNotIn("planted", done.out + done.err)
         return done.returncode == 0

@@ -53,7 +53,7 @@ class Races(Store, CommandTest):
         self.assertEqual(sorted(saver.returncode for saver in savers), [0, 4], said)
         (key,), = holder.execute("SELECT key_id FROM blocks").fetchall()
         holder.close()
-        self.assertIn(f"its key {key} is not on this machine", "".join(said))
+        self.assertIn(f"its key {key} is missing on this machine", "".join(said))
 
     @unittest.skipIf(SERVER, "SQLite's lock")
     def test_a_save_that_waits_while_a_rotation_begins(self):

@@ -37,7 +37,7 @@ class Bundles(CommandTest):
         self.dowel("block", "restore", "out.bundle", *WITH, env=other)
         self.assertEqual(self.references(other), ["aws-credentials/k", "s3-bucket/b"], "with what it refers to, and no more")
         self.assertEqual(self.json("block", "show", "k", "--show-secrets", env=other)["document"]["secret_access_key"], "planted-secret")
-        self.fails(7, "block", "restore", "out.bundle", *WITH, env=other, says=["exists already", "--overwrite"])
+        self.fails(7, "block", "restore", "out.bundle", *WITH, env=other, says=["already exists", "--overwrite"])
         saved = self.json("block", "restore", "out.bundle", "--overwrite", *WITH, env=other)
         self.assertEqual(saved, [{"block": "aws-credentials/k", "revision": 2}, {"block": "s3-bucket/b", "revision": 2}])
         # As another's scrypt and AES-GCM read it.
@@ -57,7 +57,7 @@ class Bundles(CommandTest):
 
     def test_wrong_or_damaged(self):
         envelope = json.loads(self.export())
-        self.fails(4, "block", "restore", "out.bundle", *WITH, env={**self.other, "P": "wrong"}, says="not the passphrase")
+        self.fails(4, "block", "restore", "out.bundle", *WITH, env={**self.other, "P": "wrong"}, says="the passphrase is wrong")
         self.fails(4, "block", "restore", "out.bundle", env=self.other, says="passphrase")
         sealed = bytearray(base64.b64decode(envelope["sealed"]))
         for at in (0, 11, 12, len(sealed) // 2, len(sealed) - 1):
@@ -78,7 +78,7 @@ class Bundles(CommandTest):
         template = json.loads(text)
         self.assertEqual([block["name"] for block in template["blocks"]], ["k", "b", "s"])
         self.write("filled.json", text)
-        self.fails(2, "block", "restore", "filled.json", env=self.other, says="holds the mask")
+        self.fails(2, "block", "restore", "filled.json", env=self.other, says="is the mask")
         self.assertEqual(self.references(self.other), [], "all or none")
         for block in template["blocks"]:
             for field in ("secret_access_key", "value"):
@@ -99,12 +99,12 @@ class Bundles(CommandTest):
     def test_command_lines(self):
         self.fails(2, "block", "export", says="--bundle FILE or --template FILE")
         self.fails(2, "block", "export", "--template", "t", "--bundle", "b", says="--bundle FILE or")
-        self.fails(2, "block", "export", "--template", "t", *WITH, env=PASSPHRASE, says="no passphrase")
+        self.fails(2, "block", "export", "--template", "t", *WITH, env=PASSPHRASE, says="--passphrase needs --bundle")
         self.fails(2, "block", "export", "--bundle", "b", "--passphrase", "on-the-line", says="must not be an argument")
         self.fails(2, "block", "export", "--bundle", "b", says="passphrase")
         self.fails(3, "block", "export", "secret/none", "--template", "t", says="secret/none")
         self.assertFalse(os.path.exists(self.path("t")) or os.path.exists(self.path("b")))
-        self.fails(2, "block", "restore", says="restore what?")
+        self.fails(2, "block", "restore", says="missing FILE")
         self.fails(3, "block", "restore", "nowhere", says="nowhere")
 
 

@@ -251,7 +251,7 @@ static void refuses_bad_input(void **state) {
         {"node/a", "{\"password\": 5}", "password", DOWEL_E_INVALID},
         {"node/a", "{\"next\": \"node/none\"}", "node/none", DOWEL_E_NOT_FOUND},
         {"node/a", "{\"next\": \"local-file-system/x\"}", "node|secret", DOWEL_E_INVALID},
-        {"node/a", "{\"next\": \"node/a\"}", "circle", DOWEL_E_INVALID},
+        {"node/a", "{\"next\": \"node/a\"}", "cycle", DOWEL_E_INVALID},
         {"node/a", "{\"next\": {\"label\": \"x\"}}", "$type", DOWEL_E_INVALID},
         {"secret/a", "{}", "value", DOWEL_E_INVALID},
     };
@@ -283,7 +283,7 @@ static void sees_cycles(void **state) {
     sql(w, "UPDATE blocks SET document = '{\"next\":{\"$block\":\"node/a\"}}' WHERE name = 'c'");
     dowel_block *block;
     assert_int_equal(dowel_block_load(w->d, "node/a", &block, &w->err), DOWEL_E_INVALID);
-    assert_says(w->err.message, "circle");
+    assert_says(w->err.message, "cycle");
 }
 
 static void lists_and_deletes(void **state) {

@@ -214,7 +214,7 @@ class Seals(Store, CommandTest):
         self.assertIn(key_id(KEY), done.err)
         os.remove(key_file)
         # No message tells anyone to make a key where only the registry's helps.
-        said = self.fails(4, "block", "show", "secret/t", "--show-secrets", env=job, says="give that key")
+        said = self.fails(4, "block", "show", "secret/t", "--show-secrets", env=job, says="provide that key")
         said += self.fails(4, "block", "save", "secret/u", "--value", "-", stdin="v", env={**job, "HOME": ""}, says="this registry is sealed with key")
         self.assertNotIn("openssl", said)
         # The registry's key, added on a new machine, is the one that seals there.

@@ -42,7 +42,7 @@ class Sources(CommandTest):
     def test_only_read(self):
         self.put("secret/s", {"value": "v"})
         for words in (("save", "secret/s", "--value", "-", "--overwrite"), ("delete", "secret/s"), ("delete", "secret/s", "--force")):
-            self.fails(7, "block", *words, stdin="x", says=["block secret/s is only read", self.path("blocks", "secret", "s.json")])
+            self.fails(7, "block", *words, stdin="x", says=["block secret/s is read-only", self.path("blocks", "secret", "s.json")])
         self.fails(7, "block", "delete", "secret/t", env={"DOWEL_BLOCK_SECRET__T": '{"value": "v"}'}, says="DOWEL_BLOCK_SECRET__T")
 
     def test_references(self):
@@ -71,7 +71,7 @@ class Sources(CommandTest):
         path = self.path("blocks", "secret", "s.json")
         for text, status, says in (("{\n  \"value\": \"planted\n}", 2, [path, "line 2, column "]), ("", 2, [path, "empty"]), ("[1]", 2, [path, "object"]),
                                    ('{"value": 5}', 2, ["secret/s", "value"]), ('{"valeu": "planted"}', 2, ["secret/s", 'did you mean "value"']),
-                                   ('{"value": "********"}', 2, ["secret/s", "holds the mask"]), ('{"value": {"$sealed": true}}', 2, ["secret/s"]),
+                                   ('{"value": "********"}', 2, ["secret/s", "is the mask"]), ('{"value": {"$sealed": true}}', 2, ["secret/s"]),
                                    ('{"value": "planted", "value": "planted"}', 2, [path, "duplicate"]), (b'{"value": "\xff\xfe"}', 2, [path])):
             self.put("secret/s", text)
             said = self.fails(status, "call", "block.check", "--block", "secret/s", says=says)
@@ -91,8 +91,8 @@ class Sources(CommandTest):
         os.mkfifo(os.path.join(folder, "pipe.json"))
         with open(os.path.join(folder, "huge.json"), "wb") as file:
             file.truncate(1 << 40)
-        for name, says in (("out", "leads out"), ("passwd", "leads out"), ("loop", "loop"), ("dangling", "dangling"), ("folder", "it is a folder"),
-                           ("pipe", "it is no file"), ("huge", "larger than")):
+        for name, says in (("out", "outside of the folder"), ("passwd", "outside of the folder"), ("loop", "loop"), ("dangling", "dangling"), ("folder", "Is a directory"),
+                           ("pipe", "not a regular file"), ("huge", "larger than")):
             said = self.fails(1, "block", "show", f"secret/{name}", says=[f"secret/{name}", says])
             self.assertNotIn("planted", said)
         # As Kubernetes mounts a secret: links to a folder beside them, which is exchanged as a whole.
@@ -110,7 +110,7 @@ class Sources(CommandTest):
                "DOWEL_BLOCK_SECRET__" + "N" * 300: "{}", "DOWEL_BLOCK_SECRET__EMPTY": ""}
         done = self.run_dowel("block", "list", env=env)
         self.assertEqual((done.returncode, done.out), (0, "no blocks yet\n"))
-        for part in ("Upper.json is no block", "x.txt is no block", "DOWEL_BLOCK_NO_TYPE__X names no block", "DOWEL_BLOCK_secret__x names no block"):
+        for part in ("Upper.json is ignored", "x.txt is ignored", "DOWEL_BLOCK_NO_TYPE__X does not name a block", "DOWEL_BLOCK_secret__x does not name a block"):
             self.assertIn(part, done.err)
         self.assertNotIn("\x1b", done.err)
         for name in ("../secret/x", "..", "a/../b", "%2e%2e"):

@@ -102,7 +102,7 @@ class Unmasked(Store, CommandTest):
         os.symlink("real.json", self.path("blocks", "secret", "inside.json"))
         for folder in (self.path("blocks"), self.path("blocks") + "/", self.path("blocks", "..", "blocks")):
             env = {"DOWEL_BLOCKS_DIR": folder}
-            said = self.fails(1, "block", "show", "secret/s", "--show-secrets", says="leads out of the folder", env=env)
+            said = self.fails(1, "block", "show", "secret/s", "--show-secrets", says="outside of the folder", env=env)
             self.assertNotIn("planted", said)
             self.assertEqual(self.json("block", "show", "secret/inside", "--show-secrets", env=env)["document"], {"value": "v"})
 

@@ -1,6 +1,8 @@
-/* dowel/credentials.h: credential blocks and what they can do.
+/* dowel/credentials.h: credential blocks, and the tokens and signatures that they provide.
  *
- * Connectors hand `dowel_gcp_authorize` or `dowel_aws_authorize` to their dowel_http_service. */
+ * A connector sets dowel_gcp_authorize() or dowel_aws_authorize() as `authorize` of its dowel_http_service. Any thread may call the functions
+ * of this header. They return 0 or a negative dowel_code, and set outputs only on success. CREDENTIALS: the credentials are missing,
+ * incomplete or refused. PERMISSION, UNAVAILABLE and other codes are the provider's. */
 #ifndef DOWEL_CREDENTIALS_H
 #define DOWEL_CREDENTIALS_H
 
@@ -11,16 +13,16 @@
 extern "C" {
 #endif
 
-/* The descriptors of the two clouds. dowel_open has them; a program that calls dowel_open_with names those that it uses. */
+/* The connectors of the two clouds. dowel_open() includes them; a program that calls dowel_open_with() lists those that it uses. */
 DOWEL_API extern const dowel_connector dowel_aws_connector, dowel_gcp_connector;
 
-/* What every dowel_http_service of one of these clouds names as its `names`: secrets are masked, request ids are found. */
+/* For dowel_http_service.names of services of these clouds: which headers and query parameters are secret, and which identify a request. */
 DOWEL_API extern const dowel_http_names dowel_aws_names, dowel_gcp_names;
 
 /* ---- a secret text ---- */
 
-/* Block type "secret". A connector's own block names one in a field of kind DOWEL_BLOCK with .blocks = "secret", and reads it with
- * dowel_block_data_as(block, &dowel_secret_type). */
+/* Block type "secret": one text, such as a password. A connector refers to it by a field of kind DOWEL_BLOCK with .blocks = "secret", and
+ * reads it with dowel_block_data_as(block, &dowel_secret_type). */
 typedef struct dowel_secret {
     const char *value;
 } dowel_secret;
@@ -29,42 +31,47 @@ DOWEL_API extern const dowel_block_type dowel_secret_type;
 
 /* ---- Google ---- */
 
-/* Block type "gcp-credentials". With no field: what Google's libraries would find (Application Default Credentials, AIP-4110). */
+/* Block type "gcp-credentials". Set at most one of service_account_info, service_account_file, token and anonymous. With none of them, the
+ * Application Default Credentials are used (google.aip.dev/auth/4110): GOOGLE_APPLICATION_CREDENTIALS, the file of
+ * `gcloud auth application-default login`, the metadata server. */
 typedef struct dowel_gcp_credentials {
-    json_t *service_account_info;     /* a credentials file's content (secret) */
+    json_t *service_account_info;     /* content of a credentials file, as an object or its text; secret */
     const char *service_account_file; /* path of a credentials file of any type that Google's libraries read */
-    const char *token;                /* an access token as it is (secret) */
-    bool anonymous;                   /* send none: for stand-in servers and public data */
-    const char *project;              /* project id; found in the file or the environment when not set */
-    const char *quota_project;        /* whom to bill: X-Goog-User-Project */
-    const char *subject;              /* user to act for (domain-wide delegation) */
-    const char *const *scopes;        /* default: https://www.googleapis.com/auth/cloud-platform */
-    const char *token_uri;            /* overrides the file's token endpoint */
+    const char *token;                /* an access token, used as it is; secret */
+    bool anonymous;                   /* send no credentials: stand-in servers, public data */
+    const char *project;              /* project id; default: see dowel_gcp_project() */
+    const char *quota_project;        /* project to bill and to charge quota to (X-Goog-User-Project) */
+    const char *subject;              /* user to act for, with domain-wide delegation */
+    const char *const *scopes;        /* OAuth scopes; default: https://www.googleapis.com/auth/cloud-platform */
+    const char *token_uri;            /* token endpoint instead of the one in the credentials file */
 } dowel_gcp_credentials;
 
 DOWEL_API extern const dowel_block_type dowel_gcp_credentials_type;
 
-/* dowel_http_service.authorize with `context` a dowel_block * of gcp-credentials, or NULL for the default credentials. Sets
- * Authorization and X-Goog-User-Project. Never sends a token over plain http to a host that is not loopback. */
+/* For dowel_http_service.authorize: sets the headers Authorization and X-Goog-User-Project. `context` is a dowel_block * of type
+ * gcp-credentials, or NULL for the Application Default Credentials. `again`: the server refused the last token. Fails with CREDENTIALS instead
+ * of sending a token over plain http to another host. */
 DOWEL_API int dowel_gcp_authorize(dowel *d, dowel_http_request *request, void *context, bool again, dowel_error *err);
-/* An access token, from the cache or new. Newly allocated: overwrite it before free(). *expires (may be NULL): µs since the
- * epoch, 0 unknown. *token is NULL for anonymous credentials. */
+/* Returns an access token. The handle caches tokens and renews them before they expire; `again` fetches a new one. The caller overwrites
+ * *token and frees it. It is NULL for anonymous credentials. *expires (may be NULL): microseconds since the epoch; 0 if unknown. */
 DOWEL_API int dowel_gcp_token(dowel *d, dowel_block *credentials, bool again, char **token, int64_t *expires,
                               dowel_error *err);
-/* An ID token for an audience, such as "https://my-service.run.app": of a service account by its key, by impersonation, or of this
- * machine. From the same cache. Newly allocated: overwrite it before free(). */
+/* Returns an ID token for an audience, such as "https://my-service.run.app". The credentials must be a service account: its key, impersonation,
+ * or the service account of this machine. Otherwise as dowel_gcp_token(). */
 DOWEL_API int dowel_gcp_id_token(dowel *d, dowel_block *credentials, const char *audience, bool again, char **token,
                                  int64_t *expires, dowel_error *err);
-/* The project to use: `given` when not NULL, the block's, GOOGLE_CLOUD_PROJECT, GCLOUD_PROJECT, the credentials file's or the metadata
- * server's, gcloud's configuration, or an error that says how to set it. A file that the block names comes before the environment. Newly
- * allocated. */
+/* Returns the project id, newly allocated. The first of: `given`; the block's `project`; GOOGLE_CLOUD_PROJECT; GCLOUD_PROJECT; the project of
+ * the credentials (file, metadata server); the project of gcloud's active configuration. If the block names a credentials file, its project
+ * comes before the environment. INVALID: none is known. */
 DOWEL_API int dowel_gcp_project(dowel *d, dowel_block *credentials, const char *given, char **project,
                                 dowel_error *err);
-/* Signs bytes (RSA SHA-256) as the identity of the credentials: with its private key, or through IAM's signBlob where there is none. *email (who
- * signed) and *signature are newly allocated. `signature` NULL: nothing is signed, and *email is who would. */
+/* Signs `size` bytes with RSA and SHA-256 (PKCS #1 v1.5): with the private key of the service account, or with IAM's signBlob if there is no
+ * private key. *email (the service account that signed) and *signature are newly allocated. `signature` NULL: nothing is signed; *email is the
+ * account that would sign. CREDENTIALS: the credentials are not a service account. */
 DOWEL_API int dowel_gcp_sign(dowel *d, dowel_block *credentials, const void *data, size_t size, char **email,
                              void **signature, size_t *signature_size, dowel_error *err);
-/* Fills code, reason and message from Google's JSON error shape (AIP-193): for dowel_http_service.explain. */
+/* For dowel_http_service.explain: sets code, reason, message and hint from the JSON error of a Google API (google.aip.dev/193) or of an OAuth
+ * endpoint (RFC 6749, section 5.2). */
 DOWEL_API void dowel_gcp_explain(const dowel_http_response *response, dowel_error *err);
 
 /* ---- Amazon ---- */

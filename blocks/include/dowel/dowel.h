@@ -1,4 +1,4 @@
-/* dowel/dowel.h: core and blocks. Connectors have their own headers: <dowel/gcs.h>, <dowel/s3.h> ... */
+/* dowel/dowel.h: includes core and blocks. Each connector has its own header: <dowel/gcs.h>, <dowel/s3.h> ... */
 #ifndef DOWEL_DOWEL_H
 #define DOWEL_DOWEL_H
 
@@ -10,11 +10,11 @@
 extern "C" {
 #endif
 
-/* Opens a handle with every built-in connector. `options` may be NULL; its `connectors` are added to the built-in ones. In the
- * library target dowel::dowel; a program that links single modules calls dowel_open_with. */
+/* Opens a handle with every built-in connector, plus those of `options`, which may be NULL. The caller closes it with dowel_close().
+ * Link dowel::dowel to use this function; a program that links single modules calls dowel_open_with(). */
 DOWEL_API int dowel_open(dowel **d, const dowel_options *options, dowel_error *err);
 
-/* "0.1.0" */
+/* The version of the library, such as "0.1.0". Static. */
 DOWEL_API const char *dowel_version(void);
 
 #ifdef __cplusplus
