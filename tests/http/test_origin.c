@@ -45,7 +45,35 @@ static void test_what_is_none(void **state) {
     is("http://@:80", "http://@:80");
 }
 
+/* As libcurl reads the URL: a host that only looks like this machine is not. */
+static void test_this_machine(void **state) {
+    (void)state;
+    static const char *const local[] = {"http://localhost", "HTTP://LocalHost:8080/a?b", "http://127.0.0.1:9",
+                                        "http://127.9.9.9", "http://127.1/path",         "https://[::1]:443",
+                                        "http://[::1]"};
+    static const char *const remote[] = {"http://localhost.example.com",
+                                         "http://localhost@example.com",
+                                         "http://user@localhost",
+                                         "http://localhost\\@example.com",
+                                         "http://127.0.0.1.example.com",
+                                         "http://128.0.0.1",
+                                         "http://[::2]",
+                                         "http://example.com/localhost",
+                                         "http://",
+                                         "ftp://localhost",
+                                         "localhost",
+                                         ""};
+    for (size_t i = 0; i < sizeof local / sizeof local[0]; i++)
+        if (!dowel_url_is_local(local[i]) || !dowel_url_is_safe(local[i]))
+            fail_msg("not of this machine: %s", local[i]);
+    for (size_t i = 0; i < sizeof remote / sizeof remote[0]; i++)
+        if (dowel_url_is_local(remote[i]) || dowel_url_is_safe(remote[i])) fail_msg("of this machine: %s", remote[i]);
+    assert_true(dowel_url_is_safe("https://example.com/x") && !dowel_url_is_local("https://example.com/x"));
+    assert_false(dowel_url_is_safe("https://") || dowel_url_is_safe("https:///x"));
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_spellings), cmocka_unit_test(test_what_is_none)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_spellings), cmocka_unit_test(test_what_is_none),
+                                       cmocka_unit_test(test_this_machine)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
