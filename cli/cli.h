@@ -128,9 +128,7 @@ void cli_run_end(cli_run *run);
 /* page.c: the runs as HTML. */
 int cli_runs_page(cli *c, const dowel_runs_query *query, const char *path);
 
-/* runs.c: µs since the epoch. */
-int64_t cli_now(void);
-/* The states that a run can be in; NULL-terminated. */
+/* runs.c: the states that a run can be in; NULL-terminated. */
 extern const char *const cli_run_states[];
 
 /* objects.c: commands for objects and files. */

@@ -1,6 +1,7 @@
 /* dowel runs page: the history as one HTML file without scripts, to be looked at, mailed, or put into a bucket. */
 #include "cli.h"
 
+#include <dowel/clock.h>
 #include <dowel/stream.h>
 
 #include <stdarg.h>
@@ -179,7 +180,7 @@ static void put_page(page *p, const json_t *runs) {
     char when[DOWEL_TIME_TEXT_SIZE];
     size_t i;
     json_t *run;
-    dowel_format_time(cli_now(), when);
+    dowel_format_time(dowel_now(), when);
     put(p, head);
     put_format(p, "<p>%zu, newest first; %.19sZ, dowel %s</p>\n", json_array_size(runs), when, dowel_version());
     json_array_foreach((json_t *)runs, i, run) put_run(p, member(run, "id"), (span){0, 0}, 0);

@@ -1,18 +1,13 @@
 /* Progress on a terminal: bytes, rate, time left, how many objects. Quiet elsewhere. */
 #include "cli.h"
 
+#include <dowel/clock.h>
+
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 void cli_size_text(double bytes, char text[32]) {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
@@ -69,7 +64,7 @@ static void add_bytes(line *l, const cli_progress *p, double seconds) {
 
 /* The lock is held. */
 static void show(cli_progress *p) {
-    double t = now();
+    double t = dowel_clock();
     struct winsize size;
     line l = {"", 0};
     if (!p->started) {

@@ -1,6 +1,8 @@
 /* dowel runs: what ran, how it went, what it gave. */
 #include "cli.h"
 
+#include <dowel/clock.h>
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -205,14 +207,8 @@ static int read_state(cli *c, const char *text, const char **state) {
     return c->err.code;
 }
 
-int64_t cli_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
 static int64_t ago(double seconds) {
-    return cli_now() - (int64_t)(seconds * 1e6);
+    return dowel_now() - (int64_t)(seconds * 1e6);
 }
 
 static int read_since(cli *c, const char *text, int64_t *since) {

@@ -357,10 +357,9 @@ static int parse(dowel_aws_profiles *profiles, const char *text, size_t size, bo
         text += 3;
         size -= 3;
     }
-    char *copy = malloc(size + 1);
+    char *copy = calloc(1, size + 1);
     if (!copy) return dowel_no_memory(r.err);
     if (size) memcpy(copy, text, size);
-    copy[size] = 0;
     int rc = 0;
     for (char *line = copy, *next; line && !rc; line = next) {
         line[line_size(&r, line, &next)] = 0;

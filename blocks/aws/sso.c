@@ -1,6 +1,7 @@
 /* IAM Identity Center: the token that `aws sso login` left is exchanged for the keys of a role, and renewed where it can be. */
 #include "aws.h"
 
+#include <dowel/clock.h>
 #include <dowel/file.h>
 #include <dowel/stream.h>
 
@@ -8,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define SECOND ((int64_t)1000000)
 #define EARLY (15 * 60 * SECOND) /* a token is renewed this long before its end, as the AWS CLI does */
@@ -74,12 +74,6 @@ static int64_t time_of(const json_t *token, const char *name) {
     return !text || dowel_aws_parse_time(text, &time) ? 0 : time;
 }
 
-static int64_t now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * SECOND + t.tv_nsec / 1000;
-}
-
 static int log_in_first(const char *profile, const char *why, dowel_error *err) {
     int rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "profile \"%s\": %s", profile, why);
     dowel_error_hint(err, "run `aws sso login --profile %s`", profile);
@@ -134,7 +128,7 @@ static int renew(dowel *d, const dowel_aws_settings *settings, const dowel_aws_s
         rc = dowel_fail(err, DOWEL_E_PROTOCOL, "IAM Identity Center answered without a token");
     if (!rc) {
         char end[DOWEL_TIME_TEXT_SIZE];
-        dowel_format_time((now() / SECOND + lifetime) * SECOND, end);
+        dowel_format_time((dowel_now() / SECOND + lifetime) * SECOND, end);
         dowel_builder b = dowel_build(json_incref(token));
         dowel_build_text(&b, "accessToken", fresh);
         dowel_build_text(&b, "expiresAt", end);
@@ -155,15 +149,15 @@ static int current_token(dowel *d, const dowel_aws_settings *settings, const dow
     if (rc) return rc;
     int64_t end = time_of(*token, "expiresAt"), registered = time_of(*token, "registrationExpiresAt");
     bool renewable = plan->sso.session && text_of(*token, "refreshToken") && text_of(*token, "clientId") &&
-                     text_of(*token, "clientSecret") && registered > now();
-    if (renewable && end < now() + EARLY) {
+                     text_of(*token, "clientSecret") && registered > dowel_now();
+    if (renewable && end < dowel_now() + EARLY) {
         dowel_error why;
         rc = renew(d, settings, &plan->sso, *token, &why);
         if (!rc) {
             write_cache(d, path, *token);
             return 0;
         }
-        if (end <= now()) {
+        if (end <= dowel_now()) {
             dowel_json_cleanse(*token);
             *token = NULL;
             if (err) *err = why;
@@ -174,7 +168,7 @@ static int current_token(dowel *d, const dowel_aws_settings *settings, const dow
                   why.message);
         return 0;
     }
-    if (end > now()) return 0;
+    if (end > dowel_now()) return 0;
     dowel_json_cleanse(*token);
     *token = NULL;
     return log_in_first(plan->profile, end ? "the SSO session has expired" : "the SSO token's expiresAt is not a time",

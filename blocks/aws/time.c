@@ -35,7 +35,7 @@ static bool read_zone(const char *from, char zone[8]) {
 }
 
 int dowel_aws_parse_time(const char *given, int64_t *microseconds) {
-    char copy[64], date[3][5], time[3][3], fraction[16] = "", zone[8], text[64];
+    char copy[64] = "", date[3][5], time[3][3], fraction[16] = "", zone[8], text[64];
     size_t size = strlen(given += strspn(given, " \t\r\n"));
     while (size && strchr(" \t\r\n", given[size - 1])) size--;
     if (size >= sizeof copy) return DOWEL_E_INVALID;

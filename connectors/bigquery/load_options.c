@@ -206,7 +206,7 @@ static int find_format(const dowel_bigquery_load_args *args, int *format, dowel_
     *format = args->format;
     if (*format) return 0;
     const char *const one[] = {args->file, NULL}, *const *names = args->file ? one : args->uris;
-    for (size_t i = 0; names[i]; i++) {
+    for (size_t i = 0; names && names[i]; i++) {
         int found = format_of_name(names[i], !args->file);
         if (!found) return no_format(names[i], args->file, err);
         if (i && found != *format)

@@ -120,7 +120,7 @@ static void read_parts(const char *text, bool has_table, parts *p, const char **
     else if (!is_word(p->dataset, "_-"))
         *why = "a dataset's name consists of letters, digits and underscores";
     else if (has_table)
-        *why = table_trouble(p->table);
+        *why = table_trouble(p->table ? p->table : "");
 }
 
 int dowel_bq_table(const dowel_bq *bq, const char *text, json_t **reference, dowel_error *err) {

@@ -103,7 +103,7 @@ static int check_size(const copying *c, dowel_error *err) {
 
 int dowel_local_copy(dowel *d, const char *name, int from, const struct stat *st, int to, dowel_error *err) {
     copying c = {.d = d, .name = name, .from = from, .to = to, .size = st->st_size};
-    struct stat made;
+    struct stat made = {.st_mode = 0};
     int rc = 0;
 #ifdef FICLONE
     bool shared = !ioctl(to, FICLONE, from);

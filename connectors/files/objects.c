@@ -19,6 +19,8 @@ static int open_file(dowel_block *block, const char *name, struct stat *st, int 
     int rc = dowel_local_check(block, name, err);
     if (rc) return rc;
     int folder = dowel_local_open_folder(NULL, block, name, DOWEL_LOCAL_READ, &file);
+    *fd = -1;
+    *st = (struct stat){.st_mode = 0};
     if (folder < 0) return dowel_local_failed(block, "read", name, errno == ENOTDIR ? ENOENT : errno, err);
     /* Not to wait for the other end of a pipe. */
     *fd = openat(folder, file, O_RDONLY | O_NONBLOCK | O_CLOEXEC | (fs->follow_links ? 0 : O_NOFOLLOW));
@@ -194,7 +196,7 @@ static int get_file(dowel *d, dowel_block *block, const char *name, dowel_sink *
 static int get(dowel *d, dowel_block *block, const char *name, const char *version, const dowel_object_parts *parts,
                dowel_sink *to, dowel_error *err) {
     (void)version, (void)parts;
-    dowel_source *from;
+    dowel_source *from = NULL;
     int copied = get_file(d, block, name, to, err);
     if (copied <= 0) return copied;
     int rc = source(d, block, name, &from, NULL, NULL, err);

@@ -215,7 +215,7 @@ static int run(dowel *d, const void *data, json_t **result, dowel_error *err) {
         *result = json_pack("{s:s,s:I}", "bucket", c.bucket->bucket, "deleted", (json_int_t)count);
     } else if (bad.count) {
         dowel_error_prefix(err, "%zu of %zu objects could not be deleted; the first: ", bad.count, count);
-        memcpy(err->detail, bad.lines, sizeof err->detail);
+        if (err) memcpy(err->detail, bad.lines, sizeof err->detail);
     }
     return rc;
 }

@@ -2,9 +2,10 @@
 #include "client.h"
 #include "tasks.h"
 
+#include <dowel/clock.h>
+
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static const dowel_field fields[] = {
     DOWEL_GCS_BUCKET_FIELD(dowel_gcs_abort_stale_args),
@@ -60,10 +61,7 @@ static int run(dowel *d, const void *data, json_t **result, dowel_error *err) {
     dowel_gcs_client c;
     int rc = dowel_gcs_client_open(d, args->bucket, &c, err);
     if (rc) return rc;
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    finding all = {&c, (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000 - (int64_t)(args->older_than * 1e6),
-                   json_array()};
+    finding all = {&c, dowel_now() - (int64_t)(args->older_than * 1e6), json_array()};
     rc = dowel_gcs_walk(&c, &(dowel_gcs_query){.prefix = args->prefix}, find, &all, NULL, err);
     if (!rc && !args->dry_run) rc = remove_all(&c, all.names, err);
     if (!rc)

@@ -2,11 +2,12 @@
  * never stored. */
 #include "pipe.h"
 
+#include <dowel/clock.h>
+#include <dowel/thread.h>
+
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { ROOM = 1 << 20, SHARE = 10 << 20, ALL = 36 << 20 };
 
@@ -116,9 +117,7 @@ static int enter(dowel *d, dowel_gate *gate, int64_t bytes, dowel_error *err) {
     if (!gate) return 0;
     pthread_mutex_lock(&gate->lock);
     while (!rc && gate->left < bytes) {
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec++;
+        struct timespec until = dowel_deadline(CLOCK_REALTIME, 1);
         pthread_cond_timedwait(&gate->changed, &gate->lock, &until);
         rc = dowel_check(d, err);
     }
@@ -154,11 +153,7 @@ static int copy_through(dowel *d, const dowel_way *way, const dowel_object *obje
     pthread_mutex_init(&r->lock, NULL);
     pthread_cond_init(&r->changed, NULL);
     pthread_t thread;
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int why = pthread_create(&thread, NULL, fetch, r), rc;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int why = dowel_thread_start(&thread, fetch, r), rc;
     if (why) {
         rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "cannot start a thread: %s", strerror(why));
     } else {

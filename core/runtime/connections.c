@@ -2,8 +2,9 @@
 #include "backend_internal.h"
 #include "handle_internal.h"
 
+#include <dowel/file.h>
+
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,31 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A new folder is only there after a power cut when the folder that it is in was flushed. */
-static void flush_parent(const char *path) {
-    char parent[PATH_MAX];
-    snprintf(parent, sizeof parent, "%s", path);
-    char *slash = strrchr(parent, '/');
-    if (!slash) return;
-    slash[slash == parent] = 0;
-    int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return;
-    (void)fsync(fd);
-    close(fd);
-}
-
-static int make_folders(char *path, dowel_error *err) {
-    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = 0;
-        struct stat st;
-        int failed = mkdir(path, 0700), why = errno;
-        if (!failed) flush_parent(path);
-        /* mkdir can fail although the folder exists: on a read-only file system, or without permission on its parent. */
-        if (failed && (why == EEXIST || !stat(path, &st))) failed = 0;
-        *slash = '/';
-        if (failed) return dowel_fail(err, DOWEL_E_DATABASE, "cannot make the folder of %s: %s", path, strerror(why));
-    }
-    return 0;
+static int make_folders(const char *path, dowel_error *err) {
+    int why = dowel_file_folders(path);
+    return why ? dowel_fail(err, DOWEL_E_DATABASE, "cannot make the folder of %s: %s", path, strerror(why)) : 0;
 }
 
 static void folder_of(const char *path, char folder[PATH_MAX]) {
