@@ -23,6 +23,12 @@ const cli_verb cli_block_verbs[] = {
      .options = {{"from", "FILE|-", "read fields from a JSON object; flags override them", false},
                  {"overwrite", NULL, "replace an existing block", false}},
      .own_help = true},
+    {.name = "create",
+     .words = TARGET " [--field value ...]",
+     .doc = "saves a new block; never replaces one",
+     .example = "block create gcs-bucket/landing --bucket acme-landing --credentials prod",
+     .options = {{"from", "FILE|-", "read fields from a JSON object; flags override them", false}},
+     .own_help = true},
     {.name = "show",
      .words = TARGET,
      .doc = "shows a block, secrets masked",
@@ -31,13 +37,19 @@ const cli_verb cli_block_verbs[] = {
     {.name = "list",
      .words = "",
      .doc = "lists the saved blocks",
+     .alias = "ls",
      .example = "block list --type gcs-bucket",
      .options = {{"type", "TYPE", "list only blocks of this type", false}, CLI_OUTPUT_OPTIONS}},
     {.name = "delete",
      .words = TARGET,
      .doc = "deletes a block that no other block refers to",
+     .alias = "rm",
      .example = "block delete gcs-bucket/old",
      .options = {{"force", NULL, "delete it even if other blocks refer to it", false}}},
+    {.name = "rename",
+     .words = TARGET " NEW-NAME",
+     .doc = "gives a block another name, also in the blocks that refer to it",
+     .example = "block rename gcs-bucket/landing arrivals"},
     {.name = "edit",
      .words = TARGET,
      .doc = "edits a block as JSON in $VISUAL or $EDITOR",
@@ -100,13 +112,12 @@ static int find_type(cli *c, const char *reference, const dowel_block_type **typ
 }
 
 static void save_help(cli *c, const dowel_block_type *type) {
-    cli_text(c, stdout,
-             "Usage: dowel block save %s/NAME [--field value ...] [--from FILE|-] [--overwrite]\n\n%s\n\nFields:\n",
-             type->name, type->doc);
+    cli_text(c, stdout, "Usage: dowel block %s %s/NAME [--field value ...] [--from FILE|-]%s\n\n%s\n\nFields:\n",
+             c->verb->name, type->name, strcmp(c->verb->name, "save") ? "" : " [--overwrite]", type->doc);
     cli_help_fields(c, type->table);
     puts("\nOther:");
     cli_help_options(c, c->verb);
-    cli_text(c, stdout, "\nExample:\n  dowel block save %s/example", type->name);
+    cli_text(c, stdout, "\nExample:\n  dowel block %s %s/example", c->verb->name, type->name);
     cli_help_example(type->table);
     putchar('\n');
 }
@@ -123,7 +134,7 @@ static int read_fields(cli *c, const dowel_block_type *type, json_t *fields, dow
             status = cli_usage(c, c->help, "unexpected argument \"%.60s\"", flag.word);
         else if (field)
             rc = cli_set_field(c, type->table, field, &flag, fields);
-        else if (cli_flag_is(&flag, "overwrite"))
+        else if (cli_flag_is(&flag, "overwrite") && !strcmp(c->verb->name, "save"))
             rc = cli_switch(c, &flag, &overwrite);
         else if (cli_flag_is(&flag, "json"))
             rc = cli_switch(c, &flag, &c->json);
@@ -152,11 +163,11 @@ static void say_saved(const cli *c, const char *reference, int64_t revision) {
 static int save(cli *c) {
     cli_flag first;
     if (!c->argc || cli_next(c, &first) != CLI_WORD)
-        return cli_usage(c, c->help, "missing TYPE/NAME: dowel block save TYPE/NAME ...");
+        return cli_usage(c, c->help, "missing TYPE/NAME: dowel block %s TYPE/NAME ...", c->verb->name);
     const char *reference = first.word;
     const dowel_block_type *type;
     if (find_type(c, reference, &type)) return cli_failed(c);
-    snprintf(c->help, sizeof c->help, "dowel block save %s --help", type->name);
+    snprintf(c->help, sizeof c->help, "dowel block %s %s --help", c->verb->name, type->name);
     if (cli_wants_help(c)) {
         save_help(c, type);
         return 0;
@@ -166,9 +177,12 @@ static int save(cli *c) {
     json_t *fields = json_object();
     int status = read_fields(c, type, fields, &mode);
     int64_t revision;
+    if (!status && cli_take_url(c, type, fields)) status = cli_failed(c);
     if (!status) {
         if (dowel_block_save(c->d, reference, fields, mode, &revision, &c->err)) {
-            if (c->err.code == DOWEL_E_EXISTS) dowel_error_hint(&c->err, "use --overwrite to replace it");
+            if (c->err.code == DOWEL_E_EXISTS)
+                dowel_error_hint(&c->err, strcmp(c->verb->name, "save") ? "`dowel block save --overwrite` replaces it"
+                                                                        : "use --overwrite to replace it");
             status = cli_failed(c);
         } else {
             cli_note_paths(c, reference, fields);
@@ -357,6 +371,32 @@ static int delete_block(cli *c, const char *reference, bool force) {
     return 0;
 }
 
+static int rename_block(cli *c) {
+    const char *words[2] = {NULL, NULL};
+    json_t *rewritten = NULL, *one;
+    size_t i;
+    int status = cli_read(c, (const cli_target[]){{.name = NULL}}, words, 2);
+    if (status) return status;
+    if (!words[1]) return cli_usage(c, c->help, "missing NEW-NAME: dowel block rename TYPE/NAME NEW-NAME");
+    char from[160], to[160];
+    if (complete_reference(c, words[0], from)) return cli_failed(c);
+    if (strchr(words[1], '/'))
+        snprintf(to, sizeof to, "%s", words[1]);
+    else
+        snprintf(to, sizeof to, "%.*s/%s", (int)strcspn(from, "/"), from, words[1]);
+    if (dowel_block_rename(c->d, from, to, &rewritten, &c->err)) return cli_failed(c);
+    if (c->json) {
+        json_t *renamed = json_pack("{s:s,s:s,s:O}", "block", to, "renamed_from", from, "rewritten", rewritten);
+        cli_print_json(renamed);
+        json_decref(renamed);
+    } else {
+        printf("renamed %s to %s\n", from, to);
+        json_array_foreach(rewritten, i, one) printf("%s refers to it by the new name\n", json_string_value(one));
+    }
+    json_decref(rewritten);
+    return 0;
+}
+
 /* The verbs that take one block, or a type. */
 static int one_block(cli *c) {
     const char *verb = c->verb->name, *name = NULL, *type = NULL;
@@ -390,8 +430,12 @@ int cli_block(cli *c) {
     static const struct {
         const char *verb;
         int (*run)(cli *);
-    } own[] = {
-        {"save", save}, {"import", cli_block_import}, {"export", cli_block_export}, {"restore", cli_block_restore}};
+    } own[] = {{"save", save},
+               {"create", save},
+               {"rename", rename_block},
+               {"import", cli_block_import},
+               {"export", cli_block_export},
+               {"restore", cli_block_restore}};
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
         if (!strcmp(own[i].verb, c->verb->name)) return own[i].run(c);
     return one_block(c);

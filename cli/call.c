@@ -206,7 +206,7 @@ static bool is_on_stdout(const json_t *args, const json_t *result) {
 
 /* Runs the task and prints its result. */
 static int run(cli *c, request *r, json_t **result) {
-    cli_progress progress = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    cli_progress progress = {.lock = PTHREAD_MUTEX_INITIALIZER, .quiet = c->quiet};
     r->run.options.progress_context = &progress;
     r->run.options.unkept = result;
     if (cli_output_begin(c)) return cli_failed(c);

@@ -16,8 +16,11 @@ typedef struct cli {
     int argc;
     char **argv;
     bool json;
+    bool quiet;              /* -q: no progress; the log has errors only */
+    int log_level;           /* of -v, -vv and -q: 1 more than a dowel_log_level; 0: none was given */
     bool words_only;         /* -- has been read */
     bool colour;             /* standard output is a terminal that wants it */
+    const char *letters;     /* flags of one letter that the command itself has; NULL: none */
     const char *input_taken; /* the flag that has read standard input */
     const struct cli_verb *verb;
     struct cli_option
@@ -47,10 +50,11 @@ typedef struct cli_verb {
     const char *words; /* after it; the first says what completes it */
     const char *doc, *example;
     cli_option options[10];
-    bool silent;   /* also meant where no verb is given */
-    bool plain;    /* has no --json */
-    bool own_help; /* of what its first word names */
-    bool imports;  /* has a flag --from-NAME for each import source, before its other options */
+    bool silent;       /* also meant where no verb is given */
+    bool plain;        /* has no --json */
+    bool own_help;     /* of what its first word names */
+    bool imports;      /* has a flag --from-NAME for each import source, before its other options */
+    const char *alias; /* another name of it; NULL: none */
 } cli_verb;
 typedef struct cli_command {
     const char *name, *doc;
@@ -179,6 +183,8 @@ typedef struct cli_flag {
     const char *word;
 } cli_flag;
 cli_kind cli_next(cli *c, cli_flag *flag);
+/* Takes -v, -vv and -q off the front of the line. */
+void cli_take_globals(cli *c);
 /* The flag's value: what came after = or the next word. NULL when there is none, and then c->err says so. */
 const char *cli_flag_value(cli *c, const cli_flag *flag);
 /* A flag that stands alone, or with =true or =false. */
@@ -245,8 +251,10 @@ FILE *cli_stream(const cli *c);
 void cli_say_written(const cli *c, const char *what, const char *path);
 /* Block references of a document as plain text. */
 void cli_references(json_t *document);
-/* saved_paths.c: after a save, tells on standard error which relative paths of the document became absolute. */
+/* saved_paths.c: after a save, tells on standard error which relative paths of the document became absolute, and which files are missing. */
 void cli_note_paths(cli *c, const char *reference, const json_t *given);
+/* Takes the URL of a bucket apart where its name belongs, with a note; another cloud's URL is INVALID. Error code. */
+int cli_take_url(cli *c, const dowel_block_type *type, json_t *fields);
 /* Objects as "key: value" lines, arrays of objects as a table. */
 void cli_print_value(const cli *c, const json_t *value);
 /* Whether it is an array of objects that is not empty. */

@@ -12,8 +12,30 @@
 #include <termios.h>
 #include <unistd.h>
 
+/* Whether the word is a flag that every command has; `own` are letters that mean something else to this one. */
+static bool take_global(cli *c, const char *word) {
+    const char *own = c->letters ? c->letters : "";
+    int level = !strcmp(word, "-v") && !strchr(own, 'v') ? DOWEL_LOG_INFO
+                : !strcmp(word, "-vv")                   ? DOWEL_LOG_DEBUG
+                : !strcmp(word, "-q")                    ? DOWEL_LOG_ERROR
+                                                         : -1;
+    if (level < 0) return false;
+    c->log_level = level + 1;
+    c->quiet = level == DOWEL_LOG_ERROR;
+    if (c->d) dowel_set_log_level(c->d, level);
+    return true;
+}
+
+void cli_take_globals(cli *c) {
+    while (c->argc && take_global(c, *c->argv)) {
+        c->argc--;
+        c->argv++;
+    }
+}
+
 cli_kind cli_next(cli *c, cli_flag *flag) {
     memset(flag, 0, sizeof *flag);
+    if (!c->words_only) cli_take_globals(c);
     if (c->argc && !c->words_only && !strcmp(c->argv[0], "--")) {
         c->words_only = true;
         c->argc--;

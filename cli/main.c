@@ -61,7 +61,9 @@ static int ask(void *context, const char *what, char *answer, size_t size) {
 
 int cli_open(cli *c) {
     const dowel_options options = {.size = sizeof options, .connectors = c->connectors, .ask = ask};
-    return c->d ? 0 : dowel_open(&c->d, &options, &c->err);
+    int rc = c->d ? 0 : dowel_open(&c->d, &options, &c->err);
+    if (!rc && c->log_level) dowel_set_log_level(c->d, c->log_level - 1);
+    return rc;
 }
 
 /* An error in the middle of the flags must not depend on where --json stands. */
@@ -136,6 +138,7 @@ static void help(const cli *c) {
         "  dowel runs\n"
         "\n`dowel COMMAND --help` says more of each; `dowel s3 abort-stale` is `dowel call s3.abort_stale`. --json "
         "gives JSON for machines.\n"
+        "With any command: -v prints a line for each request, -vv also its headers, -q only errors and the result.\n"
         "\nExit status: 0 done; 2 bad input, nothing changed; 3 not found; 4 credentials or permission; 5 network, "
         "timeout or\n"
         "service unavailable; 6 remote work failed; 7 exists already or conflict; 130 interrupted; 1 anything else.\n"
@@ -172,7 +175,12 @@ static const char *program(const char *path) {
 }
 
 static int dispatch(int argc, char **argv, const dowel_connector *const *connectors) {
-    cli c = {.program = program(argc ? argv[0] : NULL), .connectors = connectors, .argc = argc - 2, .argv = argv + 2};
+    cli c = {.program = program(argc ? argv[0] : NULL), .connectors = connectors, .argc = argc - 1, .argv = argv + 1};
+    cli_take_globals(&c); /* `dowel -v cp ...` */
+    argc = c.argc + 1;
+    argv = c.argv - 1;
+    c.argc--;
+    c.argv++;
     if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
         (!strcmp(argv[1], "help") && (argc == 2 || argv[2][0] == '-'))) {
         help(&c);

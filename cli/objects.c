@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #define PLACES                                                                                                         \
-    "A place is gs://BUCKET/PATH, s3://BUCKET/PATH, TYPE/NAME:PATH (a saved block, such as "                           \
-    "gcs-bucket/landing:2026/), a\npath on this machine, or - (standard input or output). A place that ends with a "   \
-    "slash is a folder.\n"
+    "A place is gs://BUCKET/PATH, s3://BUCKET/PATH, NAME:PATH or TYPE/NAME:PATH (a saved block, such as "              \
+    "landing:2026/), a\npath on this machine (./a:b if it looks like a block), or - (standard input or output). A "    \
+    "place that ends with a slash\nis a folder.\n"
 #define PATTERNS                                                                                                       \
     "Quoted patterns are matched by dowel: * and ? stop at slashes, ** crosses them, [a-z] is one character, {a,b} "   \
     "is\neither. An object that has exactly the given name wins; --literal turns patterns off.\n"
@@ -375,7 +375,7 @@ static int run(cli *c, const dowel_task *task, const json_t *args, cli_run *call
     memcpy(&filled, dowel_record_data(record), task->args->size);
     const dowel_object_reporter reporter = {cli_object_event, v};
     set_up(v, &filled, &reporter, task->args->size == sizeof filled.copy && strcmp(v->command->field, "source") == 0);
-    v->progress.quiet = c->json || (v->quiet && isatty(STDOUT_FILENO));
+    v->progress.quiet = c->json || c->quiet || (v->quiet && isatty(STDOUT_FILENO));
     call->options.unkept = &result;
     cli_signals_begin();
     int rc = dowel_call(c->d, task->name, &filled, task->args->size, &call->options, &result, &c->err);
@@ -395,6 +395,7 @@ static int command_of(cli *c, const char *name) {
     const dowel_task *task;
     object_view v = {.c = c, .command = command, .progress.lock = PTHREAD_MUTEX_INITIALIZER};
     cli_run call;
+    c->letters = command->shorts;
     snprintf(c->help, sizeof c->help, "dowel %s --help", command->name);
     if (cli_open(c) || dowel_find_task(c->d, command->task, &task, &c->err)) return cli_failed(c);
     if (wants_help(c, command)) {

@@ -19,6 +19,7 @@
 
 const cli_verb cli_runs_verbs[] = {
     {.name = "list",
+     .alias = "ls",
      .silent = true,
      .words = "",
      .doc = "what ran, newest first",

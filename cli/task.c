@@ -4,13 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-const cli_verb cli_task_verbs[] = {
-    {.name = "list", .words = "", .doc = "the tasks", .example = "task list", .options = {CLI_OUTPUT_OPTIONS}},
-    {.name = "show",
-     .words = "TASK",
-     .doc = "what a task takes; with --json as JSON Schema",
-     .example = "task show gcs.upload"},
-    {.name = NULL}};
+const cli_verb cli_task_verbs[] = {{.name = "list",
+                                    .alias = "ls",
+                                    .words = "",
+                                    .doc = "the tasks",
+                                    .example = "task list",
+                                    .options = {CLI_OUTPUT_OPTIONS}},
+                                   {.name = "show",
+                                    .words = "TASK",
+                                    .doc = "what a task takes; with --json as JSON Schema",
+                                    .example = "task show gcs.upload"},
+                                   {.name = NULL}};
 
 static int list(cli *c) {
     json_t *rows = json_array();

@@ -86,14 +86,17 @@ static void command_help(cli *c, FILE *out, const cli_command *command) {
     for (const cli_verb *v = command->verbs; v->name; v++)
         if (strlen(v->name) > room) room = strlen(v->name);
     fputc('\n', out);
-    for (const cli_verb *v = command->verbs; v->name; v++) cli_text(c, out, "  %-*s  %s\n", (int)room, v->name, v->doc);
+    for (const cli_verb *v = command->verbs; v->name; v++)
+        cli_text(c, out, "  %-*s  %s%s%s%s\n", (int)room, v->name, v->doc, v->alias ? " (also: " : "",
+                 v->alias ? v->alias : "", v->alias ? ")" : "");
     cli_text(c, out, "\n`dowel %s VERB --help` says more of each. %s\n\nExamples:\n", command->name, command->notes);
     for (const cli_verb *v = command->verbs; v->name; v++) cli_text(c, out, "  dowel %s\n", v->example);
 }
 
 static void verb_help(cli *c, const cli_command *command, const cli_verb *verb) {
     usage_line(c, stdout, "Usage:", command, verb);
-    cli_text(c, stdout, "\n%c%s.\n", dowel_upper((unsigned char)*verb->doc), verb->doc + 1);
+    cli_text(c, stdout, "\n%c%s%s%s%s.\n", dowel_upper((unsigned char)*verb->doc), verb->doc + 1,
+             verb->alias ? " (also: " : "", verb->alias ? verb->alias : "", verb->alias ? ")" : "");
     /* What the notes are about: ids, secrets. */
     bool noted = verb->own_help || !strncmp(verb->words, "ID", 2);
     for (const cli_option *o = NULL; (o = cli_next_option(c, verb, o));)
@@ -108,7 +111,7 @@ static void verb_help(cli *c, const cli_command *command, const cli_verb *verb) 
 
 static const cli_verb *find_verb(const cli_command *command, const char *name) {
     const cli_verb *verb = command->verbs;
-    while (verb->name && strcmp(verb->name, name)) verb++;
+    while (verb->name && strcmp(verb->name, name) && (!verb->alias || strcmp(verb->alias, name))) verb++;
     return verb->name ? verb : NULL;
 }
 
@@ -118,6 +121,7 @@ static void set_help(cli *c, const cli_command *command, const cli_verb *verb) {
 
 const cli_verb *cli_read_verb(cli *c, const cli_command *command, int *status) {
     const cli_verb *silent = command->verbs->silent ? command->verbs : NULL, *verb;
+    cli_take_globals(c);
     bool word = c->argc && c->argv[0][0] != '-';
     set_help(c, command, NULL);
     if (!word && (!silent || cli_wants_help(c))) {

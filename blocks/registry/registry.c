@@ -5,6 +5,7 @@
 #include "reseal.h"
 
 #include <dowel/clock.h>
+#include <dowel/objects.h>
 #include <dowel/stream.h>
 #include <dowel/text.h>
 
@@ -135,12 +136,25 @@ static int anchor(saving *s, dowel_error *err) {
     return 0;
 }
 
+/* The service would say that there is no such bucket. */
+static int refuse_url(const saving *s, dowel_error *err) {
+    const dowel_block_type *type = s->type;
+    bool holds = type->size >= offsetof(dowel_block_type, objects) + sizeof type->objects && type->objects;
+    const char *name = holds ? json_string_value(json_object_get(s->document, type->objects->place)) : NULL;
+    if (!name || !strstr(name, "://")) return 0;
+    dowel_fail(err, DOWEL_E_INVALID, "block %s: field \"%s\": \"%.200s\" is a URL", s->reference, type->objects->place,
+               name);
+    dowel_error_hint(err, "give the name of the %s alone, without %s://", type->objects->place, type->objects->scheme);
+    return DOWEL_E_INVALID;
+}
+
 /* Everything that can be checked without the database. */
 static int prepare(saving *s, dowel_error *err) {
     int rc = dowel_reference_parse(s->d, s->reference, &s->type, s->name, err);
     if (!rc) rc = refuse_readonly(s->type, s->name, err);
     if (!rc && !json_is_object(s->document))
         rc = dowel_fail(err, DOWEL_E_INVALID, "block %s: the document is not a JSON object", s->reference);
+    if (!rc) rc = refuse_url(s, err);
     if (!rc) rc = anchor(s, err);
     if (rc) return rc;
     return dowel_secrets_split(s->d, s->type, s->document, &s->shown, &s->secrets, err);
@@ -199,19 +213,32 @@ static int settle_keys(dowel *d, dowel_db *db, saving *list, size_t count, const
                               "block %s was not saved, because this registry seals every block: ", list[0].reference);
 }
 
-static int save_rows(dowel *d, dowel_db *db, saving *list, size_t count, dowel_save_mode mode, const dowel_error *why,
-                     char other[DOWEL_KEY_ID_SIZE], dowel_error *err) {
-    int rc = dowel_db_begin(db, err);
-    if (rc) return rc;
-    if (count && list[0].keys) rc = refuse_other_key(d, db, list, count, other, err);
+/* Inside a write transaction. */
+static int write_rows(dowel *d, dowel_db *db, saving *list, size_t count, dowel_save_mode mode, const dowel_error *why,
+                      char other[DOWEL_KEY_ID_SIZE], dowel_error *err) {
+    int rc = count && list[0].keys ? refuse_other_key(d, db, list, count, other, err) : 0;
     if (!rc) rc = settle_keys(d, db, list, count, why, err);
     for (size_t i = 0; !rc && i < count; i++) {
         list[i].db = db;
         rc = save_row(&list[i], mode, err);
     }
+    return rc;
+}
+
+static int save_rows(dowel *d, dowel_db *db, saving *list, size_t count, dowel_save_mode mode, const dowel_error *why,
+                     char other[DOWEL_KEY_ID_SIZE], dowel_error *err) {
+    int rc = dowel_db_begin(db, err);
+    if (rc) return rc;
+    rc = write_rows(d, db, list, count, mode, why, other, err);
     if (!rc) rc = dowel_db_commit(db, err);
     if (rc) dowel_db_rollback(db);
     return rc;
+}
+
+static void clear(saving *s) {
+    dowel_json_cleanse(s->shown);
+    dowel_json_cleanse(s->secrets);
+    dowel_json_cleanse(s->anchored);
 }
 
 /* All of them, or none. */
@@ -237,11 +264,7 @@ static int save_all(dowel *d, saving *list, size_t count, dowel_save_mode mode, 
                   "sealed with key %s, "
                   "which is missing here, and cannot be used here",
                   list[0].reference, other);
-    for (size_t i = 0; i < count; i++) {
-        dowel_json_cleanse(list[i].shown);
-        dowel_json_cleanse(list[i].secrets);
-        dowel_json_cleanse(list[i].anchored);
-    }
+    for (size_t i = 0; i < count; i++) clear(&list[i]);
     return rc;
 }
 
@@ -410,21 +433,33 @@ int dowel_block_list(dowel *d, const char *type, json_t **blocks, dowel_error *e
 
 /* ---- delete ---- */
 
-/* CONFLICT if another block refers to this one. Stored references have one form, without characters that are special in LIKE or JSON. */
-static int refuse_if_referred_to(dowel_db *db, const char *reference, dowel_error *err) {
+/* Adds the references of all blocks that refer to this one. Stored references have one form, without characters that are special
+ * in LIKE or JSON. */
+static int referring(dowel_db *db, const char *reference, json_t *list, dowel_error *err) {
     char pattern[2 * DOWEL_NAME_SIZE + 32];
     snprintf(pattern, sizeof pattern, "%%\"$block\":\"%s\"%%", reference);
     dowel_rows *rows = NULL;
     int rc = dowel_db_query(db, "SELECT type, name FROM blocks WHERE document LIKE $1 ORDER BY type, name",
                             DOWEL_VALUES(DOWEL_TEXT(pattern)), &rows, err);
     if (rc) return rc;
-    rc = dowel_rows_next(rows, err);
-    if (rc == 1) {
-        rc = dowel_fail(err, DOWEL_E_CONFLICT, "block %s is in use: %s/%s refers to it", reference,
-                        dowel_rows_text(rows, 0), dowel_rows_text(rows, 1));
+    while ((rc = dowel_rows_next(rows, err)) == 1)
+        if (json_array_append_new(list, json_sprintf("%s/%s", dowel_rows_text(rows, 0), dowel_rows_text(rows, 1)))) {
+            rc = dowel_no_memory(err);
+            break;
+        }
+    dowel_rows_free(rows);
+    return rc;
+}
+
+static int refuse_if_referred_to(dowel_db *db, const char *reference, dowel_error *err) {
+    json_t *list = json_array();
+    int rc = list ? referring(db, reference, list, err) : dowel_no_memory(err);
+    if (!rc && json_array_size(list)) {
+        rc = dowel_fail(err, DOWEL_E_CONFLICT, "block %s is in use: %s refers to it", reference,
+                        json_string_value(json_array_get(list, 0)));
         dowel_error_hint(err, "delete or change that block first, or delete with --force");
     }
-    dowel_rows_free(rows);
+    json_decref(list);
     return rc;
 }
 
@@ -451,5 +486,100 @@ int dowel_block_delete(dowel *d, const char *reference, bool force, dowel_error 
         if (rc) dowel_db_rollback(db);
     }
     dowel_database_release(d, db);
+    return rc;
+}
+
+/* ---- rename ---- */
+
+/* Names the block `from` as `to`, everywhere in the document. */
+static int rewrite(json_t *value, const char *from, const char *to, dowel_error *err) {
+    const char *key;
+    json_t *member;
+    size_t i;
+    int rc = 0;
+    const char *reference = json_string_value(json_object_get(value, "$block"));
+    if (reference && !strcmp(reference, from))
+        return json_object_set_new(value, "$block", json_string(to)) ? dowel_no_memory(err) : 0;
+    json_object_foreach(value, key, member) if (!rc) rc = rewrite(member, from, to, err);
+    json_array_foreach(value, i, member) if (!rc) rc = rewrite(member, from, to, err);
+    return rc;
+}
+
+typedef struct renaming {
+    dowel *d;
+    dowel_db *db;
+    const char *from, *to;
+    const dowel_error *why; /* there is no key */
+    const dowel_keys *keys;
+} renaming;
+
+/* Saves what is stored as `source` as `target`, with the new name in its references. Inside a write transaction. */
+static int save_as(const renaming *r, const char *source, const char *target, dowel_save_mode mode, dowel_error *err) {
+    saving one = {.d = r->d, .reference = target, .db = r->db, .keys = r->keys};
+    char name[DOWEL_NAME_SIZE], other[DOWEL_KEY_ID_SIZE] = "";
+    dowel_stored stored;
+    int rc = dowel_reference_parse(r->d, source, &one.type, name, err);
+    if (!rc) rc = dowel_stored_read(r->d, r->db, one.type, name, &stored, err);
+    if (rc) return rc;
+    rc = dowel_stored_open(r->d, &stored, false, err);
+    if (!rc) rc = rewrite(stored.document, r->from, r->to, err);
+    one.document = stored.document;
+    if (!rc) rc = prepare(&one, err);
+    if (!rc) rc = write_rows(r->d, r->db, &one, 1, mode, r->why, other, err);
+    clear(&one);
+    dowel_stored_clear(&stored);
+    return rc;
+}
+
+/* Every block that refers to the old name gets the new one, and a new seal. *changed gets their references. */
+static int rename_in_others(const renaming *r, json_t *changed, dowel_error *err) {
+    int rc = referring(r->db, r->from, changed, err);
+    size_t i;
+    json_t *one;
+    json_array_foreach(changed, i, one) if (!rc) {
+        rc = save_as(r, json_string_value(one), json_string_value(one), DOWEL_SAVE_OVERWRITE, err);
+        if (rc) dowel_error_prefix(err, "%s refers to %s: ", json_string_value(one), r->from);
+    }
+    return rc;
+}
+
+static int rename_rows(const renaming *r, const dowel_block_type *type, const char *name, json_t *changed,
+                       dowel_error *err) {
+    int rc = dowel_db_begin(r->db, err);
+    if (rc) return rc;
+    rc = save_as(r, r->from, r->to, DOWEL_SAVE_NEW, err);
+    if (rc == DOWEL_E_EXISTS) dowel_error_hint(err, "choose another name, or delete %s first", r->to);
+    if (!rc) rc = rename_in_others(r, changed, err);
+    if (!rc)
+        rc = dowel_db_exec(r->db, "DELETE FROM blocks WHERE type = $1 AND name = $2",
+                           DOWEL_VALUES(DOWEL_TEXT(type->name), DOWEL_TEXT(name)), NULL, err);
+    if (!rc) rc = dowel_db_commit(r->db, err);
+    if (rc) dowel_db_rollback(r->db);
+    return rc;
+}
+
+int dowel_block_rename(dowel *d, const char *from, const char *to, json_t **rewritten, dowel_error *err) {
+    const dowel_block_type *type, *same;
+    char name[DOWEL_NAME_SIZE], new_name[DOWEL_NAME_SIZE];
+    dowel_error why = {.code = 0};
+    renaming r = {.d = d, .from = from, .to = to, .why = &why};
+    int rc = dowel_reference_parse(d, from, &type, name, err);
+    if (!rc) rc = dowel_reference_parse(d, to, &same, new_name, err);
+    if (!rc && type != same)
+        rc = dowel_fail(err, DOWEL_E_INVALID, "%s cannot become %s: a block keeps its type", from, to);
+    if (!rc && !strcmp(name, new_name)) rc = dowel_fail(err, DOWEL_E_INVALID, "%s has this name already", from);
+    if (!rc) rc = refuse_readonly(type, name, err);
+    if (!rc) rc = refuse_readonly(type, new_name, err);
+    if (rc) return rc;
+    json_t *changed = json_array();
+    /* Before the database is held: a passphrase may be asked for. */
+    if (dowel_keys_get(d, false, &r.keys, &why)) r.keys = NULL;
+    rc = changed ? dowel_registry_database(d, &r.db, err) : dowel_no_memory(err);
+    if (!rc) rc = rename_rows(&r, type, name, changed, err);
+    dowel_database_release(d, r.db);
+    if (rc || !rewritten)
+        json_decref(changed);
+    else
+        *rewritten = changed;
     return rc;
 }

@@ -1,7 +1,10 @@
 /* Follows references to blocks while documents are decoded: by name from the registry, or inline. */
 #include "stored.h"
 
+#include <dowel/objects.h>
+
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define DEEPEST 16
@@ -61,16 +64,34 @@ static int find_types(dowel *d, dowel_db *db, const char *name, const char *type
     return rc && in_front == 1 ? 0 : rc;
 }
 
-static int not_one(const char *name, const char *types, const json_t *found, dowel_error *err) {
+/* NOT_FOUND with the nearest of the names that blocks of these types have. `d` NULL: none is looked for. */
+static int none(dowel *d, const char *name, const char *types, dowel_error *err) {
+    json_t *blocks = NULL, *block;
+    char said[256] = "", *bar;
+    size_t i, count = 0;
+    if (d) (void)dowel_block_list(d, NULL, &blocks, NULL);
+    const char **names = calloc(json_array_size(blocks) + 1, sizeof *names);
+    json_array_foreach(blocks, i, block) {
+        const char *type = json_string_value(json_object_get(block, "type"));
+        if (names && (!types || accepts(types, type)))
+            names[count++] = json_string_value(json_object_get(block, "name"));
+    }
+    const char *near = names ? dowel_nearest(name, names) : NULL;
+    snprintf(said, sizeof said, "%s%.200s", types ? " of type " : "", types ? types : "");
+    while ((bar = strchr(said, '|'))) *bar = ',';
+    int rc = dowel_fail(err, DOWEL_E_NOT_FOUND, "no block \"%.100s\"%s%s%s%s", name, said,
+                        near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+    if (!near) dowel_error_hint(err, "`dowel block list` shows the saved blocks");
+    free(names);
+    json_decref(blocks);
+    return rc;
+}
+
+static int not_one(dowel *d, const char *name, const char *types, const json_t *found, dowel_error *err) {
     char list[512] = "";
     size_t i, used = 0;
     json_t *type;
-    if (!json_array_size(found)) {
-        int rc = dowel_fail(err, DOWEL_E_NOT_FOUND, "no block \"%.100s\"%s%s", name, types ? " of type " : "",
-                            types ? types : "");
-        dowel_error_hint(err, "`dowel block list` shows the saved blocks");
-        return rc;
-    }
+    if (!json_array_size(found)) return none(d, name, types, err);
     json_array_foreach(found, i, type) {
         int size = snprintf(list + used, sizeof list - used, "%s%s/%s", i ? ", " : "", json_string_value(type), name);
         if (size > 0 && used + (size_t)size < sizeof list) used += (size_t)size;
@@ -87,8 +108,25 @@ static int check_name(const char *name, dowel_error *err) {
                       "\"%.100s\" is not a block name: expected 1 to 63 of the characters a-z, 0-9 and -", name);
 }
 
+/* gs://bucket where a saved block is expected. */
+static int is_url(dowel *d, const char *url, const char *types, dowel_error *err) {
+    const char *name = strstr(url, "://") + 3;
+    const dowel_block_type *type;
+    dowel_fail(err, DOWEL_E_INVALID, "\"%.200s\" is a URL; a block is expected here%s%s", url, types ? ": " : "",
+               types ? types : "");
+    for (size_t i = 0; (type = dowel_block_type_at(d, i)); i++) {
+        bool holds = type->size >= offsetof(dowel_block_type, objects) + sizeof type->objects && type->objects;
+        size_t size = holds ? strlen(type->objects->scheme) : 0;
+        if (!holds || size != (size_t)(name - 3 - url) || strncmp(url, type->objects->scheme, size)) continue;
+        dowel_error_hint(err, "save it first: `dowel block save %s/NAME --%s %.*s`", type->name, type->objects->place,
+                         (int)strcspn(name, "/"), name);
+    }
+    return DOWEL_E_INVALID;
+}
+
 int dowel_reference_complete(dowel *d, dowel_db *db, const char *reference, const char *types,
                              char full[DOWEL_REFERENCE_SIZE], dowel_error *err) {
+    if (strstr(reference, "://")) return is_url(d, reference, types, err);
     if (strchr(reference, '/')) {
         if (strlen(reference) >= DOWEL_REFERENCE_SIZE)
             return dowel_fail(err, DOWEL_E_INVALID, "block reference \"%.100s...\" is too long", reference);
@@ -104,7 +142,7 @@ int dowel_reference_complete(dowel *d, dowel_db *db, const char *reference, cons
     }
     json_t *found = json_array();
     rc = found ? find_types(d, db, reference, types, found, err) : dowel_no_memory(err);
-    if (!rc && json_array_size(found) != 1) rc = not_one(reference, types, found, err);
+    if (!rc && json_array_size(found) != 1) rc = not_one(db ? NULL : d, reference, types, found, err);
     if (!rc) snprintf(full, DOWEL_REFERENCE_SIZE, "%s/%s", json_string_value(json_array_get(found, 0)), reference);
     json_decref(found);
     return rc;

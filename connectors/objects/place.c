@@ -43,7 +43,7 @@ const dowel_block_type *dowel_place_type(dowel *d, const char *scheme, dowel_err
                near ? near : "", near ? "://\"?" : "");
     char list[256] = "";
     for (size_t i = 0; i < n; i++) snprintf(list + strlen(list), sizeof list - strlen(list), "%s://, ", known[i]);
-    dowel_error_hint(err, "a place is %sTYPE/NAME:path (a saved block), or a path of a file", list);
+    dowel_error_hint(err, "a place is %sNAME:path or TYPE/NAME:path (a saved block), or a path of a file", list);
     return NULL;
 }
 
@@ -104,8 +104,42 @@ static int open_url(dowel *d, const char *text, const char *rest, const dowel_ca
     return 0;
 }
 
-/* TYPE/NAME:path. 1: the text is something else. */
+/* The place `text` in the saved block that its first `length` bytes name; `types` as in dowel_field.blocks. */
+static int open_block(dowel *d, const char *text, size_t length, const char *types, const dowel_caller *caller,
+                      dowel_place *place, dowel_error *err) {
+    if (caller->credentials || caller->endpoint || caller->region)
+        return dowel_fail(err, DOWEL_E_INVALID,
+                          "%.200s: credentials, endpoint and region are for URLs; a saved block has its own", text);
+    const dowel_resolver *resolver = dowel_get_resolver(d);
+    char *reference = text_of("%.*s", (int)length, text);
+    if (!reference) return dowel_no_memory(err);
+    int rc = resolver ? resolver->by_name(resolver->context, reference, types, &place->block, err)
+                      : dowel_fail(err, DOWEL_E_INVALID, "%s: this handle has no registry of blocks", reference);
+    free(reference);
+    if (rc) return rc;
+    place->path = strdup(text + length + 1);
+    place->shown = text_of("%.*s:", (int)length, text);
+    return 0;
+}
+
+/* NAME:path is TYPE/NAME:path if only one block of that name holds objects. */
+static int open_named(dowel *d, const char *text, size_t length, const dowel_caller *caller, dowel_place *place,
+                      dowel_error *err) {
+    char types[1024] = "";
+    const dowel_block_type *type;
+    for (size_t i = 0; (type = dowel_block_type_at(d, i)); i++)
+        if (objects_of(type) && strlen(types) + strlen(type->name) + 2 < sizeof types)
+            snprintf(types + strlen(types), sizeof types - strlen(types), "%s%s", *types ? "|" : "", type->name);
+    int rc = open_block(d, text, length, types, caller, place, err);
+    if (rc == DOWEL_E_NOT_FOUND)
+        dowel_error_hint(err, "`dowel block list` shows the saved blocks; a local file of this name is ./%.200s", text);
+    return rc;
+}
+
+/* NAME:path, TYPE/NAME:path. 1: the text is something else. */
 static int open_saved(dowel *d, const char *text, const dowel_caller *caller, dowel_place *place, dowel_error *err) {
+    size_t name = dowel_place_block_name(text);
+    if (name) return open_named(d, text, name, caller, place, err);
     const char *slash = strchr(text, '/'), *colon = strchr(text, ':');
     if (!slash || !colon || colon < slash) return 1;
     const dowel_block_type *type = NULL;
@@ -114,19 +148,7 @@ static int open_saved(dowel *d, const char *text, const dowel_caller *caller, do
     if (!type) return 1;
     if (!objects_of(type))
         return dowel_fail(err, DOWEL_E_INVALID, "%.200s: blocks of type %s do not hold objects", text, type->name);
-    if (caller->credentials || caller->endpoint || caller->region)
-        return dowel_fail(err, DOWEL_E_INVALID,
-                          "%.200s: credentials, endpoint and region are for URLs; a saved block has its own", text);
-    const dowel_resolver *resolver = dowel_get_resolver(d);
-    char *reference = text_of("%.*s", (int)(colon - text), text);
-    if (!reference) return dowel_no_memory(err);
-    int rc = resolver ? resolver->by_name(resolver->context, reference, type->name, &place->block, err)
-                      : dowel_fail(err, DOWEL_E_INVALID, "%s: this handle has no registry of blocks", reference);
-    free(reference);
-    if (rc) return rc;
-    place->path = strdup(colon + 1);
-    place->shown = text_of("%.*s:", (int)(colon - text), text);
-    return 0;
+    return open_block(d, text, (size_t)(colon - text), type->name, caller, place, err);
 }
 
 /* Tells files and folders from pipes and devices; `path` is the absolute form of `text`. */
@@ -333,5 +355,5 @@ bool dowel_place_same_caller(const dowel_place *a, const dowel_place *b) {
 
 void dowel_place_hint_missing(const dowel_place *place, const char *text, dowel_error *err) {
     if (place->files && err && !*err->hint && !strchr(text, ':'))
-        dowel_error_hint(err, "to name a saved block, write TYPE/NAME:PATH, such as gcs-bucket/landing:2026/");
+        dowel_error_hint(err, "to name a saved block, write NAME:PATH or TYPE/NAME:PATH, such as landing:2026/");
 }

@@ -226,7 +226,9 @@ static int decode_block(const decoding *at, const dowel_field *field, const json
     if (json_is_object(value) && json_object_get(value, "$block")) {
         reference = json_string_value(json_object_get(value, "$block"));
         if (!reference || json_object_size(value) != 1)
-            return wrong_value(at, field, "{\"$block\": \"type/name\"}", value);
+            return dowel_fail(at->err, DOWEL_E_INVALID,
+                              "%s: field \"%s%s\": expected {\"$block\": \"type/name\"} and nothing else", at->root,
+                              at->path, field->name);
     }
     if (!reference && !json_is_object(value))
         return wrong_value(at, field, "a block (\"type/name\" or an object)", value);

@@ -57,8 +57,8 @@ int dowel_http_response_document(const dowel_http_response *response, unsigned f
 /* Scheme, host and path for messages; neither query nor, where it is secret, path. Borrowed until the next call on it. */
 void dowel_http_place(const dowel_http_request *request, char place[256]);
 void dowel_http_log_request(dowel *d, dowel_http_request *request, int attempt);
-void dowel_http_log_response(dowel *d, dowel_http_request *request, const dowel_http_response *response,
-                             double seconds);
+/* One line for each request that was sent: its status, or the code of the error. */
+void dowel_http_log_end(dowel *d, const dowel_http_request *request, int code, int status, double seconds);
 /* Appends the URL as logs may show it, with secret parameters masked. `secret_url` masks path and query, `secret_query` all of the query.
  * `names` may be NULL. */
 void dowel_http_mask_url(dowel_text *line, const char *url, const dowel_http_names *names, bool secret_url,

@@ -1,4 +1,5 @@
-/* The debug log of requests: without secrets, without bodies. */
+/* What the log shows of requests: never a secret, never a body. */
+#include "handle_internal.h"
 #include "http_internal.h"
 
 #include <stdio.h>
@@ -29,10 +30,13 @@ void dowel_http_log_request(dowel *d, dowel_http_request *r, int attempt) {
     dowel_text_free(&line);
 }
 
-void dowel_http_log_response(dowel *d, dowel_http_request *r, const dowel_http_response *response, double seconds) {
-    if (!dowel_log_enabled(d, DOWEL_LOG_DEBUG)) return;
-    char place[256];
+void dowel_http_log_end(dowel *d, const dowel_http_request *r, int code, int status, double seconds) {
+    if (!dowel_log_enabled(d, DOWEL_LOG_INFO)) return;
+    char place[256], ended[32];
     dowel_http_place(r, place);
-    dowel_log(d, DOWEL_LOG_DEBUG, "http: %s %s -> %d, %zu bytes in memory, %.0f ms", r->method, place, response->status,
-              response->body.size, seconds * 1e3);
+    if (code)
+        snprintf(ended, sizeof ended, "failed (%.20s)", dowel_code_name(code));
+    else
+        snprintf(ended, sizeof ended, "%d", status);
+    dowel_log_unrecorded(d, DOWEL_LOG_INFO, "%s %s -> %s, %.0f ms", r->method, place, ended, seconds * 1e3);
 }

@@ -125,9 +125,9 @@ static verdict attempt(sending *s, int *rc) {
     *rc = dowel_flight_perform(f, &s->sent);
     double ended = dowel_clock();
     dowel_flight_end(f);
+    dowel_http_log_end(f->d, f->request, *rc, f->response->status, ended - s->started);
     s->answered = !*rc;
     if (!s->answered) return judge_failure(s, rc);
-    dowel_http_log_response(f->d, f->request, f->response, ended - s->started);
     if (!dowel_http_is_success(f->request, f->response->status)) return judge_refusal(s, rc);
     dowel_turns_ended(f->d, s->turns, f->request->service, s->started, NULL);
     dowel_http_earn(f->d, s->attempt > 1);

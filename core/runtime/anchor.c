@@ -24,9 +24,16 @@ static const dowel_block_type *type_called(dowel *d, const char *name, size_t le
     return NULL;
 }
 
+size_t dowel_place_block_name(const char *place) {
+    size_t size = strspn(place, "abcdefghijklmnopqrstuvwxyz0123456789-");
+    return size && size < 64 && place[size] == ':' && strcspn(place, "/") > size && strncmp(place + size, "://", 3)
+               ? size
+               : 0;
+}
+
 bool dowel_place_is_path(dowel *d, const char *place) {
     const char *scheme = strstr(place, "://"), *slash = strchr(place, '/'), *colon = strchr(place, ':');
-    if (!strcmp(place, "-") || (scheme && slash == scheme + 1)) return false;
+    if (!strcmp(place, "-") || (scheme && slash == scheme + 1) || dowel_place_block_name(place)) return false;
     return !slash || !colon || colon < slash || !type_called(d, place, (size_t)(slash - place));
 }
 

@@ -83,6 +83,9 @@ int dowel_enter(dowel *d, dowel_inside *inside, dowel_error *err);
 void dowel_enter_anyway(dowel_core *core, dowel_inside *inside);
 void dowel_leave(dowel_core *core, dowel_inside *inside);
 
+/* A line that does not go into the history of the run: requests, of which a large copy sends many thousands. */
+void dowel_log_unrecorded(dowel *d, dowel_log_level level, const char *format, ...) DOWEL_PRINTF(3, 4);
+
 struct dowel_transport *dowel_option_transport(const dowel *d);
 void dowel_database_close(dowel_core *core);
 

@@ -9,15 +9,15 @@ bool dowel_log_enabled(const dowel *d, dowel_log_level level) {
     return (int)level >= d->core->log_level || d->core->options.log;
 }
 
-void dowel_log(dowel *d, dowel_log_level level, const char *format, ...) {
+void dowel_set_log_level(dowel *d, dowel_log_level level) {
+    d->core->log_level = level;
+}
+
+static void write_line(dowel *d, dowel_log_level level, bool recorded, const char *format, va_list args) {
     static const char *const names[] = {"debug", "info", "warning", "error"};
-    bool recorded = d->run && level >= DOWEL_LOG_INFO;
     if (!dowel_log_enabled(d, level) && !recorded) return;
     char line[2048];
-    va_list args;
-    va_start(args, format);
     dowel_vformat(line, sizeof line, format, args);
-    va_end(args);
     if (dowel_log_enabled(d, level)) {
         pthread_mutex_lock(&d->core->log_lock);
         if (d->core->options.log) {
@@ -32,4 +32,18 @@ void dowel_log(dowel *d, dowel_log_level level, const char *format, ...) {
         pthread_mutex_unlock(&d->core->log_lock);
     }
     if (recorded) dowel_history_log(d->run, names[level], line);
+}
+
+void dowel_log(dowel *d, dowel_log_level level, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    write_line(d, level, d->run && level >= DOWEL_LOG_INFO, format, args);
+    va_end(args);
+}
+
+void dowel_log_unrecorded(dowel *d, dowel_log_level level, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    write_line(d, level, false, format, args);
+    va_end(args);
 }

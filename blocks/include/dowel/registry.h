@@ -67,6 +67,10 @@ DOWEL_API int dowel_block_show(dowel *d, const char *reference, dowel_secrets se
 DOWEL_API int dowel_block_list(dowel *d, const char *type, json_t **blocks, dowel_error *err);
 /* Deletes a block. NOT_FOUND: there is no such block. CONFLICT: it is read-only, or another block refers to it and `force` is false. */
 DOWEL_API int dowel_block_delete(dowel *d, const char *reference, bool force, dowel_error *err);
+/* Gives a block another name, and every block that refers to it the new reference, in one transaction. EXISTS if the new name is taken.
+ * *rewritten (may be NULL) is an array of the references of the blocks that refer to it; a new reference. Programs and runs of the history that name the
+ * block keep the old name. */
+DOWEL_API int dowel_block_rename(dowel *d, const char *from, const char *to, json_t **rewritten, dowel_error *err);
 
 /* ---- bundles and templates ---- */
 

@@ -67,6 +67,8 @@ DOWEL_API int dowel_fields_anchor(dowel *d, const dowel_table *table, json_t *do
                                   bool *relative, dowel_error *err);
 /* Whether a place is a path on this machine, as opposed to a URL, TYPE/NAME:path of a saved block, or `-`. */
 DOWEL_API bool dowel_place_is_path(dowel *d, const char *place);
+/* The length of NAME in a place NAME:path, which is in the saved block of that name; 0: the place has another form. */
+DOWEL_API size_t dowel_place_block_name(const char *place);
 
 /* A value that is computed from the block and lives as long as it does, such as a token cache. The first call for a key (compared by address)
  * calls `make`, with a lock held; later calls return the same value. NULL: `make` returned NULL, or out of memory. */

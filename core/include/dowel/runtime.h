@@ -62,6 +62,8 @@ DOWEL_API void dowel_close(dowel *d);
 DOWEL_API void dowel_log(dowel *d, dowel_log_level level, const char *format, ...) DOWEL_PRINTF(3, 4);
 /* Whether lines of this level are logged at all: lets callers skip work. */
 DOWEL_API bool dowel_log_enabled(const dowel *d, dowel_log_level level);
+/* Overrides DOWEL_LOG. Call it before the handle runs anything. */
+DOWEL_API void dowel_set_log_level(dowel *d, dowel_log_level level);
 
 /* Returns the value attached to the handle under `key` (compared by address). The first request makes it with `make`; dowel_close ends all values
  * with `end`, in reverse order of creation. NULL if `make` failed. */
