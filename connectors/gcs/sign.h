@@ -41,8 +41,10 @@ void dowel_gcs_signable_clear(dowel_gcs_signable *signable);
 typedef struct dowel_gcs_stamp {
     char day[16], moment[24]; /* 20190201, 20190201T090000Z */
     char scope[48];           /* 20190201/auto/storage/goog4_request */
-    char *credential;         /* newly allocated */
-    char *base;               /* scheme://host, the bucket's own where the style has it there. Newly allocated */
+    /* newly allocated */
+    char *credential;
+    char *base; /* scheme://host[:port]; the host begins with the bucket if the style is virtual-hosted */
+    char *host; /* as it is signed: without the port */
 } dowel_gcs_stamp;
 
 int dowel_gcs_stamp_make(const dowel_gcs_signing *signing, dowel_gcs_stamp *stamp, dowel_error *err);

@@ -195,7 +195,7 @@ def test_refused():
     fails(2, *where, "--method", "PATCH", saying='"method"')
     fails(2, *where, "--style", "bucket-bound", saying='"host" is required')
     fails(2, *where, "--host", "example.com", saying='"host"')
-    fails(2, *where, "--headers", "a b=c", saying="not a header")
+    fails(2, *where, "--headers", "a b=c", saying="not a valid HTTP header")
     fails(2, *where, "--query", "X-Goog-Signature=00", saying="X-Goog-Signature")
     fails(2, "call", "gcs.presign_post", "--bucket", "signed", "--name", "x", "--fields", "key=other", saying="fields.key")
     fails(2, "call", "gcs.presign_post", "--bucket", "signed", "--name", "x", "--conditions", '["x"]', saying="conditions[0]")

@@ -180,6 +180,26 @@ static void test_policies(void **state) {
     }
 }
 
+/* The port is in the URL but not in the signed host; the digest of the body takes the place of UNSIGNED-PAYLOAD. */
+static void test_port_and_digest(void **state) {
+    (void)state;
+    const dowel_pair headers[] = {{"X-Goog-Content-SHA256", " 00ff "}, {NULL, NULL}};
+    const dowel_gcs_signing signing = {.endpoint = "http://[::1]:9000//",
+                                       .bucket = "b",
+                                       .object = "o",
+                                       .email = EMAIL,
+                                       .method = "PUT",
+                                       .headers = headers,
+                                       .seconds = 1};
+    dowel_gcs_signable made;
+    dowel_error err;
+    assert_int_equal(dowel_gcs_sign_url(&signing, &made, &err), 0);
+    assert_memory_equal(made.url, "http://[::1]:9000/b/o?X-Goog-Algorithm=", 39);
+    assert_non_null(
+        strstr(made.canonical, "\nhost:[::1]\nx-goog-content-sha256:00ff\n\nhost;x-goog-content-sha256\n00ff"));
+    dowel_gcs_signable_clear(&made);
+}
+
 static void refused(dowel_gcs_signing signing, const char *saying) {
     dowel_gcs_signable made;
     dowel_error err;
@@ -206,15 +226,17 @@ static void test_refused(void **state) {
     refused(bad, "scheme://host");
     bad.endpoint = "https://storage.googleapis.com/path";
     refused(bad, "scheme://host");
+    bad.endpoint = "https://user@storage.googleapis.com";
+    refused(bad, "scheme://host");
     const dowel_pair twice[] = {{"x-a", "1"}, {"X-A", "2"}, {NULL, NULL}},
                      broken[] = {{"x-a", "1\r\nx-b: 2"}, {NULL, NULL}}, unnamed[] = {{"x a", "1"}, {NULL, NULL}};
     bad = good;
     bad.headers = twice;
     refused(bad, "given twice");
     bad.headers = broken;
-    refused(bad, "not a header");
+    refused(bad, "not a valid HTTP header");
     bad.headers = unnamed;
-    refused(bad, "not a header");
+    refused(bad, "not a valid HTTP header");
 }
 
 int main(void) {
@@ -227,7 +249,7 @@ int main(void) {
         return 77;
     }
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_urls), cmocka_unit_test(test_policies),
-                                       cmocka_unit_test(test_refused)};
+                                       cmocka_unit_test(test_port_and_digest), cmocka_unit_test(test_refused)};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     json_decref(suite);
     return failed;

@@ -22,9 +22,9 @@ typedef struct dowel_url {
 } dowel_url;
 
 /* Splits SCHEME://HOST with any scheme. INVALID if it is not a URL; the message says why without quoting it. End the parts with dowel_url_clear(). */
-int dowel_url_split(const char *url, dowel_url *parts, dowel_error *err);
+DOWEL_API int dowel_url_split(const char *url, dowel_url *parts, dowel_error *err);
 /* Frees the parts, and wipes the password. */
-void dowel_url_clear(dowel_url *parts);
+DOWEL_API void dowel_url_clear(dowel_url *parts);
 
 #ifdef __cplusplus
 }
