@@ -1,4 +1,4 @@
-/* The descriptor of this connector. */
+/* The descriptor of the files connector. */
 #include "file_system.h"
 
 #include <dowel/files.h>
@@ -10,6 +10,6 @@ const dowel_connector dowel_files_connector = {
     .size = sizeof(dowel_connector),
     .name = "files",
     .version = "0.1.0",
-    .doc = "Objects in folders of this machine.",
+    .doc = "Files of this machine as objects.",
     .block_types = block_types,
 };

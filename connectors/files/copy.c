@@ -1,5 +1,5 @@
-/* One file's content into another by the kernel: shared where the file system can, else moved there without passing through this process; holes
- * stay holes. */
+/* Copies the content of a file to another: as a clone (FICLONE) if the file system can, otherwise inside the kernel (copy_file_range), otherwise through
+ * a buffer. Holes stay holes. */
 #define _GNU_SOURCE /* copy_file_range, SEEK_DATA */
 #include "copy.h"
 
@@ -19,14 +19,14 @@ typedef struct copying {
     const char *name;
     int from, to;
     int64_t size;
-    char *buffer; /* where the kernel does not do it */
+    char *buffer; /* if the kernel cannot copy */
 } copying;
 
 static int failed(const copying *c, const char *what, dowel_error *err) {
     return dowel_fail_system(err, DOWEL_E_IO, errno, "cannot %s %s", what, c->name);
 }
 
-/* Up to `want` bytes at `at`; 0: the kernel cannot, between these two. */
+/* Copies up to `want` bytes at `at`; 0: the kernel cannot copy between these files. */
 static ssize_t by_kernel(copying *c, int64_t at, size_t want) {
 #ifdef __linux__
     off_t in = (off_t)at, out = (off_t)at;
@@ -56,7 +56,7 @@ static ssize_t by_hand(copying *c, int64_t at, size_t want, dowel_error *err) {
     return got;
 }
 
-/* The bytes from `at` to `end`, which are no hole. A file that has become shorter ends early: check_size notices. */
+/* Copies the bytes from `at` to `end`, which are data. If the file was truncated it ends early, which check_size detects. */
 static int copy_data(copying *c, int64_t at, int64_t end, dowel_error *err) {
     while (at < end) {
         int rc = dowel_check(c->d, err);
@@ -92,12 +92,12 @@ static int copy_extents(copying *c, dowel_error *err) {
     return 0;
 }
 
-/* What a file lost while it was copied would be zeros in the copy. */
+/* Bytes that a file lost during the copy would be zeros in the copy. */
 static int check_size(const copying *c, dowel_error *err) {
     struct stat st;
     if (fstat(c->from, &st)) return failed(c, "read", err);
     if (st.st_size >= c->size) return 0;
-    return dowel_fail(err, DOWEL_E_IO, "%s became shorter while it was copied: %lld bytes, then %lld", c->name,
+    return dowel_fail(err, DOWEL_E_IO, "%s was truncated during the copy: %lld bytes, then %lld", c->name,
                       (long long)c->size, (long long)st.st_size);
 }
 
@@ -114,7 +114,7 @@ int dowel_local_copy(dowel *d, const char *name, int from, const struct stat *st
     if (!rc && !shared) rc = check_size(&c, err);
     if (!rc && !shared && ftruncate(to, (off_t)c.size)) rc = failed(&c, "write a copy of", err);
     if (!rc && fstat(to, &made)) rc = failed(&c, "write a copy of", err);
-    /* The new file has what the umask leaves; who may read it may run it where that is so of the original. */
+    /* Execute permission follows read permission, which the umask has limited. */
     mode_t allowed = made.st_mode | (made.st_mode & 0444) >> 2;
     if (!rc && fchmod(to, st->st_mode & allowed & 0777)) rc = failed(&c, "set the permissions of a copy of", err);
     free(c.buffer);

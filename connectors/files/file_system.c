@@ -1,4 +1,4 @@
-/* Block type "local-file-system": keeps bytes as files below one folder. */
+/* Block type "local-file-system": a folder of files; storage for the results of tasks. */
 #include "file_system.h"
 
 #include <errno.h>
@@ -12,9 +12,9 @@
 
 static const dowel_field fields[] = {
     {DOWEL_AT(dowel_local_folder, basepath), .kind = DOWEL_PATH, .flags = DOWEL_REQUIRED,
-     .doc = "Folder that everything is kept below; it is made when it is missing.", .example = "/var/lib/results"},
+     .doc = "Folder of the files. It is created if it is missing.", .example = "/var/lib/results"},
     {DOWEL_AT(dowel_local_folder, follow_links), .kind = DOWEL_BOOL,
-     .doc = "Read what symbolic links below it lead to. Writing never follows them."},
+     .doc = "Follow symbolic links in the folder when reading. Writing never follows them."},
     {0}};
 static const dowel_table table = {"local-file-system", sizeof(dowel_local_folder), fields, NULL};
 
@@ -33,7 +33,8 @@ int dowel_local_check(dowel_block *block, const char *name, dowel_error *err) {
         part = slash ? slash + 1 : NULL;
     }
     if (good) return 0;
-    return dowel_fail(err, DOWEL_E_INVALID, "%s: \"%.200s\" cannot be the name of a file below the folder",
+    return dowel_fail(err, DOWEL_E_INVALID,
+                      "%s: \"%.200s\" is not a valid file name: parts must not be empty, . or .., nor too long",
                       dowel_block_reference(block), name);
 }
 
@@ -112,7 +113,7 @@ static const dowel_storage storage = {put, get};
 const dowel_block_type dowel_local_file_system_type = {
     .size = sizeof(dowel_block_type),
     .name = "local-file-system",
-    .doc = "A folder on this machine: results are kept in it, files copied from and to it.",
+    .doc = "A folder on this machine, for files and results of tasks.",
     .table = &table,
     .version = 1,
     .storage = &storage,

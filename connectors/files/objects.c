@@ -1,4 +1,4 @@
-/* Files as objects (dowel/objects.h): one by one. The listing is in walk.c. */
+/* Files as dowel_objects (dowel/objects.h): operations on single files. The listing is in walk.c. */
 #include "copy.h"
 #include "file_system.h"
 #include "walk.h"
@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Opens a file for reading; fills `st`. */
+/* Opens a regular file for reading and fills `st`. */
 static int open_file(dowel_block *block, const char *name, struct stat *st, int *fd, dowel_error *err) {
     const dowel_local_folder *fs = dowel_block_data(block);
     const char *file;
@@ -22,7 +22,7 @@ static int open_file(dowel_block *block, const char *name, struct stat *st, int 
     *fd = -1;
     *st = (struct stat){.st_mode = 0};
     if (folder < 0) return dowel_local_failed(block, "read", name, errno == ENOTDIR ? ENOENT : errno, err);
-    /* Not to wait for the other end of a pipe. */
+    /* O_NONBLOCK: do not wait for the other end of a pipe. */
     *fd = openat(folder, file, O_RDONLY | O_NONBLOCK | O_CLOEXEC | (fs->follow_links ? 0 : O_NOFOLLOW));
     int why = errno;
     close(folder);
@@ -78,7 +78,7 @@ static int source(dowel *d, dowel_block *block, const char *name, dowel_source *
 static int check_new(dowel_block *block, const char *name, dowel_error *err) {
     int rc = dowel_local_check(block, name, err);
     if (!rc && dowel_is_unfinished(name))
-        rc = dowel_fail(err, DOWEL_E_INVALID, "%s: \"%.200s\" is a name of files that are not finished yet",
+        rc = dowel_fail(err, DOWEL_E_INVALID, "%s: \"%.200s\": dowel reserves names of this form for unfinished files",
                         dowel_block_reference(block), name);
     return rc;
 }
@@ -88,7 +88,7 @@ static bool is_named(const dowel_object_put_options *options) {
            options->named;
 }
 
-/* A saved folder is what may be written; a path on a command line is whatever the user means by it. */
+/* Whether a link leads out of the folder. A saved folder limits where dowel writes; a path on the command line does not. */
 static bool leads_outside(dowel_block *block, const char *path) {
     char *base = realpath(((const dowel_local_folder *)dowel_block_data(block))->basepath, NULL),
          *target = realpath(path, NULL);
@@ -100,13 +100,13 @@ static bool leads_outside(dowel_block *block, const char *path) {
     return outside;
 }
 
-/* In a tree a link is left alone: what it leads to may lie elsewhere, or be another object of the same tree. */
+/* When a tree is copied, a link is left alone: its target may lie outside, or be another object of the tree. */
 static int sink_of_link(dowel_block *block, const char *name, const char *shown,
                         const dowel_object_put_options *options, dowel_sink **made, dowel_error *err) {
     if (!is_named(options)) {
         dowel_fail(err, DOWEL_E_EXISTS, "%s: %s is a symbolic link, which is neither followed nor replaced",
                    dowel_block_reference(block), name);
-        dowel_error_hint(err, "remove the link, or copy this one by itself to write what it leads to");
+        dowel_error_hint(err, "remove the link, or copy this object on its own to write to the link's target");
         return DOWEL_E_EXISTS;
     }
     if (dowel_block_name(block) && leads_outside(block, shown))
@@ -126,7 +126,8 @@ static int sink(dowel *d, dowel_block *block, const char *name, const dowel_obje
     if (rc) return rc;
     int folder = dowel_local_open_folder(d, block, name, DOWEL_LOCAL_WRITE, &file);
     if (folder < 0 && (errno == ENOTDIR || errno == ELOOP || errno == EEXIST))
-        return dowel_fail(err, DOWEL_E_EXISTS, "%s: a file or link stands where %s needs a folder",
+        return dowel_fail(err, DOWEL_E_EXISTS,
+                          "%s: cannot write %s: a file or link is in the place of one of its folders",
                           dowel_block_reference(block), name);
     if (folder < 0) return dowel_local_failed(block, "write", name, errno == ENOENT ? EIO : errno, err);
     bool there = !fstatat(folder, file, &st, AT_SYMLINK_NOFOLLOW);
@@ -134,7 +135,7 @@ static int sink(dowel *d, dowel_block *block, const char *name, const dowel_obje
         close(folder);
         return S_ISDIR(st.st_mode)
                    ? dowel_fail(err, DOWEL_E_EXISTS, "%s: %s is a folder", dowel_block_reference(block), name)
-                   : dowel_fail(err, DOWEL_E_CONFLICT, "%s: %s is there already", dowel_block_reference(block), name);
+                   : dowel_fail(err, DOWEL_E_CONFLICT, "%s: %s exists already", dowel_block_reference(block), name);
     }
     int length =
         snprintf(shown, sizeof shown, "%s/%s", ((const dowel_local_folder *)dowel_block_data(block))->basepath, name);
@@ -156,14 +157,14 @@ static int make_folder(dowel *d, dowel_block *block, const char *name, dowel_err
     if (rc) return rc;
     int folder = dowel_local_open_folder(d, block, name, DOWEL_LOCAL_WRITE, &rest);
     if (folder < 0 && (errno == ENOTDIR || errno == ELOOP || errno == EEXIST))
-        return dowel_fail(err, DOWEL_E_EXISTS, "%s: a file or link stands where the folder %s should be",
+        return dowel_fail(err, DOWEL_E_EXISTS, "%s: cannot create the folder %s: a file or link is in its place",
                           dowel_block_reference(block), name);
-    if (folder < 0) return dowel_local_failed(block, "make the folder", name, errno == ENOENT ? EIO : errno, err);
+    if (folder < 0) return dowel_local_failed(block, "create the folder", name, errno == ENOENT ? EIO : errno, err);
     close(folder);
     return dowel_flush_folders(d) ? dowel_local_failed(block, "flush the folder above", name, errno, err) : 0;
 }
 
-/* The way from a source into a sink. */
+/* Copies a source into a sink. */
 static int pour(dowel *d, dowel_source *from, dowel_sink *to, dowel_error *err) {
     enum { PIECE = 1 << 18 };
     char *buffer = malloc(PIECE);
@@ -180,14 +181,14 @@ static int pour(dowel *d, dowel_source *from, dowel_sink *to, dowel_error *err) 
     return rc;
 }
 
-/* From file to file; 1: that is not what it is. */
+/* Copies file to file; 1: not possible, copy through the sink. */
 static int get_file(dowel *d, dowel_block *block, const char *name, dowel_sink *to, dowel_error *err) {
     int into = dowel_sink_has_parts(to) ? dowel_sink_descriptor(to) : -1, from;
     struct stat st;
     if (into < 0) return 1;
     int rc = open_file(block, name, &st, &from, err);
     if (rc) return rc;
-    /* Files of the kernel say that they are empty. */
+    /* Files in /proc and /sys have size 0 but content. */
     rc = st.st_size ? dowel_local_copy(d, name, from, &st, into, err) : 1;
     close(from);
     return rc;
@@ -217,7 +218,7 @@ static int put(dowel *d, dowel_block *block, const char *name, dowel_source *fro
     return rc || !visit ? rc : stat_file(d, block, name, NULL, visit, context, err);
 }
 
-/* Folders exist only for what is in them. */
+/* Removes folders that became empty. */
 static void remove_empty(dowel_block *block, const char *name) {
     char *path = strdup(name);
     for (char *slash; path && (slash = strrchr(path, '/'));) {
@@ -232,7 +233,7 @@ static void remove_empty(dowel_block *block, const char *name) {
     free(path);
 }
 
-/* Where links are read, what is listed may lie elsewhere. */
+/* Whether the file is reached through a symbolic link. */
 static bool is_behind_link(dowel_block *block, const char *name) {
     const char *file;
     int folder = dowel_local_open_folder(NULL, block, name, DOWEL_LOCAL_READ, &file);
@@ -246,7 +247,8 @@ static int remove_one(dowel_block *block, const char *name, dowel_error *err) {
     if (rc) return rc;
     int folder = dowel_local_open_folder(NULL, block, name, DOWEL_LOCAL_REMOVE, &file);
     if (folder < 0 && (errno == ENOTDIR || errno == ELOOP) && is_behind_link(block, name))
-        return dowel_fail(err, DOWEL_E_REFUSED, "%s: %s is behind a symbolic link, and is not removed through it",
+        return dowel_fail(err, DOWEL_E_REFUSED,
+                          "%s: %s is reached through a symbolic link, and is not removed through it",
                           dowel_block_reference(block), name);
     if (folder < 0)
         return errno == ENOENT || errno == ENOTDIR ? 0 : dowel_local_failed(block, "remove", name, errno, err);

@@ -1,5 +1,5 @@
-/* Files below a folder, in the byte order of their whole names: as objects are listed. What is held is the names of the folders that are
- * open, not those of everything. */
+/* Lists the files below a folder in the byte order of their full names, as objects are listed. Only the names in the folders on the current path are in
+ * memory. */
 #include "walk.h"
 
 #include <dirent.h>
@@ -20,17 +20,17 @@ typedef struct walk {
     bool follow;
     dowel_object_visitor visit;
     void *context;
-    char path[4 * PATH_MAX]; /* of where we are, relative to the folder; ends with a slash unless empty */
+    char path[4 * PATH_MAX]; /* current path relative to the folder; empty, or ending with a slash */
 } walk;
 
-/* A folder that is open, and those above it: a link must not lead back to one of them. */
+/* An open folder and those above it, to detect links that lead back to one of them. */
 typedef struct level {
     const struct level *above;
     dev_t device;
     ino_t number;
 } level;
 
-/* What is in a folder. A folder may hold a million names: each takes its bytes, one for its kind in front of them, and a pointer. */
+/* The names in a folder, of which there may be a million: each has one byte for its kind in front, and a pointer. */
 enum { IS_FILE = 'f', IS_FOLDER = 'd', IS_LINK = 'l' };
 
 typedef struct chunk {
@@ -40,7 +40,7 @@ typedef struct chunk {
 } chunk;
 
 typedef struct entries {
-    char **names; /* of a folder: with a slash */
+    char **names; /* names of folders end with a slash */
     size_t count, room;
     chunk *chunks;
 } entries;
@@ -91,14 +91,14 @@ static int tell(const walk *w, const dowel_object *object, dowel_error *err) {
     return w->visit(w->context, object, err);
 }
 
-/* Whether everything that was asked for lies below this name, or would if it were a folder. */
+/* Whether the prefix leads through this name. */
 static bool leads_to_prefix(const walk *w, const char *name) {
     size_t length = strlen(name);
     if (length && name[length - 1] == '/') length--;
     return !length || (!strncmp(w->prefix, name, length) && w->prefix[length] == '/');
 }
 
-/* What stands in the way of everything that was asked for is a failure: it must not pass for an empty folder. */
+/* Something odd on the way to the prefix is an error: it must not look like an empty folder. */
 static int tell_odd(const walk *w, const char *name, const char *odd, int code, dowel_error *err) {
     const dowel_local_folder *fs = dowel_block_data(w->block);
     if (leads_to_prefix(w, name))
@@ -112,7 +112,7 @@ static int tell_unreadable(const walk *w, const char *name, int why, dowel_error
     return tell_odd(w, name, odd, DOWEL_E_IO, err);
 }
 
-/* Whether there can be something to tell below a folder (its name ends with a slash). */
+/* Whether a folder (its name ends with a slash) may contain requested names. */
 static bool worth_entering(const walk *w, const char *folder) {
     size_t length = strlen(folder), prefix = strlen(w->prefix);
     if (strncmp(folder, w->prefix, length < prefix ? length : prefix)) return false;
@@ -120,7 +120,7 @@ static bool worth_entering(const walk *w, const char *folder) {
     return !after || strncmp(folder, after, length) >= 0;
 }
 
-/* Whether it is a folder is asked at once: the order depends on it. */
+/* Finds out whether it is a folder, because the order depends on it. */
 static void look_at(const walk *w, int folder, char *name, int type) {
     struct stat st;
     bool known = type != DT_UNKNOWN && type != DT_LNK;
@@ -133,7 +133,7 @@ static void look_at(const walk *w, int folder, char *name, int type) {
     if (name[-1] == IS_FOLDER) strcat(name, "/");
 }
 
-/* Everything that is in a folder: a part of it must not pass for the whole. */
+/* Reads all names in a folder; a partial read is an error. */
 static int read_entries(const walk *w, DIR *stream, entries *all, dowel_error *err) {
     struct dirent *found;
     for (;;) {
@@ -145,7 +145,7 @@ static int read_entries(const walk *w, DIR *stream, entries *all, dowel_error *e
         look_at(w, dirfd(stream), name, found->d_type);
     }
     if (errno)
-        return dowel_fail(err, DOWEL_E_IO, "%s: the folder %s could be read in part only: %s",
+        return dowel_fail(err, DOWEL_E_IO, "%s: cannot read the folder %s completely: %s",
                           dowel_block_reference(w->block), *w->path ? w->path : ".", strerror(errno));
     if (all->count) qsort(all->names, all->count, sizeof *all->names, compare);
     return 0;
@@ -156,13 +156,13 @@ static int enter(walk *w, int fd, const level *above, dowel_error *err);
 static int below(walk *w, int folder, const char *entry, const level *here, dowel_error *err) {
     const char *delimiter = w->query->delimiter;
     if (!worth_entering(w, w->path)) return 0;
-    /* A folder that the prefix leads through is entered; what lies behind the prefix is folded. */
+    /* Enters folders on the way to the prefix, and groups those after it. */
     if (delimiter && strlen(w->path) > strlen(w->prefix))
         return tell(w, &(dowel_object){.name = w->path, .is_prefix = true}, err);
     char name[NAME_MAX + 1];
     snprintf(name, sizeof name, "%.*s", (int)strlen(entry) - 1, entry);
     int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (w->follow ? 0 : O_NOFOLLOW));
-    if (fd < 0 && errno == ENOENT) return 0; /* gone meanwhile */
+    if (fd < 0 && errno == ENOENT) return 0; /* removed in the meantime */
     return fd < 0 ? tell_unreadable(w, w->path, errno, err) : enter(w, fd, here, err);
 }
 
@@ -171,7 +171,8 @@ static int one(walk *w, int folder, const char *entry, const level *here, dowel_
     if (kind_of(entry) == IS_LINK) return tell_odd(w, w->path, "a symbolic link", 0, err);
     struct stat st;
     if (fstatat(folder, entry, &st, w->follow ? 0 : AT_SYMLINK_NOFOLLOW))
-        return errno == ENOENT ? 0 /* gone meanwhile */ : tell_odd(w, w->path, strerror(errno), DOWEL_E_IO, err);
+        return errno == ENOENT ? 0 /* removed in the meantime */
+                               : tell_odd(w, w->path, strerror(errno), DOWEL_E_IO, err);
     if (dowel_is_unfinished(entry)) return tell_odd(w, w->path, "a file that was not finished", 0, err);
     if (!S_ISREG(st.st_mode)) return tell_odd(w, w->path, "a device, pipe or socket", 0, err);
     const dowel_object object = {
@@ -179,7 +180,7 @@ static int one(walk *w, int folder, const char *entry, const level *here, dowel_
     return tell(w, &object, err);
 }
 
-/* Takes the descriptor over. */
+/* Takes ownership of the descriptor. */
 static int enter(walk *w, int fd, const level *above, dowel_error *err) {
     struct stat st;
     DIR *stream = fstat(fd, &st) ? NULL : fdopendir(fd);
@@ -221,10 +222,10 @@ int dowel_local_list(dowel *d, dowel_block *block, const dowel_objects_query *qu
                      void *context, dowel_error *err) {
     const dowel_local_folder *fs = dowel_block_data(block);
     if (query->delimiter && strcmp(query->delimiter, "/"))
-        return dowel_fail(err, DOWEL_E_INVALID, "%s: the delimiter of files is /", dowel_block_reference(block));
+        return dowel_fail(err, DOWEL_E_INVALID, "%s: files need the delimiter /", dowel_block_reference(block));
     walk *w = calloc(1, sizeof *w);
     if (!w) return dowel_no_memory(err);
-    /* Not by a literal, which would be a second one on the stack. */
+    /* Not a compound literal: the struct is too large for the stack. */
     w->d = d;
     w->block = block;
     w->query = query;

@@ -1,4 +1,4 @@
-/* Listing of files in the byte order of their names. */
+/* Lists the files below a folder in the byte order of their names. */
 #ifndef DOWEL_LOCAL_WALK_H
 #define DOWEL_LOCAL_WALK_H
 

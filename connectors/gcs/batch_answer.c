@@ -1,11 +1,11 @@
-/* Reading the answer to a batch. It came from outside: nothing in it is trusted. */
+/* Parses the answer to a batch request, which is untrusted input. */
 #include "batch_answer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The next part of a multipart body, and where to look for the one after it; NULL at the end. */
+/* The next part of a multipart body; *rest moves to its end. NULL: no further part. */
 static char *next_part(char **rest, const char *mark) {
     char *start = strstr(*rest, mark);
     if (!start || !strncmp(start + strlen(mark), "--", 2)) return NULL;
@@ -22,7 +22,7 @@ static char *after_blank_line(char *text, const char *end) {
     return found && found < end ? found : NULL;
 }
 
-/* "Content-ID: <response-7>" among the headers of a part: which call it answers. */
+/* The number of the call that a part answers, from "Content-ID: <response-7>". */
 static bool read_call(const char *headers, const char *end, size_t *call) {
     for (const char *line = headers; line && line < end; line = strchr(line, '\n')) {
         line += *line == '\n';

@@ -1,4 +1,4 @@
-/* Block type gcs-bucket: its fields, and keeping the results of tasks. */
+/* Block type gcs-bucket: its fields, and storage for the results of tasks. */
 #include "client.h"
 #include "tasks.h"
 
@@ -10,16 +10,17 @@ static const dowel_field fields[] = {
     {DOWEL_AT(dowel_gcs_bucket, bucket), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED, .doc = "Bucket name.",
      .example = "landing"},
     {DOWEL_AT(dowel_gcs_bucket, folder), .kind = DOWEL_STRING,
-     .doc = "In front of every object name; names are relative to it.", .example = "2026/q1"},
+     .doc = "Prefix of every object name. Names in tasks are relative to it.", .example = "2026/q1"},
     {DOWEL_AT(dowel_gcs_bucket, credentials), .kind = DOWEL_BLOCK, .blocks = "gcp-credentials",
-     .doc = "Who calls; without: Application Default Credentials."},
+     .doc = "Credentials to use. Default: Application Default Credentials."},
     {DOWEL_AT(dowel_gcs_bucket, endpoint), .kind = DOWEL_STRING, .flags = DOWEL_ADDRESS,
-     .doc = "Address of a server that speaks Cloud Storage; without: STORAGE_EMULATOR_HOST, else Google's.",
+     .doc = "Base URL of a server that implements the Cloud Storage JSON API. Default: STORAGE_EMULATOR_HOST, "
+            "otherwise Google's.",
      .example = "http://127.0.0.1:4443"},
     {DOWEL_AT(dowel_gcs_bucket, user_project), .kind = DOWEL_STRING,
-     .doc = "Project that is billed for requests, where the requester pays."},
+     .doc = "Project to bill for requests to a requester-pays bucket."},
     {DOWEL_AT(dowel_gcs_bucket, encryption_key), .kind = DOWEL_STRING, .flags = DOWEL_SECRET,
-     .doc = "Your own AES-256 key for every object (customer-supplied encryption key): 32 bytes in base64."},
+     .doc = "Customer-supplied encryption key (AES-256) of every object: 32 bytes in base64."},
     {0}};
 
 static int check(const void *data, dowel_error *err) {
@@ -35,7 +36,7 @@ static int check(const void *data, dowel_error *err) {
 
 static const dowel_table table = {"gcs-bucket", sizeof(dowel_gcs_bucket), fields, check};
 
-/* Results are kept by the task's body, not by a run of its own: the history has one run, and no copy of the result. */
+/* Calls the body of gcs.upload directly: a run of its own would add a second run and a copy of the result to the history. */
 static int storage_put(dowel *d, dowel_block *block, const char *key, const void *data, size_t size, dowel_error *err) {
     dowel_record *args;
     json_t *stored = NULL;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What tasks give of a bucket's resource. */
+/* A bucket's resource as tasks return it. New reference. */
 static json_t *describe(const json_t *resource) {
     static const struct {
         const char *name, *member;
@@ -37,17 +37,18 @@ static json_t *describe(const json_t *resource) {
 
 /* ---- create ---- */
 
-static const dowel_field create_fields[] = {DOWEL_GCS_BUCKET_FIELD(dowel_gcs_create_bucket_args),
-                                            {DOWEL_AT(dowel_gcs_create_bucket_args, project), .kind = DOWEL_STRING,
-                                             .doc = "Project that pays; without: the credentials' own."},
-                                            {DOWEL_AT(dowel_gcs_create_bucket_args, location), .kind = DOWEL_STRING,
-                                             .doc = "Region, dual-region or multi-region.", .example = "europe-west1"},
-                                            {DOWEL_AT(dowel_gcs_create_bucket_args, storage_class),
-                                             .kind = DOWEL_STRING, .doc = "Storage class.", .example = "STANDARD"},
-                                            {DOWEL_AT(dowel_gcs_create_bucket_args, versioning), .kind = DOWEL_BOOL,
-                                             .doc = "Keeps generations that are overwritten or deleted."},
-                                            {DOWEL_GIVEN_AT(dowel_gcs_create_bucket_args)},
-                                            {0}};
+static const dowel_field create_fields[] = {
+    DOWEL_GCS_BUCKET_FIELD(dowel_gcs_create_bucket_args),
+    {DOWEL_AT(dowel_gcs_create_bucket_args, project), .kind = DOWEL_STRING,
+     .doc = "Project to create the bucket in. Default: the project of the credentials."},
+    {DOWEL_AT(dowel_gcs_create_bucket_args, location), .kind = DOWEL_STRING,
+     .doc = "Region, dual-region or multi-region. Default: the multi-region US.", .example = "europe-west1"},
+    {DOWEL_AT(dowel_gcs_create_bucket_args, storage_class), .kind = DOWEL_STRING,
+     .doc = "Default storage class of the bucket's objects.", .example = "STANDARD"},
+    {DOWEL_AT(dowel_gcs_create_bucket_args, versioning), .kind = DOWEL_BOOL,
+     .doc = "Keep generations that are overwritten or deleted."},
+    {DOWEL_GIVEN_AT(dowel_gcs_create_bucket_args)},
+    {0}};
 static const dowel_table create_table = {"gcs.create_bucket", sizeof(dowel_gcs_create_bucket_args), create_fields,
                                          NULL};
 
@@ -67,13 +68,12 @@ static int run_create(dowel *d, const void *data, json_t **result, dowel_error *
     dowel_http_query(r, "project", project);
     dowel_http_query(r, "userProject", c.bucket->user_project);
     dowel_http_json(r, resource);
-    /* A name can be taken only once: the second try of a lost answer finds its own bucket. */
+    /* A name can be taken only once, so a repeated request cannot create a second bucket. */
     dowel_http_idempotent(r, true);
     rc = dowel_http_fetch_json(d, r, &made, err);
     if (rc && err && err->http_status == 409) {
         err->code = rc = DOWEL_E_EXISTS;
-        dowel_error_hint(
-            err, "bucket names are shared by all of Cloud Storage: choose another, or use the bucket if it is yours");
+        dowel_error_hint(err, "bucket names are global: choose another name, or use the bucket if it is yours");
     }
     const char *location = json_string_value(json_object_get(made, "location"));
     if (!rc) *result = json_pack("{s:s,s:s*}", "bucket", c.bucket->bucket, "location", location);
@@ -125,18 +125,19 @@ static int run_delete(dowel *d, const void *data, json_t **result, dowel_error *
     int rc = send(d, "DELETE", data, &c, &nothing, err);
     if (!rc) *result = json_pack("{s:s}", "bucket", c.bucket->bucket);
     if (rc == DOWEL_E_CONFLICT && err && err->http_status == 409)
-        dowel_error_hint(err, "a bucket must be empty, without old generations of objects, before it can be deleted");
+        dowel_error_hint(
+            err, "delete the objects first, noncurrent generations included: only an empty bucket can be deleted");
     json_decref(nothing);
     return rc;
 }
 
-const dowel_task dowel_gcs_task_get_bucket = {
-    .size = sizeof(dowel_task),
-    .name = "gcs.get_bucket",
-    .doc = "Tells where a bucket is and how it keeps objects: location, storage class, versioning, lifecycle.",
-    .args = &get_table,
-    .run = run_get,
-    .example = "--bucket gcs-bucket/landing"};
+const dowel_task dowel_gcs_task_get_bucket = {.size = sizeof(dowel_task),
+                                              .name = "gcs.get_bucket",
+                                              .doc =
+                                                  "Shows a bucket's location, storage class, versioning and lifecycle.",
+                                              .args = &get_table,
+                                              .run = run_get,
+                                              .example = "--bucket gcs-bucket/landing"};
 const dowel_task dowel_gcs_task_delete_bucket = {.size = sizeof(dowel_task),
                                                  .name = "gcs.delete_bucket",
                                                  .doc = "Deletes the block's bucket, which must be empty.",
@@ -148,14 +149,16 @@ const dowel_task dowel_gcs_task_delete_bucket = {.size = sizeof(dowel_task),
 
 static const dowel_field list_fields[] = {
     {DOWEL_AT(dowel_gcs_list_buckets_args, credentials), .kind = DOWEL_BLOCK, .blocks = "gcp-credentials",
-     .doc = "Who calls; without: Application Default Credentials.", .example = "gcp-credentials/prod"},
+     .doc = "Credentials to use. Default: Application Default Credentials.", .example = "gcp-credentials/prod"},
     {DOWEL_AT(dowel_gcs_list_buckets_args, project), .kind = DOWEL_STRING,
-     .doc = "Project whose buckets; without: the credentials' own."},
-    {DOWEL_AT(dowel_gcs_list_buckets_args, prefix), .kind = DOWEL_STRING, .doc = "Only names that begin so."},
+     .doc = "Project whose buckets to list. Default: the project of the credentials."},
+    {DOWEL_AT(dowel_gcs_list_buckets_args, prefix), .kind = DOWEL_STRING,
+     .doc = "List only names that begin with this."},
     {DOWEL_AT(dowel_gcs_list_buckets_args, limit), .kind = DOWEL_INT, .fallback = "1000", .minimum = 1, .maximum = 1e15,
-     .doc = "Most buckets to name."},
+     .doc = "Maximum number of buckets to list."},
     {DOWEL_AT(dowel_gcs_list_buckets_args, endpoint), .kind = DOWEL_STRING, .flags = DOWEL_ADDRESS,
-     .doc = "Address of a server that speaks Cloud Storage; without: STORAGE_EMULATOR_HOST, else Google's."},
+     .doc = "Base URL of a server that implements the Cloud Storage JSON API. Default: STORAGE_EMULATOR_HOST, "
+            "otherwise Google's."},
     {DOWEL_GIVEN_AT(dowel_gcs_list_buckets_args)},
     {0}};
 static const dowel_table list_table = {"gcs.list_buckets", sizeof(dowel_gcs_list_buckets_args), list_fields, NULL};

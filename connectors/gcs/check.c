@@ -1,4 +1,4 @@
-/* What a bucket lets these credentials do: buckets.testIamPermissions (Cloud Storage JSON API), which changes nothing. */
+/* `dowel block check`: the permissions of the credentials on the bucket, by buckets.testIamPermissions, which changes nothing. */
 #include "client.h"
 
 #include <string.h>
@@ -16,7 +16,7 @@ int dowel_gcs_check(dowel *d, dowel_block *block, json_t *report, dowel_error *e
     json_t *answer = NULL, *one;
     rc = dowel_http_fetch_json(d, r, &answer, err);
     if (rc == DOWEL_E_NOT_FOUND) {
-        /* No such bucket, or a stand-in server without this call: listing tells. */
+        /* No such bucket, or an emulator without this method: a listing tells which. */
         r = dowel_gcs_request(&c, "GET", NULL);
         dowel_http_path(r, "o", NULL);
         dowel_http_query_int(r, "maxResults", 1);
@@ -44,9 +44,10 @@ int dowel_gcs_check(dowel *d, dowel_block *block, json_t *report, dowel_error *e
     json_decref(permissions);
     json_decref(answer);
     if (*missing)
-        json_object_set_new(report, "fix",
-                            json_sprintf("%s: roles/storage.objectViewer reads, roles/storage.objectUser reads and "
-                                         "writes",
-                                         missing));
+        json_object_set_new(
+            report, "fix",
+            json_sprintf("missing %s: grant roles/storage.objectViewer to read, roles/storage.objectUser to "
+                         "read and write",
+                         missing));
     return 0;
 }

@@ -1,4 +1,4 @@
-/* Where a bucket is, what is retried, how requests begin. */
+/* Requests to Cloud Storage: address, retries, errors, common headers and parameters. */
 #include "client.h"
 
 #include <openssl/crypto.h>
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Cloud Storage, "Retry strategy": these statuses, for idempotent requests. */
+/* "Retry strategy" of Cloud Storage: these statuses, for idempotent requests. */
 static const dowel_retry_rule retry[] = {{408, NULL, false},
                                          {429, NULL, false},
                                          {500, NULL, false},
@@ -19,16 +19,17 @@ static const dowel_retry_rule retry[] = {{408, NULL, false},
 static void explain(const dowel_http_response *response, dowel_error *err) {
     int status = err->http_status;
     dowel_gcp_explain(response, err);
-    if (status == 304) err->code = DOWEL_E_CONFLICT;    /* how a condition "not match" that does not hold is answered */
-    bool forbidden = !strcmp(err->reason, "forbidden"); /* its general hint says less than ours */
+    if (status == 304) err->code = DOWEL_E_CONFLICT;    /* a condition "not match" did not hold */
+    bool forbidden = !strcmp(err->reason, "forbidden"); /* our hint is more specific */
     if (*err->hint && !forbidden) return;
     if (status == 404)
-        dowel_error_hint(err, "check the names of bucket and object; `dowel call gcs.list` shows what there is");
+        dowel_error_hint(err, "check the names of bucket and object; `dowel call gcs.list` lists the objects");
     if (status == 403 || forbidden)
-        dowel_error_hint(
-            err, "these credentials lack a permission on the bucket: give them roles/storage.objectAdmin or less");
+        dowel_error_hint(err, "grant the credentials the missing permission on the bucket; roles/storage.objectUser "
+                              "reads and writes objects");
     if (status == 412 || status == 304)
-        dowel_error_hint(err, "the object or its metadata is not in the generation that was asked for");
+        dowel_error_hint(err,
+                         "the object or its metadata has another generation than the condition expects; see gcs.stat");
 }
 
 static const dowel_http_service with_credentials = {.name = "Cloud Storage",
@@ -44,7 +45,7 @@ static const dowel_http_service with_credentials_once = {.name = "Cloud Storage"
                                                          .max_attempts = 1,
                                                          .authorize = dowel_gcp_authorize,
                                                          .explain = explain};
-/* An emulator that the environment names gets no token: there may be none to get. */
+/* An emulator named by the environment gets no token: there may be no credentials. */
 static const dowel_http_service bare = {.name = "Cloud Storage",
                                         .names = &dowel_gcp_names,
                                         .retry = retry,
@@ -101,7 +102,7 @@ void dowel_gcs_encrypt(dowel_http_request *r, const dowel_gcs_bucket *bucket, bo
     void *key;
     size_t size;
     unsigned char hash[SHA256_DIGEST_LENGTH];
-    /* The block's check has seen that it decodes. */
+    /* The block's check has verified that it decodes. */
     if (!bucket->encryption_key || dowel_base64_decode(bucket->encryption_key, &key, &size)) return;
     SHA256(key, size, hash);
     OPENSSL_cleanse(key, size);
@@ -152,6 +153,6 @@ void dowel_gcs_upload_query(const dowel_gcs_client *c, dowel_http_request *r, co
     dowel_http_query(r, "predefinedAcl", args->predefined_acl);
     dowel_http_query(r, "kmsKeyName", args->kms_key);
     dowel_gcs_condition(r, DOWEL_GCS_CONDITIONS(args));
-    /* With a generation a second try cannot overwrite what the first one wrote. */
+    /* With a generation, a repeated request cannot overwrite a newer object. */
     dowel_http_idempotent(r, args->if_generation_match || c->last_wins);
 }

@@ -1,6 +1,5 @@
-/* Uploads in parallel ("Parallel composite uploads"): parts go up as objects of their own, each in its session, are composed into one and
- * deleted. The parts stand beside the object under names that tell what they are: NAME.dowel-part-TOKEN-NN. A run that was killed goes on with
- * the parts that are there. */
+/* Parallel uploads ("Parallel composite uploads"): each part is uploaded as a temporary object NAME.dowel-part-TOKEN-NN; the parts are composed into
+ * the object and deleted. A resumed run keeps the parts that exist. */
 #include "client.h"
 
 #include <dowel/transfer.h>
@@ -11,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST_PARTS 32 /* of one composition */
+#define MOST_PARTS 32 /* limit of one composition */
 #define NAME_MOST 1024
 
 typedef struct part {
@@ -29,7 +28,7 @@ typedef struct composite {
     part parts[MOST_PARTS];
     char token[17];
     char *handle;
-    bool recalled; /* an earlier process of this run may have done all or some of it */
+    bool recalled; /* an earlier process of this run may have uploaded parts */
 } composite;
 
 bool dowel_gcs_is_composite(const dowel_gcs_client *c, const dowel_gcs_upload_args *args, const dowel_source *source) {
@@ -41,7 +40,7 @@ bool dowel_gcs_is_composite(const dowel_gcs_client *c, const dowel_gcs_upload_ar
     return room;
 }
 
-/* ---- what the run remembers: "SIZE PART-SIZE TOKEN" ---- */
+/* ---- the upload in the run's record: "SIZE PART-SIZE TOKEN" ---- */
 
 static bool recall(composite *u) {
     char *text = dowel_recall(u->client->d, u->handle);
@@ -71,7 +70,7 @@ static int plan(composite *u, dowel_error *err) {
     if (u->handle) snprintf(u->handle, size, "%s %s/%s", kind, u->client->bucket->bucket, object);
     free(object);
     if (!u->handle) return dowel_no_memory(err);
-    /* No more parts than one composition takes. */
+    /* At most as many parts as one composition takes. */
     u->part_size = u->args->part_size;
     if (u->total > u->part_size * MOST_PARTS) u->part_size = (u->total + MOST_PARTS - 1) / MOST_PARTS;
     u->count = (u->total + u->part_size - 1) / u->part_size;
@@ -90,7 +89,7 @@ static int plan(composite *u, dowel_error *err) {
 
 /* ---- parts ---- */
 
-/* The bytes of a CRC32C as a number; false where there is none. */
+/* The CRC32C of a resource as a number; false if it has none. */
 static bool crc_of(const json_t *resource, uint64_t *crc) {
     const char *text = json_string_value(json_object_get(resource, "crc32c"));
     void *bytes;
@@ -106,12 +105,13 @@ static bool crc_of(const json_t *resource, uint64_t *crc) {
 static int note(part *p, const json_t *resource, dowel_error *err) {
     const char *generation = json_string_value(json_object_get(resource, "generation"));
     if (!generation || !crc_of(resource, &p->crc))
-        return dowel_fail(err, DOWEL_E_PROTOCOL, "Cloud Storage: %s: no generation or CRC32C in the answer", p->name);
+        return dowel_fail(err, DOWEL_E_PROTOCOL, "Cloud Storage: %s: the answer has no generation or no CRC32C",
+                          p->name);
     snprintf(p->generation, sizeof p->generation, "%s", generation);
     return 0;
 }
 
-/* Whether an earlier process of this run put the part there, of the same bytes. */
+/* Whether an earlier process of this run uploaded the part, with the same bytes. */
 static int look(dowel_gcs_client *c, part *p, dowel_source *source, bool *there, dowel_error *err) {
     json_t *resource = NULL;
     dowel_error missing;
@@ -142,7 +142,7 @@ static int put_part(dowel *d, void *context, int64_t index, dowel_error *err) {
     part *p = &u->parts[index];
     dowel_gcs_client c = *u->client;
     c.d = d;
-    c.last_wins = true; /* nobody else writes under this name */
+    c.last_wins = true; /* the name is unique to this upload */
     p->begun = true;
     int64_t offset = index * u->part_size, left = u->total - offset;
     int64_t size = left < u->part_size ? left : u->part_size;
@@ -182,7 +182,7 @@ static int join(composite *u, json_t **resource, dowel_error *err) {
     return dowel_gcs_join(u->client, u->args, parts, resource, err);
 }
 
-/* An earlier process of this run may have composed it and died then: that is what a precondition refuses now. */
+/* Whether an earlier process of this run composed the object before it died: then a precondition fails now. */
 static bool is_done(const composite *u, json_t **resource) {
     json_t *found = NULL;
     uint64_t crc;
@@ -197,7 +197,7 @@ static bool is_done(const composite *u, json_t **resource) {
     return same;
 }
 
-/* Removes the parts; `lost`: only those of which no answer came. */
+/* Deletes the parts; `lost`: only those whose upload got no answer. */
 static int remove_parts(const composite *u, dowel_gcs_client *c, bool lost, size_t *count, dowel_error *err) {
     const char *names[MOST_PARTS];
     *count = 0;
@@ -213,13 +213,13 @@ static void clean_up(const composite *u) {
     dowel_gcs_client c = *u->client;
     dowel_error err;
     c.d = dowel_cleanup(c.d);
-    /* What was sent whole may be stored only after we hung up: those are removed once more, a little later. */
+    /* The service may store a part after the connection broke: delete those again a little later. */
     remove_parts(u, &c, true, &count, &err);
     if (count) dowel_sleep(c.d, 0.5, &err);
     if (remove_parts(u, &c, false, &count, &err))
         dowel_log(c.d, DOWEL_LOG_WARNING,
-                  "%s: parts of the upload are left (%s): %s; gcs.abort_stale removes them later", u->args->name,
-                  DOWEL_GCS_PART_MARK, err.message);
+                  "%s: parts of the upload (%s) were not deleted: %s; gcs.abort_stale deletes them later",
+                  u->args->name, DOWEL_GCS_PART_MARK, err.message);
     else
         dowel_forget(c.d, u->handle);
 }

@@ -1,4 +1,4 @@
-/* Objects made of objects without fetching them: copies (rewrite) and compositions. */
+/* Objects made from other objects by the service: copies (rewrite) and compositions (compose). */
 #include "client.h"
 #include "tasks.h"
 
@@ -10,16 +10,17 @@
 static const dowel_field copy_fields[] = {
     DOWEL_GCS_BUCKET_FIELD(dowel_gcs_copy_args),
     DOWEL_GCS_NAME_FIELD(dowel_gcs_copy_args),
-    {DOWEL_AT(dowel_gcs_copy_args, to_name), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED, .doc = "Name of the copy."},
+    {DOWEL_AT(dowel_gcs_copy_args, to_name), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED,
+     .doc = "Name of the copy, relative to the folder of its block."},
     {DOWEL_AT(dowel_gcs_copy_args, to_bucket), .kind = DOWEL_BLOCK, .blocks = "gcs-bucket",
-     .doc = "Bucket of the copy; without: the same."},
+     .doc = "Bucket of the copy. Default: the same bucket."},
     DOWEL_GCS_GENERATION_FIELD(dowel_gcs_copy_args),
     DOWEL_GCS_KEPT_FIELDS(dowel_gcs_copy_args),
     DOWEL_GCS_CONDITION_FIELDS(dowel_gcs_copy_args),
     DOWEL_GCS_TEXT_FIELD(dowel_gcs_copy_args, if_source_generation_match,
-                         "Only when the object that is copied has this generation."),
+                         "Proceed only if the source object has this generation."),
     DOWEL_GCS_TEXT_FIELD(dowel_gcs_copy_args, if_source_metageneration_match,
-                         "Only when the metadata of the object that is copied has this generation."),
+                         "Proceed only if the metadata of the source object has this generation."),
     {DOWEL_GIVEN_AT(dowel_gcs_copy_args)},
     {0}};
 static const dowel_table copy_table = {"gcs.copy", sizeof(dowel_gcs_copy_args), copy_fields, NULL};
@@ -28,7 +29,7 @@ static dowel_http_request *rewrite_request(dowel_gcs_client *from, dowel_gcs_cli
                                            const dowel_gcs_copy_args *args, const char *token) {
     dowel_http_request *r = dowel_gcs_request(from, "POST", args->name);
     dowel_http_path(r, "rewriteTo", "b", to->bucket->bucket, "o", target, NULL);
-    /* One project pays for both buckets. */
+    /* One project is billed for both buckets. */
     if (!from->bucket->user_project) dowel_http_query(r, "userProject", to->bucket->user_project);
     dowel_http_query(r, "sourceGeneration", args->generation);
     dowel_http_query(r, "destinationKmsKeyName", args->kms_key);
@@ -44,7 +45,7 @@ static dowel_http_request *rewrite_request(dowel_gcs_client *from, dowel_gcs_cli
         dowel_http_json(r, change);
         json_decref(change);
     }
-    /* With a token it goes on with what was begun. */
+    /* A token continues a copy that was started. */
     dowel_http_idempotent(r, token || args->if_generation_match || to->last_wins);
     return r;
 }
@@ -54,7 +55,7 @@ int dowel_gcs_rewrite(dowel_gcs_client *from, dowel_gcs_client *to, const dowel_
     char *target = dowel_gcs_full_name(to, args->to_name), *token = NULL;
     bool done = false;
     int rc = target ? 0 : dowel_no_memory(err);
-    /* Large objects take several calls; each goes on from the last one's token. */
+    /* Large objects take several calls; each continues with the token of the one before. */
     while (!rc && !done) {
         json_t *answer = NULL;
         rc = dowel_http_fetch_json(from->d, rewrite_request(from, to, target, args, token), &answer, err);
@@ -69,7 +70,8 @@ int dowel_gcs_rewrite(dowel_gcs_client *from, dowel_gcs_client *to, const dowel_
         if (done && resource)
             *resource = json_incref(json_object_get(answer, "resource"));
         else if (!done && !token)
-            rc = dowel_fail(err, DOWEL_E_PROTOCOL, "Cloud Storage: copying %s: neither done nor a token", args->name);
+            rc = dowel_fail(err, DOWEL_E_PROTOCOL,
+                            "Cloud Storage: copying %s: the answer is neither done nor has a rewriteToken", args->name);
         json_decref(answer);
     }
     free(token);
@@ -92,24 +94,24 @@ static int run_copy(dowel *d, const void *data, json_t **result, dowel_error *er
 const dowel_task dowel_gcs_task_copy = {
     .size = sizeof(dowel_task),
     .name = "gcs.copy",
-    .doc = "Copies an object without fetching it.",
+    .doc = "Copies an object within Cloud Storage.",
     .args = &copy_table,
     .run = run_copy,
     .example = "--bucket gcs-bucket/landing --name airports.csv --to-name old/airports.csv"};
 
 /* ---- compose ---- */
 
-#define COMPOSED_MOST 32 /* what the service takes */
+#define COMPOSED_MOST 32 /* limit of the service */
 
 static const dowel_field compose_fields[] = {
     DOWEL_GCS_BUCKET_FIELD(dowel_gcs_compose_args),
     {DOWEL_AT(dowel_gcs_compose_args, name), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED,
-     .doc = "Name of the whole, relative to the block's folder.", .example = "all.csv"},
+     .doc = "Name of the composed object, relative to the block's folder.", .example = "all.csv"},
     {DOWEL_AT(dowel_gcs_compose_args, parts), .kind = DOWEL_LIST, .flags = DOWEL_REQUIRED,
-     .doc = "Names of the objects that it is made of, in order, at most 32; they stay.", .example = "part-1.csv"},
+     .doc = "Names of the objects to compose, in order, at most 32. They are not deleted.", .example = "part-1.csv"},
     {DOWEL_AT(dowel_gcs_compose_args, content_type), .kind = DOWEL_STRING,
-     .doc = "Content type; without: guessed from the name.", .example = "text/csv"},
-    {DOWEL_AT(dowel_gcs_compose_args, metadata), .kind = DOWEL_MAP, .doc = "User metadata."},
+     .doc = "Content-Type of the object. Default: guessed from its name.", .example = "text/csv"},
+    {DOWEL_AT(dowel_gcs_compose_args, metadata), .kind = DOWEL_MAP, .doc = "User metadata of the object."},
     DOWEL_GCS_KEPT_FIELDS(dowel_gcs_compose_args),
     DOWEL_GCS_IF_GENERATION_MATCH(dowel_gcs_compose_args),
     DOWEL_GCS_IF_METAGENERATION_MATCH(dowel_gcs_compose_args),
@@ -121,7 +123,8 @@ static int check_compose(const void *data, dowel_error *err) {
     size_t count = 0;
     while (args->parts[count]) count++;
     return count <= 32 ? 0
-                       : dowel_fail(err, DOWEL_E_INVALID, "field \"parts\": %zu names, the service takes 32", count);
+                       : dowel_fail(err, DOWEL_E_INVALID,
+                                    "field \"parts\": %zu names; Cloud Storage composes at most 32", count);
 }
 
 static const dowel_table compose_table = {"gcs.compose", sizeof(dowel_gcs_compose_args), compose_fields, check_compose};
@@ -175,7 +178,7 @@ static int run_compose(dowel *d, const void *data, json_t **result, dowel_error 
 const dowel_task dowel_gcs_task_compose = {
     .size = sizeof(dowel_task),
     .name = "gcs.compose",
-    .doc = "Makes one object of several, one after the other, without fetching them.",
+    .doc = "Concatenates objects into one within Cloud Storage.",
     .args = &compose_table,
     .run = run_compose,
     .example = "--bucket gcs-bucket/landing --name all.csv --parts part-1.csv --parts part-2.csv"};

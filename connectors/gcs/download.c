@@ -1,4 +1,4 @@
-/* Downloads: one generation, checked, and never half under the final name. */
+/* Downloads of one generation of an object, checked by its CRC32C. */
 #include "client.h"
 
 #include <dowel/transfer.h>
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The CRC32C of the stored bytes: "crc32c=AAAAAA==,md5=...", in one header or several. */
+/* The CRC32C of the stored bytes from x-goog-hash: "crc32c=AAAAAA==,md5=...", in one header or several. */
 static bool stored_crc(const dowel_http_response *response, char crc[9]) {
     dowel_header header;
     for (size_t i = 0; (header = dowel_http_response_header_at(response, i)).name; i++) {
@@ -20,7 +20,7 @@ static bool stored_crc(const dowel_http_response *response, char crc[9]) {
     return false;
 }
 
-/* Which object a download is of. */
+/* The object to download. */
 typedef struct object {
     dowel_gcs_client *client;
     const dowel_gcs_download_args *args;
@@ -30,18 +30,18 @@ static dowel_http_request *request(void *context, const dowel_http_response *pin
     const object *o = context;
     dowel_http_request *r = dowel_gcs_request(o->client, "GET", o->args->name);
     dowel_gcs_conditions when = DOWEL_GCS_CONDITIONS(o->args);
-    /* The rest is of the generation that the first answer was of. */
+    /* Later requests read the generation of the first answer. */
     if (pinned) when.generation_match = dowel_http_response_header(pinned, "x-goog-generation");
     dowel_http_query(r, "alt", "media");
     dowel_http_query(r, "generation", o->args->generation);
     dowel_gcs_condition(r, when);
     dowel_gcs_encrypt(r, o->client->bucket, false);
-    /* As stored: otherwise the service may unpack gzip on the way, and no checksum would fit. */
+    /* As stored: otherwise the service may decompress gzip, and the checksum would not match. */
     dowel_http_header(r, "Accept-Encoding", "gzip");
     return r;
 }
 
-/* The answer to a range may leave the checksum of the whole out: the object's resource has it. */
+/* The answer to a range may lack the checksum of the whole object; its resource has it. */
 static bool asked_crc(const object *o, const dowel_http_response *response, char crc[9]) {
     const char *generation = dowel_http_response_header(response, "x-goog-generation");
     dowel_http_request *r = dowel_gcs_request(o->client, "GET", o->args->name);
@@ -67,7 +67,7 @@ static int verify(void *context, const dowel_downloaded *got, dowel_error *err) 
     int rc = 0;
     if (strcmp(wanted, crc)) {
         rc = dowel_fail(err, DOWEL_E_CORRUPT,
-                        "Cloud Storage: %s/%s: what arrived differs from what is stored (CRC32C %s, stored %s)",
+                        "Cloud Storage: %s/%s: the downloaded bytes differ from the stored ones (CRC32C %s, stored %s)",
                         o->client->bucket->bucket, o->args->name, crc, wanted);
         if (err) err->retryable = true;
     }
@@ -98,7 +98,7 @@ int dowel_gcs_download_sink(dowel_gcs_client *c, const dowel_gcs_download_args *
     bool conditional = args->if_generation_match || args->if_generation_not_match || args->if_metageneration_match ||
                        args->if_metageneration_not_match;
     if (rc == DOWEL_E_CONFLICT && !conditional)
-        dowel_error_hint(err, "the object was replaced while it was read; get it again, or give a generation");
+        dowel_error_hint(err, "the object was replaced during the download; download it again, or give a generation");
     if (!rc && size) *size = got.size;
     if (response)
         *response = got.response;

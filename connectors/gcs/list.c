@@ -1,4 +1,4 @@
-/* Listing: page after page, one in memory at a time. */
+/* Listing, one page in memory at a time. */
 #include "client.h"
 #include "tasks.h"
 
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE 1000 /* the most that the service gives */
+#define PAGE 1000 /* maximum of the service */
 
 static dowel_http_request *page_request(dowel_gcs_client *c, const dowel_gcs_query *query, const char *const range[3],
                                         const char *token, int64_t most) {
@@ -27,10 +27,10 @@ static dowel_http_request *page_request(dowel_gcs_client *c, const dowel_gcs_que
     return r;
 }
 
-/* A listing that is not whole must not pass for one: what is missing in it would be removed elsewhere. */
+/* An incomplete listing must be an error: sync --delete would remove whatever is missing from it. */
 static int broken(const dowel_gcs_client *c, const char *what, dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_PROTOCOL, "Cloud Storage: bucket %s: the listing breaks off: %s", c->bucket->bucket,
-                      what);
+    return dowel_fail(err, DOWEL_E_PROTOCOL, "Cloud Storage: bucket %s: the listing is incomplete: %s",
+                      c->bucket->bucket, what);
 }
 
 static int check_page(const dowel_gcs_client *c, const json_t *page, const char *prefix, const char *token,
@@ -42,17 +42,17 @@ static int check_page(const dowel_gcs_client *c, const json_t *page, const char 
     const json_t *items = json_object_get(page, "items"), *prefixes = json_object_get(page, "prefixes");
     if (!json_is_object(page) || json_object_get(page, "error") || (items && !json_is_array(items)) ||
         (prefixes && !json_is_array(prefixes)) || (more && !next))
-        return broken(c, "the answer is no listing", err);
+        return broken(c, "the answer is not a listing", err);
     json_array_foreach(items, i, item) {
         const json_t *text = json_object_get(item, "name");
         const char *name = json_string_value(text);
         if (!name || !json_string_length(text)) return broken(c, "an object without a name", err);
-        if (strncmp(name, prefix, strlen(prefix)) != 0) return broken(c, "an object that was not asked for", err);
+        if (strncmp(name, prefix, strlen(prefix)) != 0) return broken(c, "an object outside the requested prefix", err);
     }
-    return next && token && !strcmp(next, token) ? broken(c, "there is more, and no way to it", err) : 0;
+    return next && token && !strcmp(next, token) ? broken(c, "the page token does not advance", err) : 0;
 }
 
-/* Items and prefixes of a page come in two lists, each in the order of names. */
+/* Merges the items and prefixes of a page, two lists in the order of names. */
 static int visit_page(const json_t *page, int64_t *left, dowel_gcs_visitor visit, void *context, bool *cut,
                       dowel_error *err) {
     const json_t *items = json_object_get(page, "items"), *prefixes = json_object_get(page, "prefixes");
@@ -99,8 +99,8 @@ int dowel_gcs_walk(dowel_gcs_client *c, const dowel_gcs_query *query, dowel_gcs_
         free(token);
         token = next && *next ? strdup(next) : NULL;
         pages = token != NULL;
-        /* A server that goes round in a circle would be listed for ever: one token is remembered, each twice as many pages later. */
-        if (!rc && token && seen && !strcmp(token, seen)) rc = broken(c, "there is more, and no way to it", err);
+        /* Detects a cycle of page tokens: remembers one token, replaced at growing distances. */
+        if (!rc && token && seen && !strcmp(token, seen)) rc = broken(c, "the page token does not advance", err);
         if (token && !(turn & (turn + 1))) {
             free(seen);
             seen = strdup(token);
@@ -121,16 +121,16 @@ int dowel_gcs_walk(dowel_gcs_client *c, const dowel_gcs_query *query, dowel_gcs_
 
 static const dowel_field fields[] = {
     DOWEL_GCS_BUCKET_FIELD(dowel_gcs_list_args),
-    {DOWEL_AT(dowel_gcs_list_args, prefix), .kind = DOWEL_STRING, .doc = "Only names that begin so."},
+    {DOWEL_AT(dowel_gcs_list_args, prefix), .kind = DOWEL_STRING, .doc = "List only names that begin with this."},
     {DOWEL_AT(dowel_gcs_list_args, delimiter), .kind = DOWEL_STRING,
-     .doc = "Names are folded at it, as files into folders.", .example = "/"},
+     .doc = "Group names that contain this after the prefix, as folders group files.", .example = "/"},
     {DOWEL_AT(dowel_gcs_list_args, limit), .kind = DOWEL_INT, .fallback = "1000", .minimum = 1, .maximum = 1e15,
-     .doc = "Most objects to name."},
+     .doc = "Maximum number of objects and prefixes to list."},
     {DOWEL_AT(dowel_gcs_list_args, start_offset), .kind = DOWEL_STRING,
-     .doc = "Only names that are not before this one, in the order of their bytes."},
-    {DOWEL_AT(dowel_gcs_list_args, end_offset), .kind = DOWEL_STRING, .doc = "Only names that are before this one."},
-    {DOWEL_AT(dowel_gcs_list_args, versions), .kind = DOWEL_BOOL,
-     .doc = "Also generations that were overwritten or deleted."},
+     .doc = "List only names from this one on, in byte order."},
+    {DOWEL_AT(dowel_gcs_list_args, end_offset), .kind = DOWEL_STRING,
+     .doc = "List only names before this one, in byte order."},
+    {DOWEL_AT(dowel_gcs_list_args, versions), .kind = DOWEL_BOOL, .doc = "List noncurrent generations too."},
     {DOWEL_GIVEN_AT(dowel_gcs_list_args)},
     {0}};
 static const dowel_table table = {"gcs.list", sizeof(dowel_gcs_list_args), fields, NULL};

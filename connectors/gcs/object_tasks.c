@@ -1,4 +1,4 @@
-/* Tasks on single objects that move no content: stat, delete, update. */
+/* Tasks on single objects that transfer no content: stat, delete, update. */
 #include "client.h"
 #include "tasks.h"
 
@@ -20,7 +20,7 @@ static int run_stat(dowel *d, const void *data, json_t **result, dowel_error *er
     int rc = dowel_gcs_client_open(d, args->bucket, &c, err);
     if (rc) return rc;
     dowel_http_request *r = dowel_gcs_request(&c, "GET", args->name);
-    dowel_gcs_encrypt(r, c.bucket, false); /* else checksums are left out */
+    dowel_gcs_encrypt(r, c.bucket, false); /* otherwise the service leaves out the checksums */
     dowel_http_query(r, "generation", args->generation);
     dowel_gcs_condition(r, DOWEL_GCS_CONDITIONS(args));
     rc = dowel_http_fetch_json(d, r, &resource, err);
@@ -31,7 +31,7 @@ static int run_stat(dowel *d, const void *data, json_t **result, dowel_error *er
 
 const dowel_task dowel_gcs_task_stat = {.size = sizeof(dowel_task),
                                         .name = "gcs.stat",
-                                        .doc = "Tells an object's size, generation, checksums and metadata.",
+                                        .doc = "Shows an object's size, generation, checksums and metadata.",
                                         .args = &stat_table,
                                         .run = run_stat,
                                         .example = "--bucket gcs-bucket/landing --name airports.csv"};
@@ -45,7 +45,7 @@ static int run_delete(dowel *d, const void *data, json_t **result, dowel_error *
     dowel_http_request *r = dowel_gcs_request(&c, "DELETE", args->name);
     dowel_http_query(r, "generation", args->generation);
     dowel_gcs_condition(r, DOWEL_GCS_CONDITIONS(args));
-    /* Without a generation a second try could delete what somebody wrote meanwhile. */
+    /* Without a generation, a repeated request could delete an object written in between. */
     dowel_http_idempotent(r, args->generation || args->if_generation_match);
     rc = dowel_http_fetch_json(d, r, &nothing, err);
     if (!rc) *result = json_pack("{s:s,s:s}", "bucket", c.bucket->bucket, "name", args->name);
@@ -66,13 +66,13 @@ static const dowel_field update_fields[] = {
     DOWEL_GCS_BUCKET_FIELD(dowel_gcs_update_args),
     DOWEL_GCS_NAME_FIELD(dowel_gcs_update_args),
     DOWEL_GCS_GENERATION_FIELD(dowel_gcs_update_args),
-    {DOWEL_AT(dowel_gcs_update_args, content_type), .kind = DOWEL_STRING, .doc = "Content type.",
+    {DOWEL_AT(dowel_gcs_update_args, content_type), .kind = DOWEL_STRING, .doc = "Content-Type of the object.",
      .example = "text/csv"},
     DOWEL_GCS_CONTENT_FIELDS(dowel_gcs_update_args),
     {DOWEL_AT(dowel_gcs_update_args, metadata), .kind = DOWEL_MAP,
-     .doc = "User metadata to set; other metadata stays."},
+     .doc = "User metadata to set. Other metadata stays."},
     {DOWEL_AT(dowel_gcs_update_args, remove_metadata), .kind = DOWEL_LIST, .doc = "Names of user metadata to remove."},
-    DOWEL_GCS_TEXT_FIELD(dowel_gcs_update_args, predefined_acl, "Predefined access list."),
+    DOWEL_GCS_TEXT_FIELD(dowel_gcs_update_args, predefined_acl, "Predefined ACL to apply."),
     DOWEL_GCS_CONDITION_FIELDS(dowel_gcs_update_args),
     {DOWEL_GIVEN_AT(dowel_gcs_update_args)},
     {0}};
@@ -125,7 +125,7 @@ static int run_update(dowel *d, const void *data, json_t **result, dowel_error *
     dowel_http_query(r, "predefinedAcl", args->predefined_acl);
     dowel_gcs_condition(r, DOWEL_GCS_CONDITIONS(args));
     dowel_http_json(r, patch);
-    /* Otherwise a second try could undo what somebody changed meanwhile. */
+    /* Without it, a repeated request could undo a change made in between. */
     dowel_http_idempotent(r, args->if_metageneration_match != NULL);
     rc = dowel_http_fetch_json(d, r, &resource, err);
     if (!rc) *result = dowel_gcs_describe(&c, resource);
@@ -137,7 +137,7 @@ static int run_update(dowel *d, const void *data, json_t **result, dowel_error *
 const dowel_task dowel_gcs_task_update = {
     .size = sizeof(dowel_task),
     .name = "gcs.update",
-    .doc = "Changes an object's metadata; its content stays.",
+    .doc = "Changes an object's metadata, not its content.",
     .args = &update_table,
     .run = run_update,
     .example = "--bucket gcs-bucket/landing --name airports.csv --content-type text/csv --metadata owner=data"};

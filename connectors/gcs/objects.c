@@ -1,4 +1,4 @@
-/* A bucket in the vocabulary of dowel/objects.h. Writes are repeated also without a precondition: the last one stays. */
+/* Buckets as dowel_objects (dowel/objects.h). Writes are retried even without a precondition: the last write wins. */
 #include "client.h"
 #include "sign.h"
 
@@ -18,17 +18,17 @@ static int open_bucket(dowel *d, dowel_block *block, dowel_gcs_client *c, dowel_
 
 typedef struct listing {
     const dowel_gcs_client *client;
-    const char *after; /* the service's own start is inclusive */
+    const char *after; /* startOffset of the service is inclusive */
     dowel_object_visitor visit;
     void *context;
 } listing;
 
-/* A name that no C text holds: it is told, and nothing is ever done to it. */
+/* A name with a NUL byte cannot be passed on: it is reported, and nothing is done to the object. */
 static int visit_unnameable(const listing *all, const json_t *name, dowel_error *err) {
     char *shown = dowel_gcs_shown(name);
     if (!shown) return dowel_no_memory(err);
     const dowel_object object = {.name = dowel_gcs_without_folder(all->client, shown),
-                                 .odd = "its name holds a NUL byte, with which it cannot be named",
+                                 .odd = "its name contains a NUL byte",
                                  .odd_code = DOWEL_E_REFUSED};
     int rc = all->visit(all->context, &object, err);
     free(shown);
@@ -100,10 +100,10 @@ static void tell_unheld(const dowel_object_put_options *o, const char *name) {
     char part[128];
     bool tells = o->size >= offsetof(dowel_object_put_options, unheld_context) + sizeof o->unheld_context && o->unheld;
     snprintf(part, sizeof part, "metadata.%.100s", name);
-    if (tells) o->unheld(o->unheld_context, part, "the time of the file has this name");
+    if (tells) o->unheld(o->unheld_context, part, "dowel records the time of the file under this name");
 }
 
-/* The caller's metadata and the time of the file. NULL: out of memory. */
+/* The caller's metadata with the file's time. Newly allocated; NULL: out of memory. */
 static dowel_pair *metadata_of(const dowel_object_put_options *options, char text[2][DOWEL_TIME_TEXT_SIZE]) {
     size_t count = 0;
     while (options->metadata && options->metadata[count].name) count++;
@@ -165,7 +165,7 @@ static int copy(dowel *d, dowel_block *from, const char *name, const char *versi
     return rc ? rc : dowel_gcs_rewrite(&source, &target, &args, NULL, err);
 }
 
-/* ---- many, and for others ---- */
+/* ---- remove, presign, service ---- */
 
 static int remove_all(dowel *d, dowel_block *block, const char *const *names, size_t count,
                       void (*failed)(void *context, const char *name, const dowel_error *why), void *context,
@@ -185,7 +185,7 @@ static int presign(dowel *d, dowel_block *block, const char *name, const dowel_p
     return dowel_gcs_presigned(&c, name, NULL, options->seconds > 0 ? options->seconds : 3600, &signing, url, err);
 }
 
-/* Google's own addresses (also of mutual TLS, and restricted ones) all lead to the same buckets. */
+/* All of Google's addresses (mutual TLS, restricted) lead to the same buckets. */
 static int service(dowel *d, dowel_block *block, char **url, dowel_error *err) {
     static const char google[] = ".googleapis.com";
     dowel_gcs_client c;

@@ -1,4 +1,4 @@
-/* Policy documents: what a form that somebody else sends may upload ("Policy documents", version 4). */
+/* Policy documents of signed forms ("Policy documents", version 4). */
 #include "sign.h"
 
 #include "client.h"
@@ -18,7 +18,7 @@ static unsigned decode(const unsigned char **at) {
     return point;
 }
 
-/* JSON in ASCII with escapes in small letters: the bytes are what is signed, and all implementations write them so. */
+/* ASCII JSON with lower-case escapes, as other implementations write it: the signature is over these bytes. */
 static char *ascii(const json_t *document) {
     char *utf8 = dowel_json_dump(document, 0), *text = NULL;
     size_t size;
@@ -61,7 +61,7 @@ static bool ours(const char *name) {
     return false;
 }
 
-/* The caller's fields, each with a condition of its own, in the order of their names. */
+/* Adds the caller's fields, each with its condition, in the order of names. */
 static int add_fields(const dowel_pair *fields, json_t *conditions, json_t *form, dowel_error *err) {
     size_t count = 0;
     while (fields && fields[count].name) count++;
@@ -73,8 +73,8 @@ static int add_fields(const dowel_pair *fields, json_t *conditions, json_t *form
     int rc = 0;
     for (size_t i = 0; i < count && !rc; i++) {
         if (ours(sorted[i]->name))
-            rc = dowel_fail(err, DOWEL_E_INVALID, "field \"fields.%s\": this one is not the caller's to set",
-                            sorted[i]->name);
+            rc =
+                dowel_fail(err, DOWEL_E_INVALID, "field \"fields.%s\": set by dowel, cannot be given", sorted[i]->name);
         else if (json_object_set_new(form, sorted[i]->name, json_string(sorted[i]->value)))
             rc = dowel_fail(err, DOWEL_E_INVALID, "field \"fields.%s\": expected text in UTF-8", sorted[i]->name);
         else if (dowel_ncasecmp(sorted[i]->name, "x-ignore-", 9) != 0)

@@ -1,4 +1,4 @@
-/* Signed URLs and forms: what somebody without credentials may do for a while. */
+/* Signed URLs and forms: they let a holder without credentials act until they expire. */
 #include "sign.h"
 
 #include "client.h"
@@ -12,12 +12,12 @@
 
 /* ---- signing ---- */
 
-/* Who signs is part of what is signed, so it is asked first. */
+/* The signer's email address is part of the signed text, so it is needed first. */
 static int signer(const dowel_gcs_client *c, char **email, dowel_error *err) {
     return dowel_gcp_sign(c->d, c->credentials, NULL, 0, email, NULL, NULL, err);
 }
 
-/* In hexadecimal. */
+/* The signature in hexadecimal; newly allocated. */
 static int sign(const dowel_gcs_client *c, const char *text, char **hex, dowel_error *err) {
     char *email = NULL;
     void *signature = NULL;
@@ -31,7 +31,7 @@ static int sign(const dowel_gcs_client *c, const char *text, char **hex, dowel_e
     return rc;
 }
 
-/* Fills in who, where and until when; `*owned` are what must be freed. */
+/* Fills in signer, address and lifetime; `owned` receives what the caller frees with release(). */
 static int prepare(const dowel_gcs_client *c, const char *name, const char *host, double expires,
                    dowel_gcs_signing *signing, char *owned[3], dowel_error *err) {
     owned[0] = owned[1] = owned[2] = NULL;
@@ -62,7 +62,7 @@ static bool has_pair(const dowel_pair *pairs, const char *name) {
     return false;
 }
 
-/* A project that pays is named in the URL: who has the URL cannot say it otherwise. Newly allocated. */
+/* The query with the billing project, which a holder of the URL cannot add. Newly allocated. */
 static int with_payer(const dowel_gcs_client *c, const dowel_pair *query, dowel_pair **all, dowel_error *err) {
     size_t count = 0;
     while (query && query[count].name) count++;
@@ -74,14 +74,14 @@ static int with_payer(const dowel_gcs_client *c, const dowel_pair *query, dowel_
     return 0;
 }
 
-/* A URL without the key's headers would never be taken. */
+/* The service refuses a URL that does not sign the headers of the encryption key. */
 static int check_key(const dowel_gcs_client *c, const dowel_gcs_signing *signing, dowel_error *err) {
     static const char header[] = "x-goog-encryption-key";
     if (!c->bucket->encryption_key || has_pair(signing->headers, header)) return 0;
-    dowel_fail(err, DOWEL_E_INVALID, "bucket %s: its objects have a key of yours, which a URL cannot carry",
+    dowel_fail(err, DOWEL_E_INVALID, "bucket %s: a signed URL cannot contain the customer-supplied encryption key",
                c->bucket->bucket);
-    dowel_error_hint(err, "gcs.presign with --headers %s=... and the other two signs them; who uses the URL sends them",
-                     header);
+    dowel_error_hint(
+        err, "sign the headers with gcs.presign --headers %s=... and the other two; the client must send them", header);
     return DOWEL_E_INVALID;
 }
 
@@ -121,17 +121,18 @@ static const char *const styles[] = {"path", "virtual-hosted", "bucket-bound", N
 #define EXPIRES(type)                                                                                                  \
     {                                                                                                                  \
         DOWEL_AT(type, expires), .kind = DOWEL_DURATION, .fallback = "1h", .minimum = 1,                               \
-                                 .maximum = DOWEL_GCS_SIGNED_MOST, .doc = "How long it is good for, up to 7 days."     \
+                                 .maximum = DOWEL_GCS_SIGNED_MOST, .doc = "Lifetime, at most 7 days."                  \
     }
 #define STYLE(type)                                                                                                    \
     {                                                                                                                  \
-        DOWEL_AT(type, style), .kind = DOWEL_ENUM, .values = styles,                                                   \
-                               .doc = "Where the URL has the bucket: in its path, in its host, or in neither."         \
+        DOWEL_AT(type, style),                                                                                         \
+            .kind = DOWEL_ENUM, .values = styles,                                                                      \
+            .doc = "Position of the bucket in the URL: in the path, in the host name, or in neither."                  \
     }
 #define HOST(type)                                                                                                     \
     {                                                                                                                  \
         DOWEL_AT(type, host), .kind = DOWEL_STRING, .flags = DOWEL_ADDRESS,                                            \
-                              .doc = "Host that leads to the bucket, for the style bucket-bound.",                     \
+                              .doc = "Host name that serves the bucket, for the style bucket-bound.",                  \
                               .example = "downloads.example.com"                                                       \
     }
 
@@ -154,16 +155,15 @@ static const char *const methods[] = {"GET", "PUT", "DELETE", "HEAD", "RESUMABLE
 static const dowel_field presign_fields[] = {
     DOWEL_GCS_BUCKET_FIELD(dowel_gcs_presign_args),
     {DOWEL_AT(dowel_gcs_presign_args, name), .kind = DOWEL_STRING,
-     .doc = "The object's name, relative to the block's folder; without: the bucket itself.",
-     .example = "airports.csv"},
+     .doc = "Object name, relative to the block's folder. Default: the bucket itself.", .example = "airports.csv"},
     {DOWEL_AT(dowel_gcs_presign_args, method), .kind = DOWEL_ENUM, .values = methods,
-     .doc = "What may be done; RESUMABLE is the POST that starts a resumable upload."},
+     .doc = "Method that the URL allows. RESUMABLE is the POST that starts a resumable upload."},
     EXPIRES(dowel_gcs_presign_args),
     STYLE(dowel_gcs_presign_args),
     HOST(dowel_gcs_presign_args),
     {DOWEL_AT(dowel_gcs_presign_args, headers), .kind = DOWEL_MAP,
-     .doc = "Headers that the request must have, such as content-type.", .example = "content-type=text/csv"},
-    {DOWEL_AT(dowel_gcs_presign_args, query), .kind = DOWEL_MAP, .doc = "Parameters of the URL.",
+     .doc = "Headers that the request must send, such as content-type.", .example = "content-type=text/csv"},
+    {DOWEL_AT(dowel_gcs_presign_args, query), .kind = DOWEL_MAP, .doc = "Query parameters to add to the URL.",
      .example = "response-content-disposition=attachment"},
     {DOWEL_GIVEN_AT(dowel_gcs_presign_args)},
     {0}};
@@ -172,14 +172,13 @@ static int check_presign(const void *data, dowel_error *err) {
     const dowel_gcs_presign_args *args = data;
     for (const dowel_pair *pair = args->query; pair && pair->name; pair++)
         if (!dowel_ncasecmp(pair->name, "x-goog-signature", 17) || !dowel_casecmp(pair->name, "x-goog-signedheaders"))
-            return dowel_fail(err, DOWEL_E_INVALID, "field \"query.%s\": this one is not the caller's to set",
-                              pair->name);
+            return dowel_fail(err, DOWEL_E_INVALID, "field \"query.%s\": set by dowel, cannot be given", pair->name);
     return check_host(args->style, args->host, err);
 }
 
 static const dowel_table presign_table = {"gcs.presign", sizeof(dowel_gcs_presign_args), presign_fields, check_presign};
 
-/* The caller's headers, and the one that makes a POST the start of an upload. */
+/* The caller's headers, plus the header that starts a resumable upload. Newly allocated. */
 static dowel_pair *headers_of(const dowel_gcs_presign_args *args, bool resumable) {
     size_t count = 0;
     while (args->headers && args->headers[count].name) count++;
@@ -221,28 +220,28 @@ static int run_presign(dowel *d, const void *data, json_t **result, dowel_error 
     return rc;
 }
 
-const dowel_task dowel_gcs_task_presign = {
-    .size = sizeof(dowel_task),
-    .name = "gcs.presign",
-    .doc = "Makes a URL by which somebody without credentials may read or write an object for a while.",
-    .args = &presign_table,
-    .run = run_presign,
-    .example = "--bucket gcs-bucket/landing --name airports.csv --expires 15m"};
+const dowel_task dowel_gcs_task_presign = {.size = sizeof(dowel_task),
+                                           .name = "gcs.presign",
+                                           .doc =
+                                               "Creates a signed URL: it grants access to one object until it expires.",
+                                           .args = &presign_table,
+                                           .run = run_presign,
+                                           .example = "--bucket gcs-bucket/landing --name airports.csv --expires 15m"};
 
 /* ---- forms ---- */
 
 static const dowel_field post_fields[] = {
     DOWEL_GCS_BUCKET_FIELD(dowel_gcs_presign_post_args),
     {DOWEL_AT(dowel_gcs_presign_post_args, name), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED,
-     .doc = "Name that the object will have, relative to the block's folder.", .example = "inbox/photo.jpg"},
+     .doc = "Name of the object that the form creates, relative to the block's folder.", .example = "inbox/photo.jpg"},
     EXPIRES(dowel_gcs_presign_post_args),
     STYLE(dowel_gcs_presign_post_args),
     HOST(dowel_gcs_presign_post_args),
     {DOWEL_AT(dowel_gcs_presign_post_args, fields), .kind = DOWEL_MAP,
-     .doc = "Fields of the form, such as content-type, cache-control, acl, success_action_status.",
+     .doc = "Form fields, such as content-type, cache-control, acl, success_action_status.",
      .example = "content-type=image/jpeg"},
     {DOWEL_AT(dowel_gcs_presign_post_args, conditions), .kind = DOWEL_JSON,
-     .doc = "Further conditions of the policy document, a list.",
+     .doc = "Further conditions of the policy document, as a JSON array.",
      .example = "[[\"content-length-range\", 1, 1048576]]"},
     {DOWEL_GIVEN_AT(dowel_gcs_presign_post_args)},
     {0}};
@@ -252,13 +251,14 @@ static int check_post(const void *data, dowel_error *err) {
     json_t *condition;
     size_t i;
     if (args->conditions && !json_is_array(args->conditions))
-        return dowel_fail(err, DOWEL_E_INVALID, "field \"conditions\": expected a list");
+        return dowel_fail(err, DOWEL_E_INVALID, "field \"conditions\": expected an array");
     json_array_foreach(args->conditions, i, condition) {
         bool list =
             json_is_array(condition) && json_array_size(condition) == 3 && json_is_string(json_array_get(condition, 0));
         if (!list && !(json_is_object(condition) && json_object_size(condition) == 1))
-            return dowel_fail(err, DOWEL_E_INVALID,
-                              "field \"conditions[%zu]\": expected a list of three or an object of one member", i);
+            return dowel_fail(
+                err, DOWEL_E_INVALID,
+                "field \"conditions[%zu]\": expected an array of three elements or an object of one member", i);
     }
     return check_host(args->style, args->host, err);
 }
@@ -292,7 +292,7 @@ static int run_presign_post(dowel *d, const void *data, json_t **result, dowel_e
 const dowel_task dowel_gcs_task_presign_post = {
     .size = sizeof(dowel_task),
     .name = "gcs.presign_post",
-    .doc = "Makes a form by which somebody without credentials may upload one object for a while.",
+    .doc = "Creates a signed form: it lets its holder upload one object until it expires.",
     .args = &post_table,
     .run = run_presign_post,
     .example = "--bucket gcs-bucket/landing --name inbox/photo.jpg --fields content-type=image/jpeg"};

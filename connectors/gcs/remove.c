@@ -1,4 +1,4 @@
-/* Removing many objects: a hundred in a request ("Sending batch requests"), one by one where the server has no batches. */
+/* Deletes many objects: 100 in a request ("Sending batch requests"), or one by one if the server has no batches. */
 #include "batch_answer.h"
 #include "client.h"
 #include "tasks.h"
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BATCH 100 /* calls in a request: what the service takes */
+#define BATCH 100 /* calls in a request: limit of the service */
 #define WIDTH 4   /* batches at a time */
 
 typedef struct removal {
@@ -36,7 +36,7 @@ static void fail(removal *all, const char *name, const dowel_error *why) {
     pthread_mutex_unlock(&all->lock);
 }
 
-/* An object that is not there is as good as removed; a bucket that is not there is a mistake, with the same status and reason. */
+/* A missing object counts as deleted. A missing bucket is an error, although its answer has the same status and reason. */
 static bool is_gone(int status, const char *message) {
     return status == 404 && !(message && strstr(message, "bucket does not exist"));
 }
@@ -93,12 +93,12 @@ static int send_batch(dowel_gcs_client *c, const char *const *names, size_t coun
     return rc;
 }
 
-/* The answer to one batch, as far as it has been read. */
+/* The state of one batch while its answer is read. */
 typedef struct batch {
     removal *all;
     const char *const *names;
     size_t count;
-    bool settled[BATCH]; /* calls that are done with; others are made again, one by one */
+    bool settled[BATCH]; /* calls with a final outcome; the others are repeated one by one */
 } batch;
 
 static void read_outcome(void *context, size_t call, int status, const char *body, size_t size) {
@@ -122,7 +122,7 @@ static void read_outcome(void *context, size_t call, int status, const char *bod
                    message ? message : "no explanation");
         why.http_status = status;
         if (reason) snprintf(why.reason, sizeof why.reason, "%s", reason);
-        if (status == 403) dowel_error_hint(&why, "these credentials need storage.objects.delete on the bucket");
+        if (status == 403) dowel_error_hint(&why, "grant the credentials storage.objects.delete on the bucket");
         fail(b->all, b->names[call], &why);
     }
     json_decref(document);
@@ -147,7 +147,7 @@ static int remove_batch(dowel *d, void *context, int64_t index, dowel_error *err
         }
         dowel_http_response_free(response);
     }
-    /* Whatever the batch left: a call that failed on its own is repeated on its own. */
+    /* Repeats the calls without a final outcome one by one. */
     for (size_t i = 0; i < b.count; i++) {
         if (b.settled[i]) continue;
         int rc = dowel_check(d, err);
@@ -179,12 +179,12 @@ int dowel_gcs_remove(dowel_gcs_client *c, const char *const *names, size_t count
 
 /* ---- the task ---- */
 
-static const dowel_field fields[] = {
-    DOWEL_GCS_BUCKET_FIELD(dowel_gcs_delete_many_args),
-    {DOWEL_AT(dowel_gcs_delete_many_args, names), .kind = DOWEL_LIST, .flags = DOWEL_REQUIRED,
-     .doc = "Names of the objects, relative to the block's folder.", .example = "old/a.csv"},
-    {DOWEL_GIVEN_AT(dowel_gcs_delete_many_args)},
-    {0}};
+static const dowel_field fields[] = {DOWEL_GCS_BUCKET_FIELD(dowel_gcs_delete_many_args),
+                                     {DOWEL_AT(dowel_gcs_delete_many_args, names), .kind = DOWEL_LIST,
+                                      .flags = DOWEL_REQUIRED, .doc = "Object names, relative to the block's folder.",
+                                      .example = "old/a.csv"},
+                                     {DOWEL_GIVEN_AT(dowel_gcs_delete_many_args)},
+                                     {0}};
 static const dowel_table table = {"gcs.delete_many", sizeof(dowel_gcs_delete_many_args), fields, NULL};
 
 typedef struct failures {
@@ -220,10 +220,10 @@ static int run(dowel *d, const void *data, json_t **result, dowel_error *err) {
     return rc;
 }
 
-const dowel_task dowel_gcs_task_delete_many = {
-    .size = sizeof(dowel_task),
-    .name = "gcs.delete_many",
-    .doc = "Deletes many objects; those that are not there already count as deleted.",
-    .args = &table,
-    .run = run,
-    .example = "--bucket gcs-bucket/landing --names old/a.csv --names old/b.csv"};
+const dowel_task dowel_gcs_task_delete_many = {.size = sizeof(dowel_task),
+                                               .name = "gcs.delete_many",
+                                               .doc = "Deletes many objects. A missing object counts as deleted.",
+                                               .args = &table,
+                                               .run = run,
+                                               .example =
+                                                   "--bucket gcs-bucket/landing --names old/a.csv --names old/b.csv"};

@@ -1,4 +1,4 @@
-/* Names of objects with and without the block's folder; what the service says of an object, and what it is told. */
+/* Object names with and without the block's folder; object resources as read and as sent. */
 #include "client.h"
 
 #include <inttypes.h>
@@ -48,7 +48,7 @@ json_t *dowel_gcs_relative(const dowel_gcs_client *c, const json_t *name) {
     return json_stringn(rest, json_string_length(name) - (size_t)(rest - text));
 }
 
-/* ---- what the service says ---- */
+/* ---- resources as read ---- */
 
 const char dowel_gcs_object_members[] =
     "name,bucket,size,generation,metageneration,contentType,contentEncoding,contentLanguage,contentDisposition,"
@@ -111,7 +111,7 @@ bool dowel_gcs_is_mtime(const char *name) {
     return !strcmp(name, MTIME) || !strcmp(name, MTIME_SECONDS);
 }
 
-/* 0: none. The epoch itself is told as the microsecond behind it. */
+/* Microseconds since the epoch; 0: none. The epoch itself becomes 1. */
 static int64_t time_of(const json_t *object, const char *member) {
     int64_t time;
     const char *text = json_string_value(json_object_get(object, member));
@@ -143,7 +143,7 @@ static bool is_seconds(const char *text) {
     return *text && strspn(text, "0123456789") == strlen(text);
 }
 
-/* A user may use the name of a recorded time for something else. */
+/* Whether dowel or another copying program recorded it; the user may use the same names for other values. */
 static bool is_own(const char *name, const json_t *value) {
     int64_t time;
     const char *text = json_string_value(value);
@@ -151,7 +151,7 @@ static bool is_own(const char *name, const json_t *value) {
            (!strcmp(name, MTIME_SECONDS) && text && is_seconds(text));
 }
 
-/* Other than the time that copying programs record, and the mark of a conditional upload. */
+/* Whether there is user metadata besides recorded times and the mark of a conditional upload. */
 static bool has_metadata(const json_t *resource) {
     json_t *all = json_object_get(resource, "metadata"), *value;
     const char *name;
@@ -221,7 +221,7 @@ int dowel_gcs_object_metadata(const json_t *resource, dowel_object *object, dowe
     json_object_foreach(all, name, value) {
         if (is_own(name, value) || !json_is_string(value)) continue;
         if (dowel_gcs_has_nul(value)) {
-            object->untold = "values of its metadata that hold a NUL byte";
+            object->untold = "values of its metadata that contain a NUL byte";
             continue;
         }
         (*metadata)[count++] = (dowel_pair){name, json_string_value(value)};
@@ -231,7 +231,7 @@ int dowel_gcs_object_metadata(const json_t *resource, dowel_object *object, dowe
     return 0;
 }
 
-/* ---- what it is told ---- */
+/* ---- resources as sent ---- */
 
 void dowel_gcs_set(json_t *resource, const char *member, const char *value) {
     if (value) json_object_set_new(resource, member, json_string(value));

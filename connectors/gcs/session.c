@@ -1,5 +1,5 @@
-/* Resumable sessions ("Resumable uploads"): what can be read again goes as one stream, the rest chunk by chunk; after a fault,
- * on from the byte that the service holds. A run that was killed goes on with the session that it remembered. */
+/* Resumable sessions ("Resumable uploads"). A source that can be read again is sent as one stream, any other in chunks. After a fault the upload
+ * continues at the byte that the service has. A resumed run continues the session in its record. */
 #include "client.h"
 
 #include <math.h>
@@ -8,26 +8,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SESSION_ATTEMPTS 8 /* in a row without a byte more */
-#define SESSIONS 3         /* one that the service lost is begun anew */
+#define SESSION_ATTEMPTS 8 /* in a row without progress */
+#define SESSIONS 3         /* a session that the service lost is started again */
 
 typedef struct upload {
     dowel_gcs_client *client;
     const dowel_gcs_upload_args *args;
     dowel_source *source;
-    char *url;     /* of the session: a credential by itself */
+    char *url;     /* of the session: grants access by itself */
     int64_t total; /* -1: not known yet */
-    int64_t held;  /* so many bytes the service has */
-    int64_t read;  /* so many bytes went into the digest, and may have been sent */
+    int64_t held;  /* bytes that the service has */
+    int64_t read;  /* bytes that are in the digest and may have been sent */
     dowel_digest *digest;
     json_t *resource; /* of the finished object */
     int failures;     /* in a row */
-    bool streamed;    /* in place of chunks */
-    char *handle;     /* under which the run remembers the session; NULL: it does not */
-    char crc[9];      /* of the whole, known before it is sent; empty: it is not */
+    bool streamed;    /* instead of in chunks */
+    char *handle;     /* name of the session in the run's record; NULL: not recorded */
+    char crc[9];      /* of the whole if known before sending; otherwise empty */
 } upload;
 
-/* ---- what the run remembers: "SIZE URL" ---- */
+/* ---- the session in the run's record: "SIZE URL" ---- */
 
 static char *handle_name(const upload *u) {
     static const char kind[] = "gcs.session";
@@ -51,7 +51,7 @@ static int remember(upload *u, dowel_error *err) {
     return rc;
 }
 
-/* Takes up the session that an earlier attempt of this run began, where it was for as many bytes. */
+/* Continues the session of an earlier attempt of this run if it was for the same number of bytes. */
 static bool recall(upload *u) {
     char *text = u->handle ? dowel_recall(u->client->d, u->handle) : NULL, *end = NULL;
     bool same = text && strtoll(text, &end, 10) == u->total && *end == ' ' && (u->url = strdup(end + 1));
@@ -79,7 +79,7 @@ static int start(upload *u, dowel_error *err) {
         dowel_http_header(r, "X-Upload-Content-Length", length);
     }
     dowel_gcs_upload_query(c, r, u->args);
-    /* A session that nobody writes to leaves nothing behind. */
+    /* An unused session leaves nothing behind, so the request may be repeated. */
     dowel_http_idempotent(r, true);
     dowel_http_response *response;
     int rc = dowel_http_send(c->d, r, &response, err);
@@ -92,14 +92,14 @@ static int start(upload *u, dowel_error *err) {
     u->held = 0;
     u->failures = 0;
     dowel_http_response_free(response);
-    if (!u->url) return dowel_fail(err, DOWEL_E_PROTOCOL, "Cloud Storage: no session in the answer");
+    if (!u->url)
+        return dowel_fail(err, DOWEL_E_PROTOCOL, "Cloud Storage: the answer has no session URL (Location header)");
     if (!strncmp(c->base, "https://", 8) && strncmp(u->url, "https://", 8) != 0)
-        return dowel_fail(err, DOWEL_E_PROTOCOL, "Cloud Storage: the session's address is not https, as %s is",
-                          c->base);
+        return dowel_fail(err, DOWEL_E_PROTOCOL, "Cloud Storage: the session URL is not https although %s is", c->base);
     return remember(u, err);
 }
 
-/* Whether it is where our requests go. */
+/* Whether it is the host of our requests. */
 static bool is_base(const dowel_gcs_client *c, const char *host) {
     size_t length = strlen(host);
     return !strncmp(c->base, host, length) && (!c->base[length] || c->base[length] == '/');
@@ -110,7 +110,7 @@ static dowel_http_request *session_request(const upload *u, const char *method) 
     const char *place = strstr(u->url, "://");
     place = place ? strchr(place + 3, '/') : NULL;
     char *host = place ? strndup(u->url, (size_t)(place - u->url)) : NULL;
-    /* The address lets its holder write by itself: another host than ours is not told who we are. */
+    /* The URL grants access by itself: a foreign host gets no token. */
     bool ours = host && is_base(c, host);
     dowel_http_request *r =
         host ? dowel_http_new(ours ? c->once : c->alone, ours ? c->credentials : NULL, method, host) : NULL;
@@ -126,17 +126,16 @@ static dowel_http_request *session_request(const upload *u, const char *method) 
 
 static void cancel(upload *u) {
     dowel_http_request *r = session_request(u, "DELETE");
-    dowel_http_accept(r, 499); /* how the service confirms it */
+    dowel_http_accept(r, 499); /* confirms the cancellation */
     dowel_http_accept(r, 404);
     dowel_http_accept(r, 410);
     dowel_error ignored;
     if (dowel_http_send(dowel_cleanup(u->client->d), r, NULL, &ignored))
-        dowel_log(u->client->d, DOWEL_LOG_WARNING,
-                  "the upload session could not be cancelled; it ends by itself in a week");
+        dowel_log(u->client->d, DOWEL_LOG_WARNING, "the upload session could not be cancelled; it expires in a week");
     dowel_http_free(r);
 }
 
-/* Sends `size` bytes from where the service is, or without any asks where it is (which also ends an upload that is whole). */
+/* Sends `size` bytes from `held` on; with size 0, asks how many bytes the service has (which also finalizes a complete upload). */
 static int put(upload *u, dowel_source *body, int64_t size, dowel_error *err) {
     char range[96], whole[32] = "*";
     if (u->total >= 0) snprintf(whole, sizeof whole, "%lld", (long long)u->total);
@@ -146,14 +145,14 @@ static int put(upload *u, dowel_source *body, int64_t size, dowel_error *err) {
         snprintf(range, sizeof range, "bytes */%s", whole);
     dowel_http_request *r = session_request(u, "PUT");
     dowel_http_header(r, "Content-Range", range);
-    if (*u->crc) { /* the service stores nothing else */
+    if (*u->crc) { /* the service refuses any other content */
         char hash[32];
         snprintf(hash, sizeof hash, "crc32c=%s", u->crc);
         dowel_http_header(r, "X-Goog-Hash", hash);
     }
     if (size) {
         dowel_http_source(r, body);
-        /* Where a kept connection turns out dead, libcurl would send all of it again without asking what is needed. */
+        /* On a dead keep-alive connection libcurl would resend everything without asking what is missing. */
         dowel_http_idempotent(r, !u->streamed);
         dowel_http_progress(r, u->held, u->total);
     } else {
@@ -162,13 +161,13 @@ static int put(upload *u, dowel_source *body, int64_t size, dowel_error *err) {
     dowel_http_accept(r, 308);
     dowel_http_response *response = NULL;
     int rc = r ? dowel_http_send(u->client->d, r, &response, err)
-               : dowel_fail(err, DOWEL_E_PROTOCOL, "Cloud Storage: the session's address is not one");
+               : dowel_fail(err, DOWEL_E_PROTOCOL, "Cloud Storage: the session URL is not valid");
     if (!rc && dowel_http_status(response) != 308) {
         rc = dowel_http_response_json(response, &u->resource, err);
     } else if (!rc) {
         const char *held = dowel_http_response_header(response, "Range");
         long long last;
-        u->held = held && sscanf(held, "bytes=0-%lld", &last) == 1 ? last + 1 : 0; /* none: nothing has arrived */
+        u->held = held && sscanf(held, "bytes=0-%lld", &last) == 1 ? last + 1 : 0; /* no header: no byte has arrived */
     }
     dowel_http_response_free(response);
     dowel_http_free(r);
@@ -179,12 +178,12 @@ static bool worth_another_try(int rc, const dowel_error *err) {
     return rc == DOWEL_E_NETWORK || rc == DOWEL_E_UNAVAILABLE || (rc == DOWEL_E_TIMEOUT && err->retryable);
 }
 
-/* Sends, and after any fault asks how far the service is; then `held` is what it says, or `resource` is there. */
+/* Sends, and after a fault asks for the service's position. On success `held` is that position, or `resource` the finished object. */
 static int advance(upload *u, dowel_source *body, int64_t size, dowel_error *err) {
     int64_t before = u->held;
     int rc = put(u, body, size, err);
     while ((rc && worth_another_try(rc, err)) || (!rc && !u->resource && u->held <= before)) {
-        if (!rc) rc = dowel_fail(err, DOWEL_E_UNAVAILABLE, "Cloud Storage: the session takes no more bytes");
+        if (!rc) rc = dowel_fail(err, DOWEL_E_UNAVAILABLE, "Cloud Storage: the session accepts no more bytes");
         if (++u->failures >= SESSION_ATTEMPTS) {
             size_t used = strlen(err->message);
             snprintf(err->message + used, sizeof err->message - used, " (after %d attempts)", u->failures);
@@ -192,21 +191,21 @@ static int advance(upload *u, dowel_source *body, int64_t size, dowel_error *err
             return rc;
         }
         double wait = fmin(30, 0.25 * exp2(u->failures)) * (0.5 + 0.5 / u->failures);
-        rc = dowel_http_wait(u->client->d, wait, "asking how far the upload is", err);
+        rc = dowel_http_wait(u->client->d, wait, "asking for the position of the upload", err);
         if (!rc) rc = put(u, NULL, 0, err);
         if (!rc) break;
     }
     if (rc) return rc;
     if (u->held > before) u->failures = 0;
     if (!u->resource && u->held > u->read)
-        return dowel_fail(err, DOWEL_E_CORRUPT, "Cloud Storage: the session holds %lld bytes, %lld were sent",
+        return dowel_fail(err, DOWEL_E_CORRUPT, "Cloud Storage: the session has %lld bytes, but %lld were sent",
                           (long long)u->held, (long long)u->read);
     return 0;
 }
 
 /* ---- as one stream ---- */
 
-/* The rest of a file; bytes that are read for the first time go into the digest. */
+/* The rest of a file. Bytes that are read for the first time go into the digest. */
 typedef struct rest {
     upload *upload;
     int64_t start, at;
@@ -235,8 +234,8 @@ static int rest_seek(void *context, int64_t offset, dowel_error *err) {
 
 static const dowel_source_ops rest_ops = {rest_read, rest_seek, NULL};
 
-/* A session from an earlier process: the file is read through, so that the service can be told the checksum of the whole beforehand. What
- * was sent then may have been of other content. */
+/* Continues a session of an earlier process. Reads the file for its checksum first, because the file may have changed since: the service then
+ * refuses a mixture. */
 static int take_up(upload *u, dowel_error *err) {
     int rc = dowel_source_window(u->source, 0, u->total, err);
     if (!rc) rc = dowel_source_digest(u->source, u->digest, err);
@@ -263,7 +262,7 @@ static int send_rest(upload *u, dowel_error *err) {
     return rc;
 }
 
-/* The session had come to its end with another content: the file has changed since. */
+/* The earlier process had finished the session with other content: the file has changed since. */
 static bool is_of_another(const upload *u) {
     const char *stored = json_string_value(json_object_get(u->resource, "crc32c"));
     return u->resource && stored && strcmp(stored, u->crc) != 0;
@@ -272,8 +271,8 @@ static bool is_of_another(const upload *u) {
 static int stream(upload *u, bool recalled, dowel_error *err) {
     int rc = recalled ? take_up(u, err) : 0, sessions = 1;
     if (recalled && !rc)
-        dowel_log(u->client->d, DOWEL_LOG_INFO, "%s: goes on at byte %lld of %lld", u->args->name, (long long)u->held,
-                  (long long)u->total);
+        dowel_log(u->client->d, DOWEL_LOG_INFO, "%s: continuing at byte %lld of %lld", u->args->name,
+                  (long long)u->held, (long long)u->total);
     if (recalled && !rc && is_of_another(u)) {
         json_decref(u->resource);
         u->resource = NULL;
@@ -284,7 +283,7 @@ static int stream(upload *u, bool recalled, dowel_error *err) {
         bool lost = rc && (err->http_status == 404 || err->http_status == 410),
              refused = rc && recalled && err->http_status >= 400 && err->http_status < 500;
         if ((lost || refused) && sessions++ < SESSIONS) {
-            dowel_log(u->client->d, DOWEL_LOG_WARNING, "%s; the upload starts again", err->message);
+            dowel_log(u->client->d, DOWEL_LOG_WARNING, "%s; starting the upload again", err->message);
             if (refused && !lost) cancel(u);
             recalled = false;
             rc = start_anew(u, err);
@@ -320,7 +319,7 @@ static int chunks(upload *u, char *buffer, size_t room, size_t got, dowel_error 
 
 /* ---- the whole ---- */
 
-/* Nothing is left to cancel, or it is not ours. */
+/* Whether nothing is left to cancel. */
 static bool is_over(const dowel_error *why) {
     int status = why->http_status;
     return status >= 400 && status < 500 && status != 408 && status != 429;

@@ -1,4 +1,4 @@
-/* Signatures of Cloud Storage, version 4 ("V4 signing process"): what is signed, without the signing. Pure functions. */
+/* Builds the text that a version 4 signature of Cloud Storage covers ("V4 signing process"); signs nothing. Pure functions. */
 #ifndef DOWEL_GCS_SIGN_H
 #define DOWEL_GCS_SIGN_H
 
@@ -6,24 +6,24 @@
 
 #define DOWEL_GCS_SIGNED_MOST 604800 /* seconds: a week */
 
-/* Where and what, of URLs and of policies. */
+/* What to sign. */
 typedef struct dowel_gcs_signing {
     const char *endpoint; /* scheme://host[:port] of Cloud Storage; bucket-bound: of the bucket */
     dowel_gcs_url_style style;
     const char *bucket, *object; /* object NULL: the bucket itself */
-    const char *email;           /* who signs */
-    int64_t time;                /* seconds since the epoch: good from then on */
-    int64_t seconds;             /* for so long */
+    const char *email;           /* of the signer */
+    int64_t time;                /* seconds since the epoch: begin of validity */
+    int64_t seconds;             /* of validity */
     /* URLs */
     const char *method;
-    const dowel_pair *headers; /* that the request must have */
+    const dowel_pair *headers; /* that the request must send */
     const dowel_pair *query;
     /* policies */
-    const dowel_pair *fields; /* of the form, for its file */
+    const dowel_pair *fields; /* of the form */
     const json_t *conditions; /* array */
 } dowel_gcs_signing;
 
-/* What a signature is made of, newly allocated. */
+/* The text to sign and what goes with it; all newly allocated. */
 typedef struct dowel_gcs_signable {
     char *url;       /* without its signature; of a policy: where the form goes */
     char *canonical; /* request */

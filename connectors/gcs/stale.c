@@ -1,4 +1,4 @@
-/* Parts of uploads whose process was killed and never resumed. */
+/* Removes temporary objects of parallel uploads whose process was killed and never resumed. */
 #include "client.h"
 #include "tasks.h"
 
@@ -10,15 +10,15 @@
 static const dowel_field fields[] = {
     DOWEL_GCS_BUCKET_FIELD(dowel_gcs_abort_stale_args),
     {DOWEL_AT(dowel_gcs_abort_stale_args, prefix), .kind = DOWEL_STRING,
-     .doc = "Only of objects whose names begin so."},
+     .doc = "Remove only parts of objects whose names begin with this."},
     {DOWEL_AT(dowel_gcs_abort_stale_args, older_than), .kind = DOWEL_DURATION, .fallback = "1d", .minimum = 1e-6,
-     .doc = "Only what was stored longer ago."},
-    {DOWEL_AT(dowel_gcs_abort_stale_args, dry_run), .kind = DOWEL_BOOL, .doc = "Only tells what would be removed."},
+     .doc = "Minimum age of a part."},
+    {DOWEL_AT(dowel_gcs_abort_stale_args, dry_run), .kind = DOWEL_BOOL, .doc = "List the parts without removing them."},
     {DOWEL_GIVEN_AT(dowel_gcs_abort_stale_args)},
     {0}};
 static const dowel_table table = {"gcs.abort_stale", sizeof(dowel_gcs_abort_stale_args), fields, NULL};
 
-/* NAME.dowel-part-0123456789abcdef-00, and nothing that only looks like it. */
+/* Whether a name has exactly the form NAME.dowel-part-0123456789abcdef-00. */
 static bool is_part(const char *name) {
     static const size_t token = 16, number = 3, mark = sizeof DOWEL_GCS_PART_MARK - 1;
     size_t length = strlen(name);
@@ -73,7 +73,7 @@ static int run(dowel *d, const void *data, json_t **result, dowel_error *err) {
 const dowel_task dowel_gcs_task_abort_stale = {
     .size = sizeof(dowel_task),
     .name = "gcs.abort_stale",
-    .doc = "Removes parts that parallel uploads left which were killed and never resumed.",
+    .doc = "Removes parts left by parallel uploads that were killed and never resumed.",
     .args = &table,
     .run = run,
     .example = "--bucket gcs-bucket/landing --older-than 1d"};

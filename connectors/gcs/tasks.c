@@ -1,4 +1,4 @@
-/* What the gcs connector brings. */
+/* The descriptor of the gcs connector. */
 #include "tasks.h"
 
 static const dowel_task *const tasks[] = {&dowel_gcs_task_upload,

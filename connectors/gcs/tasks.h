@@ -1,4 +1,4 @@
-/* The tasks of this connector, each described in the file of its subject; fields that many of them have. */
+/* The tasks of the gcs connector, each defined in the file of its subject, and the fields that many of them share. */
 #ifndef DOWEL_GCS_TASKS_H
 #define DOWEL_GCS_TASKS_H
 
@@ -15,50 +15,51 @@ int dowel_gcs_run_upload(dowel *d, const void *args, json_t **result, dowel_erro
 #define DOWEL_GCS_BUCKET_FIELD(type)                                                                                   \
     {                                                                                                                  \
         DOWEL_AT(type, bucket), .kind = DOWEL_BLOCK, .flags = DOWEL_REQUIRED, .blocks = "gcs-bucket",                  \
-                                .doc = "The bucket.", .example = "gcs-bucket/landing"                                  \
+                                .doc = "Bucket to use.", .example = "gcs-bucket/landing"                               \
     }
 #define DOWEL_GCS_NAME_FIELD(type)                                                                                     \
     {                                                                                                                  \
         DOWEL_AT(type, name), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED,                                           \
-                              .doc = "The object's name, relative to the block's folder.", .example = "airports.csv"   \
+                              .doc = "Object name, relative to the block's folder.", .example = "airports.csv"         \
     }
 #define DOWEL_GCS_GENERATION_FIELD(type)                                                                               \
-    { DOWEL_AT(type, generation), .kind = DOWEL_STRING, .doc = "Generation of the object; without: the newest." }
+    { DOWEL_AT(type, generation), .kind = DOWEL_STRING, .doc = "Generation of the object. Default: the newest." }
 #define DOWEL_GCS_TEXT_FIELD(type, member, text)                                                                       \
     { DOWEL_AT(type, member), .kind = DOWEL_STRING, .doc = text }
 
-/* What is said of an object's content. */
+/* Headers of an object's content. */
 #define DOWEL_GCS_CONTENT_FIELDS(type)                                                                                 \
     DOWEL_GCS_TEXT_FIELD(type, content_encoding, "Content-Encoding of the object, such as gzip."),                     \
         DOWEL_GCS_TEXT_FIELD(type, content_language, "Content-Language of the object."),                               \
         DOWEL_GCS_TEXT_FIELD(type, content_disposition, "Content-Disposition of the object."),                         \
         DOWEL_GCS_TEXT_FIELD(type, cache_control, "Cache-Control of the object.")
-/* How an object is kept. */
+/* How an object is stored. */
 #define DOWEL_GCS_KEPT_FIELDS(type)                                                                                    \
-    {DOWEL_AT(type, storage_class), .kind = DOWEL_STRING, .doc = "Storage class; without: the bucket's.",              \
+    {DOWEL_AT(type, storage_class), .kind = DOWEL_STRING, .doc = "Storage class. Default: the bucket's.",              \
      .example = "NEARLINE"},                                                                                           \
-        {DOWEL_AT(type, predefined_acl), .kind = DOWEL_STRING,                                                         \
-         .doc = "Predefined access list; without: the bucket's.", .example = "publicRead"},                            \
+        {DOWEL_AT(type, predefined_acl), .kind = DOWEL_STRING, .doc = "Predefined ACL. Default: the bucket's.",        \
+         .example = "publicRead"},                                                                                     \
     {                                                                                                                  \
         DOWEL_AT(type, kms_key), .kind = DOWEL_STRING,                                                                 \
-                                 .doc = "Cloud KMS key that encrypts it; without: the bucket's, or Google's own.",     \
+                                 .doc = "Cloud KMS key to encrypt the object with. Default: the bucket's key, "        \
+                                        "otherwise a key managed by Google.",                                          \
                                  .example = "projects/p/locations/eu/keyRings/r/cryptoKeys/k"                          \
     }
 
 #define DOWEL_GCS_IF_GENERATION_MATCH(type)                                                                            \
     {                                                                                                                  \
-        DOWEL_AT(type, if_generation_match), .kind = DOWEL_STRING,                                                     \
-                                             .doc = "Only when the object has this generation; 0: only when there is " \
-                                                    "none."                                                            \
+        DOWEL_AT(type, if_generation_match),                                                                           \
+            .kind = DOWEL_STRING,                                                                                      \
+            .doc = "Proceed only if the object has this generation. 0: only if it does not exist."                     \
     }
 #define DOWEL_GCS_IF_METAGENERATION_MATCH(type)                                                                        \
-    DOWEL_GCS_TEXT_FIELD(type, if_metageneration_match, "Only when its metadata has this generation.")
+    DOWEL_GCS_TEXT_FIELD(type, if_metageneration_match, "Proceed only if the metadata has this generation.")
 #define DOWEL_GCS_IF_METAGENERATION_NOT_MATCH(type)                                                                    \
-    DOWEL_GCS_TEXT_FIELD(type, if_metageneration_not_match, "Only when its metadata has another generation.")
+    DOWEL_GCS_TEXT_FIELD(type, if_metageneration_not_match, "Proceed only if the metadata has another generation.")
 #define DOWEL_GCS_CONDITION_FIELDS(type)                                                                               \
     DOWEL_GCS_IF_GENERATION_MATCH(type),                                                                               \
         DOWEL_GCS_TEXT_FIELD(type, if_generation_not_match,                                                            \
-                             "Only when the object has another generation; 0: only when there is one."),               \
+                             "Proceed only if the object has another generation. 0: only if it exists."),              \
         DOWEL_GCS_IF_METAGENERATION_MATCH(type), DOWEL_GCS_IF_METAGENERATION_NOT_MATCH(type)
 
 #endif

@@ -12,26 +12,25 @@
 static const dowel_field upload_fields[] = {
     DOWEL_GCS_BUCKET_FIELD(dowel_gcs_upload_args),
     {DOWEL_AT(dowel_gcs_upload_args, name), .kind = DOWEL_STRING,
-     .doc = "The object's name, relative to the block's folder; without: the file's own.", .example = "airports.csv"},
-    {DOWEL_AT(dowel_gcs_upload_args, file), .kind = DOWEL_PATH, .doc = "File to send; - is standard input.",
+     .doc = "Object name, relative to the block's folder. Default: the name of the file.", .example = "airports.csv"},
+    {DOWEL_AT(dowel_gcs_upload_args, file), .kind = DOWEL_PATH, .doc = "File to upload; - is standard input.",
      .example = "airports.csv"},
-    {DOWEL_AT(dowel_gcs_upload_args, data), .kind = DOWEL_BYTES, .doc = "Bytes to send, in place of a file."},
+    {DOWEL_AT(dowel_gcs_upload_args, data), .kind = DOWEL_BYTES, .doc = "Bytes to upload instead of a file."},
     {DOWEL_AT(dowel_gcs_upload_args, content_type), .kind = DOWEL_STRING,
-     .doc = "Content type; without: guessed from the name.", .example = "text/csv"},
-    {DOWEL_AT(dowel_gcs_upload_args, metadata), .kind = DOWEL_MAP, .doc = "User metadata."},
+     .doc = "Content-Type of the object. Default: guessed from its name.", .example = "text/csv"},
+    {DOWEL_AT(dowel_gcs_upload_args, metadata), .kind = DOWEL_MAP, .doc = "User metadata of the object."},
     {DOWEL_AT(dowel_gcs_upload_args, resumable_threshold), .kind = DOWEL_SIZE, .fallback = "8MiB", .maximum = 1e15,
-     .doc = "Larger objects go up in a resumable session."},
+     .doc = "Objects larger than this are uploaded in a resumable session."},
     {DOWEL_AT(dowel_gcs_upload_args, chunk_size), .kind = DOWEL_SIZE, .fallback = "8MiB", .minimum = 1,
-     .maximum = 4294967296.0,
-     .doc = "Bytes per request of a session whose source cannot be read twice (a pipe); whole units of 256 KiB."},
+     .maximum = 4294967296.0, .doc = "Size of each request of a session that uploads a pipe; a multiple of 256 KiB."},
     DOWEL_GCS_CONTENT_FIELDS(dowel_gcs_upload_args),
     DOWEL_GCS_KEPT_FIELDS(dowel_gcs_upload_args),
     DOWEL_GCS_CONDITION_FIELDS(dowel_gcs_upload_args),
     {DOWEL_AT(dowel_gcs_upload_args, concurrency), .kind = DOWEL_INT, .fallback = "1", .minimum = 1, .maximum = 64,
-     .doc = "Parts of a large file that go up at a time, as objects NAME.dowel-part-... beside it that are composed "
-            "and deleted; 1: no parts."},
+     .doc = "Number of parts of a large file to upload in parallel, as temporary objects NAME.dowel-part-... that are "
+            "composed and deleted. 1: no parts."},
     {DOWEL_AT(dowel_gcs_upload_args, part_size), .kind = DOWEL_SIZE, .fallback = "64MiB", .minimum = 1, .maximum = 1e15,
-     .doc = "Bytes of such a part; more where there would be more than 32."},
+     .doc = "Size of each part of a parallel upload; larger if there would be more than 32 parts."},
     {DOWEL_GIVEN_AT(dowel_gcs_upload_args)},
     {0}};
 
@@ -40,7 +39,7 @@ static int check_upload(const void *data, dowel_error *err) {
     if (!args->file == !args->data.data)
         return dowel_fail(err, DOWEL_E_INVALID, "exactly one of \"file\" and \"data\" is required");
     if (!args->name && (!args->file || !strcmp(args->file, "-")))
-        return dowel_fail(err, DOWEL_E_INVALID, "field \"name\" is required where no file gives one");
+        return dowel_fail(err, DOWEL_E_INVALID, "field \"name\" is required with \"data\" and with standard input");
     return 0;
 }
 
@@ -67,7 +66,7 @@ int dowel_gcs_run_upload(dowel *d, const void *data, json_t **result, dowel_erro
 
 const dowel_task dowel_gcs_task_upload = {.size = sizeof(dowel_task),
                                           .name = "gcs.upload",
-                                          .doc = "Sends a file, bytes or standard input to an object.",
+                                          .doc = "Uploads a file, bytes or standard input to an object.",
                                           .args = &dowel_gcs_upload_table,
                                           .run = dowel_gcs_run_upload,
                                           .example = "--bucket gcs-bucket/landing --file airports.csv"};
@@ -78,20 +77,20 @@ static const dowel_field download_fields[] = {
     DOWEL_GCS_BUCKET_FIELD(dowel_gcs_download_args),
     DOWEL_GCS_NAME_FIELD(dowel_gcs_download_args),
     {DOWEL_AT(dowel_gcs_download_args, file), .kind = DOWEL_PATH, .flags = DOWEL_REQUIRED,
-     .doc = "Where it goes; - is standard output.", .example = "airports.csv"},
+     .doc = "File to write; - is standard output.", .example = "airports.csv"},
     DOWEL_GCS_GENERATION_FIELD(dowel_gcs_download_args),
     {DOWEL_AT(dowel_gcs_download_args, part_size), .kind = DOWEL_SIZE, .fallback = "16MiB", .minimum = 1,
-     .maximum = 1e15, .doc = "Larger objects come in several requests of this size."},
+     .maximum = 1e15, .doc = "Objects larger than this are downloaded in several requests of this size."},
     {DOWEL_AT(dowel_gcs_download_args, concurrency), .kind = DOWEL_INT, .minimum = 1, .maximum = 64,
-     .doc = "Requests at a time; without, a few, and more as long as that is faster."},
+     .doc = "Number of parallel requests. Default: a few, and more while that is faster."},
     {DOWEL_AT(dowel_gcs_download_args, decompress), .kind = DOWEL_BOOL,
-     .doc = "Unpacks what is stored with Content-Encoding gzip; without, everything comes as it is stored."},
+     .doc = "Decompress an object that is stored with Content-Encoding gzip. Default: the stored bytes."},
     DOWEL_GCS_CONDITION_FIELDS(dowel_gcs_download_args),
     {DOWEL_GIVEN_AT(dowel_gcs_download_args)},
     {0}};
 static const dowel_table download_table = {"gcs.download", sizeof(dowel_gcs_download_args), download_fields, NULL};
 
-/* Whether an object is packed, and in which generation. */
+/* Whether the object is stored with gzip encoding, and its generation. */
 static int ask_encoding(dowel_gcs_client *c, const dowel_gcs_download_args *args, bool *packed, char generation[32],
                         dowel_error *err) {
     json_t *resource = NULL;
@@ -108,7 +107,7 @@ static int ask_encoding(dowel_gcs_client *c, const dowel_gcs_download_args *args
     return rc;
 }
 
-/* Into a file; through an unpacking sink where that is asked for. The checksum is always that of what is stored. */
+/* Into a file, through a decompressing sink if wanted. The checksum is that of the stored bytes. */
 static int fetch(dowel_gcs_client *c, const dowel_gcs_download_args *args, dowel_sink *file, int64_t *size,
                  dowel_http_response **response, dowel_error *err) {
     bool packed = false;
@@ -151,7 +150,7 @@ static int run_download(dowel *d, const void *data, json_t **result, dowel_error
 
 const dowel_task dowel_gcs_task_download = {.size = sizeof(dowel_task),
                                             .name = "gcs.download",
-                                            .doc = "Fetches an object into a file or to standard output.",
+                                            .doc = "Downloads an object to a file or to standard output.",
                                             .args = &download_table,
                                             .run = run_download,
                                             .example =

@@ -1,4 +1,4 @@
-/* Uploads: small objects in one request that the service checks, large ones in a resumable session ("Resumable uploads"). */
+/* Uploads: small objects in one request, large ones in a resumable session ("Resumable uploads"). */
 #include "client.h"
 
 #include <openssl/rand.h>
@@ -8,13 +8,13 @@
 
 #define QUANTUM (256 * 1024)
 
-/* ---- one request: metadata and content in a multipart/related body, which is not copied ---- */
+/* ---- one request: metadata and content in a multipart/related body; the content is not copied ---- */
 
 typedef struct enclosed {
     const char *head, *tail;
     size_t head_size, tail_size;
     dowel_source *content;
-    int64_t size, at; /* of the content; of the whole */
+    int64_t size, at; /* size of the content; position in the body */
 } enclosed;
 
 static int enclosed_read(void *context, void *buffer, size_t size, size_t *got, dowel_error *err) {
@@ -29,7 +29,8 @@ static int enclosed_read(void *context, void *buffer, size_t size, size_t *got, 
         int rc = dowel_source_read(e->content, buffer, *got, got, err);
         if (rc) return rc;
         if (!*got)
-            return dowel_fail(err, DOWEL_E_IO, "%lld bytes were expected, %lld came: did the file shrink?",
+            return dowel_fail(err, DOWEL_E_IO,
+                              "the source ended after %lld of %lld bytes: was the file truncated during the upload?",
                               (long long)e->size, (long long)content);
     }
     e->at += (int64_t)*got;
@@ -52,7 +53,7 @@ static char *boundary_of(char boundary[48]) {
     return id;
 }
 
-/* `resource` says what the object will be. */
+/* `resource` is the metadata of the object. */
 static int send_enclosed(dowel_gcs_client *c, const dowel_gcs_upload_args *args, const json_t *resource,
                          dowel_source *content, int64_t size, json_t **result, dowel_error *err) {
     static const char template[] =
@@ -83,8 +84,8 @@ static int send_enclosed(dowel_gcs_client *c, const dowel_gcs_upload_args *args,
     return rc;
 }
 
-/* With a condition, an attempt whose answer was lost makes the next one a conflict. Equal bytes do not tell whose they are: the object is
- * marked with the run that it is of. */
+/* If the answer to a conditional upload is lost, the next attempt conflicts with the object that the first one stored. Equal bytes do not prove that it is
+ * ours, so the object is marked with the run's id. */
 static int mark(const dowel_gcs_client *c, json_t *resource, char text[48], dowel_error *err) {
     char *id = NULL;
     snprintf(text, 48, "%s", dowel_run_id(c->d));
@@ -95,7 +96,7 @@ static int mark(const dowel_gcs_client *c, json_t *resource, char text[48], dowe
     return json_object_set_new(metadata, DOWEL_GCS_MARK, json_string(text)) ? dowel_no_memory(err) : 0;
 }
 
-/* Whether the object that is there, in spite of the conflict, is ours. */
+/* Whether the object that caused the conflict is ours. */
 static bool is_ours(dowel_gcs_client *c, const char *name, const char *text, const char *crc, json_t **result) {
     json_t *found = NULL;
     dowel_http_request *r = dowel_gcs_request(c, "GET", name);
@@ -112,12 +113,12 @@ static bool is_ours(dowel_gcs_client *c, const char *name, const char *text, con
     return ours;
 }
 
-/* The content is read once for its checksum, which the service is told, and once more to be sent. */
+/* Reads the content twice: for the checksum that the service verifies, and to send it. */
 static int upload_simple(dowel_gcs_client *c, const dowel_gcs_upload_args *args, dowel_source *content, int64_t size,
                          char crc[9], json_t **result, dowel_error *err) {
     for (const char *p = args->content_type; p && *p; p++)
         if ((unsigned char)*p < ' ' || *p == 0x7f)
-            return dowel_fail(err, DOWEL_E_INVALID, "field \"content_type\": a control character");
+            return dowel_fail(err, DOWEL_E_INVALID, "field \"content_type\" contains a control character");
     dowel_digest *digest = dowel_digest_new(DOWEL_CRC32C);
     json_t *resource = dowel_gcs_resource(c, args);
     int rc = digest && resource ? dowel_source_window(content, 0, size, err) : dowel_no_memory(err);
@@ -136,23 +137,23 @@ static int upload_simple(dowel_gcs_client *c, const dowel_gcs_upload_args *args,
     return rc;
 }
 
-/* Services check what they are told; this notices one that did not. */
+/* Detects a server that did not verify the checksum. */
 static int verify(dowel_gcs_client *c, const char *name, const char *sent, const json_t *resource, dowel_error *err) {
     const char *stored = json_string_value(json_object_get(resource, "crc32c")),
                *generation = json_string_value(json_object_get(resource, "generation"));
     if (!stored || !strcmp(stored, sent)) return 0;
     dowel_http_request *r = dowel_gcs_request(c, "DELETE", name);
-    dowel_http_query(r, "generation", generation); /* that and no other */
+    dowel_http_query(r, "generation", generation); /* delete exactly that generation */
     bool deleted = generation && !dowel_http_send(dowel_cleanup(c->d), r, NULL, NULL);
     dowel_http_free(r);
     dowel_fail(err, DOWEL_E_CORRUPT,
-               "Cloud Storage: what was stored differs from what was sent (CRC32C %s, sent %s); it %s", stored, sent,
-               deleted ? "was deleted" : "could not be deleted");
+               "Cloud Storage: the stored bytes differ from the uploaded ones (CRC32C %s, uploaded %s); the object %s",
+               stored, sent, deleted ? "was deleted" : "could not be deleted");
     err->retryable = true;
     return DOWEL_E_CORRUPT;
 }
 
-/* What cannot be read twice: its first bytes in memory, which may be all of it. */
+/* A source that cannot be read twice: reads its beginning into memory, which may be all of it. */
 static int upload_read_once(dowel_gcs_client *c, const dowel_gcs_upload_args *args, dowel_source *source, int64_t total,
                             char crc[9], json_t **resource, dowel_error *err) {
     int64_t chunk = args->chunk_size / QUANTUM * QUANTUM;

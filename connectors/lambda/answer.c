@@ -1,4 +1,4 @@
-/* What a function answered: its payload, its error, its log. */
+/* The answer of a function: its payload, its error, its log. */
 #include "invoke.h"
 
 #include <dowel/json.h>
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The trace that runtimes give: lines (Python), or one per entry (Node). */
+/* The stack trace: one line per entry, with (Python) or without (Node) a line break. */
 static void copy_trace(const json_t *payload, dowel_error *err) {
     json_t *trace = json_object_get(payload, "stackTrace");
     if (!json_is_array(trace)) trace = json_object_get(payload, "trace");
@@ -22,7 +22,7 @@ static void copy_trace(const json_t *payload, dowel_error *err) {
     }
 }
 
-/* The log comes after the trace, its end where there is no room for all: the last lines say why. */
+/* Adds the log after the trace. If it does not fit, its end: the last lines tell the cause. */
 static void copy_log(const char *log, dowel_error *err) {
     size_t used = strlen(err->detail), length = strlen(log);
     if (used && used + 64 < sizeof err->detail) used += (size_t)sprintf(err->detail + used, "log:\n");
@@ -32,7 +32,7 @@ static void copy_log(const char *log, dowel_error *err) {
     snprintf(err->detail + used, room + 1, "%s", log);
 }
 
-/* The error's text: its message, or else all that the function answered. A message that is not text is shown as JSON. Newly allocated. */
+/* The error's message, or the whole answer if it has none. A message that is not text is shown as JSON. Newly allocated. */
 static char *words_of(const json_t *payload, dowel_bytes body) {
     const json_t *message = json_object_get(payload, "errorMessage"), *text = message ? message : payload;
     if (json_is_string(text) && !dowel_json_is_exact(text))
@@ -43,7 +43,7 @@ static char *words_of(const json_t *payload, dowel_bytes body) {
     return safe;
 }
 
-/* The first line goes into the message, and everything into the detail if it is longer. */
+/* Puts the first line into the message and, if there is more, everything into the detail. */
 static void copy_words(const char *words, dowel_error *err) {
     enum { LONGEST = 700 };
     size_t used = strlen(err->message), line = strcspn(words, "\r\n"), length = line < LONGEST ? line : LONGEST;
@@ -71,12 +71,12 @@ static int function_failed(const dowel_lambda_function *f, const char *kind, dow
     if (log)
         copy_log(log, err);
     else
-        dowel_error_hint(err, "the function's own log says more: --tail");
+        dowel_error_hint(err, "call it again with --tail to see the function's log");
     json_decref(payload);
     return DOWEL_E_REMOTE;
 }
 
-/* The log that came with the answer; newly allocated text. Its beginning may be cut in the middle of a character. */
+/* The log of the answer, newly allocated. The service may cut its beginning in the middle of a character. */
 static char *log_of(const dowel_http_response *response) {
     const char *encoded = dowel_http_response_header(response, "X-Amz-Log-Result");
     void *data;
@@ -86,7 +86,7 @@ static char *log_of(const dowel_http_response *response) {
     size_t start = 0;
     while (start < size && start < 3 && (bytes[start] & 0xc0) == 0x80) start++;
     for (size_t i = start; i < size; i++)
-        if (!bytes[i]) bytes[i] = '?'; /* nothing behind it is lost */
+        if (!bytes[i]) bytes[i] = '?'; /* keeps the text after it */
     char *text = strndup((const char *)data + start, size - start);
     free(data);
     json_t *utf8 = text ? json_string(text) : NULL;
@@ -99,7 +99,7 @@ static char *log_of(const dowel_http_response *response) {
     return text;
 }
 
-/* JSON, as plain values where they hold all of it; else text, or bytes in base64 beside a null. */
+/* Sets payload: JSON (plain values if they can hold it), otherwise text, otherwise null with the bytes in payload_base64. */
 static int read_payload(dowel_bytes body, json_t *result, dowel_error *err) {
     json_t *payload = body.size ? NULL : json_null();
     const char *format = NULL;

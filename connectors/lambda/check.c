@@ -1,4 +1,4 @@
-/* Whether the function is there and may be invoked: a dry run, which does not run it. */
+/* `dowel block check`: a dry run, which checks the permission without running the function. */
 #include "invoke.h"
 
 int dowel_lambda_check(dowel *d, dowel_block *block, json_t *report, dowel_error *err) {

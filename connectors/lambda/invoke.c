@@ -1,4 +1,4 @@
-/* Invokes a function: the request, and what its failure means. */
+/* The task lambda.invoke: request, at-most-once sending, outcome. */
 #include "invoke.h"
 
 #include <dowel/json.h>
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* As it was given, byte for byte. */
+/* Sends the payload byte for byte as it was given. */
 static void set_payload(dowel_http_request *r, const json_t *payload) {
     size_t size;
     const char *verbatim = dowel_json_verbatim_text(payload, &size);
@@ -39,7 +39,7 @@ static dowel_http_request *make_request(const dowel_lambda_invoke_args *args, co
     return r;
 }
 
-/* Sends the request at most once, unless it may be repeated. */
+/* Sends the request, at most once unless it may be repeated. */
 static int send_once(dowel *d, const dowel_lambda_invoke_args *args, const dowel_lambda_function *f,
                      dowel_http_request *r, json_t **result, dowel_error *err) {
     dowel_lambda_once once = {
@@ -54,8 +54,8 @@ static int send_once(dowel *d, const dowel_lambda_invoke_args *args, const dowel
         return rc;
     }
     rc = dowel_lambda_read_answer(f, response, result, err);
-    /* A function that failed may be called again, by a retry that was asked for or a person who resumes the run. One that succeeded may
-     * not, should the run end before its result is recorded: the mark stays. */
+    /* A function that failed may be invoked again by a retry or a resumed run. After a success the mark stays, in case the run ends before its
+     * result is recorded. */
     if (rc == DOWEL_E_REMOTE) dowel_lambda_reopen(&once);
     dowel_http_response_free(response);
     return rc;
@@ -68,7 +68,7 @@ int dowel_lambda_run_invoke(dowel *d, const void *data, json_t **result, dowel_e
     char *region = NULL, *endpoint = NULL;
     dowel_error local;
     if (!err) err = &local;
-    /* The region is part of an ARN: arn:aws:lambda:REGION:... */
+    /* An ARN contains the region: arn:aws:lambda:REGION:... */
     char arn_region[64] = "";
     const char *given = f->region;
     if (!given && sscanf(f->function_name, "arn:%*[^:]:lambda:%63[^:]:", arn_region) == 1) given = arn_region;

@@ -1,4 +1,4 @@
-/* At most once: a mark in the run's record says that a request is on its way, before it is. */
+/* At-most-once invocation: the run's record gets a mark before the request is sent. */
 #include "invoke.h"
 
 #include <stdio.h>
@@ -10,9 +10,8 @@
 #define REASON "OutcomeUnknown"
 
 static void say_what_to_do(dowel_error *err) {
-    dowel_error_hint(err,
-                     "look in the function's log whether it ran; to invoke it again, call it with another run key or "
-                     "without one (--idempotent: requests may be repeated)");
+    dowel_error_hint(err, "check the function's log; to invoke it again, call it with another run key or without one "
+                          "(with --idempotent, requests may be repeated)");
 }
 
 int dowel_lambda_begin(dowel_lambda_once *once, dowel_error *err) {
@@ -46,7 +45,7 @@ int dowel_lambda_leave_in_doubt(dowel_lambda_once *once, dowel_error *err) {
     if (once->repeatable) return err->code;
     char mark[sizeof err->message + DOWEL_TIME_TEXT_SIZE + 16];
     snprintf(mark, sizeof mark, "%s (%s)", once->sent, err->message);
-    (void)dowel_remember(once->d, MARK, mark, false, NULL); /* the mark without it does, too */
+    (void)dowel_remember(once->d, MARK, mark, false, NULL); /* the mark without the reason is enough */
     size_t used = strlen(err->message);
     snprintf(err->message + used, sizeof err->message - used,
              "; the function may have run, so it is not invoked again");

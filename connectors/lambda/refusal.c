@@ -1,12 +1,12 @@
-/* Answers by which Lambda says that it could not run the function: what is retried, and what to do about the rest. The types and statuses
- * are those of the API reference, "Invoke", "Errors". */
+/* Errors by which Lambda reports that it could not run the function: which are retried, and hints for the others. Types and statuses: API reference,
+ * "Invoke", "Errors". */
 #include "invoke.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* Every 4xx, and every 502 with a type, is an error "that prevents your function from executing". An untyped 5xx is a gateway's, and
- * ServiceException an internal error: the function may have run. */
+/* Every 4xx, and every 502 with a type, is an error "that prevents your function from executing". After an untyped 5xx (a gateway) or a
+ * ServiceException (an internal error) the function may have run. */
 static const dowel_retry_rule retry[] = {{429, NULL, DOWEL_RETRY_ALWAYS},
                                          {409, "SnapStartNotReadyException", DOWEL_RETRY_ALWAYS},
                                          {409, "CodeArtifactUserPendingException", DOWEL_RETRY_ALWAYS},
@@ -38,37 +38,36 @@ static const dowel_retry_rule retry[] = {{429, NULL, DOWEL_RETRY_ALWAYS},
                                          {504, NULL, DOWEL_RETRY_IDEMPOTENT},
                                          {0}};
 
-/* What to do next, by the beginning of the type; the first that fits counts. */
+/* Hints by the beginning of the error type; the first match counts. */
 static const struct {
     const char *type, *hint;
 } hints[] = {
     {"ResourceNotFound", "check the function's name, its region and the qualifier"},
-    {"AccessDenied", "these credentials lack lambda:InvokeFunction"},
-    {"TooManyRequests", "wait, or raise the concurrency of the function or of the account"},
+    {"AccessDenied", "grant the credentials lambda:InvokeFunction on the function"},
+    {"TooManyRequests", "call it again later, or raise the concurrency limit of the function or account"},
     {"SnapStartNotReady", "Lambda is still preparing the function; call it when its state is Active"},
-    {"SnapStart", "the function's runtime hook or snapshot failed; its log says why"},
+    {"SnapStart", "the function's runtime hook or snapshot failed; see its log"},
     {"CodeArtifactUserPending", "Lambda is still preparing the function; call it when its state is Active"},
     {"ResourceConflict", "the function is being created or updated; call it when its state is Active"},
-    {"EC2AccessDenied",
-     "the function's execution role lacks the permissions for its VPC: AWSLambdaVPCAccessExecutionRole"},
+    {"EC2AccessDenied", "attach AWSLambdaVPCAccessExecutionRole to the function's execution role, for its VPC"},
     {"EC2", "Amazon EC2 could not attach the function to its VPC; call it again later"},
     {"ENILimitReached",
-     "the VPC has no network interface left for the function; ask for a higher quota, or use fewer subnets"},
-    {"ENINotReady", "the function's network interface is still being made; call it again in a minute"},
+     "the VPC has no network interface left for the function; request a higher quota, or use fewer subnets"},
+    {"ENINotReady", "the function's network interface is still being created; call it again in a minute"},
     {"ResourceNotReady", "the function was idle and its VPC connection is being restored; call it again in a minute"},
     {"SubnetIPAddressLimitReached", "the function's subnets have no free IP address; add a larger subnet"},
     {"InvalidSubnetID", "correct the subnets in the function's VPC configuration"},
     {"InvalidSecurityGroupID", "correct the security groups in the function's VPC configuration"},
-    {"InvalidRuntime", "the function's runtime is not supported any more; update the function"},
+    {"InvalidRuntime", "the function's runtime is no longer supported; update the function"},
     {"InvalidZipFile", "the function's deployment package is damaged; deploy it again"},
     {"KMS", "Lambda cannot decrypt the function's environment variables; check its KMS key and the key's policy"},
-    {"EFSIO", "Lambda stopped the function because of its file system; it may have done part of its work"},
+    {"EFSIO", "Lambda stopped the function because of a file system error; it may have done part of its work"},
     {"EFS", "the function's file system cannot be mounted; check its mount targets, security groups and access point"},
     {"S3Files", "the function's S3 Files access point cannot be mounted; check its permissions and network"},
-    {"RequestTooLarge", "a payload may have 6 MB, an event 1 MB; pass larger data by the name of an object"},
+    {"RequestTooLarge", "the limit is 6 MB, for events 1 MB; store larger data in an object and pass its name"},
 };
 
-/* As botocore reads it: from a header ("Type:http://..."), else from the body ("namespace#Type"). */
+/* The error type as botocore reads it: from a header ("Type:http://..."), otherwise from the body ("namespace#Type"). */
 static void copy_type(const dowel_http_response *response, const json_t *body, dowel_error *err) {
     const char *type = dowel_http_response_header(response, "x-amzn-errortype");
     if (!type) type = json_string_value(json_object_get(body, "code"));
@@ -85,7 +84,7 @@ static void explain(const dowel_http_response *response, dowel_error *err) {
     const char *message = json_string_value(json_object_get(body, "Message"));
     if (!message) message = json_string_value(json_object_get(body, "message"));
     copy_type(response, body, err);
-    /* Which limit it was that throttled: "ReservedFunctionConcurrentInvocationLimitExceeded". */
+    /* The limit that throttled the call: "ReservedFunctionConcurrentInvocationLimitExceeded". */
     const char *limit = json_string_value(json_object_get(body, "Reason"));
     size_t used = strlen(err->message);
     snprintf(err->message + used, sizeof err->message - used, " %s%s%s%s%s%s", err->reason, message ? ": " : "",
@@ -109,6 +108,6 @@ const dowel_http_service dowel_lambda_service = {.name = "Lambda",
 
 bool dowel_lambda_may_have_run(const dowel_http_request *request, const dowel_error *err) {
     if (dowel_http_in_doubt(request)) return true;
-    /* Who answers 408 without a type is not Lambda; EFSIOException stops a function that was running. */
+    /* A 408 without a type does not come from Lambda; EFSIOException stops a running function. */
     return (err->http_status == 408 && !*err->reason) || !strcmp(err->reason, "EFSIOException");
 }

@@ -1,4 +1,4 @@
-/* Which bucket names can be part of a host name ("Bucket naming rules" and "Virtual hosting of buckets" in the user guide). */
+/* Which bucket names can be part of a host name ("Bucket naming rules", "Virtual hosting of buckets"). */
 #include "client.h"
 
 #include <arpa/inet.h>
@@ -13,13 +13,13 @@ static bool is_ipv4(const char *text, size_t size) {
     return inet_pton(AF_INET, copy, &address) == 1;
 }
 
-/* One part of a host name between dots. */
+/* One label of a host name. */
 static bool is_label(const char *text, size_t size) {
     return size && size <= 63 && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") >= size && *text != '-' &&
            text[size - 1] != '-';
 }
 
-/* Host names are compared without case, and certificates of "*.s3..." stand for one label. */
+/* Host names have no case, and a certificate for "*.s3..." covers one label. */
 static bool is_hostable(const char *bucket, bool tls) {
     size_t length = strlen(bucket);
     if (length < 3 || length > 63 || is_ipv4(bucket, length)) return false;
@@ -32,7 +32,7 @@ static bool is_hostable(const char *bucket, bool tls) {
     }
 }
 
-/* Nothing stands in front of an address. */
+/* Whether the host is an IP address, to which no bucket can be prefixed. */
 static bool is_address(const char *endpoint) {
     const char *host = strstr(endpoint, "://");
     host = host ? host + 3 : endpoint;

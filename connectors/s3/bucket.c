@@ -1,4 +1,4 @@
-/* The block type s3-bucket: where objects are, and results of tasks are kept. */
+/* Block type s3-bucket: its fields, and storage for the results of tasks. */
 #include "client.h"
 
 #include <stdlib.h>
@@ -10,37 +10,39 @@ static const char *const checksum_uses[] = {"when_supported", "when_required", N
 static const dowel_field bucket_fields[] = {
     {DOWEL_AT(dowel_s3_bucket, bucket), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED, .doc = "Bucket name.",
      .example = "reports"},
-    {DOWEL_AT(dowel_s3_bucket, folder), .kind = DOWEL_STRING, .doc = "In front of every key; keys are relative to it.",
-     .example = "2026/q1"},
+    {DOWEL_AT(dowel_s3_bucket, folder), .kind = DOWEL_STRING,
+     .doc = "Prefix of every key. Keys in tasks are relative to it.", .example = "2026/q1"},
     {DOWEL_AT(dowel_s3_bucket, credentials), .kind = DOWEL_BLOCK, .blocks = "aws-credentials",
-     .doc = "Who calls; without: what Amazon's own tools would find."},
-    {DOWEL_AT(dowel_s3_bucket, region), .kind = DOWEL_STRING, .doc = "The bucket's region.", .example = "eu-west-1"},
+     .doc = "Credentials to use. Default: the same as the AWS CLI would use."},
+    {DOWEL_AT(dowel_s3_bucket, region), .kind = DOWEL_STRING,
+     .doc = "Region of the bucket. Default: the region of the credentials.", .example = "eu-west-1"},
     {DOWEL_AT(dowel_s3_bucket, endpoint), .kind = DOWEL_STRING, .flags = DOWEL_ADDRESS,
-     .doc = "Address of a server that speaks S3; plain http only where this says so.",
-     .example = "http://127.0.0.1:9000"},
+     .doc = "Base URL of a server that implements the S3 API. Default: Amazon's.", .example = "http://127.0.0.1:9000"},
     {DOWEL_AT(dowel_s3_bucket, addressing), .kind = DOWEL_ENUM, .values = addressings,
-     .doc = "Bucket in the host name or in the path; auto: host at Amazon, path elsewhere. Path always where no host "
-            "can be called so."},
+     .doc = "Position of the bucket in URLs: host name (virtual) or path. auto: virtual at Amazon, path elsewhere. "
+            "Always path if the name cannot be part of a host name."},
     {DOWEL_AT(dowel_s3_bucket, checksums), .kind = DOWEL_ENUM, .values = checksum_uses,
-     .doc = "when_required: only Content-MD5, for servers that know no other checksums."},
-    {DOWEL_AT(dowel_s3_bucket, requester_pays), .kind = DOWEL_BOOL, .doc = "Agree to be billed for requests to it."},
+     .doc = "when_required: use only Content-MD5, for servers without other checksums."},
+    {DOWEL_AT(dowel_s3_bucket, requester_pays), .kind = DOWEL_BOOL,
+     .doc = "Agree to pay for requests to a requester-pays bucket."},
     {0}};
 
-/* The name becomes part of a host name or of a path. */
+/* The name becomes part of a host name or path. */
 static int check_bucket(const void *data, dowel_error *err) {
     const dowel_s3_bucket *b = data;
     size_t length = strlen(b->bucket);
     if (length == strspn(b->bucket, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") &&
         length < 256 && *b->bucket != '.')
         return 0;
-    int rc = dowel_fail(err, DOWEL_E_INVALID, "field \"bucket\": \"%.80s\" is no name of a bucket", b->bucket);
-    dowel_error_hint(err, "letters, digits, dots, hyphens and underscores; keys have a field of their own");
+    int rc = dowel_fail(err, DOWEL_E_INVALID, "field \"bucket\": \"%.80s\" is not a bucket name", b->bucket);
+    dowel_error_hint(err,
+                     "use letters, digits, dots, hyphens and underscores; give a key or a folder in its own field");
     return rc;
 }
 
 static const dowel_table bucket_table = {"s3-bucket", sizeof(dowel_s3_bucket), bucket_fields, check_bucket};
 
-/* Results are kept by the task's body, not by a run of its own: the history has one run, and no copy of the result. */
+/* Stores without a run of its own, which would add a second run and a copy of the result to the history. */
 static int storage_put(dowel *d, dowel_block *block, const char *key, const void *data, size_t size, dowel_error *err) {
     dowel_s3_client c;
     dowel_s3_stored stored;

@@ -1,4 +1,4 @@
-/* Buckets themselves: made, looked at, listed, removed, and rid of what unfinished uploads left. */
+/* Tasks on buckets: create, get, delete, list, abort stale uploads. */
 #include "tasks.h"
 
 #include <stdio.h>
@@ -13,11 +13,11 @@ static json_t *text_of(const char *text) {
 
 /* ---- create, delete ---- */
 
-static const dowel_field create_fields[] = {DOWEL_S3_BUCKET_FIELD(dowel_s3_create_bucket_args),
-                                            {DOWEL_AT(dowel_s3_create_bucket_args, versioning), .kind = DOWEL_BOOL,
-                                             .doc = "Keep every version of its objects."},
-                                            {DOWEL_GIVEN_AT(dowel_s3_create_bucket_args)},
-                                            {0}};
+static const dowel_field create_fields[] = {
+    DOWEL_S3_BUCKET_FIELD(dowel_s3_create_bucket_args),
+    {DOWEL_AT(dowel_s3_create_bucket_args, versioning), .kind = DOWEL_BOOL, .doc = "Enable versioning."},
+    {DOWEL_GIVEN_AT(dowel_s3_create_bucket_args)},
+    {0}};
 static const dowel_table create_table = {"s3.create_bucket", sizeof(dowel_s3_create_bucket_args), create_fields, NULL};
 
 static int send_xml(dowel_s3_client *c, const char *method, const char *query, const char *body, dowel_error *err) {
@@ -51,7 +51,7 @@ static int run_create(dowel *d, const void *data, json_t **result, dowel_error *
              "LocationConstraint></CreateBucketConfiguration>",
              c.region);
     bool created = true;
-    rc = send_xml(&c, "PUT", NULL, strcmp(c.region, "us-east-1") ? body : NULL, &local); /* which must not be named */
+    rc = send_xml(&c, "PUT", NULL, strcmp(c.region, "us-east-1") ? body : NULL, &local); /* must not be named */
     if (rc == DOWEL_E_EXISTS && !strcmp(local.reason, "BucketAlreadyOwnedByYou")) {
         created = false;
         rc = 0;
@@ -84,9 +84,9 @@ static int run_delete(dowel *d, const void *data, json_t **result, dowel_error *
     return rc;
 }
 
-/* ---- look at one ---- */
+/* ---- get ---- */
 
-/* Elements as members; those that come several times as a list. */
+/* An element as JSON: child elements are members, repeated ones an array. New reference. */
 static json_t *json_of(const dowel_xml *element) {
     const dowel_xml *child = dowel_xml_child(element, NULL);
     if (!child) return text_of(dowel_xml_text(element));
@@ -106,7 +106,7 @@ static json_t *json_of(const dowel_xml *element) {
     return object;
 }
 
-/* A part of the bucket's configuration; *root NULL where it has none, or the server knows no such thing. */
+/* One subresource of the bucket's configuration; *root is NULL if it is not set or not implemented. */
 static int configuration(dowel_s3_client *c, const char *what, dowel_xml **root, dowel_error *err) {
     dowel_http_request *r = dowel_s3_request(c, "GET", NULL);
     dowel_error why;
@@ -130,7 +130,7 @@ static int run_get(dowel *d, const void *data, json_t **result, dowel_error *err
     if (!rc) {
         const char *region = location ? dowel_xml_text(location) : "",
                    *status = dowel_xml_child_text(versioning, "Status");
-        /* The oldest region has no name here, the second oldest an old one. */
+        /* LocationConstraint is empty for us-east-1 and may be EU for eu-west-1. */
         if (!strcmp(region, "EU")) region = "eu-west-1";
         json_t *rules = json_array();
         for (const dowel_xml *rule = dowel_xml_child(lifecycle, "Rule"); rule; rule = dowel_xml_next(rule, "Rule"))
@@ -150,11 +150,11 @@ static int run_get(dowel *d, const void *data, json_t **result, dowel_error *err
 
 static const dowel_field list_fields[] = {
     {DOWEL_AT(dowel_s3_list_buckets_args, credentials), .kind = DOWEL_BLOCK, .blocks = "aws-credentials",
-     .doc = "Whose; without: what Amazon's own tools would find."},
-    {DOWEL_AT(dowel_s3_list_buckets_args, region), .kind = DOWEL_STRING, .doc = "Region to ask in.",
-     .example = "eu-west-1"},
+     .doc = "Credentials to use. Default: the same as the AWS CLI would use."},
+    {DOWEL_AT(dowel_s3_list_buckets_args, region), .kind = DOWEL_STRING,
+     .doc = "Region to send the request to. Default: the region of the credentials.", .example = "eu-west-1"},
     {DOWEL_AT(dowel_s3_list_buckets_args, endpoint), .kind = DOWEL_STRING, .flags = DOWEL_ADDRESS,
-     .doc = "Address of a server that speaks S3.", .example = "http://127.0.0.1:9000"},
+     .doc = "Base URL of a server that implements the S3 API. Default: Amazon's.", .example = "http://127.0.0.1:9000"},
     {DOWEL_GIVEN_AT(dowel_s3_list_buckets_args)},
     {0}};
 static const dowel_table list_table = {"s3.list_buckets", sizeof(dowel_s3_list_buckets_args), list_fields, NULL};
@@ -195,16 +195,18 @@ static int run_list(dowel *d, const void *data, json_t **result, dowel_error *er
     return rc;
 }
 
-/* ---- what unfinished uploads left ---- */
+/* ---- abort stale uploads ---- */
 
-static const dowel_field stale_fields[] = {
-    DOWEL_S3_BUCKET_FIELD(dowel_s3_abort_stale_args),
-    {DOWEL_AT(dowel_s3_abort_stale_args, prefix), .kind = DOWEL_STRING, .doc = "Only of keys that begin so."},
-    {DOWEL_AT(dowel_s3_abort_stale_args, older_than), .kind = DOWEL_DURATION, .fallback = "7d",
-     .doc = "Only those that began so long ago: younger ones may be under way."},
-    {DOWEL_AT(dowel_s3_abort_stale_args, dry_run), .kind = DOWEL_BOOL, .doc = "Only tell which it would be."},
-    {DOWEL_GIVEN_AT(dowel_s3_abort_stale_args)},
-    {0}};
+static const dowel_field stale_fields[] = {DOWEL_S3_BUCKET_FIELD(dowel_s3_abort_stale_args),
+                                           {DOWEL_AT(dowel_s3_abort_stale_args, prefix), .kind = DOWEL_STRING,
+                                            .doc = "Abort only uploads of keys that begin with this."},
+                                           {DOWEL_AT(dowel_s3_abort_stale_args, older_than), .kind = DOWEL_DURATION,
+                                            .fallback = "7d",
+                                            .doc = "Minimum age of an upload; younger ones may still be in progress."},
+                                           {DOWEL_AT(dowel_s3_abort_stale_args, dry_run), .kind = DOWEL_BOOL,
+                                            .doc = "List the uploads without aborting them."},
+                                           {DOWEL_GIVEN_AT(dowel_s3_abort_stale_args)},
+                                           {0}};
 static const dowel_table stale_table = {"s3.abort_stale", sizeof(dowel_s3_abort_stale_args), stale_fields, NULL};
 
 static int abort_one(dowel_s3_client *c, const char *key, const char *upload, int64_t *aborted, dowel_error *err) {
@@ -229,15 +231,14 @@ static int take_page(dowel_s3_client *c, const dowel_s3_abort_stale_args *args, 
     int rc = folder ? 0 : dowel_no_memory(err);
     for (const dowel_xml *e = dowel_xml_child(root, "Upload"); e && !rc; e = dowel_xml_next(e, "Upload")) {
         const char *upload = dowel_xml_child_text(e, "UploadId"), *initiated = dowel_xml_child_text(e, "Initiated");
-        /* Of what has no readable time it is not known that it is old. */
+        /* Keep an upload whose start time cannot be read. */
         if (!upload || !initiated || dowel_parse_time(initiated, &began) || began > limit) continue;
         bool has_nul;
         char *key = dowel_s3_decoded(dowel_xml_child_text(e, "Key"), encoded, &has_nul);
         if (!key) rc = dowel_no_memory(err);
         if (key && has_nul)
-            dowel_log(c->d, DOWEL_LOG_WARNING,
-                      "S3: the upload %s of %s stays: its key holds a NUL byte, with which it cannot be named", upload,
-                      key);
+            dowel_log(c->d, DOWEL_LOG_WARNING, "S3: the upload %s of %s is not aborted: its key contains a NUL byte",
+                      upload, key);
         else if (key && !strncmp(key, folder, skip)) {
             if (!args->dry_run) rc = abort_one(c, key + skip, upload, aborted, err);
             if (!rc)
@@ -279,11 +280,12 @@ static int run_abort_stale(dowel *d, const void *data, json_t **result, dowel_er
         bool has_nul = false;
         char *after = more ? dowel_s3_decoded(next_key, encoding && !strcmp(encoding, "url"), &has_nul) : NULL,
              *after_upload = more && next_upload && *next_upload ? strdup(next_upload) : NULL;
-        /* A server that does not move on would be asked for ever. */
+        /* Markers that do not advance would loop forever. */
         bool moved =
             !key || !after || strcmp(key, after) || (after_upload && (!upload || strcmp(upload, after_upload)));
         if (!rc && more && (!moved || has_nul))
-            rc = dowel_fail(err, DOWEL_E_PROTOCOL, "S3: bucket %s: there are more uploads, and no way to them",
+            rc = dowel_fail(err, DOWEL_E_PROTOCOL,
+                            "S3: bucket %s: the listing of uploads is incomplete: its markers do not advance",
                             c.bucket->bucket);
         free(key);
         free(upload);
@@ -302,8 +304,8 @@ static int run_abort_stale(dowel *d, const void *data, json_t **result, dowel_er
 }
 
 DOWEL_S3_TASK(create_bucket, "Creates the block's bucket.", create_table, run_create, "--bucket s3-bucket/reports");
-DOWEL_S3_TASK(get_bucket, "Tells where a bucket is, whether it keeps versions, and its rules of lifecycle.", get_table,
-              run_get, "--bucket s3-bucket/reports");
+DOWEL_S3_TASK(get_bucket, "Shows a bucket's region, versioning and lifecycle rules.", get_table, run_get,
+              "--bucket s3-bucket/reports");
 DOWEL_S3_TASK(delete_bucket, "Deletes the block's bucket, which must be empty.", delete_table, run_delete,
               "--bucket s3-bucket/reports");
 const dowel_task dowel_s3_task_list_buckets = {.size = sizeof(dowel_task),

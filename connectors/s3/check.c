@@ -1,4 +1,4 @@
-/* What a bucket lets these credentials do. Writing is proved by beginning an upload and giving it up: no object comes of it. */
+/* `dowel block check`: the permissions of the credentials. Starts and aborts a multipart upload to test writing: no object is created. */
 #include "client.h"
 
 #include <stdio.h>
@@ -33,12 +33,12 @@ int dowel_s3_check(dowel *d, dowel_block *block, json_t *report, dowel_error *er
         const char *upload = rc ? NULL : dowel_xml_child_text(root, "UploadId");
         if (upload) dowel_s3_abort(&c, key, upload);
         if (!fatal && !may_list && !may_write)
-            fatal = dowel_fail(err, DOWEL_E_PERMISSION, "bucket %s: neither listing nor writing is allowed",
+            fatal = dowel_fail(err, DOWEL_E_PERMISSION, "bucket %s: the credentials may neither list nor write",
                                c.bucket->bucket);
         if (!fatal && !may_write)
-            json_object_set_new(report, "fix", json_string("to write, allow s3:PutObject on the bucket's objects"));
+            json_object_set_new(report, "fix", json_string("to write, grant s3:PutObject on the bucket's objects"));
         else if (!fatal && !may_list)
-            json_object_set_new(report, "fix", json_string("to list, allow s3:ListBucket on the bucket"));
+            json_object_set_new(report, "fix", json_string("to list, grant s3:ListBucket on the bucket"));
         dowel_xml_free(root);
     }
     json_object_set_new(report, "region", json_string(c.region));

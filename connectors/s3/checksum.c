@@ -1,4 +1,4 @@
-/* Checksums on the way: which there are, how a body carries its own behind it ("Checking object integrity", S3 User Guide). */
+/* Checksums of uploads, in headers or as a trailer of the body ("Checking object integrity", S3 User Guide). */
 #include "client.h"
 
 #include <stdatomic.h>
@@ -32,16 +32,16 @@ const dowel_s3_checksum *dowel_s3_checksum_in_xml(const dowel_xml *element, cons
     return NULL;
 }
 
-/* ---- aws-chunked: the bytes in chunks, then the checksum ---- */
+/* ---- aws-chunked: the content in chunks, then the checksum ---- */
 
 #define CHUNK (1 << 20)
 
 typedef struct trailed {
     dowel_upload_part *part;
     const dowel_s3_checksum *checksum;
-    int64_t left;   /* bytes of the content that no chunk has begun with */
-    size_t chunk;   /* bytes of the current one still to come */
-    char text[192]; /* what frames them, and how much of it has been given out */
+    int64_t left;   /* bytes of the content not yet in a chunk */
+    size_t chunk;   /* bytes of the current chunk still to be read */
+    char text[192]; /* framing text, and how much of it has been read */
     size_t text_size, text_at;
     bool began, ended;
 } trailed;
@@ -69,7 +69,7 @@ static int next_frame(trailed *t, dowel_error *err) {
         n = snprintf(t->text, sizeof t->text, "%s%zx\r\n", line, t->chunk);
     } else {
         const unsigned char *check;
-        /* Reads the end of the source, so that its check is of all. */
+        /* Reads to the end of the source, so that the check covers all of it. */
         char byte;
         size_t got;
         int rc = dowel_source_read(t->part->source, &byte, 1, &got, err);
@@ -102,7 +102,8 @@ static int trailed_read(void *context, void *buffer, size_t size, size_t *got, d
             size_t n, room = t->chunk < size - *got ? t->chunk : size - *got;
             int rc = dowel_source_read(t->part->source, out + *got, room, &n, err);
             if (rc) return rc;
-            if (!n) return dowel_fail(err, DOWEL_E_IO, "the source ended early: did the file shrink?");
+            if (!n)
+                return dowel_fail(err, DOWEL_E_IO, "the source ended early: was the file truncated during the upload?");
             t->chunk -= n;
             *got += n;
         } else if (t->ended) {
@@ -133,7 +134,7 @@ dowel_source *dowel_s3_trailed_source(dowel_upload_part *part, const dowel_s3_ch
     return source;
 }
 
-/* ---- what a server that knows no checksums of this kind says ---- */
+/* ---- servers without these checksums ---- */
 
 bool dowel_s3_refuses_checksums(const dowel_error *err) {
     static const char *const reasons[] = {"NotImplemented",        "InvalidArgument", "InvalidRequest",
@@ -163,5 +164,6 @@ bool dowel_s3_plain(const dowel_s3_client *c) {
 void dowel_s3_set_plain(const dowel_s3_client *c, const dowel_error *why) {
     atomic_bool *plain = dowel_block_attach(c->block, &plain_key, make_plain, free);
     if (plain && !atomic_exchange(plain, true))
-        dowel_log(c->d, DOWEL_LOG_INFO, "%s; the server knows no such checksums: Content-MD5 instead", why->message);
+        dowel_log(c->d, DOWEL_LOG_INFO, "%s; the server does not support these checksums, using Content-MD5",
+                  why->message);
 }

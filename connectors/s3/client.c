@@ -1,4 +1,4 @@
-/* Where a bucket is, what is retried, how S3's errors read. */
+/* Requests to S3: address, retries, errors, XML answers. */
 #include "client.h"
 
 #include <pthread.h>
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BODY_ATTEMPTS 4 /* where an answer of 200 says that the service failed */
+#define BODY_ATTEMPTS 4 /* if an answer with status 200 contains an error */
 
 /* "Error responses" in the API reference, and the SDKs and Tools guide's "Retry behavior". */
 static const dowel_retry_rule retry[] = {{500, NULL, false},
@@ -18,7 +18,7 @@ static const dowel_retry_rule retry[] = {{500, NULL, false},
                                          {400, "RequestTimeout", false},
                                          {409, "OperationAborted", false},
                                          {409, "ConditionalRequestConflict", true},
-                                         {400, "BadDigest", false}, /* a byte changed on the way */
+                                         {400, "BadDigest", false}, /* a byte changed in transit */
                                          {400, "XAmzContentChecksumMismatch", false},
                                          {400, "XAmzContentSHA256Mismatch", false},
                                          {0}};
@@ -42,33 +42,32 @@ static void explain(const dowel_http_response *response, dowel_error *err) {
             const char *code, *hint;
         } hints[] = {
             {"NoSuchBucket", "check the bucket's name and region, or create it with s3.create_bucket"},
-            {"NoSuchKey", "`dowel call s3.list` shows what there is"},
-            {"SignatureDoesNotMatch", "the secret access key is wrong, or a proxy changed the request"},
-            {"InvalidAccessKeyId", "the access key id is unknown: check the aws-credentials block"},
-            {"AccessDenied", "these credentials may not do this: check the bucket's and the user's policies"},
-            {"ExpiredToken", "the session token has expired: get new temporary keys"},
-            {"InvalidToken", "the session token is not one: check the aws-credentials block"},
-            {"PermanentRedirect", "the bucket is in another region: set the block's region"},
-            {"AuthorizationHeaderMalformed", "the bucket is in another region: set the block's region"},
-            {"RequestTimeTooSkewed", "this machine's clock is wrong"},
-            {"BadDigest", "bytes changed on the way or in the file while it was sent: send it again"},
-            {"PreconditionFailed", "the object is not what the condition says: look at it with s3.head"},
-            {"EntityTooLarge",
-             "more than the service takes at once: leave multipart_threshold and part_size as they are"},
+            {"NoSuchKey", "check the key; `dowel call s3.list` lists the objects"},
+            {"SignatureDoesNotMatch", "check the secret access key; a proxy that changes requests has the same effect"},
+            {"InvalidAccessKeyId", "check the access key id of the aws-credentials block"},
+            {"AccessDenied", "check the policies of the bucket and of the user or role"},
+            {"ExpiredToken", "get new temporary credentials"},
+            {"InvalidToken", "check the session token of the aws-credentials block"},
+            {"PermanentRedirect", "set the block's region to the region of the bucket"},
+            {"AuthorizationHeaderMalformed", "set the block's region to the region of the bucket"},
+            {"RequestTimeTooSkewed", "correct the clock of this machine"},
+            {"BadDigest", "bytes changed in transit, or the file changed during the upload: upload it again"},
+            {"PreconditionFailed", "look at the object with s3.head and adjust the condition"},
+            {"EntityTooLarge", "use the defaults of multipart_threshold and part_size"},
             {"InvalidObjectState", "the object is archived: restore it first"},
             {"ObjectNotInActiveTierError", "the object is archived: restore it first"},
         };
         for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++)
             if (!strcmp(hints[i].code, code)) dowel_error_hint(err, "%s", hints[i].hint);
-        /* S3 answers 400 here, but no request of ours can succeed any more. */
+        /* S3 answers 400, but no request with these credentials can succeed. */
         if (!strcmp(code, "ExpiredToken") || !strcmp(code, "InvalidToken")) err->code = DOWEL_E_CREDENTIALS;
-        /* 403, too, but it is the object's state and not what we may do. */
+        /* 403 too, but the state of the object is the reason, not a permission. */
         if (!strcmp(code, "InvalidObjectState") || !strcmp(code, "ObjectNotInActiveTierError"))
             err->code = DOWEL_E_REFUSED;
         const char *region = dowel_http_response_header(response, "x-amz-bucket-region");
         if (!region) region = dowel_xml_child_text(root, "Region");
         if (region && (!strcmp(code, "PermanentRedirect") || !strcmp(code, "AuthorizationHeaderMalformed")))
-            dowel_error_hint(err, "the bucket is in %s: set the block's region", region);
+            dowel_error_hint(err, "set the block's region to %s, the region of the bucket", region);
         if (!strcmp(code, "BucketAlreadyExists") || !strcmp(code, "BucketAlreadyOwnedByYou"))
             err->code = DOWEL_E_EXISTS;
     }
@@ -117,7 +116,7 @@ static int find_address(dowel *d, const dowel_s3_bucket *of, address *a, dowel_e
     return rc;
 }
 
-/* Found once for each block: not for each of thousands of objects. */
+/* Resolved once for each block, not for each object. */
 typedef struct known {
     pthread_mutex_t lock;
     bool found;
@@ -144,7 +143,7 @@ static int open_at(dowel *d, const dowel_s3_bucket *of, const address *a, dowel_
     if (!a->own && length > 6 && !strcmp(of->bucket + length - 6, "--x-s3")) {
         int rc = dowel_fail(err, DOWEL_E_INVALID,
                             "bucket %s: directory buckets (S3 Express One Zone) are not supported", of->bucket);
-        dowel_error_hint(err, "they need sessions of their own and list in no order; use a general purpose bucket");
+        dowel_error_hint(err, "use a general purpose bucket");
         return rc;
     }
     if (!(c->region = strdup(a->region))) return dowel_no_memory(err);
@@ -232,7 +231,7 @@ int dowel_s3_fetch_xml(dowel_s3_client *c, dowel_http_request *request, dowel_xm
     return rc;
 }
 
-/* CompleteMultipartUpload and CopyObject may answer 200 and say in the body that they failed. */
+/* CompleteMultipartUpload and CopyObject may report a failure in the body of a 200 answer. */
 static int said_error(const dowel_xml *root, dowel_error *err) {
     static const struct {
         const char *reason;
@@ -269,7 +268,7 @@ int dowel_s3_send_xml(dowel_s3_client *c, dowel_http_request *request, dowel_xml
             if (err) *err = why;
             return rc;
         }
-        /* Blanks come first, while the service is still at it. */
+        /* The service sends white space first while it is working. */
         dowel_bytes body = dowel_http_response_body(response);
         const char *text = body.data;
         size_t size = body.size;
@@ -282,7 +281,7 @@ int dowel_s3_send_xml(dowel_s3_client *c, dowel_http_request *request, dowel_xml
             *root = NULL;
         }
         if (rc != DOWEL_E_UNAVAILABLE || attempt == BODY_ATTEMPTS) break;
-        dowel_log(c->d, DOWEL_LOG_INFO, "%s; asked again", why.message);
+        dowel_log(c->d, DOWEL_LOG_INFO, "%s; retrying", why.message);
         rc = dowel_sleep(c->d, 0.2 * attempt * attempt, &why);
         if (rc) break;
     }
@@ -294,9 +293,9 @@ int dowel_s3_send_xml(dowel_s3_client *c, dowel_http_request *request, dowel_xml
 
 int dowel_s3_expect(const dowel_s3_client *c, dowel_xml **root, const char *name, dowel_error *err) {
     if (!strcmp(dowel_xml_name(*root), name)) return 0;
-    int rc = dowel_fail(err, DOWEL_E_PROTOCOL, "S3: bucket %s: the answer is a <%.60s>, not a <%s>", c->bucket->bucket,
-                        dowel_xml_name(*root), name);
-    dowel_error_hint(err, "check the endpoint: something else than S3 may have answered");
+    int rc = dowel_fail(err, DOWEL_E_PROTOCOL, "S3: bucket %s: the answer is a <%.60s> element, not <%s>",
+                        c->bucket->bucket, dowel_xml_name(*root), name);
+    dowel_error_hint(err, "check the endpoint: the answer may come from a proxy or another service");
     dowel_xml_free(*root);
     *root = NULL;
     return rc;

@@ -1,6 +1,5 @@
-/* Conditions on an upload, and what they mean when an answer was lost: the next attempt meets what the one before it wrote, and the service
- * calls that a conflict. So a conditional upload marks its object with the run that it is of, and after a conflict looks for that mark. Equal
- * bytes would not do: two who claim a name may well write the same. */
+/* Conditional uploads. If the answer to an attempt is lost, the next attempt conflicts with the object that the first one stored. So a conditional
+ * upload marks its object with the run's id and looks for the mark after a conflict. Equal bytes are no proof: two clients may upload the same. */
 #include "client.h"
 
 #include <openssl/rand.h>
@@ -17,12 +16,13 @@ int dowel_s3_mark(dowel_s3_upload *u, dowel_error *err) {
     if (!conditional(u->args)) return 0;
     snprintf(u->mark, sizeof u->mark, "%s", dowel_run_id(u->client->d));
     if (*u->mark) return 0;
-    if (RAND_bytes(noise, sizeof noise) != 1) return dowel_fail(err, DOWEL_E_INTERNAL, "no random numbers");
+    if (RAND_bytes(noise, sizeof noise) != 1)
+        return dowel_fail(err, DOWEL_E_INTERNAL, "internal error: no random numbers");
     for (size_t i = 0; i < sizeof noise; i++) snprintf(u->mark + 2 * i, 3, "%02x", noise[i]);
     return 0;
 }
 
-/* Conditions hold when the object appears: for a multipart upload, at its completion. */
+/* The service evaluates conditions when the object appears: for a multipart upload, at its completion. */
 void dowel_s3_condition(dowel_http_request *r, const dowel_s3_put_args *args) {
     if (args->if_absent) dowel_http_header(r, "If-None-Match", "*");
     if (args->if_match) {
@@ -45,8 +45,7 @@ int dowel_s3_settle(dowel_s3_upload *u, int64_t size, bool in_doubt, dowel_http_
     if (err->code != DOWEL_E_CONFLICT || !*u->mark) return err->code;
     int rc = dowel_s3_head_object(u->client, u->args->key, NULL, u->args->customer_key, 0, head, &why);
     if (!rc && dowel_s3_is_marked(u, *head, size)) {
-        dowel_log(u->client->d, DOWEL_LOG_INFO, "%s: an earlier attempt wrote it, and its answer was lost",
-                  u->args->key);
+        dowel_log(u->client->d, DOWEL_LOG_INFO, "%s: stored by an earlier attempt whose answer was lost", u->args->key);
         return 0;
     }
     dowel_http_response_free(*head);
@@ -54,8 +53,8 @@ int dowel_s3_settle(dowel_s3_upload *u, int64_t size, bool in_doubt, dowel_http_
     size_t used = strlen(err->message);
     if (in_doubt || dowel_attempt(u->client->d) > 1)
         snprintf(err->message + used, sizeof err->message - used, "%s%s",
-                 rc ? "; whether an earlier attempt wrote what is there could not be seen: "
-                    : "; the answer to an earlier attempt was lost, and what is there is not of this run",
+                 rc ? "; cannot tell whether an earlier attempt stored the object: "
+                    : "; the answer to an earlier attempt was lost, and the object is not from this run",
                  rc ? why.message : "");
     return err->code;
 }

@@ -1,4 +1,4 @@
-/* Copies within S3: in one request up to 5 GiB, above in parts that the service copies by itself. */
+/* Copies within S3: one request up to 5 GiB, above that in parts. */
 #include "client.h"
 
 #include <inttypes.h>
@@ -13,7 +13,7 @@ typedef struct copying {
     dowel_s3_client *from, *to;
     const dowel_s3_copy_args *args;
     char *source;                      /* /bucket/key?versionId=... */
-    char etag[DOWEL_S3_ETAG_SIZE + 2]; /* of what is copied, as the header has it */
+    char etag[DOWEL_S3_ETAG_SIZE + 2]; /* of the source, as the header has it */
     int64_t size, part_size;
     dowel_s3_upload upload;
 } copying;
@@ -40,7 +40,7 @@ static int copy_at_once(copying *c, json_t **etag, dowel_error *err) {
     dowel_http_request *r = dowel_s3_request(c->to, "PUT", args->to_key);
     dowel_http_header(r, "x-amz-copy-source", c->source);
     dowel_http_header(r, "x-amz-storage-class", args->storage_class);
-    dowel_http_patient(r); /* the service answers when it is done */
+    dowel_http_patient(r); /* the service answers when the copy is complete */
     int rc = keys_for(r, args, err);
     dowel_xml *root;
     if (rc) {
@@ -51,7 +51,7 @@ static int copy_at_once(copying *c, json_t **etag, dowel_error *err) {
     if (rc) return rc;
     const char *said = dowel_xml_child_text(root, "ETag");
     if (!said)
-        rc = dowel_fail(err, DOWEL_E_PROTOCOL, "S3: %s: no ETag in the answer to a copy", args->to_key);
+        rc = dowel_fail(err, DOWEL_E_PROTOCOL, "S3: %s: the answer to the copy has no ETag", args->to_key);
     else if (!(*etag = dowel_s3_etag(said)))
         rc = dowel_no_memory(err);
     dowel_xml_free(root);
@@ -65,7 +65,7 @@ static int copy_part(dowel *d, void *context, int64_t index, dowel_error *err) {
     char range[64];
     int64_t offset = index * c->part_size, left = c->size - offset, size = left < c->part_size ? left : c->part_size;
     dowel_s3_client to = *c->to;
-    to.d = d; /* this thread's view */
+    to.d = d; /* the handle of this thread */
     dowel_http_request *r = dowel_s3_request(&to, "PUT", c->args->to_key);
     snprintf(range, sizeof range, "bytes=%" PRId64 "-%" PRId64, offset, offset + size - 1);
     dowel_http_query_int(r, "partNumber", index + 1);
@@ -85,13 +85,13 @@ static int copy_part(dowel *d, void *context, int64_t index, dowel_error *err) {
     const char *etag = dowel_xml_child_text(root, "ETag");
     c->upload.parts[index].etag = etag ? strdup(etag) : NULL;
     if (!c->upload.parts[index].etag)
-        rc = dowel_fail(err, DOWEL_E_PROTOCOL, "S3: %s: no ETag in the answer to a part", c->args->to_key);
+        rc = dowel_fail(err, DOWEL_E_PROTOCOL, "S3: %s: the answer to a part has no ETag", c->args->to_key);
     dowel_xml_free(root);
     if (!rc) dowel_progress(d, size, -1);
     return rc;
 }
 
-/* What CopyObject would take along by itself. */
+/* The description of the source, which CopyObject would copy by itself. */
 static int described(copying *c, const dowel_http_response *head, dowel_s3_put_args *args, json_t **tags,
                      dowel_error *err) {
     size_t count;
@@ -136,7 +136,7 @@ static int copy_in_parts(copying *c, const dowel_http_response *head, json_t **e
     if (c->part_size > MOST_AT_ONCE) c->part_size = MOST_AT_ONCE;
     int rc = described(c, head, &args, &tags, err);
     c->upload = (dowel_s3_upload){.client = c->to, .args = &args};
-    /* The parts are copied by the service: there is nothing of ours to check them by. */
+    /* The service copies the parts: dowel has no bytes to check. */
     args.checksum = DOWEL_S3_NONE;
     bool started = false;
     if (!rc) rc = dowel_s3_start_parts(c->to->d, &c->upload, -1, c->part_size, err);
@@ -169,7 +169,7 @@ int dowel_s3_copy_object(dowel_s3_client *from, dowel_s3_client *to, const dowel
     if (!c.source) return dowel_no_memory(err);
     bool look = args->multipart_threshold < MOST_AT_ONCE;
     int rc = look ? 0 : copy_at_once(&c, etag, &why);
-    /* What is too large is told by the refusal only: most objects need no look at their size. */
+    /* Only a refusal reveals that an object is too large: most objects need no HEAD request. */
     if (look || (rc && why.http_status == 400 && strcmp(why.reason, "NoSuchKey"))) {
         dowel_error first = why;
         int before = rc;
@@ -177,7 +177,8 @@ int dowel_s3_copy_object(dowel_s3_client *from, dowel_s3_client *to, const dowel
         const char *length = rc ? NULL : dowel_http_response_header(head, "Content-Length");
         c.size = length ? strtoll(length, NULL, 10) : 0;
         if (c.size < 0 || c.size > MOST_AT_ONCE * 10000)
-            rc = dowel_fail(&why, DOWEL_E_PROTOCOL, "no object has %lld bytes", (long long)c.size);
+            rc = dowel_fail(&why, DOWEL_E_PROTOCOL, "the answer gives an impossible size of %lld bytes",
+                            (long long)c.size);
         if (!rc && c.size > args->multipart_threshold && c.size)
             rc = copy_in_parts(&c, head, etag, &why);
         else if (look && !rc)

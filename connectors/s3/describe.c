@@ -1,4 +1,4 @@
-/* What goes along with an object: its type, metadata, storage class, encryption, tags, conditions. */
+/* The description of an object to upload: type, metadata, storage class, encryption, tags. */
 #include "client.h"
 
 #include <inttypes.h>
@@ -9,9 +9,9 @@
 
 const char *const dowel_s3_encryption_names[] = {"bucket_default", "AES256", "aws:kms", "aws:kms:dsse", NULL};
 
-/* ---- what may be said ---- */
+/* ---- checks ---- */
 
-/* What is not ASCII would be stored as something else, or break the signature. */
+/* The service would store other characters wrongly, or the signature would not match. */
 bool dowel_s3_fits_header(const char *text) {
     for (; *text; text++)
         if (*text < ' ' || *text > '~') return false;
@@ -42,23 +42,23 @@ int dowel_s3_check_description(const dowel_s3_put_args *args, dowel_error *err) 
                    {"if_match", args->if_match}};
     for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++)
         if (headers[i].value && !dowel_s3_fits_header(headers[i].value))
-            return dowel_fail(err, DOWEL_E_INVALID, "field \"%s\": only printable ASCII fits a header",
+            return dowel_fail(err, DOWEL_E_INVALID, "field \"%s\": a header holds only printable ASCII",
                               headers[i].name);
     if (args->if_absent && args->if_match)
-        return dowel_fail(err, DOWEL_E_INVALID, "one of \"if_absent\" and \"if_match\", not both");
+        return dowel_fail(err, DOWEL_E_INVALID, "\"if_absent\" and \"if_match\" exclude each other");
     if (args->kms_key_id && args->encryption < DOWEL_S3_KMS)
-        return dowel_fail(err, DOWEL_E_INVALID, "field \"kms_key_id\": goes with \"encryption\" aws:kms");
+        return dowel_fail(err, DOWEL_E_INVALID, "field \"kms_key_id\" needs \"encryption\" aws:kms");
     if (args->bucket_key && args->encryption != DOWEL_S3_KMS)
-        return dowel_fail(err, DOWEL_E_INVALID, "field \"bucket_key\": goes with \"encryption\" aws:kms");
+        return dowel_fail(err, DOWEL_E_INVALID, "field \"bucket_key\" needs \"encryption\" aws:kms");
     if (args->customer_key && args->encryption)
-        return dowel_fail(err, DOWEL_E_INVALID, "one of \"customer_key\" and \"encryption\", not both");
+        return dowel_fail(err, DOWEL_E_INVALID, "\"customer_key\" and \"encryption\" exclude each other");
     int rc = dowel_s3_check_customer_key("customer_key", args->customer_key, err);
     return rc ? rc : dowel_s3_check_metadata(args->metadata, err);
 }
 
-/* ---- how it is said ---- */
+/* ---- headers ---- */
 
-/* "name=value&..." as in a query. */
+/* The tags as a query: "name=value&...". Newly allocated. */
 static char *tagging(const dowel_pair *tags) {
     char *text = NULL;
     size_t size = 0;
@@ -108,15 +108,17 @@ int dowel_s3_customer_key(dowel_http_request *r, const char *key, bool of_copy_s
 
 void dowel_s3_hint_at_key(const char *key, dowel_error *err) {
     if (!err || (err->http_status != 400 && err->http_status != 403)) return;
-    /* The answer to a HEAD gives no reason. */
+    /* The answer to HEAD has no reason. */
     bool about = !*err->reason || strstr(err->message, "ncryption") || strstr(err->message, "ecret key");
     if (key && err->http_status == 403)
-        dowel_error_hint(err, "it may be encrypted with another key than customer_key, or these credentials may not do "
-                              "this");
+        dowel_error_hint(
+            err, "check customer_key and the permissions: the object may have another key, or access may be denied");
     else if (key && about)
-        dowel_error_hint(err, "it may be encrypted with another key than customer_key, or with none");
+        dowel_error_hint(
+            err,
+            "check customer_key: the object may be encrypted with another key, or not with a customer-provided key");
     else if (!key && about && err->http_status == 400)
-        dowel_error_hint(err, "where it is encrypted with a key that the service does not keep, give customer_key");
+        dowel_error_hint(err, "if the object is encrypted with a customer-provided key (SSE-C), give customer_key");
 }
 
 int dowel_s3_describe(dowel_http_request *r, const dowel_s3_upload *u, dowel_error *err) {

@@ -1,4 +1,4 @@
-/* Downloads: checked, and never half under the final name. */
+/* Downloads of one version of an object, verified by verify.c. */
 #include "get.h"
 
 #include <stdlib.h>
@@ -9,7 +9,7 @@ static dowel_http_request *request(void *context, const dowel_http_response *pin
     dowel_http_request *r = dowel_s3_request(o->client, "GET", o->args->key);
     dowel_http_query(r, "versionId", o->args->version_id);
     const char *etag = pinned ? dowel_http_response_header(pinned, "ETag") : NULL;
-    if (etag && strncmp(etag, "W/", 2) != 0) /* a weak one matches nothing: then the answers are compared */
+    if (etag && strncmp(etag, "W/", 2) != 0) /* a weak ETag matches nothing: then the answers are compared */
         dowel_http_header(r, "If-Match", etag);
     else if (!pinned && *o->pinned)
         dowel_http_header(r, "If-Match", o->pinned);
@@ -25,7 +25,7 @@ static int tell(const char *name, const dowel_downloaded *got, dowel_object_visi
                 dowel_error *err) {
     char etag[DOWEL_S3_ETAG_SIZE];
     dowel_object object = dowel_s3_object_of(name, got->response, etag);
-    object.size = got->size; /* the first answer may be of a part */
+    object.size = got->size; /* the first answer may be for a part */
     int rc = visit(context, &object, err);
     return rc < 0 ? rc : 0;
 }
@@ -56,7 +56,7 @@ int dowel_s3_get_told(dowel_s3_client *c, const dowel_s3_get_args *args, dowel_s
     if (rc == DOWEL_E_CONFLICT && err && !err->http_status)
         dowel_error_prefix(err, "S3: %s/%s: ", c->bucket->bucket, args->key);
     if (rc == DOWEL_E_CONFLICT)
-        dowel_error_hint(err, "the object was replaced while it was read; get it again, or give a version_id");
+        dowel_error_hint(err, "the object was replaced during the download; download it again, or give a version_id");
     if (!rc && visit) rc = tell(args->key, &got, visit, context, err);
     if (!rc && result) {
         const char *type = dowel_http_response_header(got.response, "Content-Type");

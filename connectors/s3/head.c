@@ -1,11 +1,11 @@
-/* What the headers of an answer tell of an object. */
+/* Object descriptions from response headers. */
 #include "client.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Seconds with a fraction, as copying programs record a file's time; 0: none. The epoch itself is told as the microsecond behind it. */
+/* Parses seconds with a fraction, as copying programs record a file's time. Microseconds; 0: not a time. The epoch itself becomes 1. */
 int64_t dowel_s3_recorded_time(const char *text) {
     int64_t seconds = 0, fraction = 0;
     int digits = 0;

@@ -1,4 +1,4 @@
-/* Listings, page by page: ListObjectsV2, and ListObjectVersions where versions are asked for. */
+/* Listings, one page in memory at a time: ListObjectsV2, or ListObjectVersions for versions. */
 #include "client.h"
 
 #include <stdio.h>
@@ -12,8 +12,8 @@ static int hex(char c) {
                                   : -1;
 }
 
-/* Keys come percent-encoded, because XML cannot hold every one; a server that does not know how sends them as they are. A key with a NUL byte fits
- * no C text: for it, text to show is made (\x00), which must not be taken for a key. */
+/* Keys are percent-encoded (encoding-type=url), because XML cannot hold every character; a server without that parameter sends them as they are. A NUL
+ * byte becomes \x00 for display; the result is then not a key. */
 char *dowel_s3_decoded(const char *text, bool encoded, bool *has_nul) {
     size_t size = text ? strlen(text) + 1 : 1;
     char *plain = malloc(size + size / 3), *out = plain; /* %00 grows by one */
@@ -65,14 +65,14 @@ void dowel_s3_md5_of_etag(dowel_object *object) {
     object->check_size = sizeof object->md5;
 }
 
-/* Where a listing is, and how it goes on. */
+/* The position of a listing. */
 typedef struct listing {
     dowel_s3_client *client;
     const dowel_objects_query *query;
     dowel_object_visitor visit;
     void *context;
-    char *prefix, *start_after; /* whole keys */
-    size_t folder;              /* bytes of the block's own in front of each */
+    char *prefix, *start_after; /* with the folder */
+    size_t folder;              /* length of the folder in front of each key */
     char *token, *version_marker;
     char *seen; /* a token of an earlier page */
     int64_t pages, next_seen;
@@ -81,14 +81,14 @@ typedef struct listing {
 
 /* A listing that is not whole must not pass for one: what is missing in it would be removed elsewhere. */
 static int broken(const listing *l, const char *what, dowel_error *err) {
-    return dowel_fail(err, DOWEL_E_PROTOCOL, "S3: bucket %s: the listing breaks off: %s", l->client->bucket->bucket,
+    return dowel_fail(err, DOWEL_E_PROTOCOL, "S3: bucket %s: the listing is incomplete: %s", l->client->bucket->bucket,
                       what);
 }
 
-/* A key that no `name` can say: it is told, and nothing is ever done to it. */
+/* A key with a NUL byte cannot be passed on: it is reported, and nothing is done to the object. */
 static int visit_unnameable(listing *l, const char *shown, dowel_error *err) {
     const dowel_object object = {.name = strlen(shown) >= l->folder ? shown + l->folder : shown,
-                                 .odd = "its key holds a NUL byte, with which it cannot be named",
+                                 .odd = "its key contains a NUL byte",
                                  .odd_code = DOWEL_E_REFUSED};
     return l->visit(l->context, &object, err);
 }
@@ -99,7 +99,7 @@ static int visit_prefix(listing *l, const dowel_xml *entry, dowel_error *err) {
     if (!name) return dowel_no_memory(err);
     if (strncmp(name, l->prefix, strlen(l->prefix)) != 0) {
         free(name);
-        return broken(l, "a prefix that does not begin as was asked for", err);
+        return broken(l, "a prefix outside the requested prefix", err);
     }
     const dowel_object object = {.name = strlen(name) >= l->folder ? name + l->folder : name, .is_prefix = true};
     int rc = has_nul ? visit_unnameable(l, name, err) : l->visit(l->context, &object, err);
@@ -113,12 +113,12 @@ static int visit_object(listing *l, const dowel_xml *entry, dowel_error *err) {
     bool has_nul;
     char *name = dowel_s3_decoded(key, l->encoded, &has_nul), etag[DOWEL_S3_ETAG_SIZE];
     if (!name) return dowel_no_memory(err);
-    /* Names are what is removed by: one from outside of what was asked for is none of ours. */
+    /* Keys from listings are deleted later: a key outside the prefix must not get through. */
     if (strncmp(name, l->prefix, strlen(l->prefix)) != 0) {
         free(name);
-        return broken(l, "a key that does not begin as was asked for", err);
+        return broken(l, "a key outside the requested prefix", err);
     }
-    /* Not every server knows this parameter, and one compares with names as they are encoded. */
+    /* Some servers ignore start-after, and one compares it with encoded keys. */
     if (!has_nul && l->start_after && strcmp(name, l->start_after) <= 0) {
         free(name);
         return 0;
@@ -146,7 +146,7 @@ static int visit_object(listing *l, const dowel_xml *entry, dowel_error *err) {
     return rc;
 }
 
-/* Objects and prefixes of a page, merged in the order of their names as they are encoded. */
+/* Merges the objects and prefixes of a page in the order of their encoded names. */
 static int visit_page(listing *l, const dowel_xml *root, dowel_error *err) {
     int rc = 0;
     const dowel_xml *prefix = dowel_xml_child(root, "CommonPrefixes"), *object = dowel_xml_child(root, NULL);
@@ -192,7 +192,7 @@ static bool is_listing(const dowel_xml *root) {
            dowel_xml_child(root, "IsTruncated");
 }
 
-/* Whether a token came before: a server that goes round in a circle would be listed for ever. One is remembered, each twice as many pages later. */
+/* Detects a cycle of tokens: remembers one token, replaced at growing distances. */
 static bool is_again(listing *l) {
     if (l->seen && !strcmp(l->seen, l->token)) return true;
     if (++l->pages < l->next_seen) return false;
@@ -202,7 +202,7 @@ static bool is_again(listing *l) {
     return false;
 }
 
-/* What the next page begins after; *more false: there is none. */
+/* Moves to the next page; *more false: the listing is complete. */
 static int go_on(listing *l, const dowel_xml *root, bool *more, dowel_error *err) {
     const char *truncated = dowel_xml_child_text(root, "IsTruncated"),
                *next = dowel_xml_child_text(root, "NextContinuationToken");
@@ -219,11 +219,11 @@ static int go_on(listing *l, const dowel_xml *root, bool *more, dowel_error *err
     } else {
         l->token = next ? strdup(next) : NULL;
     }
-    /* A server that does not move on would be listed for ever. */
+    /* Markers that do not advance would loop forever. */
     bool moved = l->token && *l->token && !has_nul && (!before || strcmp(before, l->token) || other_version) &&
                  (l->query->versions || !is_again(l));
     free(before);
-    return moved ? 0 : broken(l, "there is more, and no way to it", err);
+    return moved ? 0 : broken(l, "its markers do not advance", err);
 }
 
 int dowel_s3_list_each(dowel_s3_client *c, const dowel_objects_query *query, int64_t page, dowel_object_visitor visit,
@@ -241,7 +241,7 @@ int dowel_s3_list_each(dowel_s3_client *c, const dowel_objects_query *query, int
         if (rc) break;
         const char *encoding = dowel_xml_child_text(root, "EncodingType");
         l.encoded = encoding && !strcmp(encoding, "url");
-        rc = is_listing(root) ? visit_page(&l, root, err) : broken(&l, "the answer is no listing", err);
+        rc = is_listing(root) ? visit_page(&l, root, err) : broken(&l, "the answer is not a listing", err);
         if (!rc) rc = go_on(&l, root, &more, err);
         dowel_xml_free(root);
         if (!rc && more) rc = dowel_check(c->d, err);

@@ -1,4 +1,4 @@
-/* The user's metadata: Unicode to the caller, RFC 2047 in headers, as S3 has it. */
+/* User metadata: Unicode for the caller, encoded words (RFC 2047) in headers, as S3 defines it. */
 #include "client.h"
 
 #include <inttypes.h>
@@ -7,15 +7,15 @@
 #include <string.h>
 
 #define PREFIX "x-amz-meta-"
-enum { PREFIX_SIZE = sizeof PREFIX - 1, MOST_BYTES = 2048 /* of all names and values together */ };
+enum { PREFIX_SIZE = sizeof PREFIX - 1, MOST_BYTES = 2048 /* limit of S3 for all names and values together */ };
 
-/* ---- what the service says ---- */
+/* ---- reading ---- */
 
 static bool is_metadata(const dowel_header *header) {
     return !dowel_ncasecmp(header->name, PREFIX, PREFIX_SIZE);
 }
 
-/* What copying programs and conditional uploads record. */
+/* Recorded by copying programs and conditional uploads. */
 static bool is_own(const dowel_header *header) {
     return (!dowel_casecmp(header->name, PREFIX "mtime") && dowel_s3_recorded_time(header->value)) ||
            !dowel_casecmp(header->name, DOWEL_S3_MARK);
@@ -53,13 +53,13 @@ int64_t dowel_s3_missing_metadata(const dowel_http_response *response) {
     return count ? strtoll(count, NULL, 10) : 0;
 }
 
-/* ---- what can be said ---- */
+/* ---- checking and sending ---- */
 
-/* NULL: this pair can be a header. */
+/* Why the pair cannot be a header; NULL: it can. */
 static const char *problem_of(const dowel_pair *pair) {
     static const char token[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~";
     size_t length = strlen(pair->name);
-    if (!length || length > 200 || length != strspn(pair->name, token)) return "its name cannot be that of a header";
+    if (!length || length > 200 || length != strspn(pair->name, token)) return "not a valid header name";
     for (const unsigned char *p = (const unsigned char *)pair->value; *p; p++)
         if ((*p < ' ' && *p != '\t') || *p == 0x7f) return "S3 does not return values with control characters";
     char *value = dowel_http_encode_text(pair->value);
@@ -68,7 +68,7 @@ static const char *problem_of(const dowel_pair *pair) {
     return problem;
 }
 
-/* Names in headers have no case. */
+/* Header names have no case. */
 static bool comes_before(const dowel_pair *all, const dowel_pair *pair) {
     for (; all < pair; all++)
         if (all->name && !dowel_casecmp(all->name, pair->name)) return true;
@@ -78,7 +78,7 @@ static bool comes_before(const dowel_pair *all, const dowel_pair *pair) {
 int dowel_s3_check_metadata(const dowel_pair *metadata, dowel_error *err) {
     for (const dowel_pair *pair = metadata; pair && pair->name; pair++) {
         const char *problem = problem_of(pair);
-        if (!problem && comes_before(metadata, pair)) problem = "it is there twice: names have no case in S3";
+        if (!problem && comes_before(metadata, pair)) problem = "given twice: S3 ignores the case of names";
         if (problem) return dowel_fail(err, DOWEL_E_INVALID, "field \"metadata\": \"%.80s\": %s", pair->name, problem);
     }
     return 0;
@@ -95,7 +95,7 @@ int dowel_s3_describe_metadata(dowel_http_request *r, const dowel_pair *metadata
     return 0;
 }
 
-/* ---- what of another service's metadata can be kept ---- */
+/* ---- metadata from other services ---- */
 
 static void tell(const dowel_object_put_options *options, const dowel_pair *pair, const char *why) {
     char part[256];
@@ -110,7 +110,7 @@ static int64_t size_of(const dowel_pair *pair) {
     return size;
 }
 
-/* The largest go first, so that as many as possible stay. */
+/* Drops the largest pairs first, so that as many as possible stay. */
 static void fit(const dowel_object_put_options *options, dowel_pair *kept, size_t *count) {
     int64_t total = options->modified ? 32 : 0;
     for (size_t i = 0; i < *count; i++) total += size_of(&kept[i]);
@@ -120,7 +120,7 @@ static void fit(const dowel_object_put_options *options, dowel_pair *kept, size_
             if (size_of(&kept[i]) > size_of(&kept[largest])) largest = i;
         char why[128];
         int64_t size = size_of(&kept[largest]);
-        snprintf(why, sizeof why, "S3 holds %d bytes of metadata, and this takes %" PRId64, MOST_BYTES, size);
+        snprintf(why, sizeof why, "S3 holds %d bytes of metadata, and this pair has %" PRId64, MOST_BYTES, size);
         tell(options, &kept[largest], why);
         total -= size;
         memmove(kept + largest, kept + largest + 1, (*count - largest) * sizeof *kept);
@@ -142,16 +142,16 @@ dowel_pair *dowel_s3_holdable(const dowel_object_put_options *options) {
         kept[count] = options->metadata[i];
         const char *name = kept[count].name, *problem = problem_of(&kept[count]);
         if (!problem && comes_before(kept, kept + count))
-            problem = "S3 has another of this name, as names have no case";
+            problem = "another pair has the same name: S3 ignores the case of names";
         if (!problem && options->modified && !dowel_casecmp(name, "mtime"))
-            problem = "the time of the file has this name";
-        if (!problem && !dowel_casecmp(name, &DOWEL_S3_MARK[PREFIX_SIZE])) problem = "dowel itself uses this name";
+            problem = "dowel records the time of the file under this name";
+        if (!problem && !dowel_casecmp(name, &DOWEL_S3_MARK[PREFIX_SIZE])) problem = "reserved by dowel";
         if (problem) {
             tell(options, &kept[count], problem);
             kept[count] = (dowel_pair){NULL, NULL};
             continue;
         }
-        if (has_capital(name)) tell(options, &kept[count], "S3 keeps its name in lower case");
+        if (has_capital(name)) tell(options, &kept[count], "S3 stores its name in lower case");
         count++;
     }
     if (kept) fit(options, kept, &count);

@@ -1,4 +1,4 @@
-/* Multipart uploads: begun, gone on with after a crash, completed, given up. */
+/* Multipart uploads: start, resume, complete, abort. */
 #include "client.h"
 
 #include <inttypes.h>
@@ -25,13 +25,13 @@ void dowel_s3_abort(dowel_s3_client *c, const char *key, const char *upload) {
     dowel_error why;
     if (dowel_http_send(dowel_cleanup(c->d), r, NULL, &why))
         dowel_log(c->d, DOWEL_LOG_WARNING,
-                  "the multipart upload of %s could not be aborted, and its parts are billed: %s; "
-                  "s3.abort_stale removes them later",
+                  "the multipart upload of %s could not be aborted, so its parts are billed: %s; "
+                  "abort it later with s3.abort_stale",
                   key, why.message);
     dowel_http_free(r);
 }
 
-/* ---- what the server holds already ---- */
+/* ---- parts that the service has ---- */
 
 static int hold(dowel_s3_upload *u, const dowel_xml *entry, dowel_error *err) {
     const char *number = dowel_xml_child_text(entry, "PartNumber"), *size = dowel_xml_child_text(entry, "Size"), *check;
@@ -72,7 +72,7 @@ static int list_parts(dowel_s3_upload *u, dowel_error *err) {
     return rc;
 }
 
-/* The part may be of another file than the one that is there now: only the same bytes need not be sent again. */
+/* The file may have changed since: a part is skipped only if its bytes are the same. */
 int dowel_s3_part_is_there(dowel_s3_upload *u, dowel_upload_part *part, bool *there, dowel_error *err) {
     const dowel_s3_part *held = &u->parts[part->index];
     *there = false;
@@ -109,18 +109,18 @@ int dowel_s3_note_part(dowel_s3_upload *u, dowel_upload_part *part, const char *
     free(text);
     if (!noted->etag)
         return etag ? dowel_no_memory(err)
-                    : dowel_fail(err, DOWEL_E_PROTOCOL, "S3: %s: no ETag in the answer to a part", u->args->key);
+                    : dowel_fail(err, DOWEL_E_PROTOCOL, "S3: %s: the answer to a part has no ETag", u->args->key);
     return text ? 0 : dowel_no_memory(err);
 }
 
-/* ---- begin ---- */
+/* ---- start ---- */
 
 static int begin(dowel_s3_upload *u, bool plain, dowel_error *err) {
     const dowel_s3_checksum *checksum = plain ? NULL : dowel_s3_checksum_of(u->args->checksum);
     dowel_http_request *r = dowel_s3_request(u->client, "POST", u->args->key);
     dowel_xml *root;
     dowel_http_query(r, "uploads", "");
-    /* One whose answer is lost has no parts and costs nothing; s3.abort_stale removes it. */
+    /* An upload whose answer is lost has no parts and costs nothing; s3.abort_stale removes it. */
     dowel_http_idempotent(r, true);
     if (checksum) {
         dowel_http_header(r, "x-amz-checksum-algorithm", checksum->algorithm);
@@ -135,7 +135,7 @@ static int begin(dowel_s3_upload *u, bool plain, dowel_error *err) {
     if (rc) return rc;
     const char *id = dowel_xml_child_text(root, "UploadId");
     u->id = id && *id ? strdup(id) : NULL;
-    if (!u->id) rc = dowel_fail(err, DOWEL_E_PROTOCOL, "S3: %s: no UploadId in the answer", u->args->key);
+    if (!u->id) rc = dowel_fail(err, DOWEL_E_PROTOCOL, "S3: %s: the answer has no UploadId", u->args->key);
     dowel_xml_free(root);
     return rc;
 }
@@ -154,7 +154,7 @@ int dowel_s3_start_parts(dowel *d, void *context, int64_t size, int64_t part_siz
     }
     u->id = size >= 0 ? dowel_recall(d, name) : NULL;
     if (u->id && *u->id) rc = list_parts(u, &why);
-    if (u->id && (!*u->id || rc == DOWEL_E_NOT_FOUND)) { /* given up, or completed, or removed by somebody */
+    if (u->id && (!*u->id || rc == DOWEL_E_NOT_FOUND)) { /* aborted, completed, or removed */
         free(u->id);
         u->id = NULL;
         rc = 0;
@@ -165,7 +165,7 @@ int dowel_s3_start_parts(dowel *d, void *context, int64_t size, int64_t part_siz
         return rc;
     }
     if (u->id) {
-        dowel_log(d, DOWEL_LOG_INFO, "goes on with the multipart upload of %s", u->args->key);
+        dowel_log(d, DOWEL_LOG_INFO, "continuing the multipart upload of %s", u->args->key);
         free(name);
         return 0;
     }
@@ -185,9 +185,9 @@ int dowel_s3_start_parts(dowel *d, void *context, int64_t size, int64_t part_siz
     return rc;
 }
 
-/* ---- end ---- */
+/* ---- complete ---- */
 
-static void write_text(FILE *out, const char *text) { /* it came from the service: trust nothing */
+static void write_text(FILE *out, const char *text) { /* untrusted text of the service */
     for (; *text; text++)
         if (strchr("<>&\"", *text))
             fprintf(out, "&#%d;", *text);
@@ -236,7 +236,7 @@ static int complete(dowel_s3_upload *u, const dowel_uploaded *done, const dowel_
         dowel_http_free(r);
         return rc;
     }
-    /* Completing what is complete already answers the same, so it may be repeated. Putting many parts together takes a while. */
+    /* Completing a completed upload gives the same answer, so the request may be repeated. Joining many parts takes long. */
     dowel_http_idempotent(r, true);
     dowel_http_patient(r);
     dowel_xml *root;
@@ -247,12 +247,13 @@ static int complete(dowel_s3_upload *u, const dowel_uploaded *done, const dowel_
     const char *said = checksum && check ? dowel_xml_child_text(root, checksum->element) : NULL,
                *etag = dowel_xml_child_text(root, "ETag");
     if (!etag)
-        rc = dowel_fail(err, DOWEL_E_PROTOCOL, "S3: %s: no ETag in the answer to the end of the upload", u->args->key);
+        rc = dowel_fail(err, DOWEL_E_PROTOCOL, "S3: %s: the answer to the completion has no ETag", u->args->key);
     else if (!(u->etag = dowel_s3_etag(etag)))
         rc = dowel_no_memory(err);
     if (!rc && said && *said && strcmp(said, check) && !strchr(said, '-')) {
-        rc = dowel_fail(err, DOWEL_E_CORRUPT, "S3: %s: what was stored differs from what was sent (%s %s, sent %s)",
-                        u->args->key, checksum->algorithm, said, check);
+        rc = dowel_fail(err, DOWEL_E_CORRUPT,
+                        "S3: %s: the stored bytes differ from the uploaded ones (%s %s, uploaded %s)", u->args->key,
+                        checksum->algorithm, said, check);
         if (err) err->retryable = true;
     }
     dowel_xml_free(root);
@@ -268,7 +269,7 @@ static bool note_object(dowel_s3_upload *u, const dowel_http_response *head) {
     return u->etag && (u->version || !version);
 }
 
-/* The ETag of an object is made of those of its parts, where these are MD5s. Newly allocated; NULL: not known. */
+/* The ETag of an object from those of its parts, if these are MD5s. Newly allocated; NULL: unknown. */
 static char *etag_of_parts(const dowel_s3_upload *u, int64_t count) {
     dowel_digest *digest = dowel_digest_new(DOWEL_MD5);
     bool known = digest != NULL;
@@ -286,7 +287,7 @@ static char *etag_of_parts(const dowel_s3_upload *u, int64_t count) {
     return etag;
 }
 
-/* Whether an upload that the server no longer knows became the object: the answer that said so was lost. */
+/* Whether an upload that the service no longer knows was completed, with its answer lost. */
 static bool became_object(dowel_s3_upload *u, const dowel_uploaded *done, const dowel_s3_checksum *checksum,
                           const char *check) {
     dowel_http_response *head;
@@ -318,7 +319,7 @@ int dowel_s3_finish_parts(dowel *d, void *context, const dowel_uploaded *done, d
         dowel_http_response *head;
         rc = dowel_s3_settle(u, done->size, in_doubt, &head, &why);
         if (!rc && !note_object(u, head)) rc = dowel_no_memory(&why);
-        /* It may have come of an upload before this one, by a process that was killed. */
+        /* An earlier upload of this run, by a killed process, may have stored it. */
         if (!rc) dowel_s3_abort(u->client, u->args->key, u->id);
         dowel_http_response_free(head);
     } else if (rc == DOWEL_E_NOT_FOUND && !strcmp(why.reason, "NoSuchUpload") &&

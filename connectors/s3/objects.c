@@ -1,4 +1,4 @@
-/* A bucket in the vocabulary of dowel/objects.h: what copying, syncing and listing work over. */
+/* Buckets as dowel_objects (dowel/objects.h). */
 #include "client.h"
 
 #include <inttypes.h>
@@ -16,7 +16,7 @@ static int list(dowel *d, dowel_block *block, const dowel_objects_query *query, 
     return rc;
 }
 
-/* Headers may hold bytes of ISO-8859-1; objects are described in UTF-8. */
+/* Headers may be ISO-8859-1; descriptions of objects are UTF-8. */
 static int visit_told(dowel_object *object, dowel_object_visitor visit, void *context, dowel_error *err) {
     const char **const texts[] = {&object->content_type, &object->content_encoding, &object->content_language,
                                   &object->content_disposition, &object->cache_control};
@@ -85,7 +85,7 @@ static bool tells_unheld(const dowel_object_put_options *o) {
     return o->size >= offsetof(dowel_object_put_options, unheld_context) + sizeof o->unheld_context && o->unheld;
 }
 
-/* What stands in a header and does not fit one. */
+/* Drops, and reports, description that does not fit into a header. */
 static void drop_unheld(dowel_object_put_options *o) {
     const struct {
         const char *name, **text;
@@ -96,7 +96,7 @@ static void drop_unheld(dowel_object_put_options *o) {
                    {"cache_control", &o->cache_control}};
     for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++) {
         if (!*headers[i].text || dowel_s3_fits_header(*headers[i].text)) continue;
-        o->unheld(o->unheld_context, headers[i].name, "only printable ASCII fits a header");
+        o->unheld(o->unheld_context, headers[i].name, "a header holds only printable ASCII");
         *headers[i].text = NULL;
     }
 }

@@ -1,12 +1,12 @@
-/* How large the parts were that an object was uploaded in: checks that are made of those of parts need that. */
+/* The sizes of the parts that an object was uploaded in, which checksums of part checksums need. */
 #include "get.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST_ASKED 64 /* parts that are asked for one by one */
+#define MOST_ASKED 64 /* most parts to ask for one by one */
 
-/* Sizes from a list of the parts, a thousand at a time (GetObjectAttributes). */
+/* Sizes from GetObjectAttributes, 1,000 parts in a request. */
 static bool from_list(const dowel_s3_object *o, int64_t count, int64_t *sizes) {
     dowel_s3_client *c = o->client;
     char *marker = NULL;
@@ -43,7 +43,7 @@ static bool from_list(const dowel_s3_object *o, int64_t count, int64_t *sizes) {
     return found == count;
 }
 
-/* The size of one part; 0: not told. */
+/* The size of one part; 0: unknown. */
 static int64_t size_of(const dowel_s3_object *o, int64_t part, int64_t count) {
     dowel_http_response *head;
     if (dowel_s3_head_object(o->client, o->args->key, o->args->version_id, o->args->customer_key, part, &head, NULL))
@@ -56,7 +56,7 @@ static int64_t size_of(const dowel_s3_object *o, int64_t part, int64_t count) {
     return size;
 }
 
-/* Most uploads make all parts but the last of one size: two answers tell that. */
+/* Most uploads have parts of one size except the last: then two answers are enough. */
 static bool one_by_one(const dowel_s3_object *o, int64_t total, int64_t count, int64_t *sizes) {
     int64_t first = size_of(o, 1, count), last = 0;
     if (first <= 0 || first > total) return false;

@@ -1,4 +1,4 @@
-/* URLs and forms that let their holder act: "Authenticating Requests: Using Query Parameters", "Browser-Based Uploads Using POST". */
+/* Signed URLs and forms ("Authenticating Requests: Using Query Parameters", "Browser-Based Uploads Using POST"). */
 #include "tasks.h"
 
 #include <openssl/crypto.h>
@@ -11,7 +11,7 @@ static int lifetime(double expires, int64_t *seconds, dowel_error *err) {
     if (!*seconds) *seconds = 1;
     return *seconds <= DOWEL_S3_SIGNED_MOST
                ? 0
-               : dowel_fail(err, DOWEL_E_INVALID, "a signature is good for seven days at most");
+               : dowel_fail(err, DOWEL_E_INVALID, "a signature is valid for at most 7 days");
 }
 
 int dowel_s3_presign_url(dowel_s3_client *c, const char *method, const dowel_s3_presign_args *args, char **url,
@@ -20,7 +20,7 @@ int dowel_s3_presign_url(dowel_s3_client *c, const char *method, const dowel_s3_
     int rc = lifetime(args->expires, &seconds, err);
     if (rc) return rc;
     dowel_http_request *r = dowel_s3_request(c, method, args->key);
-    if (c->bucket->requester_pays) { /* a holder of a URL sends no headers of ours */
+    if (c->bucket->requester_pays) { /* a holder of the URL sends no extra headers */
         dowel_http_header(r, "x-amz-request-payer", NULL);
         dowel_http_query(r, "x-amz-request-payer", "requester");
     }
@@ -101,22 +101,24 @@ int dowel_s3_presign_form(dowel_s3_client *c, const dowel_s3_presign_post_args *
 #define EXPIRES(type)                                                                                                  \
     {                                                                                                                  \
         DOWEL_AT(type, expires), .kind = DOWEL_DURATION, .fallback = "1h", .minimum = 1,                               \
-                                 .maximum = DOWEL_S3_SIGNED_MOST, .doc = "How long it is good for, up to 7 days."      \
+                                 .maximum = DOWEL_S3_SIGNED_MOST, .doc = "Lifetime, at most 7 days."                   \
     }
 
 static const char *const methods[] = {"GET", "PUT", "DELETE", "HEAD", NULL};
 
-static const dowel_field presign_fields[] = {
-    DOWEL_S3_BUCKET_FIELD(dowel_s3_presign_args),
-    DOWEL_S3_KEY_FIELD(dowel_s3_presign_args),
-    {DOWEL_AT(dowel_s3_presign_args, method), .kind = DOWEL_ENUM, .values = methods, .doc = "What may be done."},
-    EXPIRES(dowel_s3_presign_args),
-    {DOWEL_AT(dowel_s3_presign_args, headers), .kind = DOWEL_MAP,
-     .doc = "Headers that the request must have, such as content-type.", .example = "content-type=text/csv"},
-    {DOWEL_AT(dowel_s3_presign_args, query), .kind = DOWEL_MAP, .doc = "Parameters of the URL, such as versionId.",
-     .example = "response-content-disposition=attachment"},
-    {DOWEL_GIVEN_AT(dowel_s3_presign_args)},
-    {0}};
+static const dowel_field presign_fields[] = {DOWEL_S3_BUCKET_FIELD(dowel_s3_presign_args),
+                                             DOWEL_S3_KEY_FIELD(dowel_s3_presign_args),
+                                             {DOWEL_AT(dowel_s3_presign_args, method), .kind = DOWEL_ENUM,
+                                              .values = methods, .doc = "Method that the URL allows."},
+                                             EXPIRES(dowel_s3_presign_args),
+                                             {DOWEL_AT(dowel_s3_presign_args, headers), .kind = DOWEL_MAP,
+                                              .doc = "Headers that the request must send, such as content-type.",
+                                              .example = "content-type=text/csv"},
+                                             {DOWEL_AT(dowel_s3_presign_args, query), .kind = DOWEL_MAP,
+                                              .doc = "Query parameters to add to the URL, such as versionId.",
+                                              .example = "response-content-disposition=attachment"},
+                                             {DOWEL_GIVEN_AT(dowel_s3_presign_args)},
+                                             {0}};
 static const dowel_table presign_table = {"s3.presign", sizeof(dowel_s3_presign_args), presign_fields, NULL};
 
 static int run_presign(dowel *d, const void *data, json_t **result, dowel_error *err) {
@@ -140,14 +142,13 @@ static int run_presign(dowel *d, const void *data, json_t **result, dowel_error 
 static const dowel_field post_fields[] = {
     DOWEL_S3_BUCKET_FIELD(dowel_s3_presign_post_args),
     {DOWEL_AT(dowel_s3_presign_post_args, key), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED,
-     .doc = "Key that the object will have, relative to the block's folder; may end with ${filename}.",
+     .doc = "Key of the object that the form creates, relative to the block's folder. It may end with ${filename}.",
      .example = "inbox/photo.jpg"},
     EXPIRES(dowel_s3_presign_post_args),
     {DOWEL_AT(dowel_s3_presign_post_args, fields), .kind = DOWEL_MAP,
-     .doc = "Fields of the form, such as Content-Type, acl, success_action_status.",
-     .example = "Content-Type=image/jpeg"},
+     .doc = "Form fields, such as Content-Type, acl, success_action_status.", .example = "Content-Type=image/jpeg"},
     {DOWEL_AT(dowel_s3_presign_post_args, conditions), .kind = DOWEL_JSON,
-     .doc = "Further conditions of the policy document, a list.",
+     .doc = "Further conditions of the policy document, as a JSON array.",
      .example = "[[\"content-length-range\", 1, 1048576]]"},
     {DOWEL_GIVEN_AT(dowel_s3_presign_post_args)},
     {0}};
@@ -155,7 +156,7 @@ static const dowel_field post_fields[] = {
 static int check_post(const void *data, dowel_error *err) {
     const dowel_s3_presign_post_args *args = data;
     if (args->conditions && !json_is_array(args->conditions))
-        return dowel_fail(err, DOWEL_E_INVALID, "field \"conditions\": expected a list");
+        return dowel_fail(err, DOWEL_E_INVALID, "field \"conditions\": expected an array");
     return 0;
 }
 
@@ -171,7 +172,7 @@ static int run_presign_post(dowel *d, const void *data, json_t **result, dowel_e
     return rc;
 }
 
-DOWEL_S3_TASK(presign, "Makes a URL that lets its holder fetch, send or delete an object.", presign_table, run_presign,
-              "--bucket s3-bucket/reports --key report.json --expires 10m");
-DOWEL_S3_TASK(presign_post, "Makes a form that lets a browser send an object.", post_table, run_presign_post,
-              "--bucket s3-bucket/reports --key inbox/report.json");
+DOWEL_S3_TASK(presign, "Creates a presigned URL: it grants access to one object until it expires.", presign_table,
+              run_presign, "--bucket s3-bucket/reports --key report.json --expires 10m");
+DOWEL_S3_TASK(presign_post, "Creates a presigned form: it lets its holder upload one object until it expires.",
+              post_table, run_presign_post, "--bucket s3-bucket/reports --key inbox/report.json");

@@ -1,4 +1,4 @@
-/* Uploads: one request for small objects, a multipart upload for large ones and for streams of unknown length. */
+/* Uploads: one request for small objects, a multipart upload for large ones and streams of unknown length. */
 #include "client.h"
 
 #include <stdio.h>
@@ -9,9 +9,9 @@
 #define MIN_PART (5 << 20)
 #define MAX_PART (5LL << 30)
 
-/* ---- one body: of an object, of a part ---- */
+/* ---- one body: an object or a part ---- */
 
-/* The ETag of what was put in one piece is its MD5, unless it is encrypted with a key of the bucket's or the caller's own. */
+/* The ETag of an object or part stored in one request is its MD5, unless it is encrypted with KMS or SSE-C. */
 static int compare_etag(const dowel_http_response *response, const char md5[33], const char *key, dowel_error *err) {
     const char *etag = dowel_http_response_header(response, "ETag");
     const char *encryption = dowel_http_response_header(response, "x-amz-server-side-encryption");
@@ -21,28 +21,28 @@ static int compare_etag(const dowel_http_response *response, const char md5[33],
     if (*etag == '"') etag++;
     if (strspn(etag, "0123456789abcdefABCDEF") != 32 || (etag[32] && etag[32] != '"') || !dowel_ncasecmp(etag, md5, 32))
         return 0;
-    dowel_fail(err, DOWEL_E_CORRUPT, "S3: %s: what was stored differs from what was sent (ETag %.32s, MD5 %s)", key,
+    dowel_fail(err, DOWEL_E_CORRUPT, "S3: %s: the stored bytes differ from the uploaded ones (ETag %.32s, MD5 %s)", key,
                etag, md5);
     err->retryable = true;
     return DOWEL_E_CORRUPT;
 }
 
-/* How one body is protected. */
+/* How a body is protected. */
 typedef struct protection {
-    const dowel_s3_checksum *checksum; /* NULL: none of the flexible ones */
-    bool md5, trailing, sign;          /* sign: its SHA-256 is part of the signature */
+    const dowel_s3_checksum *checksum; /* NULL: none */
+    bool md5, trailing, sign;          /* sign: the signature covers its SHA-256 */
 } protection;
 
 static protection protect(const dowel_s3_client *c, const dowel_s3_put_args *args, bool plain) {
     int choice = args->checksum;
     protection p = {.checksum = plain ? NULL : dowel_s3_checksum_of(choice), .sign = !c->guarded && !c->anonymous};
     p.md5 = choice == DOWEL_S3_MD5 || (plain && choice != DOWEL_S3_NONE);
-    /* Some servers would keep the framing as part of an encoding of the object's own. */
+    /* Some servers would store the framing if the object has an encoding of its own. */
     p.trailing = p.checksum && c->tls && !c->anonymous && !args->content_encoding;
     return p;
 }
 
-/* Reads the source for what must be told before it is sent. */
+/* Reads the source for the checksums that must precede the body. */
 static int read_first(dowel_http_request *r, const protection *p, dowel_upload_part *part, char md5[33],
                       dowel_error *err) {
     dowel_digest *extra = NULL;
@@ -88,7 +88,7 @@ static int add_trailer(dowel_http_request *r, const dowel_s3_checksum *checksum,
     return *body ? 0 : dowel_no_memory(err);
 }
 
-/* The server says what it has checked. */
+/* Compares the checksum that the server returns. */
 static int compare_checksum(const dowel_http_response *response, const dowel_s3_checksum *checksum,
                             dowel_upload_part *part, const char *key, dowel_error *err) {
     const char *said = dowel_http_response_header(response, checksum->header);
@@ -98,15 +98,16 @@ static int compare_checksum(const dowel_http_response *response, const dowel_s3_
     if (!base64) return 0;
     int rc = 0;
     if (strcmp(base64, said)) {
-        rc = dowel_fail(err, DOWEL_E_CORRUPT, "S3: %s: what was stored differs from what was sent (%s %s, sent %s)",
-                        key, checksum->algorithm, said, base64);
+        rc = dowel_fail(err, DOWEL_E_CORRUPT,
+                        "S3: %s: the stored bytes differ from the uploaded ones (%s %s, uploaded %s)", key,
+                        checksum->algorithm, said, base64);
         if (err) err->retryable = true;
     }
     free(base64);
     return rc;
 }
 
-/* Sends a part's bytes with a request, which is freed. */
+/* Sends a part with a request and frees the request. */
 static int send_once(dowel *d, dowel_s3_upload *u, dowel_http_request *r, dowel_upload_part *part, bool whole,
                      const protection *p, dowel_http_response **response, dowel_error *err) {
     const dowel_s3_put_args *args = u->args;
@@ -157,20 +158,20 @@ static dowel_http_request *request_for(dowel_s3_upload *u, const dowel_upload_pa
 static int send(dowel *d, dowel_s3_upload *u, dowel_upload_part *part, bool whole, dowel_http_response **response,
                 dowel_error *err) {
     dowel_error why, refused;
-    bool fallen = false; /* back to Content-MD5 */
+    bool fallen = false; /* fell back to Content-MD5 */
     for (int attempt = 1;; attempt++) {
         protection p = protect(u->client, u->args, fallen || dowel_s3_plain(u->client));
         *response = NULL;
         int rc = send_once(d, u, request_for(u, part, whole, &why), part, whole, &p, response, &why);
         bool plain = rc && p.checksum && dowel_s3_refuses_checksums(&why);
-        /* What was refused for another reason is refused again: then nothing is known about the server. */
+        /* Remember the fallback only if it helped: a request refused for another reason is refused again. */
         if (!rc && fallen) dowel_s3_set_plain(u->client, &refused);
         if (plain) {
             fallen = true;
             refused = why;
         }
         if (rc && attempt == 1 && (plain || rc == DOWEL_E_CORRUPT)) {
-            if (!plain) dowel_log(d, DOWEL_LOG_WARNING, "%s; sent again", why.message);
+            if (!plain) dowel_log(d, DOWEL_LOG_WARNING, "%s; uploading it again", why.message);
             rc = dowel_source_rewind(part->source, err);
             if (rc) return rc;
             continue;

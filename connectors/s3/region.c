@@ -1,5 +1,5 @@
-/* Buckets that are in another region than the block says: the service says where, and requests are signed for there and, at Amazon, sent to
- * there. What was found out holds for the block as long as it is loaded. */
+/* Buckets in another region than the block says. The service answers with the right region; requests are then signed for it and, at Amazon, sent to it.
+ * The region is remembered while the block is loaded. */
 #include "client.h"
 
 #include <pthread.h>
@@ -9,7 +9,7 @@
 
 typedef struct place {
     pthread_mutex_t lock;
-    char region[64]; /* "": the one that the block says */
+    char region[64]; /* "": the block's */
 } place;
 
 static const char place_key;
@@ -31,7 +31,7 @@ static place *place_of(const dowel_s3_client *c) {
     return c->block ? dowel_block_attach(c->block, &place_key, make_place, end_place) : NULL;
 }
 
-/* The region that was found out; false: none. */
+/* The remembered region; false: none. */
 static bool found(const dowel_s3_client *c, char region[64]) {
     place *p = place_of(c);
     if (!p) return false;
@@ -55,7 +55,7 @@ int dowel_s3_authorize(dowel *d, dowel_http_request *r, void *client, bool again
     return dowel_aws_authorize(d, r, &signing, again, err);
 }
 
-/* Where the answer says that the bucket is; false: it says no such thing. */
+/* The region that the answer names; false: none. */
 static bool told(const dowel_http_response *response, const dowel_error *err, char region[64]) {
     bool elsewhere = err->http_status == 301 || err->http_status == 307 || !strcmp(err->reason, "PermanentRedirect") ||
                      !strcmp(err->reason, "AuthorizationHeaderMalformed") ||
@@ -66,7 +66,7 @@ static bool told(const dowel_http_response *response, const dowel_error *err, ch
     const char *name = dowel_http_response_header(response, "x-amz-bucket-region");
     if (!name && body.size && !dowel_xml_parse(body.data, body.size, &root, NULL))
         name = dowel_xml_child_text(root, "Region");
-    /* It becomes part of a host's name. */
+    /* It becomes part of a host name. */
     size_t size = name ? strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") : 0;
     bool good = size && size < 64 && !name[size] && *name != '-';
     if (good) memcpy(region, name, size + 1);
@@ -85,11 +85,11 @@ bool dowel_s3_reauthorize(dowel *d, const dowel_http_request *r, const dowel_htt
         snprintf(scope, sizeof scope, "/%s/s3/", region);
         if (authorization && !strstr(authorization, scope)) {
             pthread_mutex_lock(&p->lock);
-            bool first = strcmp(p->region, region) != 0; /* of several threads that hear of it */
+            bool first = strcmp(p->region, region) != 0; /* only one of several threads logs it */
             memcpy(p->region, region, sizeof p->region);
             pthread_mutex_unlock(&p->lock);
             if (first)
-                dowel_log(d, DOWEL_LOG_INFO, "bucket %s is in %s: set the block's region to save a request",
+                dowel_log(d, DOWEL_LOG_INFO, "bucket %s is in region %s: set the block's region to save a request",
                           c->bucket->bucket, region);
             return true;
         }

@@ -1,4 +1,4 @@
-/* Removing many: DeleteObjects, a thousand at a time, and what it says of each. */
+/* Deletes many objects with DeleteObjects, 1,000 in a request. */
 #include "client.h"
 
 #include <stdio.h>
@@ -11,7 +11,7 @@ typedef struct removal {
     dowel_s3_client *client;
     void (*failed)(void *context, const char *name, const dowel_error *why);
     void *context;
-    int rc; /* of the first that could not be removed */
+    int rc; /* of the first failure */
     dowel_error first;
 } removal;
 
@@ -23,7 +23,7 @@ static void note(removal *r, const char *name, const dowel_error *why) {
     if (r->failed) r->failed(r->context, name, why);
 }
 
-/* XML 1.0 has no way to write most control characters. */
+/* XML 1.0 cannot represent most control characters. */
 static bool fits_xml(const char *name) {
     for (const unsigned char *p = (const unsigned char *)name; *p; p++)
         if (*p < ' ' && *p != '\t') return false;
@@ -38,7 +38,8 @@ int dowel_s3_delete_object(dowel_s3_client *c, const char *key, const char *vers
     dowel_error why;
     int rc = dowel_http_send(c->d, r, NULL, &why);
     dowel_http_free(r);
-    if (rc == DOWEL_E_NOT_FOUND && strcmp(why.reason, "NoSuchBucket")) return 0; /* some servers say so of a key */
+    if (rc == DOWEL_E_NOT_FOUND && strcmp(why.reason, "NoSuchBucket"))
+        return 0; /* some servers answer so for a missing key */
     if (rc && err) *err = why;
     return rc;
 }
@@ -83,7 +84,7 @@ static int code_of(const char *code) {
     return DOWEL_E_REFUSED;
 }
 
-/* What the answer says of those that are still there. */
+/* Reads the objects that were not deleted. */
 static void read_errors(removal *r, const dowel_xml *root) {
     char *folder = dowel_s3_full_key(r->client, "");
     size_t length = folder ? strlen(folder) : 0;
@@ -97,7 +98,7 @@ static void read_errors(removal *r, const dowel_xml *root) {
                    name, code ? code : "error", message ? message : "");
         snprintf(why.reason, sizeof why.reason, "%s", code ? code : "");
         why.retryable = why.code == DOWEL_E_UNAVAILABLE;
-        /* Of a thousand, one that was busy deserves another try. */
+        /* Retry one object that was busy. */
         if (why.retryable)
             remove_one(r, name);
         else
@@ -121,13 +122,13 @@ static int remove_batch(removal *r, const char *const *names, size_t count, dowe
     dowel_http_header(request, "Content-Type", "application/xml");
     dowel_http_header(request, "Content-MD5", check);
     dowel_http_body(request, text, size);
-    dowel_http_idempotent(request, true); /* what is gone already is no failure */
+    dowel_http_idempotent(request, true); /* a missing object is not an error */
     free(text);
     free(check);
     dowel_xml *root = NULL;
     dowel_error why;
     rc = dowel_s3_fetch_xml(r->client, request, &root, &why);
-    if (rc && (why.http_status == 501 || why.http_status == 405)) { /* a server that knows it not */
+    if (rc && (why.http_status == 501 || why.http_status == 405)) { /* a server without DeleteObjects */
         for (size_t i = 0; i < count; i++) remove_one(r, names[i]);
         return 0;
     }
@@ -151,8 +152,8 @@ int dowel_s3_remove(dowel_s3_client *c, const char *const *names, size_t count,
     size_t held = 0;
     for (size_t i = 0; i <= count && !rc; i++) {
         if (i < count && !*names[i]) {
-            /* An address without a key is the bucket's: a DELETE there deletes it. */
-            rc = dowel_fail(err, DOWEL_E_INVALID, "an object's key cannot be empty");
+            /* A DELETE without a key would delete the bucket. */
+            rc = dowel_fail(err, DOWEL_E_INVALID, "the key of an object is empty");
         } else if (i < count && !fits_xml(names[i])) {
             remove_one(&r, names[i]);
         } else if (i < count) {

@@ -1,4 +1,4 @@
-/* Which service holds a bucket, in one spelling: all of Amazon's addresses in a partition lead to the same buckets. */
+/* The service that holds a bucket, as one URL: all addresses of an AWS partition lead to the same buckets. */
 #include "client.h"
 
 #include <stdlib.h>
@@ -9,7 +9,7 @@ static bool ends_with(const char *host, const char *ending) {
     return length >= size && !strcmp(host + length - size, ending);
 }
 
-/* Regional, dual-stack, FIPS, accelerated and VPC endpoints: "s3" is one of the labels, or begins one. */
+/* Regional, dual-stack, FIPS, accelerated and VPC endpoints have a label that is "s3" or begins with "s3-". */
 static bool names_s3(const char *host) {
     for (const char *label = host; label; label = strchr(label, '.')) {
         if (*label == '.') label++;
@@ -18,7 +18,7 @@ static bool names_s3(const char *host) {
     return false;
 }
 
-/* NULL: it is not Amazon's. */
+/* NULL: not Amazon's. */
 static const char *partition_of(const char *origin) {
     static const struct {
         const char *ending, *service;

@@ -1,4 +1,4 @@
-/* What the s3 connector brings: a block type and its tasks. */
+/* The tasks on objects, and the descriptor of the s3 connector. */
 #include "tasks.h"
 
 #include <stdio.h>
@@ -10,44 +10,45 @@
 static const dowel_field put_fields[] = {
     DOWEL_S3_BUCKET_FIELD(dowel_s3_put_args),
     DOWEL_S3_KEY_FIELD(dowel_s3_put_args),
-    {DOWEL_AT(dowel_s3_put_args, file), .kind = DOWEL_PATH, .doc = "File to send; - is standard input.",
+    {DOWEL_AT(dowel_s3_put_args, file), .kind = DOWEL_PATH, .doc = "File to upload; - is standard input.",
      .example = "report.json"},
-    {DOWEL_AT(dowel_s3_put_args, data), .kind = DOWEL_BYTES, .doc = "Bytes to send, in place of a file."},
-    {DOWEL_AT(dowel_s3_put_args, content_type), .kind = DOWEL_STRING, .doc = "Content type.", .example = "text/csv"},
-    {DOWEL_AT(dowel_s3_put_args, metadata), .kind = DOWEL_MAP, .doc = "User metadata."},
+    {DOWEL_AT(dowel_s3_put_args, data), .kind = DOWEL_BYTES, .doc = "Bytes to upload instead of a file."},
+    {DOWEL_AT(dowel_s3_put_args, content_type), .kind = DOWEL_STRING,
+     .doc = "Content-Type of the object. Default: guessed from its key.", .example = "text/csv"},
+    {DOWEL_AT(dowel_s3_put_args, metadata), .kind = DOWEL_MAP, .doc = "User metadata of the object."},
     {DOWEL_AT(dowel_s3_put_args, part_size), .kind = DOWEL_SIZE, .fallback = "8MiB", .minimum = 1,
-     .maximum = 5368709120.0, .doc = "Size of parts, at least 5 MiB; grows where 10,000 parts would not do."},
+     .maximum = 5368709120.0,
+     .doc = "Size of each part, at least 5 MiB; larger if there would be more than 10,000 parts."},
     {DOWEL_AT(dowel_s3_put_args, multipart_threshold), .kind = DOWEL_SIZE, .fallback = "8MiB", .maximum = 5368709120.0,
-     .doc = "Larger objects go up in parts."},
+     .doc = "Objects larger than this are uploaded in parts."},
     {DOWEL_AT(dowel_s3_put_args, concurrency), .kind = DOWEL_INT, .minimum = 1, .maximum = 64,
-     .doc = "Parts at a time; without, a few, and more as long as that is faster."},
+     .doc = "Number of parallel parts. Default: a few, and more while that is faster."},
     {DOWEL_AT(dowel_s3_put_args, checksum), .kind = DOWEL_ENUM, .values = dowel_s3_checksum_names,
-     .doc = "What the service checks the bytes by."},
-    {DOWEL_AT(dowel_s3_put_args, content_encoding), .kind = DOWEL_STRING, .doc = "Content encoding.",
+     .doc = "Checksum that the service verifies."},
+    {DOWEL_AT(dowel_s3_put_args, content_encoding), .kind = DOWEL_STRING, .doc = "Content-Encoding of the object.",
      .example = "gzip"},
-    {DOWEL_AT(dowel_s3_put_args, cache_control), .kind = DOWEL_STRING, .doc = "How long caches may keep it.",
+    {DOWEL_AT(dowel_s3_put_args, cache_control), .kind = DOWEL_STRING, .doc = "Cache-Control of the object.",
      .example = "max-age=3600"},
-    {DOWEL_AT(dowel_s3_put_args, content_language), .kind = DOWEL_STRING, .doc = "Language of the content.",
+    {DOWEL_AT(dowel_s3_put_args, content_language), .kind = DOWEL_STRING, .doc = "Content-Language of the object.",
      .example = "de"},
-    {DOWEL_AT(dowel_s3_put_args, content_disposition), .kind = DOWEL_STRING, .doc = "What browsers do with it.",
-     .example = "attachment"},
-    {DOWEL_AT(dowel_s3_put_args, storage_class), .kind = DOWEL_STRING, .doc = "Storage class.",
+    {DOWEL_AT(dowel_s3_put_args, content_disposition), .kind = DOWEL_STRING,
+     .doc = "Content-Disposition of the object.", .example = "attachment"},
+    {DOWEL_AT(dowel_s3_put_args, storage_class), .kind = DOWEL_STRING, .doc = "Storage class. Default: STANDARD.",
      .example = "STANDARD_IA"},
-    {DOWEL_AT(dowel_s3_put_args, acl), .kind = DOWEL_STRING, .doc = "Canned access control list.",
-     .example = "public-read"},
+    {DOWEL_AT(dowel_s3_put_args, acl), .kind = DOWEL_STRING, .doc = "Canned ACL.", .example = "public-read"},
     {DOWEL_AT(dowel_s3_put_args, encryption), .kind = DOWEL_ENUM, .values = dowel_s3_encryption_names,
-     .doc = "Encryption by the service."},
+     .doc = "Server-side encryption."},
     {DOWEL_AT(dowel_s3_put_args, kms_key_id), .kind = DOWEL_STRING,
-     .doc = "Key of aws:kms; without: the account's own."},
+     .doc = "KMS key for aws:kms. Default: the key that AWS manages for the account."},
     {DOWEL_AT(dowel_s3_put_args, customer_key), .kind = DOWEL_STRING, .flags = DOWEL_SECRET,
-     .doc = "Key that the service encrypts with and does not keep: 32 bytes in base64."},
-    {DOWEL_AT(dowel_s3_put_args, tags), .kind = DOWEL_MAP, .doc = "Tags."},
+     .doc = "Customer-provided key (SSE-C) to encrypt the object with: 32 bytes in base64."},
+    {DOWEL_AT(dowel_s3_put_args, tags), .kind = DOWEL_MAP, .doc = "Tags of the object."},
     {DOWEL_AT(dowel_s3_put_args, modified), .kind = DOWEL_TIME,
-     .doc = "Time of the content, recorded as metadata mtime.", .example = "2026-01-31T12:00:00Z"},
-    {DOWEL_AT(dowel_s3_put_args, if_absent), .kind = DOWEL_BOOL, .doc = "Only where there is no such object."},
-    {DOWEL_AT(dowel_s3_put_args, if_match), .kind = DOWEL_STRING, .doc = "Only in place of the object with this ETag."},
+     .doc = "Modification time of the file, recorded as metadata mtime.", .example = "2026-01-31T12:00:00Z"},
+    {DOWEL_AT(dowel_s3_put_args, if_absent), .kind = DOWEL_BOOL, .doc = "Proceed only if the object does not exist."},
+    {DOWEL_AT(dowel_s3_put_args, if_match), .kind = DOWEL_STRING, .doc = "Proceed only if the object has this ETag."},
     {DOWEL_AT(dowel_s3_put_args, bucket_key), .kind = DOWEL_BOOL,
-     .doc = "With aws:kms: a key that the bucket keeps for a while, for fewer calls to KMS."},
+     .doc = "Use an S3 Bucket Key with aws:kms, which needs fewer calls to KMS."},
     {DOWEL_GIVEN_AT(dowel_s3_put_args)},
     {0}};
 
@@ -87,14 +88,15 @@ static const dowel_field get_fields[] = {
     DOWEL_S3_BUCKET_FIELD(dowel_s3_get_args),
     DOWEL_S3_KEY_FIELD(dowel_s3_get_args),
     {DOWEL_AT(dowel_s3_get_args, file), .kind = DOWEL_PATH, .flags = DOWEL_REQUIRED,
-     .doc = "Where it goes; - is standard output.", .example = "report.json"},
+     .doc = "File to write; - is standard output.", .example = "report.json"},
     {DOWEL_AT(dowel_s3_get_args, version_id), .kind = DOWEL_STRING,
-     .doc = "Version of the object; without: the newest."},
+     .doc = "Version of the object. Default: the newest."},
     {DOWEL_AT(dowel_s3_get_args, part_size), .kind = DOWEL_SIZE, .fallback = "16MiB", .minimum = 1, .maximum = 1e15,
-     .doc = "Larger objects come in several requests of this size."},
+     .doc = "Objects larger than this are downloaded in several requests of this size."},
     {DOWEL_AT(dowel_s3_get_args, concurrency), .kind = DOWEL_INT, .minimum = 1, .maximum = 64,
-     .doc = "Requests at a time; without, a few, and more as long as that is faster."},
-    DOWEL_S3_CUSTOMER_KEY_FIELD(dowel_s3_get_args, customer_key, "Key that it was encrypted with: 32 bytes in base64."),
+     .doc = "Number of parallel requests. Default: a few, and more while that is faster."},
+    DOWEL_S3_CUSTOMER_KEY_FIELD(dowel_s3_get_args, customer_key,
+                                "Customer-provided key (SSE-C) that the object is encrypted with: 32 bytes in base64."),
     {DOWEL_GIVEN_AT(dowel_s3_get_args)},
     {0}};
 
@@ -123,18 +125,19 @@ static int run_get(dowel *d, const void *data, json_t **result, dowel_error *err
 
 static const dowel_field list_fields[] = {
     DOWEL_S3_BUCKET_FIELD(dowel_s3_list_args),
-    {DOWEL_AT(dowel_s3_list_args, prefix), .kind = DOWEL_STRING, .doc = "Only keys that begin so."},
+    {DOWEL_AT(dowel_s3_list_args, prefix), .kind = DOWEL_STRING, .doc = "List only keys that begin with this."},
     {DOWEL_AT(dowel_s3_list_args, delimiter), .kind = DOWEL_STRING,
-     .doc = "Keys are folded at it, as files into folders.", .example = "/"},
+     .doc = "Group keys that contain this after the prefix, as folders group files.", .example = "/"},
     {DOWEL_AT(dowel_s3_list_args, limit), .kind = DOWEL_INT, .fallback = "1000", .minimum = 1, .maximum = 1e9,
-     .doc = "Most objects to name."},
-    {DOWEL_AT(dowel_s3_list_args, start_after), .kind = DOWEL_STRING, .doc = "Only keys after this one."},
-    {DOWEL_AT(dowel_s3_list_args, versions), .kind = DOWEL_BOOL, .doc = "Every version, and markers of deletion."},
+     .doc = "Maximum number of objects and prefixes to list."},
+    {DOWEL_AT(dowel_s3_list_args, start_after), .kind = DOWEL_STRING,
+     .doc = "List only keys after this one, in byte order."},
+    {DOWEL_AT(dowel_s3_list_args, versions), .kind = DOWEL_BOOL, .doc = "List all versions and delete markers."},
     {DOWEL_GIVEN_AT(dowel_s3_list_args)},
     {0}};
 static const dowel_table list_table = {"s3.list", sizeof(dowel_s3_list_args), list_fields, NULL};
 
-/* Collects up to a limit. */
+/* The listing so far. */
 typedef struct found {
     json_t *objects, *prefixes;
     int64_t left;
@@ -196,14 +199,14 @@ static int run_list(dowel *d, const void *data, json_t **result, dowel_error *er
 /* ---- head ---- */
 
 #define VERSION(type)                                                                                                  \
-    { DOWEL_AT(type, version_id), .kind = DOWEL_STRING, .doc = "Version of the object; without: the newest." }
+    { DOWEL_AT(type, version_id), .kind = DOWEL_STRING, .doc = "Version of the object. Default: the newest." }
 
 static const dowel_field head_fields[] = {
     DOWEL_S3_BUCKET_FIELD(dowel_s3_object_args),
     DOWEL_S3_KEY_FIELD(dowel_s3_object_args),
     VERSION(dowel_s3_object_args),
     DOWEL_S3_CUSTOMER_KEY_FIELD(dowel_s3_object_args, customer_key,
-                                "Key that it was encrypted with: 32 bytes in base64."),
+                                "Customer-provided key (SSE-C) that the object is encrypted with: 32 bytes in base64."),
     {DOWEL_GIVEN_AT(dowel_s3_object_args)},
     {0}};
 
@@ -271,7 +274,7 @@ static const dowel_field delete_fields[] = {
     {DOWEL_AT(dowel_s3_object_args, key), .kind = DOWEL_STRING,
      .doc = "The object's key, relative to the block's folder.", .example = "report.json"},
     VERSION(dowel_s3_object_args),
-    {DOWEL_AT(dowel_s3_object_args, keys), .kind = DOWEL_LIST, .doc = "Keys of many objects, in place of one."},
+    {DOWEL_AT(dowel_s3_object_args, keys), .kind = DOWEL_LIST, .doc = "Keys of several objects, instead of one key."},
     {DOWEL_GIVEN_AT(dowel_s3_object_args)},
     {0}};
 
@@ -281,9 +284,9 @@ static int check_delete(const void *data, dowel_error *err) {
     if ((args->key && *args->key) == many)
         return dowel_fail(err, DOWEL_E_INVALID, "exactly one of \"key\" and \"keys\" is required");
     for (size_t i = 0; many && args->keys[i]; i++)
-        if (!*args->keys[i]) return dowel_fail(err, DOWEL_E_INVALID, "field \"keys[%zu]\": a key cannot be empty", i);
+        if (!*args->keys[i]) return dowel_fail(err, DOWEL_E_INVALID, "field \"keys[%zu]\": is empty", i);
     if (many && args->version_id)
-        return dowel_fail(err, DOWEL_E_INVALID, "field \"version_id\": goes with \"key\" only");
+        return dowel_fail(err, DOWEL_E_INVALID, "field \"version_id\" needs \"key\", not \"keys\"");
     return 0;
 }
 
@@ -293,7 +296,7 @@ static void note_failed(void *context, const char *name, const dowel_error *why)
     json_array_append_new(context, json_pack("{s:o,s:o}", "key", text_of(name), "error", dowel_error_json(why)));
 }
 
-/* Those that could not be deleted are named in the error: a result would be lost with it. */
+/* The error names the objects that could not be deleted, because a failed call has no result. */
 static int delete_many(dowel_s3_client *c, const char *const *keys, json_t **result, dowel_error *err) {
     size_t count = 0;
     while (keys[count]) count++;
@@ -337,22 +340,23 @@ static int run_delete(dowel *d, const void *data, json_t **result, dowel_error *
 static const dowel_field copy_fields[] = {
     DOWEL_S3_BUCKET_FIELD(dowel_s3_copy_args),
     DOWEL_S3_KEY_FIELD(dowel_s3_copy_args),
-    {DOWEL_AT(dowel_s3_copy_args, to_key), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED, .doc = "Key of the copy."},
+    {DOWEL_AT(dowel_s3_copy_args, to_key), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED,
+     .doc = "Key of the copy, relative to the folder of its block."},
     {DOWEL_AT(dowel_s3_copy_args, to_bucket), .kind = DOWEL_BLOCK, .blocks = "s3-bucket",
-     .doc = "Bucket of the copy; without: the same."},
+     .doc = "Bucket of the copy. Default: the same bucket."},
     VERSION(dowel_s3_copy_args),
-    {DOWEL_AT(dowel_s3_copy_args, storage_class), .kind = DOWEL_STRING, .doc = "Storage class of the copy.",
-     .example = "STANDARD_IA"},
+    {DOWEL_AT(dowel_s3_copy_args, storage_class), .kind = DOWEL_STRING,
+     .doc = "Storage class of the copy. Default: STANDARD.", .example = "STANDARD_IA"},
     {DOWEL_AT(dowel_s3_copy_args, multipart_threshold), .kind = DOWEL_SIZE, .fallback = "5GiB", .minimum = 0,
-     .maximum = 5368709120.0, .doc = "Larger objects are copied in parts."},
+     .maximum = 5368709120.0, .doc = "Objects larger than this are copied in parts."},
     {DOWEL_AT(dowel_s3_copy_args, part_size), .kind = DOWEL_SIZE, .fallback = "128MiB", .minimum = 5242880,
-     .maximum = 5368709120.0, .doc = "Size of parts."},
+     .maximum = 5368709120.0, .doc = "Size of each part."},
     {DOWEL_AT(dowel_s3_copy_args, concurrency), .kind = DOWEL_INT, .minimum = 1, .maximum = 64,
-     .doc = "Parts at a time; without, a few, and more as long as that is faster."},
+     .doc = "Number of parallel parts. Default: a few, and more while that is faster."},
     DOWEL_S3_CUSTOMER_KEY_FIELD(dowel_s3_copy_args, customer_key,
-                                "Key that it was encrypted with: 32 bytes in base64."),
+                                "Customer-provided key (SSE-C) that the object is encrypted with: 32 bytes in base64."),
     DOWEL_S3_CUSTOMER_KEY_FIELD(dowel_s3_copy_args, to_customer_key,
-                                "Key to encrypt the copy with: 32 bytes in base64."),
+                                "Customer-provided key (SSE-C) to encrypt the copy with: 32 bytes in base64."),
     {DOWEL_GIVEN_AT(dowel_s3_copy_args)},
     {0}};
 
@@ -383,9 +387,9 @@ static int run_copy(dowel *d, const void *data, json_t **result, dowel_error *er
     return rc;
 }
 
-static DOWEL_S3_TASK(put, "Sends a file, bytes or standard input to an object.", put_table, run_put,
+static DOWEL_S3_TASK(put, "Uploads a file, bytes or standard input to an object.", put_table, run_put,
                      "--bucket s3-bucket/reports --file report.json --key report.json");
-static DOWEL_S3_TASK(get, "Fetches an object into a file or to standard output.", get_table, run_get,
+static DOWEL_S3_TASK(get, "Downloads an object to a file or to standard output.", get_table, run_get,
                      "--bucket s3-bucket/reports --key report.json --file report.json");
 static const dowel_task dowel_s3_task_list = {.size = sizeof(dowel_task),
                                               .name = "s3.list",
@@ -394,11 +398,11 @@ static const dowel_task dowel_s3_task_list = {.size = sizeof(dowel_task),
                                               .run = run_list,
                                               .example = "--bucket s3-bucket/reports --prefix 2026/",
                                               .table_rows = "objects"};
-static DOWEL_S3_TASK(head, "Tells an object's size, type and metadata.", head_table, run_head,
+static DOWEL_S3_TASK(head, "Shows an object's size, type, checksum and metadata.", head_table, run_head,
                      "--bucket s3-bucket/reports --key report.json");
-static DOWEL_S3_TASK(delete, "Deletes an object, or many.", delete_table, run_delete,
+static DOWEL_S3_TASK(delete, "Deletes one or more objects.", delete_table, run_delete,
                      "--bucket s3-bucket/reports --key report.json");
-static DOWEL_S3_TASK(copy, "Copies an object without fetching it.", copy_table, run_copy,
+static DOWEL_S3_TASK(copy, "Copies an object within S3.", copy_table, run_copy,
                      "--bucket s3-bucket/reports --key report.json --to-key old/report.json");
 
 static const dowel_task *const tasks[] = {&dowel_s3_task_put,           &dowel_s3_task_get,

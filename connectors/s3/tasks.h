@@ -1,4 +1,4 @@
-/* What the connector's tasks share. */
+/* Shared by the tasks of the s3 connector. */
 #ifndef DOWEL_S3_TASKS_H
 #define DOWEL_S3_TASKS_H
 
@@ -7,12 +7,12 @@
 #define DOWEL_S3_BUCKET_FIELD(type)                                                                                    \
     {                                                                                                                  \
         DOWEL_AT(type, bucket), .kind = DOWEL_BLOCK, .flags = DOWEL_REQUIRED, .blocks = "s3-bucket",                   \
-                                .doc = "The bucket.", .example = "s3-bucket/reports"                                   \
+                                .doc = "Bucket to use.", .example = "s3-bucket/reports"                                \
     }
 #define DOWEL_S3_KEY_FIELD(type)                                                                                       \
     {                                                                                                                  \
         DOWEL_AT(type, key), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED,                                            \
-                             .doc = "The object's key, relative to the block's folder.", .example = "report.json"      \
+                             .doc = "Object key, relative to the block's folder.", .example = "report.json"            \
     }
 #define DOWEL_S3_CUSTOMER_KEY_FIELD(type, member, what)                                                                \
     { DOWEL_AT(type, member), .kind = DOWEL_STRING, .flags = DOWEL_SECRET, .doc = what }

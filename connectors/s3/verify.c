@@ -1,4 +1,4 @@
-/* What an object is checked by when it has arrived: a checksum of the whole, of the checksums of its parts, or an ETag that is made of MD5s. */
+/* Verifies downloads: by a checksum of the object, a checksum of its parts' checksums, or an ETag made of MD5s. */
 #include "get.h"
 
 #include <stdatomic.h>
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- what the service has to check by ---- */
+/* ---- choosing the check ---- */
 
 static const char MD5[] = "MD5", ETAG[] = "ETag";
 
@@ -21,7 +21,7 @@ static bool by_md5(dowel_s3_object *o, const dowel_http_response *response, dowe
     return true;
 }
 
-/* Takes it that the parts' sizes are known; else there is nothing to check by. */
+/* Prepares a check by parts; false if their sizes are unknown. */
 static bool of_parts(dowel_s3_object *o, int64_t total, int64_t count, bool listed, dowel_download_check *check) {
     free(o->part_sizes);
     o->part_sizes = dowel_s3_part_sizes(o, total, count, listed);
@@ -30,7 +30,7 @@ static bool of_parts(dowel_s3_object *o, int64_t total, int64_t count, bool list
     return o->part_sizes != NULL;
 }
 
-/* The MD5 of its parts' MD5s and their number: what Amazon makes of what came in parts, and others do that tell the sizes of parts. */
+/* The ETag of a multipart object: the MD5 of its parts' MD5s and their number. */
 static bool by_etag(dowel_s3_object *o, const dowel_http_response *response, int64_t total,
                     dowel_download_check *check) {
     char text[DOWEL_S3_ETAG_SIZE], *end;
@@ -52,7 +52,7 @@ static bool by_checksum(dowel_s3_object *o, const dowel_http_response *response,
     const char *parts = checksum ? strchr(value, '-') : NULL, *etag = dowel_http_response_header(response, "ETag"),
                *type = dowel_http_response_header(response, "x-amz-checksum-type");
     if (!checksum || strlen(value) >= sizeof o->check) return false;
-    /* Of an object that came in parts, it may be of the whole or of the parts' checks: not every server tells. */
+    /* For a multipart object without a type, it may cover the object or the parts' checksums. */
     if (!parts && etag && strchr(etag, '-') && (!type || strcmp(type, "FULL_OBJECT"))) return false;
     *check = (dowel_download_check){.kind = checksum->kind};
     if (parts && !of_parts(o, total, strtoll(parts + 1, NULL, 10), true, check)) return false;
@@ -70,15 +70,15 @@ static void *make_flag(dowel_block *block) {
     return flag;
 }
 
-/* Said aloud of the first one only: a bucket's objects are mostly alike. */
+/* Warns about the first object only: the objects of a bucket are mostly alike. */
 static void say_unchecked(const dowel_s3_object *o, dowel_download_check *check) {
     const dowel_s3_client *c = o->client;
     atomic_bool *said = dowel_block_attach(c->block, &unchecked_key, make_flag, free);
     *check = (dowel_download_check){.none = true};
     bool before = said && atomic_exchange(said, true);
     dowel_log(c->d, before ? DOWEL_LOG_INFO : DOWEL_LOG_WARNING,
-              "%s/%s: the service has nothing to check it by: only its length is compared%s", c->bucket->bucket,
-              o->args->key, before ? "" : "; of others like it this is not said again");
+              "%s/%s: the service has no usable checksum, so only the length is verified%s", c->bucket->bucket,
+              o->args->key, before ? "" : "; further objects of the bucket are not reported");
 }
 
 int dowel_s3_choose_check(dowel *d, void *context, const dowel_http_response *first, dowel_download_check *check,
@@ -87,7 +87,7 @@ int dowel_s3_choose_check(dowel *d, void *context, const dowel_http_response *fi
     int64_t start, last, total = 0;
     (void)d;
     o->kind = NULL;
-    /* What comes with a range may be of the range. */
+    /* A checksum in the answer to a range may cover only the range. */
     bool range = first && dowel_http_status(first) == 206;
     if (range) {
         const char *text = dowel_http_response_header(first, "Content-Range");
@@ -96,7 +96,7 @@ int dowel_s3_choose_check(dowel *d, void *context, const dowel_http_response *fi
             start = a, last = b, total = c;
         else
             start = last = 0;
-        /* Small and known by its MD5: no further request is needed. */
+        /* A small object with an MD5 needs no further request. */
         if (total && !start && last == total - 1 && by_md5(o, first, check)) return 0;
     } else if (first) {
         const char *length = dowel_http_response_header(first, "Content-Length");
@@ -106,7 +106,7 @@ int dowel_s3_choose_check(dowel *d, void *context, const dowel_http_response *fi
     dowel_http_response *head;
     int rc = dowel_s3_head_object(o->client, o->args->key, o->args->version_id, o->args->customer_key, 0, &head, err);
     if (rc == DOWEL_E_CANCELLED || rc == DOWEL_E_TIMEOUT) return rc;
-    if (rc) { /* the object itself may be read, or the answer says more than that to a HEAD */
+    if (rc) { /* reading may still be allowed, and its answer may have an MD5 */
         o->late = !first;
         *check = (dowel_download_check){.kind = DOWEL_MD5};
         if (first && !by_md5(o, first, check) && !by_etag(o, first, total, check)) say_unchecked(o, check);
@@ -136,7 +136,8 @@ int dowel_s3_verify(void *context, const dowel_downloaded *got, dowel_error *err
     if (!check) return dowel_no_memory(err);
     int rc = 0;
     if (hex ? dowel_casecmp(o->check, check) : strcmp(o->check, check)) {
-        rc = dowel_fail(err, DOWEL_E_CORRUPT, "S3: %s/%s: what arrived differs from what is stored (%s %s, stored %s)",
+        rc = dowel_fail(err, DOWEL_E_CORRUPT,
+                        "S3: %s/%s: the downloaded bytes differ from the stored ones (%s %s, stored %s)",
                         o->client->bucket->bucket, o->args->key, o->kind, check, o->check);
         if (err) err->retryable = true;
         o->thorough = true;

@@ -434,7 +434,7 @@ class Local(ObjectsTest):
         self.dowel("cp", "out/b.csv", "local-file-system/store:new/")
         self.assertEqual(self.run_dowel("cat", "local-file-system/store:new/b.csv").stdout, b"1,2\n")
         for name in ("../escape", "/absolute", "a//b", "a/./b", "a/../b", "n" * 256):
-            self.fails(2, "cp", "out/b.csv", f"local-file-system/store:{name}", says="cannot be the name of a file")
+            self.fails(2, "cp", "out/b.csv", f"local-file-system/store:{name}", says="is not a valid file name")
         self.fails(2, "cp", "local-file-system/store:a", "out/", "--from-endpoint", "x", says="a saved block has its own")
         self.fails(3, "ls", "local-file-system/none:x", says="local-file-system/none")
         self.fails(2, "ls", "secret/none:x", says="do not hold objects")

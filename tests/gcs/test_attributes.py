@@ -153,7 +153,7 @@ def test_preconditions():
         for condition in (["--if-generation-match", "1"], ["--if-metageneration-match", "77"]):
             fails(7, "call", *task, *condition, saying="412")
         for condition in (["--if-generation-not-match", generation], ["--if-metageneration-not-match", "1"]):
-            fails(7, "call", *task, *condition, saying="generation that was asked for")
+            fails(7, "call", *task, *condition, saying="generation than the condition expects")
     assert BUCKET.get_blob("guarded").generation == int(generation)
     call(*tasks[0], "--if-generation-match", generation, "--if-metageneration-match", "1")
     call(*tasks[1], "--if-generation-not-match", "1")

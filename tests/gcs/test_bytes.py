@@ -94,7 +94,7 @@ def test_one_changed_byte():
             call(*DOWNLOAD, *way)
             arrived()
         PROXY.reset(lambda r: {"corrupt": True} if media(r) else None)
-        fails(1, "call", *DOWNLOAD, *way, saying=["down", "differs from what is stored"])
+        fails(1, "call", *DOWNLOAD, *way, saying=["down", "differ from the stored ones"])
         nothing_left()
 
 

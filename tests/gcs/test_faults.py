@@ -120,7 +120,7 @@ def test_a_session_that_never_gets_on():
         proxy = Proxy(URL)
         proxy.rule = lambda r: {"answer": (308, [("Range", f"bytes=0-{QUANTUM - 1}")], b"")} if r.method == "PUT" else None
         save("stuck", proxy.url)
-        fails(5, "call", "gcs.upload", "--bucket", "stuck", "--file", FILE, "--name", "stuck", *SESSION, saying="takes no more bytes")
+        fails(5, "call", "gcs.upload", "--bucket", "stuck", "--file", FILE, "--name", "stuck", *SESSION, saying="accepts no more bytes")
 
     meanwhile(storm, stuck)
 
@@ -281,7 +281,7 @@ def test_service_stores_other_bytes():
 
     for method, way in (("PUT", SESSION), ("POST", [])):
         PROXY.reset(lambda r: {"edit": lie} if r.method == method else None)
-        fails(1, "call", *UPLOAD, "--file", FILE, "--name", "lied", *way, saying=["lied", "differs from what was sent", "was deleted"])
+        fails(1, "call", *UPLOAD, "--file", FILE, "--name", "lied", *way, saying=["lied", "differ from the uploaded ones", "was deleted"])
         assert BUCKET.get_blob("lied") is None
         assert PROXY.seen("DELETE")[0].query("generation"), PROXY.requests
 
@@ -405,9 +405,9 @@ def test_download_corrupt():
     folder = fresh("corrupt")
     PROXY.reset(lambda r: {"corrupt": True})
     fails(1, "call", "gcs.download", "--bucket", "faulty", "--name", "big", "--file", os.path.join(folder, "new"),
-          saying=["big", "differs from what is stored", "CRC32C"])
+          saying=["big", "differ from the stored ones", "CRC32C"])
     assert folder_left(folder) == []
-    fails(1, "call", "gcs.download", "--bucket", "faulty", "--name", "big", "--file", "-", saying="differs from what is stored")
+    fails(1, "call", "gcs.download", "--bucket", "faulty", "--name", "big", "--file", "-", saying="differ from the stored ones")
 
 
 def test_download_to_where_it_cannot():

@@ -103,7 +103,7 @@ def test_wrong_whole_is_deleted():
         return status, headers, json.dumps(json.loads(body) | {"crc32c": "AAAAAA=="}).encode()
 
     PROXY.reset(lambda r: {"edit": lie} if "compose" in r.path else None)
-    fails(1, *UPLOAD, "--name", "lied", "--file", FILE, saying=["lied", "differs from what was sent"])
+    fails(1, *UPLOAD, "--name", "lied", "--file", FILE, saying=["lied", "differ from the uploaded ones"])
     assert BUCKET.get_blob("in/lied") is None
     check("in/whole.csv")
 

@@ -186,7 +186,7 @@ def test_who_pays_and_keys_of_ones_own():
     assert made["url"] == googles(made, "x", query_parameters={"userProject": "other"}), made
     dowel("block", "save", "gcs-bucket/keyed", "--bucket", "signed", "--credentials", "robot", "--endpoint", "https://storage.googleapis.com",
           "--encryption-key", "env:OWN_KEY", env={"OWN_KEY": base64.b64encode(b"k" * 32).decode()})
-    fails(2, "presign", "gcs-bucket/keyed:x", saying=["a key of yours", "x-goog-encryption-key"])
+    fails(2, "presign", "gcs-bucket/keyed:x", saying=["customer-supplied encryption key", "x-goog-encryption-key"])
 
 
 def test_refused():

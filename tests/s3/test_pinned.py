@@ -71,7 +71,7 @@ def test_replaced_between_head_and_get():
         gets = [match for method, match in Server.seen if method == "GET"]
         assert ("HEAD", None) in Server.seen and gets and gets[0] == '"one"', Server.seen
         assert done.returncode == 7 and not done.stdout, done
-        assert b"replaced while it was read" in done.stderr, done.stderr
+        assert b"replaced during the download" in done.stderr, done.stderr
 
 
 def test_not_replaced():

@@ -136,7 +136,7 @@ def test_a_server_without_ranges():
 
 def test_an_object_replaced_midway():
     wrong("replaced")
-    fails(7, *get(), saying=["replaced while it was read"])
+    fails(7, *get(), saying=["replaced during the download"])
     nothing_is_left()
 
 
@@ -154,7 +154,7 @@ def test_a_corrupt_byte_is_fetched_again_once():
         assert file.read() == DATA
     os.unlink(os.path.join(FOLDER, "copy"))
     wrong("corrupt")
-    fails(1, *get(), saying=["differs from what is stored"])
+    fails(1, *get(), saying=["differ from the stored ones"])
     nothing_is_left()
 
 

@@ -1,6 +1,10 @@
-/* dowel/s3.h: Amazon S3 and servers that speak its protocol (Amazon S3 API Reference, version 2006-03-01).
+/* dowel/s3.h: Amazon S3 and servers with the same API (Amazon S3 API Reference, version 2006-03-01).
  *
- * Every function is a task: retries, history and cancellation hold. *result (may be NULL) is a new reference. */
+ * Every function calls a task (dowel/runtime.h): the call blocks, is recorded in the history, obeys the policy and can be cancelled. It returns 0 or
+ * a negative dowel_code with `err` filled. *result (`result` may be NULL) is a new reference; release it with json_decref().
+ *
+ * Common errors: NOT_FOUND (no such bucket or key), PERMISSION, CONFLICT (if_absent or if_match did not hold), CORRUPT (checksums differ), UNAVAILABLE
+ * and NETWORK after the retries. */
 #ifndef DOWEL_S3_H
 #define DOWEL_S3_H
 
@@ -12,7 +16,7 @@ extern "C" {
 
 DOWEL_API extern const dowel_connector dowel_s3_connector;
 
-/* Values of members that are enumerations; the first is the default. */
+/* Values of enumeration members; the first is the default. */
 enum {
     DOWEL_S3_ADDRESSING_AUTO,
     DOWEL_S3_ADDRESSING_PATH,
@@ -24,16 +28,16 @@ enum { DOWEL_S3_CRC32, DOWEL_S3_CRC32C, DOWEL_S3_CRC64NVME, DOWEL_S3_SHA256, DOW
 /* dowel_s3_put_args.encryption */
 enum { DOWEL_S3_BUCKET_DEFAULT, DOWEL_S3_AES256, DOWEL_S3_KMS, DOWEL_S3_KMS_DSSE };
 
-/* Block type "s3-bucket". Keeps results of tasks under its folder. */
+/* Block type "s3-bucket": a bucket and a folder in it. It can store results of tasks and holds objects (dowel/objects.h). */
 typedef struct dowel_s3_bucket {
     const char *bucket;
-    const char *folder;       /* in front of every key; keys are relative to it */
-    dowel_block *credentials; /* aws-credentials; NULL: what Amazon's tools would find */
+    const char *folder;       /* prefix of every key; keys are relative to it */
+    dowel_block *credentials; /* aws-credentials; NULL: the same as the AWS CLI would use */
     const char *region;
-    const char *endpoint; /* a server that speaks S3; plain http only where this says so */
-    int addressing; /* DOWEL_S3_ADDRESSING_*; auto: host at Amazon, path elsewhere and where no host can have the name */
-    int checksums;  /* DOWEL_S3_WHEN_*; when required: only Content-MD5, for servers that know no other */
-    bool requester_pays; /* who calls agrees to be billed */
+    const char *endpoint; /* base URL of a server with the S3 API; NULL: Amazon's */
+    int addressing;       /* DOWEL_S3_ADDRESSING_*; auto: virtual at Amazon if the name allows it, otherwise path */
+    int checksums;        /* DOWEL_S3_WHEN_*; when required: only Content-MD5, for servers without other checksums */
+    bool requester_pays;  /* the caller agrees to pay for requests */
 } dowel_s3_bucket;
 
 DOWEL_API extern const dowel_block_type dowel_s3_bucket_type;
@@ -45,20 +49,20 @@ typedef struct dowel_s3_put_args {
     dowel_bytes data;
     const char *content_type;
     const dowel_pair *metadata;
-    int64_t part_size;           /* parts of a multipart upload; grows where 10,000 parts would not do */
-    int64_t multipart_threshold; /* larger objects go up in parts */
-    int64_t concurrency;         /* parts at a time; 0: a few, and more as long as that is faster */
+    int64_t part_size;           /* bytes of a part; larger if there would be more than 10,000 parts */
+    int64_t multipart_threshold; /* bytes; larger objects are uploaded in parts */
+    int64_t concurrency;         /* parallel parts; 0: a few, and more while that is faster */
     int checksum;                /* DOWEL_S3_CRC32 ... DOWEL_S3_NONE */
     const char *content_encoding, *cache_control, *content_disposition;
-    const char *storage_class, *acl; /* as S3 names them: "STANDARD_IA", "public-read" */
+    const char *storage_class, *acl; /* names of S3: "STANDARD_IA", "public-read" */
     int encryption;                  /* DOWEL_S3_BUCKET_DEFAULT ... DOWEL_S3_KMS_DSSE */
     const char *kms_key_id;
     const char *customer_key; /* base64 of 32 bytes (SSE-C) */
     const dowel_pair *tags;
-    int64_t modified;     /* recorded as x-amz-meta-mtime, where a copying program looks for it */
-    bool if_absent;       /* only where there is no such object */
-    const char *if_match; /* only in place of the object with this ETag */
-    bool bucket_key;      /* with aws:kms: the bucket keeps a key for a while, for fewer calls to KMS */
+    int64_t modified;     /* microseconds since the epoch; recorded as x-amz-meta-mtime */
+    bool if_absent;       /* only if the object does not exist */
+    const char *if_match; /* only if the object has this ETag */
+    bool bucket_key;      /* use an S3 Bucket Key with aws:kms */
     const char *content_language;
     const char *given; /* members that are zero on purpose (dowel/fields.h) */
 } dowel_s3_put_args;
@@ -68,8 +72,8 @@ typedef struct dowel_s3_get_args {
     const char *key;
     const char *file; /* "-" is standard output */
     const char *version_id;
-    int64_t part_size;   /* bytes of one request; larger objects come in several */
-    int64_t concurrency; /* requests at a time; 0: a few, and more as long as that is faster */
+    int64_t part_size;   /* bytes of one request */
+    int64_t concurrency; /* parallel requests; 0: a few, and more while that is faster */
     const char *customer_key;
     const char *given; /* members that are zero on purpose (dowel/fields.h) */
 } dowel_s3_get_args;
@@ -89,7 +93,7 @@ typedef struct dowel_s3_object_args { /* head, delete */
     const char *key;
     const char *version_id;
     const char *customer_key; /* head only */
-    const char *const *keys;  /* delete only: many, in place of key */
+    const char *const *keys;  /* delete only: several keys, NULL-terminated, instead of key */
     const char *given;        /* members that are zero on purpose (dowel/fields.h) */
 } dowel_s3_object_args;
 
@@ -100,10 +104,10 @@ typedef struct dowel_s3_copy_args {
     dowel_block *to_bucket; /* NULL: the same */
     const char *version_id;
     const char *storage_class;
-    int64_t multipart_threshold; /* larger objects are copied in parts; at most 5 GiB */
+    int64_t multipart_threshold; /* bytes; larger objects are copied in parts; at most 5 GiB */
     int64_t part_size;
-    int64_t concurrency;                        /* parts at a time; 0: a few, and more as long as that is faster */
-    const char *customer_key, *to_customer_key; /* of what is copied, of the copy */
+    int64_t concurrency;                        /* parallel parts; 0: a few, and more while that is faster */
+    const char *customer_key, *to_customer_key; /* of the source, of the copy */
     const char *given;                          /* members that are zero on purpose (dowel/fields.h) */
 } dowel_s3_copy_args;
 
@@ -112,8 +116,8 @@ typedef struct dowel_s3_presign_args {
     const char *key;
     int method;                /* DOWEL_PRESIGN_GET, PUT, DELETE, HEAD */
     double expires;            /* seconds, up to 7 days */
-    const dowel_pair *headers; /* that the request must then have */
-    const dowel_pair *query;   /* parameters of the URL */
+    const dowel_pair *headers; /* that the request must send */
+    const dowel_pair *query;   /* query parameters to add to the URL */
     const char *given;         /* members that are zero on purpose (dowel/fields.h) */
 } dowel_s3_presign_args;
 
@@ -121,7 +125,7 @@ typedef struct dowel_s3_presign_post_args {
     dowel_block *bucket;
     const char *key; /* may end with ${filename} */
     double expires;
-    const dowel_pair *fields; /* of the form: what the object will have */
+    const dowel_pair *fields; /* of the form */
     json_t *conditions;       /* array: ["starts-with", "$x", "y"], ["content-length-range", min, max], {"x": "y"} */
     const char *given;        /* members that are zero on purpose (dowel/fields.h) */
 } dowel_s3_presign_post_args;
@@ -138,7 +142,7 @@ typedef struct dowel_s3_bucket_args { /* get_bucket, delete_bucket */
 } dowel_s3_bucket_args;
 
 typedef struct dowel_s3_list_buckets_args {
-    dowel_block *credentials; /* aws-credentials; NULL: what Amazon's tools would find */
+    dowel_block *credentials; /* aws-credentials; NULL: the same as the AWS CLI would use */
     const char *region;
     const char *endpoint;
     const char *given; /* members that are zero on purpose (dowel/fields.h) */
@@ -148,66 +152,69 @@ typedef struct dowel_s3_abort_stale_args {
     dowel_block *bucket;
     const char *prefix;
     double older_than; /* seconds since an upload began */
-    bool dry_run;      /* only tells which it would be */
+    bool dry_run;      /* list the uploads without aborting them */
     const char *given; /* members that are zero on purpose (dowel/fields.h) */
 } dowel_s3_abort_stale_args;
 
-/* {bucket, key, size, etag, parts, version_id}. One request up to the threshold, else a multipart upload that is aborted when it fails. With
- * if_absent or if_match the object has the metadata "dowel-run", by which a later attempt knows what an earlier one wrote. */
+/* Uploads a file, bytes or standard input. {bucket, key, etag, version_id: text, size: integer (bytes), parts: integer}. Up to multipart_threshold in one
+ * request, otherwise as a multipart upload, which is aborted on failure. With if_absent or if_match the object has the metadata "dowel-run", by which a
+ * later attempt recognizes the object of an earlier one. */
 static inline int dowel_s3_put(dowel *d, const dowel_s3_put_args *args, json_t **result, dowel_error *err) {
     return dowel_call(d, "s3.put", args, sizeof *args, NULL, result, err);
 }
-/* {bucket, key, size, etag, content_type, checked_by, file}. The file appears whole, checked, or not at all. checked_by: CRC32, CRC32C, CRC64NVME,
- * SHA256 (of the whole, or of those of parts), MD5, ETag (MD5 of the parts' MD5s); size where the service has nothing else. */
+/* Downloads an object. {bucket, key, etag, content_type, checked_by, file: text, size: integer}. The file appears only when it is complete and verified.
+ * checked_by is CRC32, CRC32C, CRC64NVME or SHA256 (of the object or of its parts' checksums), MD5, ETag (MD5 of the parts' MD5s), or size if the
+ * service has no checksum. */
 static inline int dowel_s3_get(dowel *d, const dowel_s3_get_args *args, json_t **result, dowel_error *err) {
     return dowel_call(d, "s3.get", args, sizeof *args, NULL, result, err);
 }
-/* {objects: [{key, size, etag, last_modified}], prefixes: [text], truncated}; of versions also version_id,
- * latest, deleted. */
+/* Lists objects in memory. {objects: [{key, etag, storage_class: text, size: integer, last_modified: RFC 3339}], prefixes: [text], truncated: boolean}.
+ * Versions also have version_id: text, latest, deleted: boolean. For listings of any size use dowel_objects.list, which streams. */
 static inline int dowel_s3_list(dowel *d, const dowel_s3_list_args *args, json_t **result, dowel_error *err) {
     return dowel_call(d, "s3.list", args, sizeof *args, NULL, result, err);
 }
-/* {key, size, etag, content_type, last_modified, metadata}. */
+/* Describes an object. {key, etag, content_type, last_modified: text, size: integer, metadata: {name: text}, checksum: {algorithm, value}, ...}. */
 static inline int dowel_s3_head(dowel *d, const dowel_s3_object_args *args, json_t **result, dowel_error *err) {
     return dowel_call(d, "s3.head", args, sizeof *args, NULL, result, err);
 }
-/* {key}, or {deleted, failed: [{key, error}]} of many. An object that is not there is no error, as the service has it. */
+/* Deletes one object: {key: text}; or several: {deleted: integer}. A missing object is not an error. If some of several could not be deleted, the detail of
+ * the error has a line for each. */
 static inline int dowel_s3_delete(dowel *d, const dowel_s3_object_args *args, json_t **result, dowel_error *err) {
     return dowel_call(d, "s3.delete", args, sizeof *args, NULL, result, err);
 }
-/* {bucket, key, etag}. By the service itself; above 5 GiB in parts. */
+/* Copies within S3; above 5 GiB in parts. {bucket, key, etag: text}. */
 static inline int dowel_s3_copy(dowel *d, const dowel_s3_copy_args *args, json_t **result, dowel_error *err) {
     return dowel_call(d, "s3.copy", args, sizeof *args, NULL, result, err);
 }
-/* {bucket, region, created}. A bucket that is ours already is no error (created: false). */
+/* {bucket, region: text, created: boolean}. created is false if the account already owns the bucket. EXISTS if another account does. */
 static inline int dowel_s3_create_bucket(dowel *d, const dowel_s3_create_bucket_args *args, json_t **result,
                                          dowel_error *err) {
     return dowel_call(d, "s3.create_bucket", args, sizeof *args, NULL, result, err);
 }
-/* {bucket, region, versioning, lifecycle}: versioning is Enabled, Suspended or empty, lifecycle a list of rules as S3 has them. */
+/* {bucket, region, versioning: text, lifecycle: [rule]}. versioning is "Enabled", "Suspended" or ""; rules have the element names of S3. */
 static inline int dowel_s3_get_bucket(dowel *d, const dowel_s3_bucket_args *args, json_t **result, dowel_error *err) {
     return dowel_call(d, "s3.get_bucket", args, sizeof *args, NULL, result, err);
 }
-/* {bucket}. The bucket must be empty. */
+/* {bucket: text}. The bucket must be empty. */
 static inline int dowel_s3_delete_bucket(dowel *d, const dowel_s3_bucket_args *args, json_t **result,
                                          dowel_error *err) {
     return dowel_call(d, "s3.delete_bucket", args, sizeof *args, NULL, result, err);
 }
-/* {buckets: [{bucket, created}]}. */
+/* {buckets: [{bucket: text, created: RFC 3339}]}. */
 static inline int dowel_s3_list_buckets(dowel *d, const dowel_s3_list_buckets_args *args, json_t **result,
                                         dowel_error *err) {
     return dowel_call(d, "s3.list_buckets", args, sizeof *args, NULL, result, err);
 }
-/* {uploads: [{key, upload_id, initiated}], aborted}. Multipart uploads that nobody finished are billed until they are aborted. */
+/* Aborts old multipart uploads, which are billed until they are completed or aborted. {uploads: [{key, upload_id, initiated: text}], aborted: integer}. */
 static inline int dowel_s3_abort_stale(dowel *d, const dowel_s3_abort_stale_args *args, json_t **result,
                                        dowel_error *err) {
     return dowel_call(d, "s3.abort_stale", args, sizeof *args, NULL, result, err);
 }
-/* {url, method, headers, expires}: who has the URL may do what it says. */
+/* A presigned URL, which is a secret: {url, method: text, headers: {name: text}, expires: RFC 3339}. The request must send these headers. */
 static inline int dowel_s3_presign(dowel *d, const dowel_s3_presign_args *args, json_t **result, dowel_error *err) {
     return dowel_call(d, "s3.presign", args, sizeof *args, NULL, result, err);
 }
-/* {url, fields}: a form for a browser. */
+/* A presigned form: {url: text, fields: {name: text}}. POST the fields and then the file to the URL as multipart/form-data. */
 static inline int dowel_s3_presign_post(dowel *d, const dowel_s3_presign_post_args *args, json_t **result,
                                         dowel_error *err) {
     return dowel_call(d, "s3.presign_post", args, sizeof *args, NULL, result, err);
