@@ -3,6 +3,7 @@
 #include "file_system.h"
 #include "walk.h"
 
+#include <dowel/buckets.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -261,18 +262,15 @@ static int remove_one(dowel_block *block, const char *name, dowel_error *err) {
 static int remove_all(dowel *d, dowel_block *block, const char *const *names, size_t count,
                       void (*failed)(void *context, const char *name, const dowel_error *why), void *context,
                       dowel_error *err) {
-    int first = 0;
-    for (size_t i = 0; i < count; i++) {
+    dowel_removal removal;
+    dowel_removal_begin(&removal, failed, context);
+    int rc = 0;
+    for (size_t i = 0; i < count && !rc; i++) {
         dowel_error why;
-        int rc = dowel_check(d, err);
-        if (rc) return rc;
-        rc = remove_one(block, names[i], &why);
-        if (!rc) continue;
-        if (failed) failed(context, names[i], &why);
-        if (!first && err) *err = why;
-        if (!first) first = rc;
+        rc = dowel_check(d, err);
+        if (!rc && remove_one(block, names[i], &why)) dowel_removal_fail(&removal, names[i], &why);
     }
-    return first;
+    return dowel_removal_end(&removal, rc, err);
 }
 
 const dowel_objects dowel_local_objects = {.size = sizeof(dowel_objects),

@@ -2,9 +2,7 @@
 #include "client.h"
 #include "tasks.h"
 
-#include <openssl/crypto.h>
-#include <stdlib.h>
-#include <string.h>
+#include <dowel/buckets.h>
 
 static const dowel_field fields[] = {
     {DOWEL_AT(dowel_gcs_bucket, bucket), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED, .doc = "Bucket name.",
@@ -24,14 +22,7 @@ static const dowel_field fields[] = {
     {0}};
 
 static int check(const void *data, dowel_error *err) {
-    const dowel_gcs_bucket *bucket = data;
-    void *key;
-    size_t size;
-    if (!bucket->encryption_key) return 0;
-    if (dowel_base64_decode(bucket->encryption_key, &key, &size)) size = 0, key = NULL;
-    if (key) OPENSSL_cleanse(key, size);
-    free(key);
-    return size == 32 ? 0 : dowel_fail(err, DOWEL_E_INVALID, "field \"encryption_key\": expected 32 bytes in base64");
+    return dowel_bucket_check_key("encryption_key", ((const dowel_gcs_bucket *)data)->encryption_key, err);
 }
 
 static const dowel_table table = {"gcs-bucket", sizeof(dowel_gcs_bucket), fields, check};
@@ -57,15 +48,7 @@ static int storage_get(dowel *d, dowel_block *block, const char *key, void **dat
     dowel_sink *sink = dowel_sink_memory(0);
     int rc = sink ? dowel_gcs_client_open(d, block, &c, err) : dowel_no_memory(err);
     if (!rc) rc = dowel_gcs_download_sink(&c, &(dowel_gcs_download_args){.name = key}, sink, NULL, NULL, err);
-    if (!rc) {
-        dowel_bytes bytes = dowel_sink_bytes(sink);
-        *data = malloc(bytes.size + 1);
-        *size = bytes.size;
-        if (*data)
-            memcpy(*data, bytes.data, bytes.size);
-        else
-            rc = dowel_no_memory(err);
-    }
+    if (!rc) rc = dowel_sink_copy(sink, data, size, err);
     dowel_sink_close(sink);
     return rc;
 }

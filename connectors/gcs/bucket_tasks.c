@@ -2,6 +2,7 @@
 #include "client.h"
 #include "tasks.h"
 
+#include <dowel/buckets.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -163,15 +164,15 @@ static const dowel_field list_fields[] = {
     {0}};
 static const dowel_table list_table = {"gcs.list_buckets", sizeof(dowel_gcs_list_buckets_args), list_fields, NULL};
 
-static int list_page(dowel_gcs_client *c, const dowel_gcs_list_buckets_args *args, const char *project, char **token,
-                     json_t *buckets, bool *more, dowel_error *err) {
+static int list_page(dowel_gcs_client *c, const dowel_gcs_list_buckets_args *args, const char *project,
+                     dowel_pages *pages, json_t *buckets, bool *more, dowel_error *err) {
     dowel_http_request *r = dowel_http_new(c->service, c->credentials, "GET", c->base);
     json_t *page = NULL, *item;
     size_t i, left = (size_t)args->limit - json_array_size(buckets);
     dowel_http_path(r, "storage", "v1", "b", NULL);
     dowel_http_query(r, "project", project);
     dowel_http_query(r, "prefix", args->prefix);
-    dowel_http_query(r, "pageToken", *token);
+    dowel_http_query(r, "pageToken", pages->token);
     dowel_http_query_int(r, "maxResults", left < 1000 ? (int64_t)left : 1000);
     int rc = dowel_http_fetch_json(c->d, r, &page, err);
     json_array_foreach(json_object_get(page, "items"), i, item) {
@@ -179,10 +180,11 @@ static int list_page(dowel_gcs_client *c, const dowel_gcs_list_buckets_args *arg
         json_array_append_new(buckets, describe(item));
         left--;
     }
-    const char *next = json_string_value(json_object_get(page, "nextPageToken"));
-    *more = i < json_array_size(json_object_get(page, "items")) || (next && *next);
-    free(*token);
-    *token = next && *next ? strdup(next) : NULL;
+    *more = i < json_array_size(json_object_get(page, "items"));
+    bool further = false;
+    if (!rc) rc = dowel_pages_next(pages, json_string_value(json_object_get(page, "nextPageToken")), &further, err);
+    if (rc == DOWEL_E_PROTOCOL) dowel_error_prefix(err, "Cloud Storage: the list of buckets is incomplete: ");
+    *more |= further;
     json_decref(page);
     return rc;
 }
@@ -190,18 +192,19 @@ static int list_page(dowel_gcs_client *c, const dowel_gcs_list_buckets_args *arg
 static int run_list(dowel *d, const void *data, json_t **result, dowel_error *err) {
     const dowel_gcs_list_buckets_args *args = data;
     dowel_gcs_client c;
-    char *project = NULL, *token = NULL;
+    char *project = NULL;
+    dowel_pages pages = {0};
     int rc = dowel_gcs_client_open_project(d, args->credentials, args->endpoint, &c, err);
     if (!rc) rc = dowel_gcp_project(d, c.credentials, args->project, &project, err);
     if (rc) return rc;
     json_t *buckets = json_array();
     bool more = true;
-    do rc = list_page(&c, args, project, &token, buckets, &more, err);
-    while (!rc && token && json_array_size(buckets) < (size_t)args->limit);
+    do rc = list_page(&c, args, project, &pages, buckets, &more, err);
+    while (!rc && pages.token && json_array_size(buckets) < (size_t)args->limit);
     if (!rc) *result = json_pack("{s:O,s:b}", "buckets", buckets, "truncated", more);
     json_decref(buckets);
     free(project);
-    free(token);
+    dowel_pages_clear(&pages);
     return rc;
 }
 

@@ -1,8 +1,7 @@
 /* Requests to Cloud Storage: address, retries, errors, common headers and parameters. */
 #include "client.h"
 
-#include <openssl/crypto.h>
-#include <openssl/sha.h>
+#include <dowel/buckets.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,24 +97,10 @@ int dowel_gcs_client_open_project(dowel *d, dowel_block *credentials, const char
 
 /* ---- requests ---- */
 
+/* The block's check has verified that the key decodes. */
 void dowel_gcs_encrypt(dowel_http_request *r, const dowel_gcs_bucket *bucket, bool source) {
-    void *key;
-    size_t size;
-    unsigned char hash[SHA256_DIGEST_LENGTH];
-    /* The block's check has verified that it decodes. */
-    if (!bucket->encryption_key || dowel_base64_decode(bucket->encryption_key, &key, &size)) return;
-    SHA256(key, size, hash);
-    OPENSSL_cleanse(key, size);
-    free(key);
-    char *text = dowel_base64(hash, sizeof hash), name[64];
-    const char *kind = source ? "copy-source-" : "";
-    snprintf(name, sizeof name, "x-goog-%sencryption-algorithm", kind);
-    dowel_http_header(r, name, "AES256");
-    snprintf(name, sizeof name, "x-goog-%sencryption-key", kind);
-    dowel_http_secret_header(r, name, bucket->encryption_key);
-    snprintf(name, sizeof name, "x-goog-%sencryption-key-sha256", kind);
-    dowel_http_header(r, name, text ? text : "");
-    free(text);
+    (void)dowel_bucket_set_key(r, source ? "x-goog-copy-source-encryption" : "x-goog-encryption",
+                               bucket->encryption_key, DOWEL_SHA256, "key-sha256", NULL);
 }
 
 dowel_http_request *dowel_gcs_request(dowel_gcs_client *c, const char *method, const char *name) {

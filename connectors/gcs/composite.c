@@ -2,6 +2,7 @@
  * the object and deleted. A resumed run keeps the parts that exist. */
 #include "client.h"
 
+#include <dowel/buckets.h>
 #include <dowel/transfer.h>
 
 #include <inttypes.h>
@@ -63,12 +64,8 @@ static int begin(composite *u, dowel_error *err) {
 }
 
 static int plan(composite *u, dowel_error *err) {
-    static const char kind[] = "gcs.composite";
-    char *object = dowel_gcs_full_name(u->client, u->args->name);
-    size_t size = object ? sizeof kind + strlen(u->client->bucket->bucket) + strlen(object) + 2 : 0;
-    u->handle = object ? malloc(size) : NULL;
-    if (u->handle) snprintf(u->handle, size, "%s %s/%s", kind, u->client->bucket->bucket, object);
-    free(object);
+    const dowel_gcs_bucket *bucket = u->client->bucket;
+    u->handle = dowel_bucket_handle_name("gcs.composite", bucket->bucket, bucket->folder, u->args->name);
     if (!u->handle) return dowel_no_memory(err);
     /* At most as many parts as one composition takes. */
     u->part_size = u->args->part_size;

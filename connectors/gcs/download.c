@@ -1,6 +1,7 @@
 /* Downloads of one generation of an object, checked by its CRC32C. */
 #include "client.h"
 
+#include <dowel/buckets.h>
 #include <dowel/transfer.h>
 
 #include <stdlib.h>
@@ -78,10 +79,7 @@ static int verify(void *context, const dowel_downloaded *got, dowel_error *err) 
 int dowel_gcs_download_sink(dowel_gcs_client *c, const dowel_gcs_download_args *args, dowel_sink *sink, int64_t *size,
                             dowel_http_response **response, dowel_error *err) {
     object o = {c, args};
-    char *full = dowel_gcs_full_name(c, args->name), *handle = NULL;
-    size_t room = full ? strlen(full) + strlen(c->bucket->bucket) + 16 : 0;
-    if (full && (handle = malloc(room))) snprintf(handle, room, "gcs.download %s/%s", c->bucket->bucket, full);
-    free(full);
+    char *handle = dowel_bucket_handle_name("gcs.download", c->bucket->bucket, c->bucket->folder, args->name);
     const dowel_download plan = {.sink = sink,
                                  .digest = DOWEL_CRC32C,
                                  .part_size = args->part_size,

@@ -2,7 +2,7 @@
 #include "client.h"
 #include "tasks.h"
 
-#include <dowel/json.h>
+#include <dowel/buckets.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,8 +33,7 @@ static int broken(const dowel_gcs_client *c, const char *what, dowel_error *err)
                       c->bucket->bucket, what);
 }
 
-static int check_page(const dowel_gcs_client *c, const json_t *page, const char *prefix, const char *token,
-                      dowel_error *err) {
+static int check_page(const dowel_gcs_client *c, const json_t *page, const char *prefix, dowel_error *err) {
     const json_t *more = json_object_get(page, "nextPageToken");
     const char *next = json_string_value(more);
     json_t *item;
@@ -49,7 +48,7 @@ static int check_page(const dowel_gcs_client *c, const json_t *page, const char 
         if (!name || !json_string_length(text)) return broken(c, "an object without a name", err);
         if (strncmp(name, prefix, strlen(prefix)) != 0) return broken(c, "an object outside the requested prefix", err);
     }
-    return next && token && !strcmp(next, token) ? broken(c, "the page token does not advance", err) : 0;
+    return 0;
 }
 
 /* Merges the items and prefixes of a page, two lists in the order of names. */
@@ -80,40 +79,39 @@ static int visit_page(const json_t *page, int64_t *left, dowel_gcs_visitor visit
     }
 }
 
+/* Reads one page and moves on to the next. */
+static int walk_page(dowel_gcs_client *c, const dowel_gcs_query *query, const char *const range[3], dowel_pages *pages,
+                     int64_t *left, dowel_gcs_visitor visit, void *context, bool *cut, bool *more, dowel_error *err) {
+    json_t *page = NULL;
+    dowel_http_request *r = page_request(c, query, range, pages->token, *left < PAGE ? *left : PAGE);
+    int rc = dowel_http_fetch_document(c->d, r, DOWEL_JSON_NUL, &page, err);
+    if (!rc) rc = check_page(c, page, range[0], err);
+    if (!rc) rc = visit_page(page, left, visit, context, cut, err);
+    if (!rc) {
+        rc = dowel_pages_next(pages, json_string_value(json_object_get(page, "nextPageToken")), more, err);
+        if (rc == DOWEL_E_PROTOCOL) rc = broken(c, "the page token does not advance", err);
+    }
+    json_decref(page);
+    return rc;
+}
+
 int dowel_gcs_walk(dowel_gcs_client *c, const dowel_gcs_query *query, dowel_gcs_visitor visit, void *context,
                    bool *more, dowel_error *err) {
     char *prefix = dowel_gcs_full_name(c, query->prefix ? query->prefix : ""),
          *start = dowel_gcs_full_name(c, query->start_offset ? query->start_offset : ""),
-         *end = dowel_gcs_full_name(c, query->end_offset ? query->end_offset : ""), *token = NULL, *seen = NULL;
-    int64_t left = query->limit > 0 ? query->limit : INT64_MAX, turn = 0;
-    bool cut = false, pages = true;
+         *end = dowel_gcs_full_name(c, query->end_offset ? query->end_offset : "");
+    int64_t left = query->limit > 0 ? query->limit : INT64_MAX;
+    bool cut = false, further = true;
+    dowel_pages pages = {0};
     int rc = prefix && start && end ? 0 : dowel_no_memory(err);
-    while (!rc && pages && !cut && left) {
-        json_t *page = NULL;
-        rc = dowel_http_fetch_document(
-            c->d, page_request(c, query, (const char *const[]){prefix, start, end}, token, left < PAGE ? left : PAGE),
-            DOWEL_JSON_NUL, &page, err);
-        if (!rc) rc = check_page(c, page, prefix, token, err);
-        if (!rc) rc = visit_page(page, &left, visit, context, &cut, err);
-        const char *next = json_string_value(json_object_get(page, "nextPageToken"));
-        free(token);
-        token = next && *next ? strdup(next) : NULL;
-        pages = token != NULL;
-        /* Detects a cycle of page tokens: remembers one token, replaced at growing distances. */
-        if (!rc && token && seen && !strcmp(token, seen)) rc = broken(c, "the page token does not advance", err);
-        if (token && !(turn & (turn + 1))) {
-            free(seen);
-            seen = strdup(token);
-        }
-        turn++;
-        json_decref(page);
-    }
-    if (more) *more = cut || pages;
+    while (!rc && further && !cut && left)
+        rc = walk_page(c, query, (const char *const[]){prefix, start, end}, &pages, &left, visit, context, &cut,
+                       &further, err);
+    if (more) *more = cut || further;
+    dowel_pages_clear(&pages);
     free(prefix);
     free(start);
     free(end);
-    free(token);
-    free(seen);
     return rc;
 }
 

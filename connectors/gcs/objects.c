@@ -2,6 +2,7 @@
 #include "client.h"
 #include "sign.h"
 
+#include <dowel/buckets.h>
 #include <dowel/json.h>
 
 #include <stdio.h>
@@ -96,13 +97,6 @@ static int get(dowel *d, dowel_block *block, const char *name, const char *versi
     return rc ? rc : dowel_gcs_download_sink(&c, &args, sink, NULL, NULL, err);
 }
 
-static void tell_unheld(const dowel_object_put_options *o, const char *name) {
-    char part[128];
-    bool tells = o->size >= offsetof(dowel_object_put_options, unheld_context) + sizeof o->unheld_context && o->unheld;
-    snprintf(part, sizeof part, "metadata.%.100s", name);
-    if (tells) o->unheld(o->unheld_context, part, "dowel records the time of the file under this name");
-}
-
 /* The caller's metadata with the file's time. Newly allocated; NULL: out of memory. */
 static dowel_pair *metadata_of(const dowel_object_put_options *options, char text[2][DOWEL_TIME_TEXT_SIZE]) {
     size_t count = 0;
@@ -112,7 +106,8 @@ static dowel_pair *metadata_of(const dowel_object_put_options *options, char tex
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
         if (options->modified && dowel_gcs_is_mtime(options->metadata[i].name))
-            tell_unheld(options, options->metadata[i].name);
+            dowel_bucket_report_metadata(options, options->metadata[i].name,
+                                         "dowel records the time of the file under this name");
         else
             all[kept++] = options->metadata[i];
     }
@@ -182,7 +177,7 @@ static int presign(dowel *d, dowel_block *block, const char *name, const dowel_p
     if (rc) return rc;
     const dowel_pair type[] = {{options->content_type ? "content-type" : NULL, options->content_type}, {NULL, NULL}};
     dowel_gcs_signing signing = {.method = options->method ? options->method : "GET", .headers = type};
-    return dowel_gcs_presigned(&c, name, NULL, options->seconds > 0 ? options->seconds : 3600, &signing, url, err);
+    return dowel_gcs_presigned(&c, name, NULL, options->seconds, &signing, url, err);
 }
 
 /* All of Google's addresses (mutual TLS, restricted) lead to the same buckets. */

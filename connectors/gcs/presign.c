@@ -4,7 +4,8 @@
 #include "client.h"
 #include "tasks.h"
 
-#include <openssl/crypto.h>
+#include <dowel/buckets.h>
+#include <dowel/text.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,8 +26,7 @@ static int sign(const dowel_gcs_client *c, const char *text, char **hex, dowel_e
     int rc = dowel_gcp_sign(c->d, c->credentials, text, strlen(text), &email, &signature, &size, err);
     *hex = rc ? NULL : dowel_hex(signature, size);
     if (!rc && !*hex) rc = dowel_no_memory(err);
-    if (signature) OPENSSL_cleanse(signature, size);
-    free(signature);
+    if (!rc) dowel_wipe_bytes(signature, size);
     free(email);
     return rc;
 }
@@ -38,7 +38,8 @@ static int prepare(const dowel_gcs_client *c, const char *name, const char *host
     signing->bucket = c->bucket->bucket;
     signing->endpoint = c->base;
     signing->time = (int64_t)time(NULL);
-    signing->seconds = (int64_t)expires;
+    int rc = dowel_presign_lifetime(expires, &signing->seconds, err);
+    if (rc) return rc;
     if (signing->style == DOWEL_GCS_BUCKET_BOUND) {
         size_t size = strlen(host) + sizeof "https://";
         if (!(owned[0] = malloc(size))) return dowel_no_memory(err);
@@ -47,7 +48,7 @@ static int prepare(const dowel_gcs_client *c, const char *name, const char *host
     }
     if (name && !(owned[1] = dowel_gcs_full_name(c, name))) return dowel_no_memory(err);
     signing->object = owned[1];
-    int rc = signer(c, &owned[2], err);
+    rc = signer(c, &owned[2], err);
     signing->email = owned[2];
     return rc;
 }
@@ -97,16 +98,13 @@ int dowel_gcs_presigned(dowel_gcs_client *c, const char *name, const char *host,
     if (!rc) rc = prepare(c, name, host, expires, signing, owned, err);
     if (!rc) rc = dowel_gcs_sign_url(signing, &signable, err);
     if (!rc) rc = sign(c, signable.text, &hex, err);
+    dowel_text text = {0};
     if (!rc) {
-        static const char last[] = "&X-Goog-Signature=";
-        size_t size = strlen(signable.url) + sizeof last + strlen(hex);
-        if ((*url = malloc(size)))
-            snprintf(*url, size, "%s%s%s", signable.url, last, hex);
-        else
-            rc = dowel_no_memory(err);
+        dowel_text_format(&text, "%s&X-Goog-Signature=%s", signable.url, hex);
+        *url = dowel_text_take(&text, err);
+        rc = *url ? 0 : DOWEL_E_NO_MEMORY;
     }
-    if (hex) OPENSSL_cleanse(hex, strlen(hex));
-    free(hex);
+    dowel_wipe(hex);
     dowel_gcs_signable_clear(&signable);
     release(owned);
     signing->query = NULL;
@@ -118,11 +116,6 @@ int dowel_gcs_presigned(dowel_gcs_client *c, const char *name, const char *host,
 
 static const char *const styles[] = {"path", "virtual-hosted", "bucket-bound", NULL};
 
-#define EXPIRES(type)                                                                                                  \
-    {                                                                                                                  \
-        DOWEL_AT(type, expires), .kind = DOWEL_DURATION, .fallback = "1h", .minimum = 1,                               \
-                                 .maximum = DOWEL_GCS_SIGNED_MOST, .doc = "Lifetime, at most 7 days."                  \
-    }
 #define STYLE(type)                                                                                                    \
     {                                                                                                                  \
         DOWEL_AT(type, style),                                                                                         \
@@ -158,13 +151,11 @@ static const dowel_field presign_fields[] = {
      .doc = "Object name, relative to the block's folder. Default: the bucket itself.", .example = "airports.csv"},
     {DOWEL_AT(dowel_gcs_presign_args, method), .kind = DOWEL_ENUM, .values = methods,
      .doc = "Method that the URL allows. RESUMABLE is the POST that starts a resumable upload."},
-    EXPIRES(dowel_gcs_presign_args),
+    DOWEL_PRESIGN_EXPIRES_FIELD(dowel_gcs_presign_args),
     STYLE(dowel_gcs_presign_args),
     HOST(dowel_gcs_presign_args),
-    {DOWEL_AT(dowel_gcs_presign_args, headers), .kind = DOWEL_MAP,
-     .doc = "Headers that the request must send, such as content-type.", .example = "content-type=text/csv"},
-    {DOWEL_AT(dowel_gcs_presign_args, query), .kind = DOWEL_MAP, .doc = "Query parameters to add to the URL.",
-     .example = "response-content-disposition=attachment"},
+    DOWEL_PRESIGN_HEADERS_FIELD(dowel_gcs_presign_args),
+    DOWEL_PRESIGN_QUERY_FIELD(dowel_gcs_presign_args),
     {DOWEL_GIVEN_AT(dowel_gcs_presign_args)},
     {0}};
 
@@ -205,17 +196,10 @@ static int run_presign(dowel *d, const void *data, json_t **result, dowel_error 
                                  .method = resumable ? "POST" : methods[args->method],
                                  .headers = headers,
                                  .query = args->query};
-    char *url, end[DOWEL_TIME_TEXT_SIZE];
+    char *url;
     rc = dowel_gcs_presigned(&c, args->name, args->host, args->expires, &signing, &url, err);
-    if (!rc) {
-        format_end(&signing, end);
-        *result = json_pack("{s:s,s:s,s:{},s:s}", "url", url, "method", signing.method, "headers", "expires", end);
-        for (dowel_pair *pair = headers; pair->name; pair++)
-            json_object_set_new(json_object_get(*result, "headers"), pair->name, json_string(pair->value));
-        if (!*result) rc = dowel_no_memory(err);
-        OPENSSL_cleanse(url, strlen(url));
-    }
-    free(url);
+    if (!rc) rc = dowel_presign_result(url, signing.method, headers, signing.time + signing.seconds, result, err);
+    dowel_wipe(url);
     free(headers);
     return rc;
 }
@@ -234,33 +218,20 @@ static const dowel_field post_fields[] = {
     DOWEL_GCS_BUCKET_FIELD(dowel_gcs_presign_post_args),
     {DOWEL_AT(dowel_gcs_presign_post_args, name), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED,
      .doc = "Name of the object that the form creates, relative to the block's folder.", .example = "inbox/photo.jpg"},
-    EXPIRES(dowel_gcs_presign_post_args),
+    DOWEL_PRESIGN_EXPIRES_FIELD(dowel_gcs_presign_post_args),
     STYLE(dowel_gcs_presign_post_args),
     HOST(dowel_gcs_presign_post_args),
     {DOWEL_AT(dowel_gcs_presign_post_args, fields), .kind = DOWEL_MAP,
      .doc = "Form fields, such as content-type, cache-control, acl, success_action_status.",
      .example = "content-type=image/jpeg"},
-    {DOWEL_AT(dowel_gcs_presign_post_args, conditions), .kind = DOWEL_JSON,
-     .doc = "Further conditions of the policy document, as a JSON array.",
-     .example = "[[\"content-length-range\", 1, 1048576]]"},
+    DOWEL_PRESIGN_CONDITIONS_FIELD(dowel_gcs_presign_post_args),
     {DOWEL_GIVEN_AT(dowel_gcs_presign_post_args)},
     {0}};
 
 static int check_post(const void *data, dowel_error *err) {
     const dowel_gcs_presign_post_args *args = data;
-    json_t *condition;
-    size_t i;
-    if (args->conditions && !json_is_array(args->conditions))
-        return dowel_fail(err, DOWEL_E_INVALID, "field \"conditions\": expected an array");
-    json_array_foreach(args->conditions, i, condition) {
-        bool list =
-            json_is_array(condition) && json_array_size(condition) == 3 && json_is_string(json_array_get(condition, 0));
-        if (!list && !(json_is_object(condition) && json_object_size(condition) == 1))
-            return dowel_fail(
-                err, DOWEL_E_INVALID,
-                "field \"conditions[%zu]\": expected an array of three elements or an object of one member", i);
-    }
-    return check_host(args->style, args->host, err);
+    int rc = dowel_presign_check_conditions(args->conditions, err);
+    return rc ? rc : check_host(args->style, args->host, err);
 }
 
 static const dowel_table post_table = {"gcs.presign_post", sizeof(dowel_gcs_presign_post_args), post_fields,

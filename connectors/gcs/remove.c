@@ -3,9 +3,10 @@
 #include "client.h"
 #include "tasks.h"
 
+#include <dowel/buckets.h>
+#include <dowel/text.h>
 #include <dowel/transfer.h>
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,23 +19,9 @@ typedef struct removal {
     dowel_gcs_client *client;
     const char *const *names;
     size_t count;
-    void (*failed)(void *context, const char *name, const dowel_error *why);
-    void *context;
     atomic_bool no_batches;
-    pthread_mutex_t lock;
-    int rc; /* the first failure */
-    dowel_error first;
+    dowel_removal outcome;
 } removal;
-
-static void fail(removal *all, const char *name, const dowel_error *why) {
-    pthread_mutex_lock(&all->lock);
-    if (!all->rc) {
-        all->rc = why->code;
-        all->first = *why;
-    }
-    if (all->failed) all->failed(all->context, name, why);
-    pthread_mutex_unlock(&all->lock);
-}
 
 /* A missing object counts as deleted. A missing bucket is an error, although its answer has the same status and reason. */
 static bool is_gone(int status, const char *message) {
@@ -46,48 +33,48 @@ static void remove_one(removal *all, dowel_gcs_client *c, const char *name) {
     dowel_http_request *r = dowel_gcs_request(c, "DELETE", name);
     int rc = dowel_http_send(c->d, r, NULL, &err);
     dowel_http_free(r);
-    if (rc && !is_gone(err.http_status, err.message)) fail(all, name, &err);
+    if (rc && !is_gone(err.http_status, err.message)) dowel_removal_fail(&all->outcome, name, &err);
 }
 
 /* ---- batches ---- */
 
-static int write_call(FILE *out, dowel_gcs_client *c, const char *boundary, size_t index, const char *name) {
-    char *full = dowel_gcs_full_name(c, name), *object = full ? dowel_percent_encode(full, NULL) : NULL,
-         *bucket = dowel_percent_encode(c->bucket->bucket, NULL),
-         *payer = dowel_percent_encode(c->bucket->user_project ? c->bucket->user_project : "", NULL);
-    bool good = object && bucket && payer;
-    if (good)
-        fprintf(out,
-                "--%s\r\nContent-Type: application/http\r\nContent-ID: <%zu>\r\n\r\n"
-                "DELETE /storage/v1/b/%s/o/%s%s%s HTTP/1.1\r\nContent-Length: 0\r\n\r\n\r\n",
-                boundary, index, bucket, object, *payer ? "?userProject=" : "", payer);
+#define BOUNDARY "dowel_batch_of_deletions"
+
+static int add_call(dowel_text *text, const dowel_gcs_client *c, size_t index, const char *name, dowel_error *err) {
+    char *full = dowel_gcs_full_name(c, name);
+    if (!full) return dowel_no_memory(err);
+    dowel_text_format(text, "--" BOUNDARY "\r\nContent-Type: application/http\r\nContent-ID: <%zu>\r\n\r\n", index);
+    dowel_text_put(text, "DELETE /storage/v1/b/");
+    dowel_text_add_encoded(text, c->bucket->bucket, NULL);
+    dowel_text_put(text, "/o/");
+    dowel_text_add_encoded(text, full, NULL);
+    if (c->bucket->user_project) {
+        dowel_text_put(text, "?userProject=");
+        dowel_text_add_encoded(text, c->bucket->user_project, NULL);
+    }
+    dowel_text_put(text, " HTTP/1.1\r\nContent-Length: 0\r\n\r\n\r\n");
     free(full);
-    free(object);
-    free(bucket);
-    free(payer);
-    return good;
+    return 0;
 }
 
 static int send_batch(dowel_gcs_client *c, const char *const *names, size_t count, dowel_http_response **response,
                       dowel_error *err) {
-    static const char boundary[] = "dowel_batch_of_deletions";
-    char *body = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&body, &size);
-    if (!out) return dowel_no_memory(err);
-    bool good = true;
-    for (size_t i = 0; i < count && good; i++) good = write_call(out, c, boundary, i, names[i]);
-    fprintf(out, "--%s--\r\n", boundary);
-    if (fclose(out) || !good) {
+    dowel_text text = {0};
+    int rc = 0;
+    for (size_t i = 0; i < count && !rc; i++) rc = add_call(&text, c, i, names[i], err);
+    dowel_text_put(&text, "--" BOUNDARY "--\r\n");
+    size_t size = text.size;
+    char *body = dowel_text_take(&text, rc ? NULL : err);
+    if (rc || !body) {
         free(body);
-        return dowel_no_memory(err);
+        return rc ? rc : DOWEL_E_NO_MEMORY;
     }
     dowel_http_request *r = dowel_http_new(c->service, c->credentials, "POST", c->base);
     dowel_http_path(r, "batch", "storage", "v1", NULL);
-    dowel_http_header(r, "Content-Type", "multipart/mixed; boundary=dowel_batch_of_deletions");
+    dowel_http_header(r, "Content-Type", "multipart/mixed; boundary=" BOUNDARY);
     dowel_http_body(r, body, size);
     dowel_http_idempotent(r, true);
-    int rc = dowel_http_send(c->d, r, response, err);
+    rc = dowel_http_send(c->d, r, response, err);
     dowel_http_free(r);
     free(body);
     return rc;
@@ -123,7 +110,7 @@ static void read_outcome(void *context, size_t call, int status, const char *bod
         why.http_status = status;
         if (reason) snprintf(why.reason, sizeof why.reason, "%s", reason);
         if (status == 403) dowel_error_hint(&why, "grant the credentials storage.objects.delete on the bucket");
-        fail(b->all, b->names[call], &why);
+        dowel_removal_fail(&b->all->outcome, b->names[call], &why);
     }
     json_decref(document);
 }
@@ -160,21 +147,15 @@ static int remove_batch(dowel *d, void *context, int64_t index, dowel_error *err
 int dowel_gcs_remove(dowel_gcs_client *c, const char *const *names, size_t count,
                      void (*failed)(void *context, const char *name, const dowel_error *why), void *context,
                      dowel_error *err) {
-    removal all = {.client = c, .names = names, .count = count, .failed = failed, .context = context};
+    removal all = {.client = c, .names = names, .count = count};
     if (!count) return 0;
-    pthread_mutex_init(&all.lock, NULL);
+    dowel_removal_begin(&all.outcome, failed, context);
     const dowel_parts parts = {.count = (int64_t)((count + BATCH - 1) / BATCH),
                                .width = WIDTH,
                                .total = -1,
                                .part = remove_batch,
                                .context = &all};
-    int rc = dowel_parts_run(c->d, &parts, err);
-    pthread_mutex_destroy(&all.lock);
-    if (!rc && all.rc) {
-        rc = all.rc;
-        if (err) *err = all.first;
-    }
-    return rc;
+    return dowel_removal_end(&all.outcome, dowel_parts_run(c->d, &parts, err), err);
 }
 
 /* ---- the task ---- */
@@ -187,37 +168,20 @@ static const dowel_field fields[] = {DOWEL_GCS_BUCKET_FIELD(dowel_gcs_delete_man
                                      {0}};
 static const dowel_table table = {"gcs.delete_many", sizeof(dowel_gcs_delete_many_args), fields, NULL};
 
-typedef struct failures {
-    size_t count, used;
-    char lines[sizeof((dowel_error *)NULL)->detail];
-} failures;
-
-static void note(void *context, const char *name, const dowel_error *why) {
-    failures *all = context;
-    all->count++;
-    int n = snprintf(all->lines + all->used, sizeof all->lines - all->used, "%s%s: %s", all->used ? "\n" : "", name,
-                     why->message);
-    if (n > 0 && (size_t)n < sizeof all->lines - all->used)
-        all->used += (size_t)n;
-    else
-        all->lines[all->used] = 0; /* whole lines only */
-}
-
 static int run(dowel *d, const void *data, json_t **result, dowel_error *err) {
     const dowel_gcs_delete_many_args *args = data;
     size_t count = 0;
     while (args->names[count]) count++;
     dowel_gcs_client c;
-    failures bad = {0};
+    dowel_removal_lines failed = {0};
     int rc = dowel_gcs_client_open(d, args->bucket, &c, err);
-    if (!rc) rc = dowel_gcs_remove(&c, args->names, count, note, &bad, err);
-    if (!rc) {
-        *result = json_pack("{s:s,s:I}", "bucket", c.bucket->bucket, "deleted", (json_int_t)count);
-    } else if (bad.count) {
-        dowel_error_prefix(err, "%zu of %zu objects could not be deleted; the first: ", bad.count, count);
-        if (err) memcpy(err->detail, bad.lines, sizeof err->detail);
+    if (!rc) rc = dowel_gcs_remove(&c, args->names, count, dowel_removal_note, &failed, err);
+    if (rc) {
+        dowel_removal_explain(&failed, count, err);
+        return rc;
     }
-    return rc;
+    *result = json_pack("{s:s,s:I}", "bucket", c.bucket->bucket, "deleted", (json_int_t)count);
+    return *result ? 0 : dowel_no_memory(err);
 }
 
 const dowel_task dowel_gcs_task_delete_many = {.size = sizeof(dowel_task),

@@ -1,6 +1,7 @@
 /* Object names with and without the block's folder; object resources as read and as sent. */
 #include "client.h"
 
+#include <dowel/buckets.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,22 +9,12 @@
 
 /* ---- names ---- */
 
-static size_t folder_length(const dowel_gcs_client *c) {
-    size_t length = c->bucket->folder ? strlen(c->bucket->folder) : 0;
-    while (length && c->bucket->folder[length - 1] == '/') length--;
-    return length;
-}
-
 char *dowel_gcs_full_name(const dowel_gcs_client *c, const char *name) {
-    size_t length = folder_length(c), size = length + strlen(name) + 2;
-    char *full = malloc(size);
-    if (full) snprintf(full, size, "%.*s%s%s", (int)length, length ? c->bucket->folder : "", length ? "/" : "", name);
-    return full;
+    return dowel_bucket_full_name(c->bucket->folder, name);
 }
 
 const char *dowel_gcs_without_folder(const dowel_gcs_client *c, const char *name) {
-    size_t length = folder_length(c);
-    return length && !strncmp(name, c->bucket->folder, length) && name[length] == '/' ? name + length + 1 : name;
+    return dowel_bucket_relative_name(c->bucket->folder, name);
 }
 
 bool dowel_gcs_has_nul(const json_t *text) {

@@ -2,6 +2,7 @@
  * continues at the byte that the service has. A resumed run continues the session in its record. */
 #include "client.h"
 
+#include <dowel/buckets.h>
 #include <math.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
@@ -28,16 +29,6 @@ typedef struct upload {
 } upload;
 
 /* ---- the session in the run's record: "SIZE URL" ---- */
-
-static char *handle_name(const upload *u) {
-    static const char kind[] = "gcs.session";
-    char *object = dowel_gcs_full_name(u->client, u->args->name);
-    size_t size = object ? sizeof kind + strlen(u->client->bucket->bucket) + strlen(object) + 2 : 0;
-    char *name = object ? malloc(size) : NULL;
-    if (name) snprintf(name, size, "%s %s/%s", kind, u->client->bucket->bucket, object);
-    free(object);
-    return name;
-}
 
 static int remember(upload *u, dowel_error *err) {
     if (!u->handle) return 0;
@@ -330,7 +321,8 @@ int dowel_gcs_upload_session(dowel_gcs_client *c, const dowel_gcs_upload_args *a
                              dowel_error *err) {
     upload u = {.client = c, .args = args, .source = source, .total = total, .streamed = !buffer};
     u.digest = dowel_digest_new(DOWEL_CRC32C);
-    u.handle = u.streamed ? handle_name(&u) : NULL;
+    u.handle =
+        u.streamed ? dowel_bucket_handle_name("gcs.session", c->bucket->bucket, c->bucket->folder, args->name) : NULL;
     bool recalled = recall(&u);
     int rc = !u.digest || (u.streamed && !u.handle) ? dowel_no_memory(err) : recalled ? 0 : start(&u, err);
     if (!rc) rc = u.streamed ? stream(&u, recalled, err) : chunks(&u, buffer, room, got, err);

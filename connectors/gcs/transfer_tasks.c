@@ -2,6 +2,7 @@
 #include "client.h"
 #include "tasks.h"
 
+#include <dowel/buckets.h>
 #include <dowel/transfer.h>
 
 #include <stdio.h>
@@ -36,8 +37,8 @@ static const dowel_field upload_fields[] = {
 
 static int check_upload(const void *data, dowel_error *err) {
     const dowel_gcs_upload_args *args = data;
-    if (!args->file == !args->data.data)
-        return dowel_fail(err, DOWEL_E_INVALID, "exactly one of \"file\" and \"data\" is required");
+    int rc = dowel_bucket_check_input(args->file, args->data, err);
+    if (rc) return rc;
     if (!args->name && (!args->file || !strcmp(args->file, "-")))
         return dowel_fail(err, DOWEL_E_INVALID, "field \"name\" is required with \"data\" and with standard input");
     return 0;
@@ -54,8 +55,7 @@ int dowel_gcs_run_upload(dowel *d, const void *data, json_t **result, dowel_erro
     dowel_source *source = NULL;
     dowel_gcs_client c;
     json_t *resource = NULL;
-    int rc = args.file ? dowel_input_open(d, args.file, &source, err) : 0;
-    if (!rc && !source && !(source = dowel_source_memory(args.data.data, args.data.size))) rc = dowel_no_memory(err);
+    int rc = dowel_bucket_open_input(d, args.file, args.data, &source, err);
     if (!rc) rc = dowel_gcs_client_open(d, args.bucket, &c, err);
     if (!rc) rc = dowel_gcs_upload_source(&c, &args, source, &resource, err);
     if (!rc) *result = dowel_gcs_describe(&c, resource);

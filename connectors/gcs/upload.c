@@ -1,6 +1,7 @@
 /* Uploads: small objects in one request, large ones in a resumable session ("Resumable uploads"). */
 #include "client.h"
 
+#include <dowel/buckets.h>
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,11 +87,8 @@ static int send_enclosed(dowel_gcs_client *c, const dowel_gcs_upload_args *args,
 
 /* If the answer to a conditional upload is lost, the next attempt conflicts with the object that the first one stored. Equal bytes do not prove that it is
  * ours, so the object is marked with the run's id. */
-static int mark(const dowel_gcs_client *c, json_t *resource, char text[48], dowel_error *err) {
-    char *id = NULL;
-    snprintf(text, 48, "%s", dowel_run_id(c->d));
-    if (!*text && !(id = boundary_of(text))) return dowel_no_memory(err);
-    free(id);
+static int mark(const dowel_gcs_client *c, json_t *resource, char text[DOWEL_RUN_ID_SIZE], dowel_error *err) {
+    dowel_bucket_mark(c->d, text);
     json_t *metadata = json_object_get(resource, "metadata");
     if (!metadata && json_object_set_new(resource, "metadata", metadata = json_object())) return dowel_no_memory(err);
     return json_object_set_new(metadata, DOWEL_GCS_MARK, json_string(text)) ? dowel_no_memory(err) : 0;
@@ -127,7 +125,7 @@ static int upload_simple(dowel_gcs_client *c, const dowel_gcs_upload_args *args,
     if (!rc) {
         dowel_gcs_crc32c_text(digest, crc);
         json_object_set_new(resource, "crc32c", json_string(crc));
-        char text[48] = "";
+        char text[DOWEL_RUN_ID_SIZE] = "";
         if (args->if_generation_match) rc = mark(c, resource, text, err);
         if (!rc) rc = send_enclosed(c, args, resource, content, size, result, err);
         if (rc == DOWEL_E_CONFLICT && *text && is_ours(c, args->name, text, crc, result)) rc = 0;

@@ -69,15 +69,7 @@ static int storage_get(dowel *d, dowel_block *block, const char *key, void **dat
         rc = dowel_s3_get_sink(&c, &(dowel_s3_get_args){.key = key}, sink, NULL, err);
         dowel_s3_client_close(&c);
     }
-    if (!rc) {
-        dowel_bytes bytes = dowel_sink_bytes(sink);
-        *data = malloc(bytes.size + 1);
-        *size = bytes.size;
-        if (*data)
-            memcpy(*data, bytes.data, bytes.size);
-        else
-            rc = dowel_no_memory(err);
-    }
+    if (!rc) rc = dowel_sink_copy(sink, data, size, err);
     dowel_sink_close(sink);
     return rc;
 }

@@ -6,11 +6,6 @@
 #include <string.h>
 #include <time.h>
 
-static json_t *text_of(const char *text) {
-    json_t *value = json_string(text ? text : "");
-    return value ? value : json_string("(not UTF-8)");
-}
-
 /* ---- create, delete ---- */
 
 static const dowel_field create_fields[] = {
@@ -23,18 +18,8 @@ static const dowel_table create_table = {"s3.create_bucket", sizeof(dowel_s3_cre
 static int send_xml(dowel_s3_client *c, const char *method, const char *query, const char *body, dowel_error *err) {
     dowel_http_request *r = dowel_s3_request(c, method, NULL);
     dowel_http_query(r, query ? query : "", query ? "" : NULL);
-    if (body) {
-        unsigned char md5[DOWEL_DIGEST_MAX];
-        dowel_digest *digest = dowel_digest_new(DOWEL_MD5);
-        if (digest) dowel_digest_update(digest, body, strlen(body));
-        char *check = digest ? dowel_base64(md5, dowel_digest_end(digest, md5)) : NULL;
-        dowel_digest_free(digest);
-        dowel_http_header(r, "Content-Type", "application/xml");
-        dowel_http_header(r, "Content-MD5", check);
-        dowel_http_body(r, body, strlen(body));
-        free(check);
-    }
-    int rc = dowel_http_send(c->d, r, NULL, err);
+    int rc = body ? dowel_s3_set_xml(r, body, err) : 0;
+    if (!rc) rc = dowel_http_send(c->d, r, NULL, err);
     dowel_http_free(r);
     return rc;
 }
@@ -89,7 +74,7 @@ static int run_delete(dowel *d, const void *data, json_t **result, dowel_error *
 /* An element as JSON: child elements are members, repeated ones an array. New reference. */
 static json_t *json_of(const dowel_xml *element) {
     const dowel_xml *child = dowel_xml_child(element, NULL);
-    if (!child) return text_of(dowel_xml_text(element));
+    if (!child) return dowel_s3_text(dowel_xml_text(element));
     json_t *object = json_object();
     for (; child; child = dowel_xml_next(child, NULL)) {
         const char *name = dowel_xml_name(child);
@@ -167,28 +152,27 @@ static int run_list(dowel *d, const void *data, json_t **result, dowel_error *er
                                     .endpoint = args->endpoint,
                                     .addressing = 1};
     dowel_s3_client c;
-    char *token = NULL;
+    dowel_pages pages = {0};
     int rc = dowel_s3_client_open_for(d, &nobody, &c, err);
     if (rc) return rc;
     json_t *buckets = json_array();
     for (bool more = true; more && !rc;) {
         dowel_http_request *r = dowel_s3_request(&c, "GET", NULL);
         dowel_xml *root;
-        dowel_http_query(r, "continuation-token", token);
+        dowel_http_query(r, "continuation-token", pages.token);
         rc = dowel_s3_fetch_xml(&c, r, &root, err);
         if (!rc) rc = dowel_s3_expect(&c, &root, "ListAllMyBucketsResult", err);
         if (rc) break;
         for (const dowel_xml *b = dowel_xml_child(dowel_xml_child(root, "Buckets"), "Bucket"); b;
              b = dowel_xml_next(b, "Bucket"))
-            json_array_append_new(buckets, json_pack("{s:o,s:o}", "bucket", text_of(dowel_xml_child_text(b, "Name")),
-                                                     "created", text_of(dowel_xml_child_text(b, "CreationDate"))));
-        const char *next = dowel_xml_child_text(root, "ContinuationToken");
-        more = next && *next && (!token || strcmp(token, next));
-        free(token);
-        token = more ? strdup(next) : NULL;
+            json_array_append_new(buckets,
+                                  json_pack("{s:o,s:o}", "bucket", dowel_s3_text(dowel_xml_child_text(b, "Name")),
+                                            "created", dowel_s3_text(dowel_xml_child_text(b, "CreationDate"))));
+        rc = dowel_pages_next(&pages, dowel_xml_child_text(root, "ContinuationToken"), &more, err);
+        if (rc == DOWEL_E_PROTOCOL) dowel_error_prefix(err, "S3: the list of buckets is incomplete: ");
         dowel_xml_free(root);
     }
-    free(token);
+    dowel_pages_clear(&pages);
     if (!rc) *result = json_pack("{s:O}", "buckets", buckets);
     json_decref(buckets);
     dowel_s3_client_close(&c);
@@ -242,7 +226,7 @@ static int take_page(dowel_s3_client *c, const dowel_s3_abort_stale_args *args, 
         else if (key && !strncmp(key, folder, skip)) {
             if (!args->dry_run) rc = abort_one(c, key + skip, upload, aborted, err);
             if (!rc)
-                json_array_append_new(uploads, json_pack("{s:o,s:s,s:s}", "key", text_of(key + skip), "upload_id",
+                json_array_append_new(uploads, json_pack("{s:o,s:s,s:s}", "key", dowel_s3_text(key + skip), "upload_id",
                                                          upload, "initiated", initiated));
         }
         free(key);

@@ -193,13 +193,7 @@ void dowel_s3_client_close(dowel_s3_client *c) {
 }
 
 char *dowel_s3_full_key(const dowel_s3_client *c, const char *key) {
-    const char *folder = c->bucket->folder ? c->bucket->folder : "";
-    size_t length = strlen(folder);
-    while (length && folder[length - 1] == '/') length--;
-    size_t size = length + strlen(key) + 2;
-    char *full = malloc(size);
-    if (full) snprintf(full, size, "%.*s%s%s", (int)length, folder, length ? "/" : "", key);
-    return full;
+    return dowel_bucket_full_name(c->bucket->folder, key);
 }
 
 dowel_http_request *dowel_s3_request(dowel_s3_client *c, const char *method, const char *key) {

@@ -2,7 +2,7 @@
 #ifndef DOWEL_S3_CLIENT_H
 #define DOWEL_S3_CLIENT_H
 
-#include <dowel/objects.h>
+#include <dowel/buckets.h>
 #include <dowel/s3.h>
 #include <dowel/transfer.h>
 #include <dowel/xml.h>
@@ -46,6 +46,15 @@ bool dowel_s3_path_style(const dowel_s3_bucket *bucket, const char *endpoint, bo
 int dowel_s3_base(dowel *d, const dowel_s3_bucket *bucket, const char *region, char base[512], bool *path_style,
                   bool *own_endpoint, dowel_error *err);
 
+/* xml.c */
+struct dowel_text;
+/* Adds a string with the characters escaped that XML cannot hold in text. */
+void dowel_s3_add_escaped(struct dowel_text *text, const char *string);
+/* Sets an XML body with its Content-MD5, which DeleteObjects and bucket configurations need. The body is copied. */
+int dowel_s3_set_xml(dowel_http_request *request, const char *body, dowel_error *err);
+/* Text of the service as JSON: "" for NULL, "(not UTF-8)" for other bytes. New reference; NULL: out of memory. */
+json_t *dowel_s3_text(const char *text);
+
 /* region.c: callbacks of the service; `client` is a dowel_s3_client. They follow a bucket to its region. */
 int dowel_s3_authorize(dowel *d, dowel_http_request *request, void *client, bool again, dowel_error *err);
 bool dowel_s3_reauthorize(dowel *d, const dowel_http_request *request, const dowel_http_response *response,
@@ -78,7 +87,6 @@ void dowel_s3_set_plain(const dowel_s3_client *client, const dowel_error *why);
 extern const char *const dowel_s3_encryption_names[];
 int dowel_s3_check_description(const dowel_s3_put_args *args, dowel_error *err);
 bool dowel_s3_fits_header(const char *text);
-int dowel_s3_check_customer_key(const char *field, const char *key, dowel_error *err);
 int dowel_s3_customer_key(dowel_http_request *request, const char *key, bool of_copy_source, dowel_error *err);
 /* Adds a hint if a refusal may be due to the wrong or missing customer-provided key `key`. */
 void dowel_s3_hint_at_key(const char *key, dowel_error *err);
@@ -127,7 +135,8 @@ int dowel_s3_describe(dowel_http_request *request, const dowel_s3_upload *upload
 
 /* condition.c */
 #define DOWEL_S3_MARK "x-amz-meta-dowel-run"
-int dowel_s3_mark(dowel_s3_upload *upload, dowel_error *err);
+/* Sets the mark of a conditional upload. */
+void dowel_s3_mark(dowel_s3_upload *upload);
 void dowel_s3_condition(dowel_http_request *request, const dowel_s3_put_args *args);
 bool dowel_s3_is_marked(const dowel_s3_upload *upload, const dowel_http_response *head, int64_t size);
 /* After an upload failed with `err`: 0 and the answer to HEAD if the object is ours after all; otherwise err->code. `in_doubt`: an earlier attempt may have
@@ -184,7 +193,6 @@ int dowel_s3_copy_object(dowel_s3_client *from, dowel_s3_client *to, const dowel
 int dowel_s3_tags(dowel_s3_client *client, const char *key, const char *version, json_t **tags, dowel_error *err);
 
 /* presign.c */
-enum { DOWEL_S3_SIGNED_MOST = 7 * 24 * 3600 };
 int dowel_s3_presign_url(dowel_s3_client *client, const char *method, const dowel_s3_presign_args *args, char **url,
                          dowel_error *err);
 int dowel_s3_presign_form(dowel_s3_client *client, const dowel_s3_presign_post_args *args, json_t **result,

@@ -2,7 +2,6 @@
  * upload marks its object with the run's id and looks for the mark after a conflict. Equal bytes are no proof: two clients may upload the same. */
 #include "client.h"
 
-#include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,15 +10,8 @@ static bool conditional(const dowel_s3_put_args *args) {
     return args->if_absent || args->if_match;
 }
 
-int dowel_s3_mark(dowel_s3_upload *u, dowel_error *err) {
-    unsigned char noise[16];
-    if (!conditional(u->args)) return 0;
-    snprintf(u->mark, sizeof u->mark, "%s", dowel_run_id(u->client->d));
-    if (*u->mark) return 0;
-    if (RAND_bytes(noise, sizeof noise) != 1)
-        return dowel_fail(err, DOWEL_E_INTERNAL, "internal error: no random numbers");
-    for (size_t i = 0; i < sizeof noise; i++) snprintf(u->mark + 2 * i, 3, "%02x", noise[i]);
-    return 0;
+void dowel_s3_mark(dowel_s3_upload *u) {
+    if (conditional(u->args)) dowel_bucket_mark(u->client->d, u->mark);
 }
 
 /* The service evaluates conditions when the object appears: for a multipart upload, at its completion. */

@@ -1,8 +1,8 @@
 /* The description of an object to upload: type, metadata, storage class, encryption, tags. */
 #include "client.h"
 
+#include <dowel/text.h>
 #include <inttypes.h>
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,16 +16,6 @@ bool dowel_s3_fits_header(const char *text) {
     for (; *text; text++)
         if (*text < ' ' || *text > '~') return false;
     return true;
-}
-
-int dowel_s3_check_customer_key(const char *field, const char *key, dowel_error *err) {
-    void *bytes = NULL;
-    size_t size = 0;
-    if (!key) return 0;
-    int rc = dowel_base64_decode(key, &bytes, &size);
-    if (bytes) OPENSSL_cleanse(bytes, size);
-    free(bytes);
-    return !rc && size == 32 ? 0 : dowel_fail(err, DOWEL_E_INVALID, "field \"%s\": expected 32 bytes in base64", field);
 }
 
 int dowel_s3_check_description(const dowel_s3_put_args *args, dowel_error *err) {
@@ -52,58 +42,24 @@ int dowel_s3_check_description(const dowel_s3_put_args *args, dowel_error *err) 
         return dowel_fail(err, DOWEL_E_INVALID, "field \"bucket_key\" needs \"encryption\" aws:kms");
     if (args->customer_key && args->encryption)
         return dowel_fail(err, DOWEL_E_INVALID, "\"customer_key\" and \"encryption\" exclude each other");
-    int rc = dowel_s3_check_customer_key("customer_key", args->customer_key, err);
+    int rc = dowel_bucket_check_key("customer_key", args->customer_key, err);
     return rc ? rc : dowel_s3_check_metadata(args->metadata, err);
 }
 
 /* ---- headers ---- */
 
 /* The tags as a query: "name=value&...". Newly allocated. */
-static char *tagging(const dowel_pair *tags) {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    if (!out) return NULL;
-    for (const dowel_pair *tag = tags; tag->name; tag++) {
-        char *name = dowel_percent_encode(tag->name, NULL), *value = dowel_percent_encode(tag->value, NULL);
-        fprintf(out, "%s%s=%s", tag == tags ? "" : "&", name ? name : "", value ? value : "");
-        free(name);
-        free(value);
-    }
-    if (fclose(out)) {
-        free(text);
-        return NULL;
-    }
-    return text;
+static char *tagging(const dowel_pair *tags, dowel_error *err) {
+    dowel_text text = {0};
+    for (; tags->name; tags++) dowel_text_add_pair(&text, tags->name, tags->value);
+    return dowel_text_take(&text, err);
 }
 
 int dowel_s3_customer_key(dowel_http_request *r, const char *key, bool of_copy_source, dowel_error *err) {
-    if (!key) return 0;
-    void *bytes;
-    size_t size;
-    unsigned char md5[DOWEL_DIGEST_MAX];
-    dowel_digest *digest = dowel_digest_new(DOWEL_MD5);
-    if (!digest || dowel_base64_decode(key, &bytes, &size)) {
-        dowel_digest_free(digest);
-        return dowel_fail(err, DOWEL_E_INVALID, "field \"customer_key\": expected base64");
-    }
-    dowel_digest_update(digest, bytes, size);
-    char *check = dowel_base64(md5, dowel_digest_end(digest, md5));
-    dowel_digest_free(digest);
-    OPENSSL_cleanse(bytes, size);
-    free(bytes);
-    const char *prefix =
-        of_copy_source ? "x-amz-copy-source-server-side-encryption-customer" : "x-amz-server-side-encryption-customer";
-    char name[96];
-    snprintf(name, sizeof name, "%s-algorithm", prefix);
-    dowel_http_header(r, name, "AES256");
-    snprintf(name, sizeof name, "%s-key", prefix);
-    dowel_http_secret_header(r, name, key);
-    snprintf(name, sizeof name, "%s-key-MD5", prefix);
-    dowel_http_header(r, name, check);
-    int rc = check ? 0 : dowel_no_memory(err);
-    free(check);
-    return rc;
+    return dowel_bucket_set_key(r,
+                                of_copy_source ? "x-amz-copy-source-server-side-encryption-customer"
+                                               : "x-amz-server-side-encryption-customer",
+                                key, DOWEL_MD5, "key-MD5", err);
 }
 
 void dowel_s3_hint_at_key(const char *key, dowel_error *err) {
@@ -145,8 +101,8 @@ int dowel_s3_describe(dowel_http_request *r, const dowel_s3_upload *u, dowel_err
     }
     if (*u->mark) dowel_http_header(r, DOWEL_S3_MARK, u->mark);
     if (args->tags && args->tags->name) {
-        char *tags = tagging(args->tags);
-        if (!tags) return dowel_no_memory(err);
+        char *tags = tagging(args->tags, err);
+        if (!tags) return DOWEL_E_NO_MEMORY;
         dowel_http_header(r, "x-amz-tagging", tags);
         free(tags);
     }

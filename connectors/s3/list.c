@@ -71,11 +71,10 @@ typedef struct listing {
     const dowel_objects_query *query;
     dowel_object_visitor visit;
     void *context;
-    char *prefix, *start_after; /* with the folder */
-    size_t folder;              /* length of the folder in front of each key */
-    char *token, *version_marker;
-    char *seen; /* a token of an earlier page */
-    int64_t pages, next_seen;
+    char *prefix, *start_after;        /* with the folder */
+    size_t folder;                     /* length of the folder in front of each key */
+    char *key_marker, *version_marker; /* of versions */
+    dowel_pages pages;                 /* of ListObjectsV2 */
     bool encoded;
 } listing;
 
@@ -172,12 +171,12 @@ static dowel_http_request *page_request(const listing *l, int64_t page) {
     dowel_http_request *r = dowel_s3_request(l->client, "GET", NULL);
     if (l->query->versions) {
         dowel_http_query(r, "versions", "");
-        dowel_http_query(r, "key-marker", l->token ? l->token : l->start_after);
+        dowel_http_query(r, "key-marker", l->key_marker ? l->key_marker : l->start_after);
         dowel_http_query(r, "version-id-marker", l->version_marker);
     } else {
         dowel_http_query(r, "list-type", "2");
-        dowel_http_query(r, "continuation-token", l->token);
-        if (!l->token) dowel_http_query(r, "start-after", l->start_after);
+        dowel_http_query(r, "continuation-token", l->pages.token);
+        if (!l->pages.token) dowel_http_query(r, "start-after", l->start_after);
     }
     dowel_http_query(r, "encoding-type", "url");
     dowel_http_query(r, "prefix", *l->prefix ? l->prefix : NULL);
@@ -192,14 +191,20 @@ static bool is_listing(const dowel_xml *root) {
            dowel_xml_child(root, "IsTruncated");
 }
 
-/* Detects a cycle of tokens: remembers one token, replaced at growing distances. */
-static bool is_again(listing *l) {
-    if (l->seen && !strcmp(l->seen, l->token)) return true;
-    if (++l->pages < l->next_seen) return false;
-    l->next_seen = 2 * l->pages;
-    free(l->seen);
-    l->seen = strdup(l->token);
-    return false;
+/* Moves to the next page of versions, whose position is a key and a version. */
+static int next_versions(listing *l, const dowel_xml *root, dowel_error *err) {
+    const char *next = dowel_xml_child_text(root, "NextVersionIdMarker");
+    bool has_nul = false, has_version = next && *next;
+    char *key = dowel_s3_decoded(dowel_xml_child_text(root, "NextKeyMarker"), l->encoded, &has_nul),
+         *version = has_version ? strdup(next) : NULL;
+    bool complete = key && (version || !has_version);
+    bool other_version = next && (!l->version_marker || strcmp(next, l->version_marker));
+    bool moved = complete && *key && !has_nul && (!l->key_marker || strcmp(l->key_marker, key) || other_version);
+    free(l->key_marker);
+    free(l->version_marker);
+    l->key_marker = key;
+    l->version_marker = version;
+    return moved ? 0 : complete ? broken(l, "its markers do not advance", err) : dowel_no_memory(err);
 }
 
 /* Moves to the next page; *more false: the listing is complete. */
@@ -208,22 +213,10 @@ static int go_on(listing *l, const dowel_xml *root, bool *more, dowel_error *err
                *next = dowel_xml_child_text(root, "NextContinuationToken");
     *more = !truncated ? next != NULL : (!dowel_casecmp(truncated, "true") || !strcmp(truncated, "1"));
     if (!*more) return 0;
-    char *before = l->token;
-    bool other_version = false, has_nul = false;
-    if (l->query->versions) {
-        const char *version = dowel_xml_child_text(root, "NextVersionIdMarker");
-        l->token = dowel_s3_decoded(dowel_xml_child_text(root, "NextKeyMarker"), l->encoded, &has_nul);
-        other_version = version && (!l->version_marker || strcmp(version, l->version_marker));
-        free(l->version_marker);
-        l->version_marker = version && *version ? strdup(version) : NULL;
-    } else {
-        l->token = next ? strdup(next) : NULL;
-    }
-    /* Markers that do not advance would loop forever. */
-    bool moved = l->token && *l->token && !has_nul && (!before || strcmp(before, l->token) || other_version) &&
-                 (l->query->versions || !is_again(l));
-    free(before);
-    return moved ? 0 : broken(l, "its markers do not advance", err);
+    if (l->query->versions) return next_versions(l, root, err);
+    int rc = dowel_pages_next(&l->pages, next, more, err);
+    bool stuck = rc == DOWEL_E_PROTOCOL || (!rc && !*more);
+    return stuck ? broken(l, "its markers do not advance", err) : rc;
 }
 
 int dowel_s3_list_each(dowel_s3_client *c, const dowel_objects_query *query, int64_t page, dowel_object_visitor visit,
@@ -248,8 +241,8 @@ int dowel_s3_list_each(dowel_s3_client *c, const dowel_objects_query *query, int
     }
     free(l.prefix);
     free(l.start_after);
-    free(l.token);
-    free(l.seen);
+    free(l.key_marker);
+    dowel_pages_clear(&l.pages);
     free(l.version_marker);
     return rc;
 }

@@ -97,12 +97,6 @@ int dowel_s3_describe_metadata(dowel_http_request *r, const dowel_pair *metadata
 
 /* ---- metadata from other services ---- */
 
-static void tell(const dowel_object_put_options *options, const dowel_pair *pair, const char *why) {
-    char part[256];
-    snprintf(part, sizeof part, "metadata.%.200s", pair->name);
-    options->unheld(options->unheld_context, part, why);
-}
-
 static int64_t size_of(const dowel_pair *pair) {
     char *value = dowel_http_encode_text(pair->value);
     int64_t size = (int64_t)(strlen(pair->name) + (value ? strlen(value) : 0));
@@ -121,7 +115,7 @@ static void fit(const dowel_object_put_options *options, dowel_pair *kept, size_
         char why[128];
         int64_t size = size_of(&kept[largest]);
         snprintf(why, sizeof why, "S3 holds %d bytes of metadata, and this pair has %" PRId64, MOST_BYTES, size);
-        tell(options, &kept[largest], why);
+        dowel_bucket_report_metadata(options, kept[largest].name, why);
         total -= size;
         memmove(kept + largest, kept + largest + 1, (*count - largest) * sizeof *kept);
         --*count;
@@ -147,11 +141,12 @@ dowel_pair *dowel_s3_holdable(const dowel_object_put_options *options) {
             problem = "dowel records the time of the file under this name";
         if (!problem && !dowel_casecmp(name, &DOWEL_S3_MARK[PREFIX_SIZE])) problem = "reserved by dowel";
         if (problem) {
-            tell(options, &kept[count], problem);
+            dowel_bucket_report_metadata(options, kept[count].name, problem);
             kept[count] = (dowel_pair){NULL, NULL};
             continue;
         }
-        if (has_capital(name)) tell(options, &kept[count], "S3 stores its name in lower case");
+        if (has_capital(name))
+            dowel_bucket_report_metadata(options, kept[count].name, "S3 stores its name in lower case");
         count++;
     }
     if (kept) fit(options, kept, &count);

@@ -1,17 +1,14 @@
 /* Multipart uploads: start, resume, complete, abort. */
 #include "client.h"
 
+#include <dowel/text.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 char *dowel_s3_handle_name(const dowel_s3_client *c, const char *what, const char *key) {
-    char *full = dowel_s3_full_key(c, key), *name = NULL;
-    size_t size = full ? strlen(what) + strlen(full) + strlen(c->bucket->bucket) + 3 : 0;
-    if (full && (name = malloc(size))) snprintf(name, size, "%s %s/%s", what, c->bucket->bucket, full);
-    free(full);
-    return name;
+    return dowel_bucket_handle_name(what, c->bucket->bucket, c->bucket->folder, key);
 }
 
 static char *handle_name(const dowel_s3_upload *u) {
@@ -187,38 +184,25 @@ int dowel_s3_start_parts(dowel *d, void *context, int64_t size, int64_t part_siz
 
 /* ---- complete ---- */
 
-static void write_text(FILE *out, const char *text) { /* untrusted text of the service */
-    for (; *text; text++)
-        if (strchr("<>&\"", *text))
-            fprintf(out, "&#%d;", *text);
-        else
-            fputc(*text, out);
-}
-
-static char *completion(const dowel_s3_upload *u, int64_t count, const dowel_s3_checksum *checksum, size_t *size) {
-    char *text = NULL;
-    FILE *out = open_memstream(&text, size);
-    if (!out) return NULL;
-    fputs("<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">", out);
+static char *completion(const dowel_s3_upload *u, int64_t count, const dowel_s3_checksum *checksum, dowel_error *err) {
+    dowel_text text = {0};
+    dowel_text_put(&text, "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
     for (int64_t i = 0; i < count; i++) {
-        fprintf(out, "<Part><PartNumber>%" PRId64 "</PartNumber><ETag>", i + 1);
-        write_text(out, u->parts[i].etag);
-        fputs("</ETag>", out);
+        dowel_text_format(&text, "<Part><PartNumber>%" PRId64 "</PartNumber><ETag>", i + 1);
+        dowel_s3_add_escaped(&text, u->parts[i].etag); /* untrusted text of the service */
+        dowel_text_put(&text, "</ETag>");
         if (checksum && *u->parts[i].check)
-            fprintf(out, "<%s>%s</%s>", checksum->element, u->parts[i].check, checksum->element);
-        fputs("</Part>", out);
+            dowel_text_format(&text, "<%s>%s</%s>", checksum->element, u->parts[i].check, checksum->element);
+        dowel_text_put(&text, "</Part>");
     }
-    fputs("</CompleteMultipartUpload>", out);
-    if (!fclose(out)) return text;
-    free(text);
-    return NULL;
+    dowel_text_put(&text, "</CompleteMultipartUpload>");
+    return dowel_text_take(&text, err);
 }
 
 static int complete(dowel_s3_upload *u, const dowel_uploaded *done, const dowel_s3_checksum *checksum,
                     const char *check, bool *in_doubt, dowel_error *err) {
-    size_t size;
-    char *text = completion(u, done->parts, checksum, &size), length[32];
-    if (!text) return dowel_no_memory(err);
+    char *text = completion(u, done->parts, checksum, err), length[32];
+    if (!text) return DOWEL_E_NO_MEMORY;
     dowel_http_request *r = dowel_s3_request(u->client, "POST", u->args->key);
     dowel_http_query(r, "uploadId", u->id);
     dowel_http_header(r, "Content-Type", "application/xml");
@@ -230,7 +214,7 @@ static int complete(dowel_s3_upload *u, const dowel_uploaded *done, const dowel_
     }
     dowel_s3_condition(r, u->args);
     int rc = dowel_s3_customer_key(r, u->args->customer_key, false, err);
-    dowel_http_body(r, text, size);
+    dowel_http_body(r, text, strlen(text));
     free(text);
     if (rc) {
         dowel_http_free(r);

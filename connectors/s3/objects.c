@@ -81,10 +81,6 @@ static int get(dowel *d, dowel_block *block, const char *name, const char *versi
     return fetch(d, block, name, version, parts, sink, NULL, NULL, err);
 }
 
-static bool tells_unheld(const dowel_object_put_options *o) {
-    return o->size >= offsetof(dowel_object_put_options, unheld_context) + sizeof o->unheld_context && o->unheld;
-}
-
 /* Drops, and reports, description that does not fit into a header. */
 static void drop_unheld(dowel_object_put_options *o) {
     const struct {
@@ -149,7 +145,7 @@ static int put_held(dowel *d, dowel_block *block, const char *name, dowel_source
 static int put(dowel *d, dowel_block *block, const char *name, dowel_source *source,
                const dowel_object_put_options *options, dowel_object_visitor visit, void *context, dowel_error *err) {
     static const dowel_object_put_options none;
-    if (!options || !tells_unheld(options))
+    if (!options || !dowel_bucket_reports_unheld(options))
         return put_held(d, block, name, source, options ? options : &none, visit, context, err);
     dowel_object_put_options held = *options;
     dowel_pair *metadata = dowel_s3_holdable(options);

@@ -231,8 +231,8 @@ int dowel_s3_put_source(dowel_s3_client *c, const dowel_s3_put_args *args, dowel
                                .context = &u};
     dowel_uploaded done;
     memset(stored, 0, sizeof *stored);
-    int rc = dowel_s3_mark(&u, err);
-    if (!rc) rc = dowel_upload_run(c->d, &plan, &done, err);
+    dowel_s3_mark(&u);
+    int rc = dowel_upload_run(c->d, &plan, &done, err);
     if (!rc) {
         *stored = (dowel_s3_stored){
             .size = done.size, .parts = done.parts ? done.parts : 1, .etag = u.etag, .version = u.version};

@@ -1,6 +1,7 @@
 /* Deletes many objects with DeleteObjects, 1,000 in a request. */
 #include "client.h"
 
+#include <dowel/text.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,19 +10,8 @@
 
 typedef struct removal {
     dowel_s3_client *client;
-    void (*failed)(void *context, const char *name, const dowel_error *why);
-    void *context;
-    int rc; /* of the first failure */
-    dowel_error first;
+    dowel_removal outcome;
 } removal;
-
-static void note(removal *r, const char *name, const dowel_error *why) {
-    if (!r->rc) {
-        r->rc = why->code;
-        r->first = *why;
-    }
-    if (r->failed) r->failed(r->context, name, why);
-}
 
 /* XML 1.0 cannot represent most control characters. */
 static bool fits_xml(const char *name) {
@@ -46,35 +36,26 @@ int dowel_s3_delete_object(dowel_s3_client *c, const char *key, const char *vers
 
 static void remove_one(removal *r, const char *name) {
     dowel_error why;
-    if (dowel_s3_delete_object(r->client, name, NULL, &why)) note(r, name, &why);
+    if (dowel_s3_delete_object(r->client, name, NULL, &why)) dowel_removal_fail(&r->outcome, name, &why);
 }
 
-static void write_text(FILE *out, const char *text) {
-    for (; *text; text++)
-        if (strchr("<>&\"'\t", *text))
-            fprintf(out, "&#%d;", *text);
-        else
-            fputc(*text, out);
-}
-
-static int batch_body(const dowel_s3_client *c, const char *const *names, size_t count, char **text, size_t *size,
-                      dowel_error *err) {
-    FILE *out = open_memstream(text, size);
-    if (!out) return dowel_no_memory(err);
-    bool complete = true;
-    fputs("<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Quiet>true</Quiet>", out);
+static char *batch_body(const dowel_s3_client *c, const char *const *names, size_t count, dowel_error *err) {
+    dowel_text text = {0};
+    dowel_text_put(&text, "<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Quiet>true</Quiet>");
     for (size_t i = 0; i < count; i++) {
         char *key = dowel_s3_full_key(c, names[i]);
-        fputs("<Object><Key>", out);
-        if (key) write_text(out, key);
-        complete &= key != NULL;
-        fputs("</Key></Object>", out);
+        if (!key) {
+            dowel_text_free(&text);
+            (void)dowel_no_memory(err);
+            return NULL;
+        }
+        dowel_text_put(&text, "<Object><Key>");
+        dowel_s3_add_escaped(&text, key);
+        dowel_text_put(&text, "</Key></Object>");
         free(key);
     }
-    fputs("</Delete>", out);
-    if (!fclose(out) && complete) return 0;
-    free(*text);
-    return dowel_no_memory(err);
+    dowel_text_put(&text, "</Delete>");
+    return dowel_text_take(&text, err);
 }
 
 static int code_of(const char *code) {
@@ -86,12 +67,10 @@ static int code_of(const char *code) {
 
 /* Reads the objects that were not deleted. */
 static void read_errors(removal *r, const dowel_xml *root) {
-    char *folder = dowel_s3_full_key(r->client, "");
-    size_t length = folder ? strlen(folder) : 0;
     for (const dowel_xml *e = dowel_xml_child(root, "Error"); e; e = dowel_xml_next(e, "Error")) {
         const char *key = dowel_xml_child_text(e, "Key"), *code = dowel_xml_child_text(e, "Code"),
                    *message = dowel_xml_child_text(e, "Message");
-        const char *name = key && strlen(key) >= length ? key + length : key ? key : "";
+        const char *name = dowel_bucket_relative_name(r->client->bucket->folder, key ? key : "");
         if (code && !strcmp(code, "NoSuchKey")) continue;
         dowel_error why;
         dowel_fail(&why, code_of(code ? code : ""), "S3: %s/%s could not be deleted: %s: %s", r->client->bucket->bucket,
@@ -102,29 +81,22 @@ static void read_errors(removal *r, const dowel_xml *root) {
         if (why.retryable)
             remove_one(r, name);
         else
-            note(r, name, &why);
+            dowel_removal_fail(&r->outcome, name, &why);
     }
-    free(folder);
 }
 
 static int remove_batch(removal *r, const char *const *names, size_t count, dowel_error *err) {
-    char *text;
-    size_t size;
-    unsigned char md5[DOWEL_DIGEST_MAX];
-    int rc = batch_body(r->client, names, count, &text, &size, err);
-    if (rc) return rc;
+    char *text = batch_body(r->client, names, count, err);
+    if (!text) return DOWEL_E_NO_MEMORY;
     dowel_http_request *request = dowel_s3_request(r->client, "POST", NULL);
-    dowel_digest *digest = dowel_digest_new(DOWEL_MD5);
-    if (digest) dowel_digest_update(digest, text, size);
-    char *check = digest ? dowel_base64(md5, dowel_digest_end(digest, md5)) : NULL;
-    dowel_digest_free(digest);
     dowel_http_query(request, "delete", "");
-    dowel_http_header(request, "Content-Type", "application/xml");
-    dowel_http_header(request, "Content-MD5", check);
-    dowel_http_body(request, text, size);
+    int rc = dowel_s3_set_xml(request, text, err);
     dowel_http_idempotent(request, true); /* a missing object is not an error */
     free(text);
-    free(check);
+    if (rc) {
+        dowel_http_free(request);
+        return rc;
+    }
     dowel_xml *root = NULL;
     dowel_error why;
     rc = dowel_s3_fetch_xml(r->client, request, &root, &why);
@@ -145,9 +117,10 @@ static int remove_batch(removal *r, const char *const *names, size_t count, dowe
 int dowel_s3_remove(dowel_s3_client *c, const char *const *names, size_t count,
                     void (*failed)(void *context, const char *name, const dowel_error *why), void *context,
                     dowel_error *err) {
-    removal r = {.client = c, .failed = failed, .context = context};
+    removal r = {.client = c};
     const char **batch = malloc((count < BATCH ? count ? count : 1 : BATCH) * sizeof *batch);
     if (!batch) return dowel_no_memory(err);
+    dowel_removal_begin(&r.outcome, failed, context);
     int rc = 0;
     size_t held = 0;
     for (size_t i = 0; i <= count && !rc; i++) {
@@ -165,6 +138,5 @@ int dowel_s3_remove(dowel_s3_client *c, const char *const *names, size_t count,
         }
     }
     free(batch);
-    if (!rc && r.rc && err) *err = r.first;
-    return rc ? rc : r.rc;
+    return dowel_removal_end(&r.outcome, rc, err);
 }

@@ -54,9 +54,8 @@ static const dowel_field put_fields[] = {
 
 static int check_put(const void *data, dowel_error *err) {
     const dowel_s3_put_args *args = data;
-    if (!args->file == !args->data.data)
-        return dowel_fail(err, DOWEL_E_INVALID, "exactly one of \"file\" and \"data\" is required");
-    return dowel_s3_check_description(args, err);
+    int rc = dowel_bucket_check_input(args->file, args->data, err);
+    return rc ? rc : dowel_s3_check_description(args, err);
 }
 
 static const dowel_table put_table = {"s3.put", sizeof(dowel_s3_put_args), put_fields, check_put};
@@ -65,8 +64,7 @@ static int run_put(dowel *d, const void *data, json_t **result, dowel_error *err
     const dowel_s3_put_args *args = data;
     dowel_source *source = NULL;
     dowel_s3_client c;
-    int rc = args->file ? dowel_input_open(d, args->file, &source, err) : 0;
-    if (!rc && !source && !(source = dowel_source_memory(args->data.data, args->data.size))) rc = dowel_no_memory(err);
+    int rc = dowel_bucket_open_input(d, args->file, args->data, &source, err);
     if (!rc) rc = dowel_s3_client_open(d, args->bucket, &c, err);
     if (!rc) {
         dowel_s3_stored stored;
@@ -101,7 +99,7 @@ static const dowel_field get_fields[] = {
     {0}};
 
 static int check_get(const void *data, dowel_error *err) {
-    return dowel_s3_check_customer_key("customer_key", ((const dowel_s3_get_args *)data)->customer_key, err);
+    return dowel_bucket_check_key("customer_key", ((const dowel_s3_get_args *)data)->customer_key, err);
 }
 
 static const dowel_table get_table = {"s3.get", sizeof(dowel_s3_get_args), get_fields, check_get};
@@ -146,11 +144,6 @@ typedef struct found {
 
 enum { ENOUGH = 1 };
 
-static json_t *text_of(const char *text) {
-    json_t *value = json_string(text ? text : "");
-    return value ? value : json_string("(not UTF-8)");
-}
-
 static int collect(void *context, const dowel_object *object, dowel_error *err) {
     found *f = context;
     if (!f->left) {
@@ -160,15 +153,15 @@ static int collect(void *context, const dowel_object *object, dowel_error *err) 
     f->left--;
     int rc;
     if (object->is_prefix) {
-        rc = json_array_append_new(f->prefixes, text_of(object->name));
+        rc = json_array_append_new(f->prefixes, dowel_s3_text(object->name));
     } else {
         char when[DOWEL_TIME_TEXT_SIZE];
         dowel_format_time(object->modified, when);
-        json_t *entry =
-            json_pack("{s:o,s:I,s:s,s:o,s:s*}", "key", text_of(object->name), "size", (json_int_t)object->size,
-                      "last_modified", when, "etag", text_of(object->etag), "storage_class", object->storage_class);
-        if (object->odd) json_object_set_new(entry, "left_out", text_of(object->odd));
-        if (object->version) json_object_set_new(entry, "version_id", text_of(object->version));
+        json_t *entry = json_pack("{s:o,s:I,s:s,s:o,s:s*}", "key", dowel_s3_text(object->name), "size",
+                                  (json_int_t)object->size, "last_modified", when, "etag", dowel_s3_text(object->etag),
+                                  "storage_class", object->storage_class);
+        if (object->odd) json_object_set_new(entry, "left_out", dowel_s3_text(object->odd));
+        if (object->version) json_object_set_new(entry, "version_id", dowel_s3_text(object->version));
         if (object->version) json_object_set_new(entry, "latest", json_boolean(object->is_current));
         if (object->is_deleted) json_object_set_new(entry, "deleted", json_true());
         rc = json_array_append_new(f->objects, entry);
@@ -211,14 +204,14 @@ static const dowel_field head_fields[] = {
     {0}};
 
 static int check_head(const void *data, dowel_error *err) {
-    return dowel_s3_check_customer_key("customer_key", ((const dowel_s3_object_args *)data)->customer_key, err);
+    return dowel_bucket_check_key("customer_key", ((const dowel_s3_object_args *)data)->customer_key, err);
 }
 
 static const dowel_table head_table = {"s3.head", sizeof(dowel_s3_object_args), head_fields, check_head};
 
 static void add_header(json_t *result, const char *name, const dowel_http_response *response, const char *header) {
     const char *value = dowel_http_response_header(response, header);
-    if (value && *value) json_object_set_new(result, name, text_of(value));
+    if (value && *value) json_object_set_new(result, name, dowel_s3_text(value));
 }
 
 static int run_head(dowel *d, const void *data, json_t **result, dowel_error *err) {
@@ -239,8 +232,8 @@ static int run_head(dowel *d, const void *data, json_t **result, dowel_error *er
         dowel_s3_metadata_free(pairs);
         int64_t missing = dowel_s3_missing_metadata(response);
         *result = json_pack("{s:s,s:I,s:o,s:o,s:s,s:o}", "key", args->key, "size", (json_int_t)object.size,
-                            "content_type", text_of(object.content_type), "etag", text_of(object.etag), "last_modified",
-                            when ? when : "", "metadata", metadata);
+                            "content_type", dowel_s3_text(object.content_type), "etag", dowel_s3_text(object.etag),
+                            "last_modified", when ? when : "", "metadata", metadata);
         if (missing > 0) json_object_set_new(*result, "missing_metadata", json_integer((json_int_t)missing));
         static const struct {
             const char *name, *header;
@@ -292,32 +285,17 @@ static int check_delete(const void *data, dowel_error *err) {
 
 static const dowel_table delete_table = {"s3.delete", sizeof(dowel_s3_object_args), delete_fields, check_delete};
 
-static void note_failed(void *context, const char *name, const dowel_error *why) {
-    json_array_append_new(context, json_pack("{s:o,s:o}", "key", text_of(name), "error", dowel_error_json(why)));
-}
-
-/* The error names the objects that could not be deleted, because a failed call has no result. */
 static int delete_many(dowel_s3_client *c, const char *const *keys, json_t **result, dowel_error *err) {
     size_t count = 0;
     while (keys[count]) count++;
-    json_t *failed = json_array();
-    dowel_error why;
-    int rc = dowel_s3_remove(c, keys, count, note_failed, failed, &why);
-    size_t bad = json_array_size(failed);
-    if (!rc) *result = json_pack("{s:I}", "deleted", (json_int_t)count);
-    if (rc && bad) {
-        size_t i, used = 0;
-        json_t *entry;
-        dowel_error_prefix(&why, "%zu of %zu objects could not be deleted: ", bad, count);
-        json_array_foreach(failed, i, entry) {
-            int n = snprintf(why.detail + used, sizeof why.detail - used, "%s%s", i ? "\n" : "",
-                             json_string_value(json_object_get(json_object_get(entry, "error"), "message")));
-            if (n < 0 || (used += (size_t)n) >= sizeof why.detail) break;
-        }
+    dowel_removal_lines failed = {0};
+    int rc = dowel_s3_remove(c, keys, count, dowel_removal_note, &failed, err);
+    if (rc) {
+        dowel_removal_explain(&failed, count, err);
+        return rc;
     }
-    if (rc && err) *err = why;
-    json_decref(failed);
-    return rc;
+    *result = json_pack("{s:I}", "deleted", (json_int_t)count);
+    return *result ? 0 : dowel_no_memory(err);
 }
 
 static int run_delete(dowel *d, const void *data, json_t **result, dowel_error *err) {
@@ -362,8 +340,8 @@ static const dowel_field copy_fields[] = {
 
 static int check_copy(const void *data, dowel_error *err) {
     const dowel_s3_copy_args *args = data;
-    int rc = dowel_s3_check_customer_key("customer_key", args->customer_key, err);
-    return rc ? rc : dowel_s3_check_customer_key("to_customer_key", args->to_customer_key, err);
+    int rc = dowel_bucket_check_key("customer_key", args->customer_key, err);
+    return rc ? rc : dowel_bucket_check_key("to_customer_key", args->to_customer_key, err);
 }
 
 static const dowel_table copy_table = {"s3.copy", sizeof(dowel_s3_copy_args), copy_fields, check_copy};

@@ -52,6 +52,17 @@ dowel_bytes dowel_sink_bytes(const dowel_sink *sink) {
     return (dowel_bytes){m->data ? m->data : "", m->size};
 }
 
+int dowel_sink_copy(const dowel_sink *sink, void **data, size_t *size, dowel_error *err) {
+    dowel_bytes bytes = dowel_sink_bytes(sink);
+    char *copy = malloc(bytes.size + 1);
+    if (!copy) return dowel_no_memory(err);
+    if (bytes.size) memcpy(copy, bytes.data, bytes.size);
+    copy[bytes.size] = 0;
+    *data = copy;
+    *size = bytes.size;
+    return 0;
+}
+
 int dowel_sink_write(dowel_sink *sink, const void *data, size_t size, dowel_error *err) {
     int rc = sink->ops->write(sink->context, data, size, err);
     if (!rc) sink->written += (int64_t)size;

@@ -124,11 +124,11 @@ def test_keys_from_elsewhere():
             "</ListBucketResult>")
     for key in ("other/a", "fol", "/folder/a"):
         PROXY.reset(lambda r: xml(page.format(key)))
-        fails(1, "call", "s3.list", "--bucket", "hostile", "--prefix", "folder/", saying="does not begin")
-        fails(1, "rm", "-r", "s3-bucket/hostile:folder/", saying="does not begin")
+        fails(1, "call", "s3.list", "--bucket", "hostile", "--prefix", "folder/", saying="outside the requested prefix")
+        fails(1, "rm", "-r", "s3-bucket/hostile:folder/", saying="outside the requested prefix")
         assert not [r for r in PROXY.requests if r.method != "GET"], PROXY.requests
     PROXY.reset(lambda r: xml("<ListBucketResult><CommonPrefixes><Prefix>other/</Prefix></CommonPrefixes></ListBucketResult>"))
-    fails(1, "call", "s3.list", "--bucket", "hostile", "--prefix", "folder/", "--delimiter", "/", saying="does not begin")
+    fails(1, "call", "s3.list", "--bucket", "hostile", "--prefix", "folder/", "--delimiter", "/", saying="outside the requested prefix")
     PROXY.reset(lambda r: xml(page.format("folder/a%00b").replace("<Size>1<", "<Size>-1<")))
     got = call("s3.list", "--bucket", "hostile", "--prefix", "folder/")["objects"]
     assert [(o["key"], o["size"]) for o in got] == [("folder/a\\x00b", 0)] and "NUL byte" in got[0]["left_out"], got

@@ -95,6 +95,8 @@ DOWEL_API dowel_sink *dowel_sink_memory(size_t limit);
 DOWEL_API dowel_sink *dowel_sink_inflate(dowel_sink *to);
 /* The bytes of a memory sink. Borrowed until the next write or close. */
 DOWEL_API dowel_bytes dowel_sink_bytes(const dowel_sink *sink);
+/* A copy of what a memory sink holds, followed by a NUL that *size does not count. Newly allocated. */
+DOWEL_API int dowel_sink_copy(const dowel_sink *sink, void **data, size_t *size, dowel_error *err);
 DOWEL_API int dowel_sink_write(dowel_sink *sink, const void *data, size_t size, dowel_error *err);
 DOWEL_API bool dowel_sink_can_restart(const dowel_sink *sink);
 DOWEL_API int dowel_sink_restart(dowel_sink *sink, dowel_error *err);
