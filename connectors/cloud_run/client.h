@@ -29,8 +29,10 @@ int dowel_cloud_run_operation(dowel_cloud_run_client *client, json_t **operation
 json_t *dowel_cloud_run_duration(double seconds);
 
 /* env.c */
-/* The variables as an array of EnvVar. New reference. */
+/* The variables as an array of EnvVar. New reference; NULL: out of memory. */
 json_t *dowel_cloud_run_env(const dowel_pair *env);
+/* A NULL-terminated list as an array. New reference; NULL: out of memory. */
+json_t *dowel_cloud_run_texts(const char *const *list);
 /* INVALID for an impossible name, and for an object that looks like a secret reference but is not one. */
 int dowel_cloud_run_env_check(const dowel_pair *env, dowel_error *err);
 

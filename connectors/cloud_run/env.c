@@ -28,16 +28,25 @@ static json_t *read_value(const char *name, const char *value, json_t **source) 
 }
 
 json_t *dowel_cloud_run_env(const dowel_pair *env) {
-    json_t *array = json_array();
+    dowel_builder all = dowel_build(json_array());
+    json_t *array;
     for (; env && env->name; env++) {
         json_t *source, *document = read_value(env->name, env->value, &source);
         const char *inner =
             json_object_size(document) == 1 ? json_string_value(json_object_get(document, "value")) : NULL;
-        json_array_append_new(array,
-                              source ? json_pack("{s:s,s:o}", "name", env->name, "valueSource", source)
-                                     : json_pack("{s:s,s:s}", "name", env->name, "value", inner ? inner : env->value));
+        dowel_build_item(&all, source ? json_pack("{s:s,s:o}", "name", env->name, "valueSource", source)
+                                      : json_pack("{s:s,s:s}", "name", env->name, "value", inner ? inner : env->value));
         json_decref(document);
     }
+    (void)dowel_build_end(&all, &array, NULL);
+    return array;
+}
+
+json_t *dowel_cloud_run_texts(const char *const *list) {
+    dowel_builder all = dowel_build(json_array());
+    json_t *array;
+    for (; *list; list++) dowel_build_item(&all, json_string(*list));
+    (void)dowel_build_end(&all, &array, NULL);
     return array;
 }
 

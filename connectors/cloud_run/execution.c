@@ -1,6 +1,7 @@
 /* Executions: start one exactly once, follow it to its end, cancel it. */
 #include "client.h"
 
+#include <dowel/buckets.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,19 +46,18 @@ static bool is_it(const json_t *execution, const char *marker, const char *name)
     return called && (name ? !strcmp(called, name) : is_ours(execution, marker));
 }
 
-/* One page, newest first; *next is the token of the following one, NULL at the end. */
-static int list(dowel_cloud_run_client *c, bool deleted, char **next, json_t **executions, dowel_error *err) {
+/* One page, newest first; *more: there is another one. */
+static int list(dowel_cloud_run_client *c, bool deleted, dowel_pages *pages, json_t **executions, bool *more,
+                dowel_error *err) {
     json_t *answer = NULL;
     dowel_http_request *r = dowel_cloud_run_request(c, "GET", c->name, "/executions");
     dowel_http_query_int(r, "pageSize", 100);
     if (deleted) dowel_http_query(r, "showDeleted", "true");
-    dowel_http_query(r, "pageToken", *next);
+    dowel_http_query(r, "pageToken", pages->token);
     int rc = dowel_http_fetch_json(c->d, r, &answer, err);
-    const char *token = json_string_value(json_object_get(answer, "nextPageToken"));
-    free(*next);
-    *next = token && *token ? strdup(token) : NULL;
-    if (!rc && token && *token && !*next) rc = dowel_no_memory(err);
     if (!rc) *executions = json_incref(json_object_get(answer, "executions"));
+    if (!rc) rc = dowel_pages_next(pages, json_string_value(json_object_get(answer, "nextPageToken")), more, err);
+    if (rc == DOWEL_E_PROTOCOL) dowel_error_prefix(err, "Cloud Run: job %s: the list of executions: ", c->job->job);
     json_decref(answer);
     return rc;
 }
@@ -66,25 +66,25 @@ static int list(dowel_cloud_run_client *c, bool deleted, char **next, json_t **e
 static int search(dowel_cloud_run_client *c, const char *marker, const char *name, bool deleted, json_t **found,
                   dowel_error *err) {
     int64_t since = begin_of_run(c->d) - CLOCKS_DIFFER;
-    char *next = NULL;
-    int rc;
+    dowel_pages pages = {0};
+    bool more = true;
+    int rc = 0;
     *found = NULL;
-    do {
+    while (!rc && more) {
         json_t *executions = NULL, *one;
         size_t i;
-        rc = list(c, deleted, &next, &executions, err);
+        rc = list(c, deleted, &pages, &executions, &more, err);
         json_array_foreach(executions, i, one) {
             if (is_it(one, marker, name)) *found = json_incref(one);
             if (*found || is_older(one, since)) {
-                free(next);
-                next = NULL;
+                more = false;
                 break;
             }
         }
         json_decref(executions);
-    } while (!rc && next);
-    free(next);
-    return rc;
+    }
+    dowel_pages_clear(&pages);
+    return *found ? 0 : rc;
 }
 
 static int find(dowel_cloud_run_client *c, const char *marker, bool deleted, char **execution, dowel_error *err) {
@@ -126,23 +126,24 @@ int dowel_cloud_run_recover_deleted(dowel_cloud_run_client *c, const char *execu
     return rc == DOWEL_E_NOT_FOUND ? 0 : rc;
 }
 
-static json_t *overrides_of(const dowel_cloud_run_run_args *args, const char *marker) {
-    json_t *env = dowel_cloud_run_env(args->env), *container = json_object(), *overrides;
-    json_array_append_new(env, json_pack("{s:s,s:s}", "name", "DOWEL_RUN_ID", "value", marker));
-    json_object_set_new(container, "env", env);
-    if (args->args) {
-        json_t *list_of = json_array();
-        for (const char *const *arg = args->args; *arg; arg++) json_array_append_new(list_of, json_string(*arg));
-        if (json_array_size(list_of))
-            json_object_set(container, "args", list_of);
-        else /* the API reads an empty list as "the job's own" */
-            json_object_set_new(container, "clearArgs", json_true());
-        json_decref(list_of);
-    }
-    overrides = json_pack("{s:[o]}", "containerOverrides", container);
-    if (args->task_count) json_object_set_new(overrides, "taskCount", json_integer(args->task_count));
-    if (args->task_timeout > 0) json_object_set_new(overrides, "timeout", dowel_cloud_run_duration(args->task_timeout));
-    return overrides;
+/* The body that runs the job. New reference; NULL: out of memory. */
+static json_t *run_body(const dowel_cloud_run_run_args *args, const char *marker) {
+    dowel_builder env = dowel_build(dowel_cloud_run_env(args->env)), container = dowel_build(json_object()),
+                  overrides = dowel_build(json_object());
+    json_t *built;
+    dowel_build_item(&env, json_pack("{s:s,s:s}", "name", "DOWEL_RUN_ID", "value", marker));
+    (void)dowel_build_end(&env, &built, NULL);
+    dowel_build_json(&container, "env", built);
+    if (args->args && *args->args)
+        dowel_build_json(&container, "args", dowel_cloud_run_texts(args->args));
+    else if (args->args) /* the API reads an empty list as "the job's own" */
+        dowel_build_bool(&container, "clearArgs", true);
+    (void)dowel_build_end(&container, &built, NULL);
+    dowel_build_json(&overrides, "containerOverrides", built ? json_pack("[o]", built) : NULL);
+    if (args->task_count) dowel_build_int(&overrides, "taskCount", args->task_count);
+    if (args->task_timeout > 0) dowel_build_json(&overrides, "timeout", dowel_cloud_run_duration(args->task_timeout));
+    (void)dowel_build_end(&overrides, &built, NULL);
+    return built ? json_pack("{s:o}", "overrides", built) : NULL;
 }
 
 /* Sends one request to run the job. *in_doubt: the service may have received it, whatever rc says. */
@@ -191,9 +192,10 @@ enum { STARTS = 5 };
 
 int dowel_cloud_run_start_execution(dowel_cloud_run_client *c, const dowel_cloud_run_run_args *args, const char *marker,
                                     char **execution, dowel_error *err) {
-    json_t *body = json_pack("{s:o}", "overrides", overrides_of(args, marker)), *operation = NULL;
+    json_t *body = run_body(args, marker), *operation = NULL;
     bool in_doubt = false;
     int rc = 0;
+    if (!body) return dowel_no_memory(err);
     for (int attempt = 1;; attempt++) {
         rc = request_run(c, body, &operation, &in_doubt, err);
         if (!rc || !in_doubt || attempt == STARTS || dowel_check(c->d, NULL)) break;

@@ -1,11 +1,11 @@
 /* The failed tasks of an execution: which they are, and how the last attempt of each ended (Cloud Run Admin API v2, "executions.tasks"). */
 #include "client.h"
 
+#include <dowel/buckets.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum { MOST_LISTED = 20, MOST_PAGES = 10000 /* an execution has at most 10,000 tasks */ };
+enum { MOST_LISTED = 20 };
 
 static bool has_failed(const json_t *task) {
     const json_t *completed = dowel_cloud_run_condition(task, "Completed"),
@@ -36,20 +36,19 @@ static json_t *describe(const json_t *task) {
         json_object_get(json_object_get(attempt, "status"), "message"), "log_uri", json_object_get(task, "logUri"));
 }
 
-static int read_page(dowel_cloud_run_client *c, const char *execution, char **token, json_t *failed, dowel_error *err) {
+static int read_page(dowel_cloud_run_client *c, const char *execution, dowel_pages *pages, json_t *failed, bool *more,
+                     dowel_error *err) {
     json_t *page = NULL, *task;
     size_t i;
     dowel_http_request *r = dowel_cloud_run_request(c, "GET", execution, "/tasks");
     dowel_http_query_int(r, "pageSize", 100);
-    dowel_http_query(r, "pageToken", *token);
+    dowel_http_query(r, "pageToken", pages->token);
     int rc = dowel_http_fetch_json(c->d, r, &page, err);
     json_array_foreach(json_object_get(page, "tasks"), i, task) {
         if (rc || json_array_size(failed) == MOST_LISTED || !has_failed(task)) continue;
-        if (json_array_append_new(failed, describe(task))) rc = dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+        if (json_array_append_new(failed, describe(task))) rc = dowel_no_memory(err);
     }
-    const char *next = json_string_value(json_object_get(page, "nextPageToken"));
-    free(*token);
-    *token = next && *next ? strdup(next) : NULL;
+    if (!rc) rc = dowel_pages_next(pages, json_string_value(json_object_get(page, "nextPageToken")), more, err);
     json_decref(page);
     return rc;
 }
@@ -58,15 +57,13 @@ json_t *dowel_cloud_run_failed_tasks(dowel_cloud_run_client *c, const json_t *ex
     const char *name = json_string_value(json_object_get(execution, "name"));
     size_t wanted = (size_t)json_integer_value(json_object_get(execution, "failedCount"));
     json_t *failed = name && wanted ? json_array() : NULL;
-    char *token = NULL;
+    dowel_pages pages = {0};
+    bool more = failed != NULL;
     dowel_error why;
     int rc = 0;
     if (wanted > MOST_LISTED) wanted = MOST_LISTED;
-    for (int page = 0; failed && page < MOST_PAGES; page++) {
-        rc = read_page(c, name, &token, failed, &why);
-        if (rc || !token || json_array_size(failed) >= wanted) break;
-    }
-    free(token);
+    while (!rc && more && json_array_size(failed) < wanted) rc = read_page(c, name, &pages, failed, &more, &why);
+    dowel_pages_clear(&pages);
     if (rc)
         dowel_log(c->d, DOWEL_LOG_WARNING, "execution %s: cannot list its failed tasks: %s",
                   dowel_cloud_run_short_name(name), why.message);

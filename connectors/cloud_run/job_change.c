@@ -15,6 +15,7 @@ typedef struct change {
     json_t *job, *task, *container; /* job is owned, the others are parts of it */
     json_t *before, *now;           /* the record */
     bool changed, is_new;
+    bool failed; /* out of memory */
 } change;
 
 /* ---- the record ---- */
@@ -36,15 +37,6 @@ static bool is_in(const json_t *record, const char *list, const char *name) {
     return false;
 }
 
-static void note(json_t *record, const char *list, const char *name) {
-    json_t *names = json_object_get(record, list);
-    if (!names) {
-        json_object_set_new(record, list, json_array());
-        names = json_object_get(record, list);
-    }
-    json_array_append_new(names, json_string(name));
-}
-
 /* Whether the list has the same names in both records, in any order. */
 static bool is_same_list(const json_t *before, const json_t *now, const char *list) {
     const json_t *names = json_object_get(now, list), *held = json_object_get(before, list);
@@ -58,6 +50,22 @@ static bool is_same_list(const json_t *before, const json_t *now, const char *li
 static bool is_same_record(const json_t *before, const json_t *now) {
     return is_same_list(before, now, "fields") && is_same_list(before, now, "env") &&
            is_same_list(before, now, "labels");
+}
+
+/* ---- changing JSON ---- */
+
+static void set(change *c, json_t *object, const char *member, json_t *value) {
+    if (json_object_set_new(object, member, value)) c->failed = true;
+}
+
+static void append(change *c, json_t *array, json_t *value) {
+    if (json_array_append_new(array, value)) c->failed = true;
+}
+
+/* Notes in the record that the block names it. */
+static void note(change *c, const char *list, const char *name) {
+    if (!json_object_get(c->now, list)) set(c, c->now, list, json_array());
+    append(c, json_object_get(c->now, list), json_string(name));
 }
 
 /* ---- comparing ---- */
@@ -91,30 +99,28 @@ static bool is_same(const json_t *held, const json_t *value, bool amounts) {
 /* ---- changing ---- */
 
 /* The object at that member, created if missing. Borrowed. */
-static json_t *part(json_t *object, const char *member) {
-    json_t *held = json_object_get(object, member);
-    if (!json_is_object(held)) {
-        json_object_set_new(object, member, json_object());
-        held = json_object_get(object, member);
-    }
-    return held;
+static json_t *part(change *c, json_t *object, const char *member) {
+    if (!json_is_object(json_object_get(object, member))) set(c, object, member, json_object());
+    return json_object_get(object, member);
 }
 
 static void put(change *c, json_t *parent, const char *member, json_t *value, bool amounts) {
     const json_t *held = json_object_get(parent, member);
-    bool same = is_same(held, value, amounts);
+    bool same = value && is_same(held, value, amounts);
     if (!same) c->changed = true;
     /* A zero is written even if nothing changed: the service replaces a missing member with its default. */
-    if (!same || !held) json_object_set(parent, member, value);
-    json_decref(value);
+    if (!same || !held)
+        set(c, parent, member, value);
+    else
+        json_decref(value);
 }
 
-/* Applies one field of the block. `value` (taken) NULL: the block does not name the field. `without` (taken): the value for a new job, or for a field
- * that the block no longer names; NULL: the service's default. */
-static void settle(change *c, json_t *parent, const char *member, const char *field, json_t *value, json_t *without,
-                   bool amounts) {
-    if (value) note(c->now, "fields", field);
-    if (value) {
+/* Applies one field of the block. `named`: the block names it. `value` (taken, NULL unless named). `without` (taken): the value for a new job, or for a
+ * field that the block no longer names; NULL: the service's default. */
+static void settle(change *c, json_t *parent, const char *member, const char *field, bool named, json_t *value,
+                   json_t *without, bool amounts) {
+    if (named) {
+        note(c, "fields", field);
         put(c, parent, member, value, amounts);
     } else if (c->is_new || is_in(c->before, "fields", field)) {
         if (without)
@@ -125,32 +131,35 @@ static void settle(change *c, json_t *parent, const char *member, const char *fi
     json_decref(without);
 }
 
-static json_t *text_or_null(const char *text) {
-    return text ? json_string(text) : NULL;
+static void settle_text(change *c, json_t *parent, const char *member, const char *field, const char *text,
+                        bool amount) {
+    settle(c, parent, member, field, text != NULL, text ? json_string(text) : NULL, NULL, amount);
 }
 
-static json_t *texts_or_null(const char *const *list) {
-    json_t *array = list ? json_array() : NULL;
-    for (; list && *list; list++) json_array_append_new(array, json_string(*list));
-    return array;
+static void settle_texts(change *c, const char *member, const char *const *list) {
+    settle(c, c->container, member, member, list != NULL, list ? dowel_cloud_run_texts(list) : NULL, NULL, false);
+}
+
+static void settle_number(change *c, json_t *parent, const char *member, const char *field, bool named, int64_t number,
+                          json_t *without) {
+    settle(c, parent, member, field, named, named ? json_integer(number) : NULL, without, false);
 }
 
 static void settle_fields(change *c) {
     const dowel_cloud_run_job *b = c->block;
-    json_t *execution = part(c->job, "template"), *limits = part(part(c->container, "resources"), "limits");
+    json_t *execution = part(c, c->job, "template"), *limits = part(c, part(c, c->container, "resources"), "limits");
     if (b->image) put(c, c->container, "image", json_string(b->image), false); /* required by the API */
-    settle(c, c->container, "command", "command", texts_or_null(b->command), NULL, false);
-    settle(c, c->container, "args", "args", texts_or_null(b->args), NULL, false);
-    settle(c, limits, "cpu", "cpu", text_or_null(b->cpu), NULL, true);
-    settle(c, limits, "memory", "memory", text_or_null(b->memory), NULL, true);
-    settle(c, c->task, "timeout", "timeout", b->timeout > 0 ? dowel_cloud_run_duration(b->timeout) : NULL, NULL, true);
-    settle(c, c->task, "serviceAccount", "service_account", text_or_null(b->service_account), NULL, false);
-    settle(c, c->task, "maxRetries", "max_retries",
-           DOWEL_WAS_GIVEN(b, max_retries) ? json_integer(b->max_retries) : NULL, json_integer(0), false);
-    settle(c, execution, "taskCount", "task_count", b->task_count > 0 ? json_integer(b->task_count) : NULL,
-           json_integer(1), false);
-    settle(c, execution, "parallelism", "parallelism",
-           DOWEL_WAS_GIVEN(b, parallelism) ? json_integer(b->parallelism) : NULL, NULL, false);
+    settle_texts(c, "command", b->command);
+    settle_texts(c, "args", b->args);
+    settle_text(c, limits, "cpu", "cpu", b->cpu, true);
+    settle_text(c, limits, "memory", "memory", b->memory, true);
+    settle(c, c->task, "timeout", "timeout", b->timeout > 0,
+           b->timeout > 0 ? dowel_cloud_run_duration(b->timeout) : NULL, NULL, true);
+    settle_text(c, c->task, "serviceAccount", "service_account", b->service_account, false);
+    settle_number(c, c->task, "maxRetries", "max_retries", DOWEL_WAS_GIVEN(b, max_retries), b->max_retries,
+                  json_integer(0));
+    settle_number(c, execution, "taskCount", "task_count", b->task_count > 0, b->task_count, json_integer(1));
+    settle_number(c, execution, "parallelism", "parallelism", DOWEL_WAS_GIVEN(b, parallelism), b->parallelism, NULL);
     if (!json_object_size(limits)) json_object_del(json_object_get(c->container, "resources"), "limits");
     if (!json_object_size(json_object_get(c->container, "resources"))) json_object_del(c->container, "resources");
 }
@@ -182,16 +191,17 @@ static void settle_env(change *c) {
     json_t *held = json_object_get(c->container, "env"), *env = held ? json_incref(held) : json_array();
     json_t *wanted = dowel_cloud_run_env(c->block->env), *variable, *name;
     size_t i;
+    if (!env || !wanted) c->failed = true;
     json_array_foreach(wanted, i, variable) {
         const char *called = json_string_value(json_object_get(variable, "name"));
         size_t at = place_of(env, called);
-        note(c->now, "env", called);
+        note(c, "env", called);
         if (at < json_array_size(env) && is_same_variable(json_array_get(env, at), variable)) continue;
         c->changed = true;
         if (at < json_array_size(env))
             json_array_set(env, at, variable);
         else
-            json_array_append(env, variable);
+            append(c, env, json_incref(variable));
     }
     json_array_foreach(json_object_get(c->before, "env"), i, name) {
         const char *called = json_string_value(name);
@@ -199,7 +209,7 @@ static void settle_env(change *c) {
         if (!json_array_remove(env, place_of(env, called))) c->changed = true;
     }
     if (json_array_size(env))
-        json_object_set(c->container, "env", env);
+        set(c, c->container, "env", json_incref(env));
     else
         json_object_del(c->container, "env");
     json_decref(env);
@@ -207,10 +217,10 @@ static void settle_env(change *c) {
 }
 
 static void settle_labels(change *c) {
-    json_t *labels = part(c->job, "labels"), *name;
+    json_t *labels = part(c, c->job, "labels"), *name;
     size_t i;
     for (const dowel_pair *label = c->block->labels; label && label->name; label++) {
-        note(c->now, "labels", label->name);
+        note(c, "labels", label->name);
         put(c, labels, label->name, json_string(label->value), false);
     }
     json_array_foreach(json_object_get(c->before, "labels"), i, name) {
@@ -230,15 +240,15 @@ int dowel_cloud_run_change(const dowel_cloud_run_job *block, const json_t *job, 
         json_decref(c.before);
         return dowel_no_memory(err);
     }
-    c.task = part(part(c.job, "template"), "template");
-    if (!json_array_size(json_object_get(c.task, "containers")))
-        json_object_set_new(c.task, "containers", json_pack("[{}]"));
+    c.task = part(&c, part(&c, c.job, "template"), "template");
+    if (!json_array_size(json_object_get(c.task, "containers"))) set(&c, c.task, "containers", json_pack("[{}]"));
     c.container = json_array_get(json_object_get(c.task, "containers"), 0);
     settle_fields(&c);
     settle_env(&c);
     settle_labels(&c);
     char *record = dowel_json_dump(c.now, JSON_SORT_KEYS);
-    if (record) json_object_set_new(part(c.job, "annotations"), RECORD, json_string(record));
+    set(&c, part(&c, c.job, "annotations"), RECORD, record ? json_string(record) : NULL);
+    free(record);
     /* One-time requests to start an execution: sending them again would start another. */
     json_object_del(c.job, "runExecutionToken");
     json_object_del(c.job, "startExecutionToken");
@@ -247,9 +257,7 @@ int dowel_cloud_run_change(const dowel_cloud_run_job *block, const json_t *job, 
                                                     : DOWEL_CLOUD_RUN_UNRECORDED;
     json_decref(c.now);
     json_decref(c.before);
-    bool enough = record != NULL;
-    free(record);
-    if (enough) {
+    if (!c.failed) {
         *wanted = c.job;
         return 0;
     }

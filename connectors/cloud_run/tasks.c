@@ -283,7 +283,7 @@ static int describe_whole(dowel_cloud_run_client *c, const json_t *execution, js
     }
     json_decref(failed);
     *result = described;
-    return described ? 0 : dowel_fail(err, DOWEL_E_NO_MEMORY, "out of memory");
+    return described ? 0 : dowel_no_memory(err);
 }
 
 static int with_execution(dowel *d, const dowel_cloud_run_execution_args *args, bool cancel, json_t **result,

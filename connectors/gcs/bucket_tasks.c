@@ -3,10 +3,11 @@
 #include "tasks.h"
 
 #include <dowel/buckets.h>
+#include <dowel/json.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A bucket's resource as tasks return it. New reference. */
+/* A bucket's resource as tasks return it. New reference; NULL: out of memory. */
 static json_t *describe(const json_t *resource) {
     static const struct {
         const char *name, *member;
@@ -24,16 +25,18 @@ static json_t *describe(const json_t *resource) {
                    {"encryption", "encryption"},
                    {"iam_configuration", "iamConfiguration"},
                    {"autoclass", "autoclass"}};
-    json_t *bucket = json_object();
+    dowel_builder bucket = dowel_build(json_object());
+    json_t *described;
     for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
         json_t *value = json_object_get(resource, members[i].member);
-        if (value) json_object_set(bucket, members[i].name, value);
+        if (value) dowel_build_json(&bucket, members[i].name, json_incref(value));
     }
     json_t *versioning = json_object_get(json_object_get(resource, "versioning"), "enabled"),
            *payer = json_object_get(json_object_get(resource, "billing"), "requesterPays");
-    json_object_set_new(bucket, "versioning", json_boolean(json_is_true(versioning)));
-    json_object_set_new(bucket, "requester_pays", json_boolean(json_is_true(payer)));
-    return bucket;
+    dowel_build_bool(&bucket, "versioning", json_is_true(versioning));
+    dowel_build_bool(&bucket, "requester_pays", json_is_true(payer));
+    (void)dowel_build_end(&bucket, &described, NULL);
+    return described;
 }
 
 /* ---- create ---- */
@@ -63,7 +66,12 @@ static int run_create(dowel *d, const void *data, json_t **result, dowel_error *
     json_t *resource = json_pack("{s:s,s:s*,s:s*}", "name", c.bucket->bucket, "location", args->location,
                                  "storageClass", args->storage_class),
            *made = NULL;
-    if (args->versioning) json_object_set_new(resource, "versioning", json_pack("{s:b}", "enabled", 1));
+    if (!resource ||
+        (args->versioning && json_object_set_new(resource, "versioning", json_pack("{s:b}", "enabled", 1)))) {
+        json_decref(resource);
+        free(project);
+        return dowel_no_memory(err);
+    }
     dowel_http_request *r = dowel_http_new(c.service, c.credentials, "POST", c.base);
     dowel_http_path(r, "storage", "v1", "b", NULL);
     dowel_http_query(r, "project", project);
@@ -115,7 +123,7 @@ static int run_get(dowel *d, const void *data, json_t **result, dowel_error *err
     dowel_gcs_client c;
     json_t *resource = NULL;
     int rc = send(d, "GET", data, &c, &resource, err);
-    if (!rc) *result = describe(resource);
+    if (!rc && !(*result = describe(resource))) rc = dowel_no_memory(err);
     json_decref(resource);
     return rc;
 }
@@ -176,8 +184,8 @@ static int list_page(dowel_gcs_client *c, const dowel_gcs_list_buckets_args *arg
     dowel_http_query_int(r, "maxResults", left < 1000 ? (int64_t)left : 1000);
     int rc = dowel_http_fetch_json(c->d, r, &page, err);
     json_array_foreach(json_object_get(page, "items"), i, item) {
-        if (!left) break;
-        json_array_append_new(buckets, describe(item));
+        if (rc || !left) break;
+        if (json_array_append_new(buckets, describe(item))) rc = dowel_no_memory(err);
         left--;
     }
     *more = i < json_array_size(json_object_get(page, "items"));

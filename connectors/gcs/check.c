@@ -1,6 +1,9 @@
 /* `dowel block check`: the permissions of the credentials on the bucket, by buckets.testIamPermissions, which changes nothing. */
 #include "client.h"
 
+#include <dowel/json.h>
+#include <dowel/text.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const wanted[] = {"storage.objects.list", "storage.objects.get", "storage.objects.create",
@@ -21,13 +24,14 @@ int dowel_gcs_check(dowel *d, dowel_block *block, json_t *report, dowel_error *e
         dowel_http_path(r, "o", NULL);
         dowel_http_query_int(r, "maxResults", 1);
         rc = dowel_http_fetch_json(d, r, &answer, err);
-        if (!rc) json_object_set_new(report, "permissions", json_pack("{s:b}", wanted[0], 1));
+        if (!rc && json_object_set_new(report, "permissions", json_pack("{s:b}", wanted[0], 1)))
+            rc = dowel_no_memory(err);
         json_decref(answer);
         return rc;
     }
     if (rc) return rc;
-    json_t *permissions = json_object();
-    char missing[256] = "";
+    dowel_builder permissions = dowel_build(json_object()), all = dowel_build(json_incref(report));
+    dowel_text missing = {0};
     for (size_t i = 0; wanted[i]; i++) {
         bool held = false;
         size_t j;
@@ -35,19 +39,18 @@ int dowel_gcs_check(dowel *d, dowel_block *block, json_t *report, dowel_error *e
             const char *name = json_string_value(one);
             held |= name && !strcmp(name, wanted[i]);
         }
-        json_object_set_new(permissions, wanted[i], json_boolean(held));
-        if (held) continue;
-        strncat(missing, *missing ? ", " : "", sizeof missing - strlen(missing) - 1);
-        strncat(missing, wanted[i], sizeof missing - strlen(missing) - 1);
+        dowel_build_bool(&permissions, wanted[i], held);
+        if (!held) dowel_text_format(&missing, "%s%s", missing.size ? ", " : "missing ", wanted[i]);
     }
-    json_object_set(report, "permissions", permissions);
-    json_decref(permissions);
     json_decref(answer);
-    if (*missing)
-        json_object_set_new(
-            report, "fix",
-            json_sprintf("missing %s: grant roles/storage.objectViewer to read, roles/storage.objectUser to "
-                         "read and write",
-                         missing));
-    return 0;
+    if (missing.size)
+        dowel_text_put(&missing,
+                       ": grant roles/storage.objectViewer to read, roles/storage.objectUser to read and write");
+    char *fix = dowel_text_take(&missing, NULL);
+    json_t *built;
+    (void)dowel_build_end(&permissions, &built, NULL);
+    dowel_build_json(&all, "permissions", built);
+    if (!fix || *fix) dowel_build_json(&all, "fix", fix ? json_string(fix) : NULL);
+    free(fix);
+    return dowel_build_end(&all, NULL, err);
 }

@@ -52,7 +52,7 @@ bool dowel_gcs_has_nul(const json_t *text);
 char *dowel_gcs_shown(const json_t *text);
 /* The name without the folder; borrowed. */
 const char *dowel_gcs_without_folder(const dowel_gcs_client *client, const char *name);
-/* An object's resource as tasks return it. New reference. */
+/* An object's resource as tasks return it. New reference; NULL: out of memory. */
 json_t *dowel_gcs_describe(const dowel_gcs_client *client, const json_t *resource);
 /* The same as a dowel_object, which borrows from the resource. If the object has metadata, it is not `described` until dowel_gcs_object_metadata. */
 void dowel_gcs_object(const dowel_gcs_client *client, const json_t *resource, dowel_object *object);
@@ -67,8 +67,6 @@ void dowel_gcs_record_mtime(int64_t modified, char text[2][DOWEL_TIME_TEXT_SIZE]
                             dowel_pair pairs[DOWEL_GCS_MTIME_PAIRS]);
 /* The resource that an upload sends. New reference; NULL: out of memory. */
 json_t *dowel_gcs_resource(const dowel_gcs_client *client, const dowel_gcs_upload_args *args);
-/* Sets a member unless the value is NULL. */
-void dowel_gcs_set(json_t *resource, const char *member, const char *value);
 /* Ends the digest: CRC32C as big-endian bytes in base64. */
 void dowel_gcs_crc32c_text(dowel_digest *digest, char text[9]);
 

@@ -2,6 +2,7 @@
 #include "client.h"
 #include "tasks.h"
 
+#include <dowel/json.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,7 +87,7 @@ static int run_copy(dowel *d, const void *data, json_t **result, dowel_error *er
     int rc = dowel_gcs_client_open(d, args->bucket, &from, err);
     if (!rc) rc = dowel_gcs_client_open(d, args->to_bucket ? args->to_bucket : args->bucket, &to, err);
     if (!rc) rc = dowel_gcs_rewrite(&from, &to, args, &resource, err);
-    if (!rc) *result = dowel_gcs_describe(&to, resource);
+    if (!rc && !(*result = dowel_gcs_describe(&to, resource))) rc = dowel_no_memory(err);
     json_decref(resource);
     return rc;
 }
@@ -129,15 +130,27 @@ static int check_compose(const void *data, dowel_error *err) {
 
 static const dowel_table compose_table = {"gcs.compose", sizeof(dowel_gcs_compose_args), compose_fields, check_compose};
 
-int dowel_gcs_join(dowel_gcs_client *c, const dowel_gcs_upload_args *args, const dowel_gcs_source *parts,
-                   json_t **resource, dowel_error *err) {
-    json_t *list = json_array(), *whole = dowel_gcs_resource(c, args);
+/* The body of a composition. New reference; NULL: out of memory. */
+static json_t *composition(const dowel_gcs_client *c, const dowel_gcs_upload_args *args,
+                           const dowel_gcs_source *parts) {
+    dowel_builder list = dowel_build(json_array()), document = dowel_build(json_object());
+    json_t *built;
     for (; parts->name; parts++) {
         char *full = dowel_gcs_full_name(c, parts->name);
-        json_array_append_new(list, json_pack("{s:s,s:s*}", "name", full ? full : "", "generation", parts->generation));
+        dowel_build_item(&list, full ? json_pack("{s:s,s:s*}", "name", full, "generation", parts->generation) : NULL);
         free(full);
     }
-    json_t *document = json_pack("{s:O,s:O}", "destination", whole, "sourceObjects", list);
+    (void)dowel_build_end(&list, &built, NULL);
+    dowel_build_json(&document, "sourceObjects", built);
+    dowel_build_json(&document, "destination", dowel_gcs_resource(c, args));
+    (void)dowel_build_end(&document, &built, NULL);
+    return built;
+}
+
+int dowel_gcs_join(dowel_gcs_client *c, const dowel_gcs_upload_args *args, const dowel_gcs_source *parts,
+                   json_t **resource, dowel_error *err) {
+    json_t *document = composition(c, args, parts);
+    if (!document) return dowel_no_memory(err);
     dowel_http_request *r = dowel_gcs_request(c, "POST", args->name);
     dowel_http_path(r, "compose", NULL);
     dowel_http_query(r, "kmsKeyName", args->kms_key);
@@ -148,8 +161,6 @@ int dowel_gcs_join(dowel_gcs_client *c, const dowel_gcs_upload_args *args, const
     dowel_http_idempotent(r, args->if_generation_match || c->last_wins);
     int rc = dowel_http_fetch_json(c->d, r, resource, err);
     json_decref(document);
-    json_decref(list);
-    json_decref(whole);
     return rc;
 }
 
@@ -170,7 +181,7 @@ static int run_compose(dowel *d, const void *data, json_t **result, dowel_error 
                                          .if_metageneration_match = args->if_metageneration_match};
     json_t *resource = NULL;
     rc = dowel_gcs_join(&c, &whole, parts, &resource, err);
-    if (!rc) *result = dowel_gcs_describe(&c, resource);
+    if (!rc && !(*result = dowel_gcs_describe(&c, resource))) rc = dowel_no_memory(err);
     json_decref(resource);
     return rc;
 }

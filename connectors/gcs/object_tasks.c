@@ -2,6 +2,7 @@
 #include "client.h"
 #include "tasks.h"
 
+#include <dowel/json.h>
 #include <string.h>
 
 /* ---- stat, delete ---- */
@@ -24,7 +25,7 @@ static int run_stat(dowel *d, const void *data, json_t **result, dowel_error *er
     dowel_http_query(r, "generation", args->generation);
     dowel_gcs_condition(r, DOWEL_GCS_CONDITIONS(args));
     rc = dowel_http_fetch_json(d, r, &resource, err);
-    if (!rc) *result = dowel_gcs_describe(&c, resource);
+    if (!rc && !(*result = dowel_gcs_describe(&c, resource))) rc = dowel_no_memory(err);
     json_decref(resource);
     return rc;
 }
@@ -102,16 +103,21 @@ static json_t *changes(const dowel_gcs_update_args *args) {
     static const char *const names[5] = {"contentType", "contentEncoding", "contentLanguage", "contentDisposition",
                                          "cacheControl"};
     const char *values[5];
-    json_t *patch = json_object(), *metadata = json_object();
+    dowel_builder patch = dowel_build(json_object()), metadata = dowel_build(json_object());
+    json_t *built;
     contents(args, values);
-    for (int i = 0; i < 5; i++) dowel_gcs_set(patch, names[i], values[i]);
+    for (int i = 0; i < 5; i++) dowel_build_text(&patch, names[i], values[i]);
     for (const char *const *name = args->remove_metadata; name && *name; name++)
-        json_object_set_new(metadata, *name, json_null());
+        dowel_build_json(&metadata, *name, json_null());
     for (const dowel_pair *pair = args->metadata; pair && pair->name; pair++)
-        json_object_set_new(metadata, pair->name, json_string(pair->value));
-    if (json_object_size(metadata)) json_object_set(patch, "metadata", metadata);
-    json_decref(metadata);
-    return patch;
+        dowel_build_text(&metadata, pair->name, pair->value);
+    int rc = dowel_build_end(&metadata, &built, NULL);
+    if (rc || json_object_size(built))
+        dowel_build_json(&patch, "metadata", built);
+    else
+        json_decref(built);
+    (void)dowel_build_end(&patch, &built, NULL);
+    return built;
 }
 
 static int run_update(dowel *d, const void *data, json_t **result, dowel_error *err) {
@@ -120,6 +126,7 @@ static int run_update(dowel *d, const void *data, json_t **result, dowel_error *
     int rc = dowel_gcs_client_open(d, args->bucket, &c, err);
     if (rc) return rc;
     json_t *patch = changes(args), *resource = NULL;
+    if (!patch) return dowel_no_memory(err);
     dowel_http_request *r = dowel_gcs_request(&c, "PATCH", args->name);
     dowel_http_query(r, "generation", args->generation);
     dowel_http_query(r, "predefinedAcl", args->predefined_acl);
@@ -128,7 +135,7 @@ static int run_update(dowel *d, const void *data, json_t **result, dowel_error *
     /* Without it, a repeated request could undo a change made in between. */
     dowel_http_idempotent(r, args->if_metageneration_match != NULL);
     rc = dowel_http_fetch_json(d, r, &resource, err);
-    if (!rc) *result = dowel_gcs_describe(&c, resource);
+    if (!rc && !(*result = dowel_gcs_describe(&c, resource))) rc = dowel_no_memory(err);
     json_decref(patch);
     json_decref(resource);
     return rc;

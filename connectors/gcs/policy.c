@@ -78,7 +78,9 @@ static int add_fields(const dowel_pair *fields, json_t *conditions, json_t *form
         else if (json_object_set_new(form, sorted[i]->name, json_string(sorted[i]->value)))
             rc = dowel_fail(err, DOWEL_E_INVALID, "field \"fields.%s\": expected text in UTF-8", sorted[i]->name);
         else if (dowel_ncasecmp(sorted[i]->name, "x-ignore-", 9) != 0)
-            json_array_append_new(conditions, json_pack("{s:s}", sorted[i]->name, sorted[i]->value));
+            rc = json_array_append_new(conditions, json_pack("{s:s}", sorted[i]->name, sorted[i]->value))
+                     ? dowel_no_memory(err)
+                     : 0;
     }
     free(sorted);
     return rc;
@@ -129,7 +131,8 @@ int dowel_gcs_sign_policy(const dowel_gcs_signing *s, dowel_gcs_signable *signab
     if (text) {
         signable->text = dowel_base64(text, strlen(text));
         signable->url = form_url(s, stamp.base);
-        if (signable->text) json_object_set_new(signable->fields, "policy", json_string(signable->text));
+        if (signable->text && json_object_set_new(signable->fields, "policy", json_string(signable->text)))
+            rc = dowel_no_memory(err);
     }
     if (!rc && (!signable->text || !signable->url)) rc = dowel_no_memory(err);
     if (rc) dowel_gcs_signable_clear(signable);

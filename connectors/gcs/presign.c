@@ -249,12 +249,12 @@ static int run_presign_post(dowel *d, const void *data, json_t **result, dowel_e
     if (!rc) rc = dowel_gcs_sign_policy(&signing, &signable, err);
     if (!rc) rc = sign(&c, signable.text, &hex, err);
     if (!rc) {
-        json_object_set_new(signable.fields, "x-goog-signature", json_string(hex));
         format_end(&signing, end);
-        *result = json_pack("{s:s,s:O,s:s}", "url", signable.url, "fields", signable.fields, "expires", end);
+        if (!json_object_set_new(signable.fields, "x-goog-signature", json_string(hex)))
+            *result = json_pack("{s:s,s:O,s:s}", "url", signable.url, "fields", signable.fields, "expires", end);
         if (!*result) rc = dowel_no_memory(err);
     }
-    free(hex);
+    dowel_wipe(hex);
     dowel_gcs_signable_clear(&signable);
     release(owned);
     return rc;

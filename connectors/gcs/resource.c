@@ -73,17 +73,19 @@ static int64_t size_of(const json_t *resource) {
 }
 
 json_t *dowel_gcs_describe(const dowel_gcs_client *c, const json_t *resource) {
-    json_t *object = json_object();
-    json_object_set_new(object, "name", dowel_gcs_relative(c, json_object_get(resource, "name")));
-    json_object_set_new(object, "size", json_integer(size_of(resource)));
+    dowel_builder object = dowel_build(json_object());
+    json_t *described;
+    dowel_build_json(&object, "name", dowel_gcs_relative(c, json_object_get(resource, "name")));
+    dowel_build_int(&object, "size", size_of(resource));
     for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
         json_t *value = json_object_get(resource, members[i].member);
         const char *text = json_string_value(value);
-        if (value && !(text && !*text)) json_object_set(object, members[i].name, value);
+        if (value && !(text && !*text)) dowel_build_json(&object, members[i].name, json_incref(value));
     }
     const char *key = json_string_value(json_object_get(json_object_get(resource, "customerEncryption"), "keySha256"));
-    if (key && *key) json_object_set_new(object, "encryption_key_sha256", json_string(key));
-    return object;
+    if (key && *key) dowel_build_text(&object, "encryption_key_sha256", key);
+    (void)dowel_build_end(&object, &described, NULL);
+    return described;
 }
 
 #define MTIME "mtime"                            /* RFC 3339, as rclone writes it */
@@ -224,26 +226,30 @@ int dowel_gcs_object_metadata(const json_t *resource, dowel_object *object, dowe
 
 /* ---- resources as sent ---- */
 
-void dowel_gcs_set(json_t *resource, const char *member, const char *value) {
-    if (value) json_object_set_new(resource, member, json_string(value));
+static json_t *metadata_of(const dowel_pair *pairs) {
+    dowel_builder metadata = dowel_build(json_object());
+    json_t *built;
+    for (; pairs->name; pairs++) dowel_build_text(&metadata, pairs->name, pairs->value);
+    (void)dowel_build_end(&metadata, &built, NULL);
+    return built;
 }
 
 json_t *dowel_gcs_resource(const dowel_gcs_client *c, const dowel_gcs_upload_args *args) {
+    dowel_builder resource = dowel_build(json_object());
+    json_t *built;
     char *name = dowel_gcs_full_name(c, args->name);
-    json_t *resource = name ? json_pack("{s:s,s:s}", "name", name, "contentType",
-                                        args->content_type ? args->content_type : dowel_content_type(args->name))
-                            : NULL;
+    dowel_build_json(&resource, "name", name ? json_string(name) : NULL);
     free(name);
-    dowel_gcs_set(resource, "contentEncoding", args->content_encoding);
-    dowel_gcs_set(resource, "contentLanguage", args->content_language);
-    dowel_gcs_set(resource, "contentDisposition", args->content_disposition);
-    dowel_gcs_set(resource, "cacheControl", args->cache_control);
-    dowel_gcs_set(resource, "storageClass", args->storage_class);
-    json_t *metadata = args->metadata ? json_object() : NULL;
-    for (const dowel_pair *pair = args->metadata; pair && pair->name; pair++)
-        json_object_set_new(metadata, pair->name, json_string(pair->value));
-    if (metadata) json_object_set_new(resource, "metadata", metadata);
-    return resource;
+    dowel_build_text(&resource, "contentType",
+                     args->content_type ? args->content_type : dowel_content_type(args->name));
+    dowel_build_text(&resource, "contentEncoding", args->content_encoding);
+    dowel_build_text(&resource, "contentLanguage", args->content_language);
+    dowel_build_text(&resource, "contentDisposition", args->content_disposition);
+    dowel_build_text(&resource, "cacheControl", args->cache_control);
+    dowel_build_text(&resource, "storageClass", args->storage_class);
+    if (args->metadata) dowel_build_json(&resource, "metadata", metadata_of(args->metadata));
+    (void)dowel_build_end(&resource, &built, NULL);
+    return built;
 }
 
 void dowel_gcs_crc32c_text(dowel_digest *digest, char text[9]) {

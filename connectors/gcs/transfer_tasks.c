@@ -58,7 +58,7 @@ int dowel_gcs_run_upload(dowel *d, const void *data, json_t **result, dowel_erro
     int rc = dowel_bucket_open_input(d, args.file, args.data, &source, err);
     if (!rc) rc = dowel_gcs_client_open(d, args.bucket, &c, err);
     if (!rc) rc = dowel_gcs_upload_source(&c, &args, source, &resource, err);
-    if (!rc) *result = dowel_gcs_describe(&c, resource);
+    if (!rc && !(*result = dowel_gcs_describe(&c, resource))) rc = dowel_no_memory(err);
     json_decref(resource);
     dowel_input_close(d, args.file ? args.file : "", source, rc, err);
     return rc;

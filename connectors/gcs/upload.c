@@ -124,9 +124,9 @@ static int upload_simple(dowel_gcs_client *c, const dowel_gcs_upload_args *args,
     if (!rc) rc = dowel_source_rewind(content, err);
     if (!rc) {
         dowel_gcs_crc32c_text(digest, crc);
-        json_object_set_new(resource, "crc32c", json_string(crc));
+        if (json_object_set_new(resource, "crc32c", json_string(crc))) rc = dowel_no_memory(err);
         char text[DOWEL_RUN_ID_SIZE] = "";
-        if (args->if_generation_match) rc = mark(c, resource, text, err);
+        if (!rc && args->if_generation_match) rc = mark(c, resource, text, err);
         if (!rc) rc = send_enclosed(c, args, resource, content, size, result, err);
         if (rc == DOWEL_E_CONFLICT && *text && is_ours(c, args->name, text, crc, result)) rc = 0;
     }

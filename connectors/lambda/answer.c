@@ -106,16 +106,17 @@ static int read_payload(dowel_bytes body, json_t *result, dowel_error *err) {
     if (!payload && dowel_json_read(body.data, body.size, DOWEL_JSON_EXACT | DOWEL_JSON_NUL, "", &payload, NULL))
         payload = dowel_json_verbatim(body.data, body.size);
     if (!payload && (payload = json_stringn(body.data, body.size))) format = "text";
+    dowel_builder all = dowel_build(json_incref(result));
     if (!payload) {
         char *encoded = dowel_base64(body.data, body.size);
-        json_object_set_new(result, "payload_base64", encoded ? json_string(encoded) : NULL);
+        dowel_build_json(&all, "payload_base64", encoded ? json_string(encoded) : NULL);
         free(encoded);
         payload = json_null();
         format = "base64";
     }
-    int failed = json_object_set_new(result, "payload", payload);
-    if (format) failed |= json_object_set_new(result, "payload_format", json_string(format));
-    return failed ? dowel_no_memory(err) : 0;
+    dowel_build_json(&all, "payload", payload);
+    dowel_build_text(&all, "payload_format", format);
+    return dowel_build_end(&all, NULL, err);
 }
 
 int dowel_lambda_read_answer(const dowel_lambda_function *f, const dowel_http_response *response, json_t **result,

@@ -1,6 +1,7 @@
 /* Tasks on buckets: create, get, delete, list, abort stale uploads. */
 #include "tasks.h"
 
+#include <dowel/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,24 +72,23 @@ static int run_delete(dowel *d, const void *data, json_t **result, dowel_error *
 
 /* ---- get ---- */
 
-/* An element as JSON: child elements are members, repeated ones an array. New reference. */
+/* An element as JSON: child elements are members, repeated ones an array. New reference; NULL: out of memory. */
 static json_t *json_of(const dowel_xml *element) {
     const dowel_xml *child = dowel_xml_child(element, NULL);
     if (!child) return dowel_s3_text(dowel_xml_text(element));
-    json_t *object = json_object();
+    dowel_builder object = dowel_build(json_object());
+    json_t *built;
     for (; child; child = dowel_xml_next(child, NULL)) {
         const char *name = dowel_xml_name(child);
-        json_t *before = json_object_get(object, name), *value = json_of(child);
-        if (!before) {
-            json_object_set_new(object, name, value);
-        } else if (json_is_array(before)) {
-            json_array_append_new(before, value);
+        json_t *before = json_object_get(object.value, name), *value = json_of(child);
+        if (json_is_array(before)) {
+            if (json_array_append_new(before, value)) dowel_build_json(&object, name, NULL);
         } else {
-            json_t *list = json_pack("[O,o]", before, value);
-            json_object_set_new(object, name, list);
+            dowel_build_json(&object, name, before && value ? json_pack("[O,o]", before, value) : value);
         }
     }
-    return object;
+    (void)dowel_build_end(&object, &built, NULL);
+    return built;
 }
 
 /* One subresource of the bucket's configuration; *root is NULL if it is not set or not implemented. */
@@ -117,11 +117,14 @@ static int run_get(dowel *d, const void *data, json_t **result, dowel_error *err
                    *status = dowel_xml_child_text(versioning, "Status");
         /* LocationConstraint is empty for us-east-1 and may be EU for eu-west-1. */
         if (!strcmp(region, "EU")) region = "eu-west-1";
-        json_t *rules = json_array();
+        dowel_builder list = dowel_build(json_array());
+        json_t *rules;
         for (const dowel_xml *rule = dowel_xml_child(lifecycle, "Rule"); rule; rule = dowel_xml_next(rule, "Rule"))
-            json_array_append_new(rules, json_of(rule));
-        *result = json_pack("{s:s,s:s,s:s,s:o}", "bucket", c.bucket->bucket, "region", *region ? region : "us-east-1",
-                            "versioning", status ? status : "", "lifecycle", rules);
+            dowel_build_item(&list, json_of(rule));
+        (void)dowel_build_end(&list, &rules, NULL);
+        if (rules)
+            *result = json_pack("{s:s,s:s,s:s,s:o}", "bucket", c.bucket->bucket, "region",
+                                *region ? region : "us-east-1", "versioning", status ? status : "", "lifecycle", rules);
         if (!*result) rc = dowel_no_memory(err);
     }
     dowel_xml_free(location);
@@ -165,10 +168,11 @@ static int run_list(dowel *d, const void *data, json_t **result, dowel_error *er
         if (rc) break;
         for (const dowel_xml *b = dowel_xml_child(dowel_xml_child(root, "Buckets"), "Bucket"); b;
              b = dowel_xml_next(b, "Bucket"))
-            json_array_append_new(buckets,
-                                  json_pack("{s:o,s:o}", "bucket", dowel_s3_text(dowel_xml_child_text(b, "Name")),
-                                            "created", dowel_s3_text(dowel_xml_child_text(b, "CreationDate"))));
-        rc = dowel_pages_next(&pages, dowel_xml_child_text(root, "ContinuationToken"), &more, err);
+            if (!rc && json_array_append_new(
+                           buckets, json_pack("{s:o,s:o}", "bucket", dowel_s3_text(dowel_xml_child_text(b, "Name")),
+                                              "created", dowel_s3_text(dowel_xml_child_text(b, "CreationDate")))))
+                rc = dowel_no_memory(err);
+        if (!rc) rc = dowel_pages_next(&pages, dowel_xml_child_text(root, "ContinuationToken"), &more, err);
         if (rc == DOWEL_E_PROTOCOL) dowel_error_prefix(err, "S3: the list of buckets is incomplete: ");
         dowel_xml_free(root);
     }
@@ -225,9 +229,9 @@ static int take_page(dowel_s3_client *c, const dowel_s3_abort_stale_args *args, 
                       upload, key);
         else if (key && !strncmp(key, folder, skip)) {
             if (!args->dry_run) rc = abort_one(c, key + skip, upload, aborted, err);
-            if (!rc)
-                json_array_append_new(uploads, json_pack("{s:o,s:s,s:s}", "key", dowel_s3_text(key + skip), "upload_id",
-                                                         upload, "initiated", initiated));
+            if (!rc && json_array_append_new(uploads, json_pack("{s:o,s:s,s:s}", "key", dowel_s3_text(key + skip),
+                                                                "upload_id", upload, "initiated", initiated)))
+                rc = dowel_no_memory(err);
         }
         free(key);
     }

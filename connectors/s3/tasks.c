@@ -1,6 +1,7 @@
 /* The tasks on objects, and the descriptor of the s3 connector. */
 #include "tasks.h"
 
+#include <dowel/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,7 +114,7 @@ static int run_get(dowel *d, const void *data, json_t **result, dowel_error *err
     rc = dowel_sink_file(args->file, &sink, err);
     if (!rc) rc = dowel_s3_get_sink(&c, args, sink, result, err);
     if (!rc) rc = dowel_sink_commit(sink, err);
-    if (!rc) json_object_set_new(*result, "file", json_string(args->file));
+    if (!rc && json_object_set_new(*result, "file", dowel_s3_text(args->file))) rc = dowel_no_memory(err);
     dowel_sink_close(sink);
     dowel_s3_client_close(&c);
     return rc;
@@ -156,14 +157,19 @@ static int collect(void *context, const dowel_object *object, dowel_error *err) 
         rc = json_array_append_new(f->prefixes, dowel_s3_text(object->name));
     } else {
         char when[DOWEL_TIME_TEXT_SIZE];
+        json_t *entry;
         dowel_format_time(object->modified, when);
-        json_t *entry = json_pack("{s:o,s:I,s:s,s:o,s:s*}", "key", dowel_s3_text(object->name), "size",
-                                  (json_int_t)object->size, "last_modified", when, "etag", dowel_s3_text(object->etag),
-                                  "storage_class", object->storage_class);
-        if (object->odd) json_object_set_new(entry, "left_out", dowel_s3_text(object->odd));
-        if (object->version) json_object_set_new(entry, "version_id", dowel_s3_text(object->version));
-        if (object->version) json_object_set_new(entry, "latest", json_boolean(object->is_current));
-        if (object->is_deleted) json_object_set_new(entry, "deleted", json_true());
+        dowel_builder all = dowel_build(json_object());
+        dowel_build_json(&all, "key", dowel_s3_text(object->name));
+        dowel_build_int(&all, "size", object->size);
+        dowel_build_text(&all, "last_modified", when);
+        dowel_build_json(&all, "etag", dowel_s3_text(object->etag));
+        if (object->storage_class) dowel_build_json(&all, "storage_class", dowel_s3_text(object->storage_class));
+        if (object->odd) dowel_build_json(&all, "left_out", dowel_s3_text(object->odd));
+        if (object->version) dowel_build_json(&all, "version_id", dowel_s3_text(object->version));
+        if (object->version) dowel_build_bool(&all, "latest", object->is_current);
+        if (object->is_deleted) dowel_build_bool(&all, "deleted", true);
+        (void)dowel_build_end(&all, &entry, NULL);
         rc = json_array_append_new(f->objects, entry);
     }
     return rc ? dowel_no_memory(err) : 0;
@@ -209,9 +215,56 @@ static int check_head(const void *data, dowel_error *err) {
 
 static const dowel_table head_table = {"s3.head", sizeof(dowel_s3_object_args), head_fields, check_head};
 
-static void add_header(json_t *result, const char *name, const dowel_http_response *response, const char *header) {
-    const char *value = dowel_http_response_header(response, header);
-    if (value && *value) json_object_set_new(result, name, dowel_s3_text(value));
+static json_t *metadata_of(const dowel_http_response *response) {
+    dowel_builder metadata = dowel_build(json_object());
+    json_t *built;
+    dowel_pair *pairs = dowel_s3_metadata(response, true);
+    if (!pairs) dowel_build_json(&metadata, "", NULL);
+    for (const dowel_pair *pair = pairs; pair && pair->name; pair++)
+        dowel_build_text(&metadata, pair->name, pair->value);
+    dowel_s3_metadata_free(pairs);
+    (void)dowel_build_end(&metadata, &built, NULL);
+    return built;
+}
+
+static void describe_more(const dowel_http_response *response, dowel_builder *all) {
+    static const struct {
+        const char *name, *header;
+    } more[] = {{"content_encoding", "Content-Encoding"},
+                {"cache_control", "Cache-Control"},
+                {"content_disposition", "Content-Disposition"},
+                {"storage_class", "x-amz-storage-class"},
+                {"version_id", "x-amz-version-id"},
+                {"encryption", "x-amz-server-side-encryption"},
+                {"kms_key_id", "x-amz-server-side-encryption-aws-kms-key-id"},
+                {"customer_key_md5", "x-amz-server-side-encryption-customer-key-MD5"}};
+    for (size_t i = 0; i < sizeof more / sizeof more[0]; i++) {
+        const char *value = dowel_http_response_header(response, more[i].header);
+        if (value && *value) dowel_build_json(all, more[i].name, dowel_s3_text(value));
+    }
+    const char *bucket_key = dowel_http_response_header(response, "x-amz-server-side-encryption-bucket-key-enabled"),
+               *check;
+    if (bucket_key && !dowel_casecmp(bucket_key, "true")) dowel_build_bool(all, "bucket_key", true);
+    const dowel_s3_checksum *checksum = dowel_s3_checksum_in_headers(response, &check);
+    if (checksum)
+        dowel_build_json(all, "checksum", json_pack("{s:s,s:s}", "algorithm", checksum->algorithm, "value", check));
+}
+
+static int describe(const char *key, const dowel_http_response *response, json_t **result, dowel_error *err) {
+    char etag[DOWEL_S3_ETAG_SIZE];
+    const dowel_object object = dowel_s3_object_of(key, response, etag);
+    const char *when = dowel_http_response_header(response, "Last-Modified");
+    int64_t missing = dowel_s3_missing_metadata(response);
+    dowel_builder all = dowel_build(json_object());
+    dowel_build_text(&all, "key", key);
+    dowel_build_int(&all, "size", object.size);
+    dowel_build_json(&all, "content_type", dowel_s3_text(object.content_type));
+    dowel_build_json(&all, "etag", dowel_s3_text(object.etag));
+    dowel_build_json(&all, "last_modified", dowel_s3_text(when));
+    dowel_build_json(&all, "metadata", metadata_of(response));
+    if (missing > 0) dowel_build_int(&all, "missing_metadata", missing);
+    describe_more(response, &all);
+    return dowel_build_end(&all, result, err);
 }
 
 static int run_head(dowel *d, const void *data, json_t **result, dowel_error *err) {
@@ -222,38 +275,7 @@ static int run_head(dowel *d, const void *data, json_t **result, dowel_error *er
     if (rc) return rc;
     rc = dowel_s3_head_object(&c, args->key, args->version_id, args->customer_key, 0, &response, err);
     if (!rc) {
-        char etag[DOWEL_S3_ETAG_SIZE];
-        const dowel_object object = dowel_s3_object_of(args->key, response, etag);
-        const char *when = dowel_http_response_header(response, "Last-Modified"), *check;
-        json_t *metadata = json_object();
-        dowel_pair *pairs = dowel_s3_metadata(response, true);
-        for (const dowel_pair *pair = pairs; pair && pair->name; pair++)
-            json_object_set_new(metadata, pair->name, json_string(pair->value));
-        dowel_s3_metadata_free(pairs);
-        int64_t missing = dowel_s3_missing_metadata(response);
-        *result = json_pack("{s:s,s:I,s:o,s:o,s:s,s:o}", "key", args->key, "size", (json_int_t)object.size,
-                            "content_type", dowel_s3_text(object.content_type), "etag", dowel_s3_text(object.etag),
-                            "last_modified", when ? when : "", "metadata", metadata);
-        if (missing > 0) json_object_set_new(*result, "missing_metadata", json_integer((json_int_t)missing));
-        static const struct {
-            const char *name, *header;
-        } more[] = {{"content_encoding", "Content-Encoding"},
-                    {"cache_control", "Cache-Control"},
-                    {"content_disposition", "Content-Disposition"},
-                    {"storage_class", "x-amz-storage-class"},
-                    {"version_id", "x-amz-version-id"},
-                    {"encryption", "x-amz-server-side-encryption"},
-                    {"kms_key_id", "x-amz-server-side-encryption-aws-kms-key-id"},
-                    {"customer_key_md5", "x-amz-server-side-encryption-customer-key-MD5"}};
-        for (size_t i = 0; i < sizeof more / sizeof more[0]; i++)
-            add_header(*result, more[i].name, response, more[i].header);
-        const char *bucket_key =
-            dowel_http_response_header(response, "x-amz-server-side-encryption-bucket-key-enabled");
-        if (bucket_key && !dowel_casecmp(bucket_key, "true")) json_object_set_new(*result, "bucket_key", json_true());
-        const dowel_s3_checksum *checksum = dowel_s3_checksum_in_headers(response, &check);
-        if (checksum)
-            json_object_set_new(*result, "checksum",
-                                json_pack("{s:s,s:s}", "algorithm", checksum->algorithm, "value", check));
+        rc = describe(args->key, response, result, err);
         dowel_http_response_free(response);
     }
     dowel_s3_client_close(&c);
