@@ -316,7 +316,7 @@ def test_not_found():
 def test_refused():
     """Who we are not, and keys that nobody has."""
     for name, key_id, secret, reason, hint in (
-            ("wrong", KEY_ID, "wrong-" + SECRET, "SignatureDoesNotMatch", "secret access key is wrong"),
+            ("wrong", KEY_ID, "wrong-" + SECRET, "SignatureDoesNotMatch", "check the secret access key"),
             ("unknown", "AKIAUNKNOWNUNKNOWN00", SECRET, "InvalidAccessKeyId", "aws-credentials block")):
         dowel("block", "save", f"aws-credentials/{name}", "--access-key-id", key_id, "--secret-access-key", "env:TRIED",
               "--region", "us-east-1", env={"TRIED": secret})
