@@ -97,7 +97,7 @@ class Completion(CommandTest):
         if shutil.which("fish"):
             asked = 'source script.fish; complete -C "dowel call gcs.upl"'
             done = subprocess.run(["fish", "-c", asked], capture_output=True, check=True, env=self.env, cwd=self.folder, text=True)
-            self.assertRegex(done.stdout, r"^gcs.upload\tSends")
+            self.assertRegex(done.stdout, r"^gcs.upload\tUploads")
 
     def test_what_the_scripts_ask(self):
         """A candidate and what it is on each line; nothing on what makes no sense, and nothing on standard error."""
@@ -107,7 +107,7 @@ class Completion(CommandTest):
             self.assertEqual((done.returncode, done.err), (0, ""), words)
             for line in done.out.splitlines():
                 self.assertRegex(line, r"^(:files|[a-z0-9./=:_-]+(\t.+)?)$", words)
-        self.assertIn("--bucket\tThe bucket.\n", self.dowel("complete", "call", "gcs.upload", "--b"))
+        self.assertIn("--bucket\tBucket to use.\n", self.dowel("complete", "call", "gcs.upload", "--b"))
         self.assertEqual(self.dowel("complete", "call", "gcs.upload", "--file", ""), ":files\n")
 
 

@@ -27,6 +27,8 @@ USES = {
                     "    return rc ? rc : dowel_db_query(db, \"y\", DOWEL_VALUES(DOWEL_INTEGER(1)), &rows, err);\n}",
 }
 INNER = {"dowel_fail", "dowel_fail_system", "dowel_no_memory"}  # for clang's analyzer alone
+# Rows of tables, in a header that is not installed: C alone, as the connectors that use them.
+INNER |= {f"DOWEL_PRESIGN_{row}_FIELD" for row in ("EXPIRES", "HEADERS", "QUERY", "CONDITIONS")}
 PROTOTYPES = "bool was_given(const args *a);\nint store(dowel_db *db, int64_t n, dowel_error *err);\n"
 CHECKS = "const void *used(int i);\nconst void *used(int i) { return i ? (const void *)&at : (const void *)&given_at; }\n"
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from command import TMP, call, dowel, main  # noqa: E402
@@ -107,6 +108,19 @@ def test_s3_roundtrip():
                         aws_secret_access_key=os.environ["DOWEL_TEST_AWS_SECRET_ACCESS_KEY"]
                         ).head_object(Bucket="examples", Key="roundtrip")
     assert head["ContentLength"] == 100_000 and head["ETag"].strip('"') in printed, (head, printed)
+
+
+def test_upload_and_share():
+    source = os.path.join(TMP, "shared.bin")
+    with open(source, "wb") as file:
+        file.write(os.urandom(1000))
+    url = example("upload_and_share", "s3-bucket/demo", source).strip()
+    with urllib.request.urlopen(url) as answer, open(source, "rb") as file:
+        assert answer.read() == file.read(), url
+    assert [r["state"] for r in json.loads(dowel("runs", "--json"))[:2]] == ["completed", "completed"]
+    assert last_run("s3.presign")["created"] >= last_run("s3.put")["created"]
+    said = example("upload_and_share", "s3-bucket/demo", source + ".missing", code=1)
+    assert "s3.put, which it depends on, failed" in said and source + ".missing" in said, said
 
 
 def test_lambda_invoke():

@@ -168,7 +168,7 @@ class Local(ObjectsTest):
         self.tree("out", {"a/x": b"folder before", "b": b"file before"})
         said = self.fails_partly("sync", "in", "out")
         self.assertIn("a is a folder", said)
-        self.assertIn("a file or link stands where b/c needs a folder", said)
+        self.assertIn("cannot write b/c: a file or link is in the place of one of its folders", said)
         self.dowel("sync", "in", "out", "--delete")
         self.assertEqual(self.files("out"), self.files("in"))
 
@@ -226,7 +226,7 @@ class Local(ObjectsTest):
         os.symlink("../outside", self.path("out/d"))
         self.dowel("block", "save", "local-file-system/linked", "--basepath", self.path("out"), "--follow-links")
         said = self.fails_partly("sync", "in", "local-file-system/linked:", "--delete", status=1)
-        self.assertIn("d/victim is behind a symbolic link", said)
+        self.assertIn("d/victim is reached through a symbolic link", said)
         self.assertEqual(self.files("outside"), {"victim": b"untouched"})
         self.assertEqual(self.files("out"), {"fine": b"fine", "d": "link to ../outside"})
         self.fails_partly("rm", "-r", "local-file-system/linked:", status=1)
@@ -242,7 +242,7 @@ class Local(ObjectsTest):
         if "Sanitizer" in done.err or "runtime does not come first" in done.err:
             self.skipTest("a sanitizer wants to be the first library")
         self.assertEqual(done.returncode, 1, done.out + done.err)
-        self.assertIn("could be read in part only: Input/output error", done.err)
+        self.assertIn("cannot read the folder . completely: Input/output error", done.err)
         self.assertEqual(len(self.files("out")), 20)
 
     # ---- content and permissions ----
@@ -346,7 +346,7 @@ class Local(ObjectsTest):
         for name in left:
             self.assertIn(f"in/{name}: skipped: a file that was not finished", done.err)
         self.assertEqual(self.files("out"), {"x": b"x", long: b"long", **own})
-        self.fails(2, "cp", "in/x", "out/" + unfinished("x"), says="not finished")
+        self.fails(2, "cp", "in/x", "out/" + unfinished("x"), says="reserves names of this form for unfinished files")
         self.tree("out", {unfinished("gone"): b"half"})
         self.dowel("sync", "in", "out", "--delete")
         self.assertEqual(self.files("out"), {"x": b"x", long: b"long", **own})
