@@ -3,50 +3,21 @@
 
 #include "client.h"
 
+#include <dowel/json.h>
+#include <dowel/text.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-/* The next code point of valid UTF-8. */
-static unsigned decode(const unsigned char **at) {
-    const unsigned char *p = *at;
-    int more = *p >= 0xf0 ? 3 : *p >= 0xe0 ? 2 : 1;
-    unsigned point = *p & (0x3fu >> more);
-    for (int i = 1; i <= more; i++) point = point << 6 | (p[i] & 0x3f);
-    *at += more + 1;
-    return point;
-}
-
-/* ASCII JSON with lower-case escapes, as other implementations write it: the signature is over these bytes. */
+/* ASCII JSON with lower-case escapes, as other implementations write it: the signature is over these bytes. Newly allocated. */
 static char *ascii(const json_t *document) {
-    char *utf8 = dowel_json_dump(document, 0), *text = NULL;
-    size_t size;
-    FILE *out = utf8 ? open_memstream(&text, &size) : NULL;
-    for (const unsigned char *p = (const unsigned char *)utf8; out && *p;) {
-        if (p[0] == '\\' && p[1] == 'u') {
-            fprintf(out, "\\u%c%c%c%c", dowel_lower(p[2]), dowel_lower(p[3]), dowel_lower(p[4]), dowel_lower(p[5]));
-            p += 6;
-        } else if (*p == '\\') {
-            fprintf(out, "%c%c", p[0], p[1]);
-            p += 2;
-        } else if (*p < 0x80) {
-            fputc(*p++, out);
-        } else {
-            unsigned point = decode(&p);
-            if (point < 0x10000)
-                fprintf(out, "\\u%04x", point);
-            else
-                fprintf(out, "\\u%04x\\u%04x", 0xd800 + ((point - 0x10000) >> 10),
-                        0xdc00 + ((point - 0x10000) & 0x3ff));
-        }
-    }
-    if (out && fclose(out)) {
-        free(text);
-        text = NULL;
-    }
-    free(utf8);
-    return text;
+    char *utf8 = dowel_json_dump(document, JSON_ENSURE_ASCII);
+    for (char *p = utf8; p && (p = strchr(p, '\\')); p += 2)
+        if (p[1] == 'u')
+            for (int i = 2; i < 6; i++) p[i] = (char)dowel_lower((unsigned char)p[i]);
+    return utf8;
 }
 
 static int by_name(const void *a, const void *b) {
@@ -105,10 +76,9 @@ static int add_required(const dowel_gcs_signing *s, const dowel_gcs_stamp *stamp
 
 static char *form_url(const dowel_gcs_signing *s, const char *base) {
     bool in_path = s->style == DOWEL_GCS_PATH_STYLE;
-    size_t size = strlen(base) + strlen(s->bucket) + 3;
-    char *url = malloc(size);
-    if (url) snprintf(url, size, in_path ? "%s/%s/" : "%s/", base, s->bucket);
-    return url;
+    dowel_text url = {0};
+    dowel_text_format(&url, "%s/%s%s", base, in_path ? s->bucket : "", in_path ? "/" : "");
+    return dowel_text_take(&url, NULL);
 }
 
 int dowel_gcs_sign_policy(const dowel_gcs_signing *s, dowel_gcs_signable *signable, dowel_error *err) {

@@ -4,6 +4,7 @@
 #include <dowel/text.h>
 
 #include <stdlib.h>
+#include <string.h>
 
 dowel_sink *dowel_sink_new(const dowel_sink_ops *ops, void *context) {
     dowel_sink *sink = calloc(1, sizeof *sink);

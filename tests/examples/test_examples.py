@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from command import TMP, call, dowel, main  # noqa: E402
@@ -115,8 +114,12 @@ def test_upload_and_share():
     with open(source, "wb") as file:
         file.write(os.urandom(1000))
     url = example("upload_and_share", "s3-bucket/demo", source).strip()
-    with urllib.request.urlopen(url) as answer, open(source, "rb") as file:
-        assert answer.read() == file.read(), url
+    assert url.startswith(os.environ["DOWEL_TEST_MOTO_URL"] + "/examples/shared.bin?X-Amz-"), url
+    kept = boto3.client("s3", endpoint_url=os.environ["DOWEL_TEST_MOTO_URL"], region_name="us-east-1",
+                        aws_access_key_id=os.environ["DOWEL_TEST_AWS_ACCESS_KEY_ID"],
+                        aws_secret_access_key=os.environ["DOWEL_TEST_AWS_SECRET_ACCESS_KEY"]).get_object(Bucket="examples", Key="shared.bin")
+    with open(source, "rb") as file:
+        assert kept["Body"].read() == file.read()
     assert [r["state"] for r in json.loads(dowel("runs", "--json"))[:2]] == ["completed", "completed"]
     assert last_run("s3.presign")["created"] >= last_run("s3.put")["created"]
     said = example("upload_and_share", "s3-bucket/demo", source + ".missing", code=1)

@@ -42,13 +42,13 @@ static void test_pages_in_a_cycle(void **state) {
     (void)state;
     for (int length = 1; length < 40; length++) {
         dowel_pages pages = {0};
-        dowel_error err;
+        dowel_error why;
         bool more;
         int rc = 0, page = 0;
         for (; !rc && page < 1000; page++) {
             char token[16];
             snprintf(token, sizeof token, "%d", page < 7 ? 1000 + page : page % length);
-            rc = dowel_pages_next(&pages, token, &more, &err);
+            rc = dowel_pages_next(&pages, token, &more, &why);
         }
         assert_int_equal(rc, DOWEL_E_PROTOCOL);
         dowel_pages_clear(&pages);
@@ -105,12 +105,12 @@ static void test_more_failures_than_lines(void **state) {
 static void test_keys(void **state) {
     (void)state;
     static const char good[] = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
-    dowel_error err;
+    dowel_error why;
     assert_ok(dowel_bucket_check_key("key", NULL, err));
     assert_ok(dowel_bucket_check_key("key", good, err));
-    assert_int_equal(dowel_bucket_check_key("key", "AAAA", &err), DOWEL_E_INVALID);
-    assert_string_equal(err.message, "field \"key\": expected 32 bytes in base64");
-    assert_int_equal(dowel_bucket_check_key("key", "?", &err), DOWEL_E_INVALID);
+    assert_int_equal(dowel_bucket_check_key("key", "AAAA", &why), DOWEL_E_INVALID);
+    assert_string_equal(why.message, "field \"key\": expected 32 bytes in base64");
+    assert_int_equal(dowel_bucket_check_key("key", "?", &why), DOWEL_E_INVALID);
     dowel_http_service service = {.name = "test"};
     dowel_http_request *r = dowel_http_new(&service, NULL, "GET", "http://127.0.0.1");
     assert_ok(dowel_bucket_set_key(r, "x-key", NULL, DOWEL_MD5, "key-MD5", err));
@@ -125,13 +125,13 @@ static void test_keys(void **state) {
 static void test_lifetimes(void **state) {
     (void)state;
     int64_t seconds;
-    dowel_error err;
+    dowel_error why;
     assert_ok(dowel_presign_lifetime(0, &seconds, err));
     assert_int_equal(seconds, 3600);
     assert_ok(dowel_presign_lifetime(0.5, &seconds, err));
     assert_int_equal(seconds, 1);
     assert_ok(dowel_presign_lifetime(DOWEL_PRESIGN_MOST, &seconds, err));
-    assert_int_equal(dowel_presign_lifetime(DOWEL_PRESIGN_MOST + 1, &seconds, &err), DOWEL_E_INVALID);
+    assert_int_equal(dowel_presign_lifetime(DOWEL_PRESIGN_MOST + 1, &seconds, &why), DOWEL_E_INVALID);
 }
 
 static void test_conditions(void **state) {
@@ -145,11 +145,11 @@ static void test_conditions(void **state) {
                  {"[[\"x\",1]]", DOWEL_E_INVALID},
                  {"[[1,2,3]]", DOWEL_E_INVALID},
                  {"[{\"a\":1,\"b\":2}]", DOWEL_E_INVALID}};
-    dowel_error err;
+    dowel_error why;
     assert_ok(dowel_presign_check_conditions(NULL, err));
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         json_t *conditions = json_loads(cases[i].text, 0, NULL);
-        assert_int_equal(dowel_presign_check_conditions(conditions, &err), cases[i].rc);
+        assert_int_equal(dowel_presign_check_conditions(conditions, &why), cases[i].rc);
         json_decref(conditions);
     }
 }
