@@ -132,7 +132,9 @@ void cli_run_end(cli_run *run);
 /* page.c: the runs as HTML. */
 int cli_runs_page(cli *c, const dowel_runs_query *query, const char *path);
 
-/* runs.c: the states that a run can be in; NULL-terminated. */
+/* runs.c: an amount of a run in words: "3 objects, 1.2 MiB". New reference. */
+json_t *cli_amount_text(const json_t *amount);
+/* The states that a run can be in; NULL-terminated. */
 extern const char *const cli_run_states[];
 
 /* objects.c: commands for objects and files. */

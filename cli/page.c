@@ -114,6 +114,15 @@ static void put_bar(page *p, span run, span whole) {
     put_format(p, "<i class=bar><i style=\"left:%.1f%%;width:%.1f%%\"></i></i>", left, size);
 }
 
+static void put_amount(page *p, const json_t *amount) {
+    json_t *text = amount ? cli_amount_text(amount) : NULL;
+    if (!text) return;
+    put(p, " <em>");
+    put_text(p, json_string_value(text));
+    put(p, "</em>");
+    json_decref(text);
+}
+
 static void put_run(page *p, const char *id, span whole, size_t depth) {
     json_t *run;
     if (p->rc || depth == DEEPEST) return;
@@ -126,11 +135,14 @@ static void put_run(page *p, const char *id, span whole, size_t depth) {
     put_text(p, task);
     put(p, "</strong> ");
     if (strcmp(name, task) != 0) put_text(p, name);
+    put(p, " ");
+    put_text(p, member(run, "subject"));
     if (json_is_true(json_object_get(run, "elsewhere"))) put(p, " <em>elsewhere</em>");
     put_format(p, " <time>%.19sZ</time>", member(run, "started"));
     if (json_object_get(run, "duration")) put_format(p, " %.3f s", json_real_value(json_object_get(run, "duration")));
     json_int_t attempts = json_integer_value(json_object_get(run, "attempts"));
     if (attempts > 1) put_format(p, " <em>%lld attempts</em>", (long long)attempts);
+    put_amount(p, json_object_get(run, "amount"));
     if (json_array_size(children)) put_format(p, " <em>%zu called</em>", json_array_size(children));
     if (depth) put_bar(p, own, whole);
     put(p, "</summary>");

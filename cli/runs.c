@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include <dowel/clock.h>
+#include <dowel/text.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -54,14 +55,42 @@ const cli_verb cli_runs_verbs[] = {
                  {"dry-run", NULL, "only say how many", false}}},
     {.name = NULL}};
 
-/* A run as a row for people; `narrow`: the last part of its id, which is the one that is its own, is enough to name it. */
-static void shorten(json_t *run, bool narrow) {
-    json_t *duration = json_object_get(run, "duration");
+json_t *cli_amount_text(const json_t *amount) {
+    dowel_text text = {.limit = 200};
+    const char *unit;
+    json_t *number;
+    json_object_foreach((json_t *)amount, unit, number) {
+        json_int_t n = json_integer_value(number);
+        char size[32];
+        size_t letters = strlen(unit);
+        if (n == 1 && letters > 1 && unit[letters - 1] == 's') letters--;
+        cli_size_text((double)n, size);
+        dowel_text_put(&text, text.size ? ", " : "");
+        if (!strcmp(unit, "bytes"))
+            dowel_text_put(&text, size);
+        else
+            dowel_text_format(&text, "%lld %.*s", (long long)n, (int)letters, unit);
+    }
+    json_t *said = json_string(text.data ? text.data : "");
+    dowel_text_free(&text);
+    return said;
+}
+
+/* Values that a program reads, as text for people. */
+static void say_values(json_t *run) {
+    json_t *duration = json_object_get(run, "duration"), *amount = json_object_get(run, "amount");
     char text[32];
     if (duration) {
         dowel_format(text, sizeof text, "%.3f s", json_real_value(duration));
         json_object_set_new(run, "duration", json_string(text));
     }
+    if (amount) json_object_set_new(run, "amount", cli_amount_text(amount));
+}
+
+/* A run as a row for people; `narrow`: the last part of its id, which is the one that is its own, is enough to name it. */
+static void shorten(json_t *run, bool narrow) {
+    char text[32];
+    say_values(run);
     const char *error = json_string_value(json_object_get(json_object_get(run, "error"), "message")),
                *name = json_string_value(json_object_get(run, "name")),
                *task = json_string_value(json_object_get(run, "task")),
@@ -71,6 +100,8 @@ static void shorten(json_t *run, bool narrow) {
         json_object_set_new(run, "state",
                             json_sprintf("%s elsewhere", json_string_value(json_object_get(run, "state"))));
     if (error) json_object_set_new(run, "error", json_string(error));
+    json_t *outcome = json_object_get(run, error ? "error" : "amount");
+    if (outcome) json_object_set(run, "outcome", outcome);
     if (name && task && !strcmp(name, task)) json_object_del(run, "name");
     const char *id = json_string_value(json_object_get(run, "id")), *last = narrow && id ? strrchr(id, '-') : NULL;
     if (last) json_object_set_new(run, "id", json_string(last + 1));
@@ -86,10 +117,22 @@ static void shorten(json_t *run, bool narrow) {
 
 static bool is_narrow(void) {
     size_t width = cli_terminal_width();
-    return width && width < 130;
+    return width && width < 170;
 }
 
-static const char *const row[] = {"id", "task", "name", "state", "attempts", "duration", "started", "error", NULL};
+static const char *const row[] = {"id",      "task",    "name",     "state",  "attempts", "duration",
+                                  "started", "~amount", "~subject", "~error", NULL};
+
+/* The columns of a table: on a very narrow terminal, fewer. */
+static const char *const *columns(const cli *c) {
+    static const char *const few[] = {"id", "task", "name", "state", "started", "~subject", "~outcome", NULL};
+    size_t width = c->out_path ? 0 : cli_terminal_width();
+    return width && width < 110 ? few : row;
+}
+
+/* The columns of CSV and TSV. */
+static const char *const fields[] = {"id",      "task",  "name",    "state",  "attempts", "duration",
+                                     "started", "error", "subject", "amount", NULL};
 
 /* There are none: a task's name may be mistyped. */
 static void say_none(cli *c, const dowel_runs_query *query) {
@@ -112,7 +155,7 @@ static int list(cli *c, dowel_runs_query *query) {
         say_none(c, query);
     } else {
         if (cli_wants_table(c)) json_array_foreach(runs, i, run) shorten(run, !c->out_path && is_narrow());
-        status = cli_list(c, runs, row, "no runs");
+        status = cli_list(c, runs, cli_wants_table(c) ? columns(c) : fields, "no runs");
     }
     json_decref(runs);
     return status;
@@ -163,12 +206,7 @@ static void print_run(cli *c, json_t *run) {
            *handles = take(run, "handles"), *log = take(run, "log"), *children = json_array();
     if (json_object_get(run, "children")) add_children(c, json_string_value(json_object_get(run, "id")), 0, children);
     json_decref(take(run, "children"));
-    json_t *duration = json_object_get(run, "duration");
-    char text[32];
-    if (duration) {
-        dowel_format(text, sizeof text, "%.3f s", json_real_value(duration));
-        json_object_set_new(run, "duration", json_string(text));
-    }
+    say_values(run);
     cli_print_value(c, run);
     cli_references(args);
     cli_references(policy);
@@ -176,7 +214,7 @@ static void print_run(cli *c, json_t *run) {
     print_part(c, "arguments", args, NULL);
     print_part(c, "policy", policy, NULL);
     print_part(c, "remembered", handles, NULL);
-    print_part(c, "children", children, row);
+    print_part(c, "children", children, columns(c));
     print_part(c, "log", log, NULL);
 }
 

@@ -115,7 +115,7 @@ static void print_padded(FILE *out, const char *text, size_t room, bool right, b
 typedef struct column {
     char *key, *title;
     size_t room, least; /* cells: as many as it has, and the fewest that it may be cut to */
-    bool numeric;
+    bool numeric, soft; /* soft: cut before the others */
 } column;
 
 typedef struct table {
@@ -149,18 +149,20 @@ json_t *cli_columns(const json_t *rows) {
     return names;
 }
 
-/* Every member that any row has, or those of `names` that are not empty. */
+/* Every member that any row has, or those of `names` that are not empty. A name with ~ in front is a soft column. */
 static void find_columns(table *t, const char *const *names) {
     json_t *keys = names && *names ? json_array() : cli_columns(t->rows), *name;
     size_t i;
     for (const char *const *asked = names; asked && *asked; asked++)
-        if (!is_empty(t->rows, *asked)) json_array_append_new(keys, json_string(*asked));
+        if (!is_empty(t->rows, *asked + (**asked == '~'))) json_array_append_new(keys, json_string(*asked));
     t->columns = calloc(json_array_size(keys) + 1, sizeof *t->columns);
     json_array_foreach(keys, i, name) {
         if (!t->columns) break;
         column *col = &t->columns[t->count++];
-        col->key = strdup(json_string_value(name));
-        col->title = dowel_printable(json_string_value(name), false);
+        const char *key = json_string_value(name);
+        col->soft = names && *key == '~';
+        col->key = strdup(key + col->soft);
+        col->title = dowel_printable(key + col->soft, false);
     }
     json_decref(keys);
 }
@@ -198,6 +200,16 @@ static void measure(table *t, column *col, size_t least) {
     col->least = whole || col->room < least ? col->room : least;
 }
 
+/* The widest column that can be cut, of the soft ones if any of them can; NULL: none. */
+static column *widest_of(table *t) {
+    column *widest = NULL;
+    for (column *col = t->columns; col < t->columns + t->count; col++) {
+        bool soft = !widest || col->soft == widest->soft ? col->room > (widest ? widest->room : 0) : col->soft;
+        if (col->room > col->least && soft) widest = col;
+    }
+    return widest;
+}
+
 /* Cuts the widest columns until all fit. False: they cannot. */
 static bool fit(table *t) {
     size_t total = 0, least = 0;
@@ -207,12 +219,7 @@ static bool fit(table *t) {
     }
     if (!t->limit || total <= t->limit + 2) return true;
     if (least > t->limit + 2) return false;
-    for (; total > t->limit + 2; total--) {
-        column *widest = NULL;
-        for (column *col = t->columns; col < t->columns + t->count; col++)
-            if (col->room > col->least && (!widest || col->room > widest->room)) widest = col;
-        widest->room--;
-    }
+    for (; total > t->limit + 2; total--) widest_of(t)->room--;
     return true;
 }
 

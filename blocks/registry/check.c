@@ -76,7 +76,7 @@ static int prove(dowel *d, dowel_block *block, json_t **report, dowel_error *err
 }
 
 static const dowel_field fields[] = {{DOWEL_AT(dowel_block_check_args, block), .kind = DOWEL_BLOCK,
-                                      .flags = DOWEL_REQUIRED, .doc = "Block to check.",
+                                      .flags = DOWEL_REQUIRED | DOWEL_SUBJECT, .doc = "Block to check.",
                                       .example = "gcs-bucket/landing"},
                                      {DOWEL_GIVEN_AT(dowel_block_check_args)},
                                      {0}};

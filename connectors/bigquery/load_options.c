@@ -22,7 +22,7 @@ const char *dowel_bq_write_mode(int disposition) {
 #define AT(member) DOWEL_AT(dowel_bigquery_load_args, member)
 
 static const dowel_field fields[] = {
-    {AT(table), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED, .doc = "Table to load, dataset.table.",
+    {AT(table), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED | DOWEL_SUBJECT, .doc = "Table to load, dataset.table.",
      .example = "travel.airports"},
     {AT(file), .kind = DOWEL_PATH, .doc = "File to load.", .example = "airports.csv"},
     {AT(uris), .kind = DOWEL_LIST, .doc = "Objects to load, instead of a file.",

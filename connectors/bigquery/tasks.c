@@ -6,8 +6,9 @@
 static const char *const dialects[] = {"standard", "legacy", NULL};
 
 static const dowel_field query_fields[] = {
-    {DOWEL_AT(dowel_bigquery_query_args, query), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED | DOWEL_MULTILINE,
-     .doc = "SQL to run; @FILE reads it from a file.", .example = "SELECT 1 AS x"},
+    {DOWEL_AT(dowel_bigquery_query_args, query), .kind = DOWEL_STRING,
+     .flags = DOWEL_REQUIRED | DOWEL_MULTILINE | DOWEL_SUBJECT, .doc = "SQL to run; @FILE reads it from a file.",
+     .example = "SELECT 1 AS x"},
     DOWEL_BQ_CREDENTIALS(dowel_bigquery_query_args),
     DOWEL_BQ_PROJECT(dowel_bigquery_query_args),
     DOWEL_BQ_LOCATION(dowel_bigquery_query_args),
@@ -35,7 +36,7 @@ static const dowel_table query_table = {"bigquery.query", sizeof(dowel_bigquery_
 /* ---- create_dataset ---- */
 
 static const dowel_field dataset_fields[] = {
-    {DOWEL_AT(dowel_bigquery_dataset_args, dataset), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED,
+    {DOWEL_AT(dowel_bigquery_dataset_args, dataset), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED | DOWEL_SUBJECT,
      .doc = "Dataset to create, as dataset or project.dataset.", .example = "travel"},
     DOWEL_BQ_CREDENTIALS(dowel_bigquery_dataset_args),
     DOWEL_BQ_PROJECT(dowel_bigquery_dataset_args),
@@ -96,7 +97,7 @@ static int run_dataset(dowel *d, const void *data, json_t **result, dowel_error 
 /* ---- create_table ---- */
 
 static const dowel_field table_fields[] = {
-    {DOWEL_AT(dowel_bigquery_table_args, table), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED,
+    {DOWEL_AT(dowel_bigquery_table_args, table), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED | DOWEL_SUBJECT,
      .doc = "Table to create, dataset.table.", .example = "travel.airports"},
     {DOWEL_AT(dowel_bigquery_table_args, schema), .kind = DOWEL_JSON,
      .doc = "Columns: an array, or an object with \"fields\" or \"schema\".",
@@ -139,9 +140,9 @@ static int run_table(dowel *d, const void *data, json_t **result, dowel_error *e
 /* ---- delete ---- */
 
 static const dowel_field delete_fields[] = {
-    {DOWEL_AT(dowel_bigquery_delete_args, table), .kind = DOWEL_STRING, .doc = "Table to delete, dataset.table.",
-     .example = "travel.airports"},
-    {DOWEL_AT(dowel_bigquery_delete_args, dataset), .kind = DOWEL_STRING,
+    {DOWEL_AT(dowel_bigquery_delete_args, table), .kind = DOWEL_STRING, .flags = DOWEL_SUBJECT,
+     .doc = "Table to delete, dataset.table.", .example = "travel.airports"},
+    {DOWEL_AT(dowel_bigquery_delete_args, dataset), .kind = DOWEL_STRING, .flags = DOWEL_SUBJECT,
      .doc = "Dataset to delete, instead of a table."},
     {DOWEL_AT(dowel_bigquery_delete_args, delete_contents), .kind = DOWEL_BOOL,
      .doc = "Also delete the tables of the dataset."},
@@ -199,14 +200,14 @@ static int run_delete(dowel *d, const void *data, json_t **result, dowel_error *
 
 /* ---- get_job ---- */
 
-static const dowel_field job_fields[] = {
-    {DOWEL_AT(dowel_bigquery_job_args, job), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED, .doc = "Id of the job."},
-    DOWEL_BQ_CREDENTIALS(dowel_bigquery_job_args),
-    DOWEL_BQ_PROJECT(dowel_bigquery_job_args),
-    DOWEL_BQ_LOCATION(dowel_bigquery_job_args),
-    DOWEL_BQ_ENDPOINT(dowel_bigquery_job_args),
-    {DOWEL_GIVEN_AT(dowel_bigquery_job_args)},
-    {0}};
+static const dowel_field job_fields[] = {{DOWEL_AT(dowel_bigquery_job_args, job), .kind = DOWEL_STRING,
+                                          .flags = DOWEL_REQUIRED | DOWEL_SUBJECT, .doc = "Id of the job."},
+                                         DOWEL_BQ_CREDENTIALS(dowel_bigquery_job_args),
+                                         DOWEL_BQ_PROJECT(dowel_bigquery_job_args),
+                                         DOWEL_BQ_LOCATION(dowel_bigquery_job_args),
+                                         DOWEL_BQ_ENDPOINT(dowel_bigquery_job_args),
+                                         {DOWEL_GIVEN_AT(dowel_bigquery_job_args)},
+                                         {0}};
 static const dowel_table job_table = {"bigquery.get_job", sizeof(dowel_bigquery_job_args), job_fields, NULL};
 
 static int run_job(dowel *d, const void *data, json_t **result, dowel_error *err) {
@@ -225,13 +226,13 @@ static int run_job(dowel *d, const void *data, json_t **result, dowel_error *err
     return rc;
 }
 
-#define TASK(id, what, args_table, body, shown)                                                                        \
+#define TASK(id, what, args_table, body, ...)                                                                          \
     static const dowel_task task_##id = {.size = sizeof(dowel_task),                                                   \
                                          .name = "bigquery." #id,                                                      \
                                          .doc = what,                                                                  \
                                          .args = &args_table,                                                          \
                                          .run = body,                                                                  \
-                                         .example = shown}
+                                         .example = __VA_ARGS__}
 
 static const dowel_task task_query = {.size = sizeof(dowel_task),
                                       .name = "bigquery.query",
@@ -242,9 +243,10 @@ static const dowel_task task_query = {.size = sizeof(dowel_task),
                                       .table_rows = "rows",
                                       .table_columns = "columns",
                                       .table_summary = "summary",
-                                      .word = "query"};
+                                      .word = "query",
+                                      .amount = "affected_rows=rows total_rows=rows bytes_processed=bytes"};
 TASK(load, "Loads a file or objects into a table.", dowel_bq_load_table, dowel_bq_run_load,
-     "--table travel.airports --file airports.csv --autodetect --credentials prod");
+     "--table travel.airports --file airports.csv --autodetect --credentials prod", .amount = "rows=rows bytes=bytes");
 TASK(create_dataset, "Creates a dataset.", dataset_table, run_dataset, "--dataset travel --credentials prod");
 TASK(create_table, "Creates a table.", table_table, run_table,
      "--table travel.airports --schema '[{\"name\": \"iata\", \"type\": \"STRING\"}]'");

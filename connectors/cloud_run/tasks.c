@@ -7,8 +7,8 @@
 #include <string.h>
 
 static const dowel_field job_fields[] = {
-    {DOWEL_AT(dowel_cloud_run_job, job), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED, .doc = "Job name.",
-     .example = "nightly-report"},
+    {DOWEL_AT(dowel_cloud_run_job, job), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED | DOWEL_SUBJECT,
+     .doc = "Job name.", .example = "nightly-report"},
     {DOWEL_AT(dowel_cloud_run_job, image), .kind = DOWEL_STRING,
      .doc = "Container image. Default: the image of the existing job.",
      .example = "europe-docker.pkg.dev/my-project/images/report:1"},
@@ -78,7 +78,7 @@ const dowel_block_type dowel_cloud_run_job_type = {.size = sizeof(dowel_block_ty
 
 #define JOB(type)                                                                                                      \
     {                                                                                                                  \
-        DOWEL_AT(type, job), .kind = DOWEL_BLOCK, .flags = DOWEL_REQUIRED, .blocks = "cloud-run-job",                  \
+        DOWEL_AT(type, job), .kind = DOWEL_BLOCK, .flags = DOWEL_REQUIRED | DOWEL_SUBJECT, .blocks = "cloud-run-job",  \
                              .doc = "The job.", .example = "cloud-run-job/nightly"                                     \
     }
 
@@ -258,7 +258,7 @@ static int run_run(dowel *d, const void *data, json_t **result, dowel_error *err
 
 static const dowel_field execution_fields[] = {JOB(dowel_cloud_run_execution_args),
                                                {DOWEL_AT(dowel_cloud_run_execution_args, execution),
-                                                .kind = DOWEL_STRING,
+                                                .kind = DOWEL_STRING, .flags = DOWEL_SUBJECT,
                                                 .doc = "Name of the execution. Default: the newest."},
                                                {DOWEL_GIVEN_AT(dowel_cloud_run_execution_args)},
                                                {0}};

@@ -5,8 +5,8 @@
 #include <dowel/buckets.h>
 
 static const dowel_field fields[] = {
-    {DOWEL_AT(dowel_gcs_bucket, bucket), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED, .doc = "Bucket name.",
-     .example = "landing"},
+    {DOWEL_AT(dowel_gcs_bucket, bucket), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED | DOWEL_SUBJECT,
+     .doc = "Bucket name.", .example = "landing"},
     {DOWEL_AT(dowel_gcs_bucket, folder), .kind = DOWEL_STRING,
      .doc = "Prefix of every object name. Names in tasks are relative to it.", .example = "2026/q1"},
     {DOWEL_AT(dowel_gcs_bucket, credentials), .kind = DOWEL_BLOCK, .blocks = "gcp-credentials",

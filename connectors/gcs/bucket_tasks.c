@@ -222,4 +222,5 @@ const dowel_task dowel_gcs_task_list_buckets = {.size = sizeof(dowel_task),
                                                 .args = &list_table,
                                                 .run = run_list,
                                                 .example = "--credentials gcp-credentials/prod",
-                                                .table_rows = "buckets"};
+                                                .table_rows = "buckets",
+                                                .amount = "buckets=buckets"};

@@ -98,7 +98,8 @@ const dowel_task dowel_gcs_task_copy = {
     .doc = "Copies an object within Cloud Storage.",
     .args = &copy_table,
     .run = run_copy,
-    .example = "--bucket gcs-bucket/landing --name airports.csv --to-name old/airports.csv"};
+    .example = "--bucket gcs-bucket/landing --name airports.csv --to-name old/airports.csv",
+    .amount = "size=bytes"};
 
 /* ---- compose ---- */
 
@@ -106,7 +107,7 @@ const dowel_task dowel_gcs_task_copy = {
 
 static const dowel_field compose_fields[] = {
     DOWEL_GCS_BUCKET_FIELD(dowel_gcs_compose_args),
-    {DOWEL_AT(dowel_gcs_compose_args, name), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED,
+    {DOWEL_AT(dowel_gcs_compose_args, name), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED | DOWEL_SUBJECT,
      .doc = "Name of the composed object, relative to the block's folder.", .example = "all.csv"},
     {DOWEL_AT(dowel_gcs_compose_args, parts), .kind = DOWEL_LIST, .flags = DOWEL_REQUIRED,
      .doc = "Names of the objects to compose, in order, at most 32. They are not deleted.", .example = "part-1.csv"},
@@ -192,4 +193,5 @@ const dowel_task dowel_gcs_task_compose = {
     .doc = "Concatenates objects into one within Cloud Storage.",
     .args = &compose_table,
     .run = run_compose,
-    .example = "--bucket gcs-bucket/landing --name all.csv --parts part-1.csv --parts part-2.csv"};
+    .example = "--bucket gcs-bucket/landing --name all.csv --parts part-1.csv --parts part-2.csv",
+    .amount = "size=bytes"};

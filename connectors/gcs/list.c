@@ -119,7 +119,8 @@ int dowel_gcs_walk(dowel_gcs_client *c, const dowel_gcs_query *query, dowel_gcs_
 
 static const dowel_field fields[] = {
     DOWEL_GCS_BUCKET_FIELD(dowel_gcs_list_args),
-    {DOWEL_AT(dowel_gcs_list_args, prefix), .kind = DOWEL_STRING, .doc = "List only names that begin with this."},
+    {DOWEL_AT(dowel_gcs_list_args, prefix), .kind = DOWEL_STRING, .flags = DOWEL_SUBJECT,
+     .doc = "List only names that begin with this."},
     {DOWEL_AT(dowel_gcs_list_args, delimiter), .kind = DOWEL_STRING,
      .doc = "Group names that contain this after the prefix, as folders group files.", .example = "/"},
     {DOWEL_AT(dowel_gcs_list_args, limit), .kind = DOWEL_INT, .fallback = "1000", .minimum = 1, .maximum = 1e15,
@@ -173,4 +174,5 @@ const dowel_task dowel_gcs_task_list = {.size = sizeof(dowel_task),
                                         .args = &table,
                                         .run = run,
                                         .example = "--bucket gcs-bucket/landing --prefix 2026/",
-                                        .table_rows = "objects"};
+                                        .table_rows = "objects",
+                                        .amount = "objects=objects"};

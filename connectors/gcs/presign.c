@@ -147,7 +147,7 @@ static const char *const methods[] = {"GET", "PUT", "DELETE", "HEAD", "RESUMABLE
 
 static const dowel_field presign_fields[] = {
     DOWEL_GCS_BUCKET_FIELD(dowel_gcs_presign_args),
-    {DOWEL_AT(dowel_gcs_presign_args, name), .kind = DOWEL_STRING,
+    {DOWEL_AT(dowel_gcs_presign_args, name), .kind = DOWEL_STRING, .flags = DOWEL_SUBJECT,
      .doc = "Object name, relative to the block's folder. Default: the bucket itself.", .example = "airports.csv"},
     {DOWEL_AT(dowel_gcs_presign_args, method), .kind = DOWEL_ENUM, .values = methods,
      .doc = "Method that the URL allows. RESUMABLE is the POST that starts a resumable upload."},
@@ -216,7 +216,7 @@ const dowel_task dowel_gcs_task_presign = {.size = sizeof(dowel_task),
 
 static const dowel_field post_fields[] = {
     DOWEL_GCS_BUCKET_FIELD(dowel_gcs_presign_post_args),
-    {DOWEL_AT(dowel_gcs_presign_post_args, name), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED,
+    {DOWEL_AT(dowel_gcs_presign_post_args, name), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED | DOWEL_SUBJECT,
      .doc = "Name of the object that the form creates, relative to the block's folder.", .example = "inbox/photo.jpg"},
     DOWEL_PRESIGN_EXPIRES_FIELD(dowel_gcs_presign_post_args),
     STYLE(dowel_gcs_presign_post_args),

@@ -162,8 +162,8 @@ int dowel_gcs_remove(dowel_gcs_client *c, const char *const *names, size_t count
 
 static const dowel_field fields[] = {DOWEL_GCS_BUCKET_FIELD(dowel_gcs_delete_many_args),
                                      {DOWEL_AT(dowel_gcs_delete_many_args, names), .kind = DOWEL_LIST,
-                                      .flags = DOWEL_REQUIRED, .doc = "Object names, relative to the block's folder.",
-                                      .example = "old/a.csv"},
+                                      .flags = DOWEL_REQUIRED | DOWEL_SUBJECT,
+                                      .doc = "Object names, relative to the block's folder.", .example = "old/a.csv"},
                                      {DOWEL_GIVEN_AT(dowel_gcs_delete_many_args)},
                                      {0}};
 static const dowel_table table = {"gcs.delete_many", sizeof(dowel_gcs_delete_many_args), fields, NULL};
@@ -190,4 +190,5 @@ const dowel_task dowel_gcs_task_delete_many = {.size = sizeof(dowel_task),
                                                .args = &table,
                                                .run = run,
                                                .example =
-                                                   "--bucket gcs-bucket/landing --names old/a.csv --names old/b.csv"};
+                                                   "--bucket gcs-bucket/landing --names old/a.csv --names old/b.csv",
+                                               .amount = "deleted=objects"};

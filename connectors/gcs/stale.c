@@ -9,7 +9,7 @@
 
 static const dowel_field fields[] = {
     DOWEL_GCS_BUCKET_FIELD(dowel_gcs_abort_stale_args),
-    {DOWEL_AT(dowel_gcs_abort_stale_args, prefix), .kind = DOWEL_STRING,
+    {DOWEL_AT(dowel_gcs_abort_stale_args, prefix), .kind = DOWEL_STRING, .flags = DOWEL_SUBJECT,
      .doc = "Remove only parts of objects whose names begin with this."},
     {DOWEL_AT(dowel_gcs_abort_stale_args, older_than), .kind = DOWEL_DURATION, .fallback = "1d", .minimum = 1e-6,
      .doc = "Minimum age of a part."},
@@ -76,4 +76,5 @@ const dowel_task dowel_gcs_task_abort_stale = {
     .doc = "Removes parts left by parallel uploads that were killed and never resumed.",
     .args = &table,
     .run = run,
-    .example = "--bucket gcs-bucket/landing --older-than 1d"};
+    .example = "--bucket gcs-bucket/landing --older-than 1d",
+    .amount = "removed=objects"};

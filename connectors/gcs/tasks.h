@@ -14,12 +14,12 @@ int dowel_gcs_run_upload(dowel *d, const void *args, json_t **result, dowel_erro
 
 #define DOWEL_GCS_BUCKET_FIELD(type)                                                                                   \
     {                                                                                                                  \
-        DOWEL_AT(type, bucket), .kind = DOWEL_BLOCK, .flags = DOWEL_REQUIRED, .blocks = "gcs-bucket",                  \
+        DOWEL_AT(type, bucket), .kind = DOWEL_BLOCK, .flags = DOWEL_REQUIRED | DOWEL_SUBJECT, .blocks = "gcs-bucket",  \
                                 .doc = "Bucket to use.", .example = "gcs-bucket/landing"                               \
     }
 #define DOWEL_GCS_NAME_FIELD(type)                                                                                     \
     {                                                                                                                  \
-        DOWEL_AT(type, name), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED,                                           \
+        DOWEL_AT(type, name), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED | DOWEL_SUBJECT,                           \
                               .doc = "Object name, relative to the block's folder.", .example = "airports.csv"         \
     }
 #define DOWEL_GCS_GENERATION_FIELD(type)                                                                               \

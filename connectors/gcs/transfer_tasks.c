@@ -12,7 +12,7 @@
 
 static const dowel_field upload_fields[] = {
     DOWEL_GCS_BUCKET_FIELD(dowel_gcs_upload_args),
-    {DOWEL_AT(dowel_gcs_upload_args, name), .kind = DOWEL_STRING,
+    {DOWEL_AT(dowel_gcs_upload_args, name), .kind = DOWEL_STRING, .flags = DOWEL_SUBJECT,
      .doc = "Object name, relative to the block's folder. Default: the name of the file.", .example = "airports.csv"},
     {DOWEL_AT(dowel_gcs_upload_args, file), .kind = DOWEL_PATH, .doc = "File to upload; - is standard input.",
      .example = "airports.csv"},
@@ -69,7 +69,8 @@ const dowel_task dowel_gcs_task_upload = {.size = sizeof(dowel_task),
                                           .doc = "Uploads a file, bytes or standard input to an object.",
                                           .args = &dowel_gcs_upload_table,
                                           .run = dowel_gcs_run_upload,
-                                          .example = "--bucket gcs-bucket/landing --file airports.csv"};
+                                          .example = "--bucket gcs-bucket/landing --file airports.csv",
+                                          .amount = "size=bytes"};
 
 /* ---- download ---- */
 
@@ -154,4 +155,5 @@ const dowel_task dowel_gcs_task_download = {.size = sizeof(dowel_task),
                                             .args = &download_table,
                                             .run = run_download,
                                             .example =
-                                                "--bucket gcs-bucket/landing --name airports.csv --file airports.csv"};
+                                                "--bucket gcs-bucket/landing --name airports.csv --file airports.csv",
+                                            .amount = "size=bytes"};

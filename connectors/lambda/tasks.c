@@ -2,7 +2,7 @@
 #include "invoke.h"
 
 static const dowel_field function_fields[] = {
-    {DOWEL_AT(dowel_lambda_function, function_name), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED,
+    {DOWEL_AT(dowel_lambda_function, function_name), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED | DOWEL_SUBJECT,
      .doc = "Name or ARN of the function.", .example = "summarise"},
     {DOWEL_AT(dowel_lambda_function, qualifier), .kind = DOWEL_STRING, .doc = "Version or alias of the function.",
      .example = "live"},
@@ -29,7 +29,7 @@ static const char *const modes[] = {"request-response", "event", "dry-run", NULL
 static const char *const invocation_types[] = {"RequestResponse", "", "DryRun", NULL};
 
 static const dowel_field invoke_fields[] = {
-    {DOWEL_AT(dowel_lambda_invoke_args, function), .kind = DOWEL_BLOCK, .flags = DOWEL_REQUIRED,
+    {DOWEL_AT(dowel_lambda_invoke_args, function), .kind = DOWEL_BLOCK, .flags = DOWEL_REQUIRED | DOWEL_SUBJECT,
      .blocks = "lambda-function", .doc = "Function to invoke.", .example = "lambda-function/summarise"},
     {DOWEL_AT(dowel_lambda_invoke_args, payload), .kind = DOWEL_JSON, .flags = DOWEL_VERBATIM,
      .doc = "Payload for the function, as JSON. @FILE reads a file, - standard input.", .example = "{\"n\": 1}"},

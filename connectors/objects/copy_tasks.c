@@ -13,12 +13,12 @@ static const char *const comparisons[] = {"time", "size", "checksum", NULL};
 
 #define SOURCE(verb)                                                                                                   \
     {                                                                                                                  \
-        DOWEL_AT(args_t, source), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED | DOWEL_PLACE,                         \
+        DOWEL_AT(args_t, source), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED | DOWEL_PLACE | DOWEL_SUBJECT,         \
                                   .doc = "Place to " verb " from.", .example = "gs://landing/2026/"                    \
     }
 #define DESTINATION(verb)                                                                                              \
     {                                                                                                                  \
-        DOWEL_AT(args_t, destination), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED | DOWEL_PLACE,                    \
+        DOWEL_AT(args_t, destination), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED | DOWEL_PLACE | DOWEL_SUBJECT,    \
                                        .doc = "Place to " verb " to.", .example = "s3://reports/2026/"                 \
     }
 #define SEVERAL                                                                                                        \
@@ -317,17 +317,20 @@ const dowel_task dowel_objects_copy_task = {
     .doc = "Copies objects or files, or everything below a folder, from any place to any other.",
     .args = &copy_table,
     .run = run_copy,
-    .example = "--source data/ --destination gs://landing/data/ --recursive"};
+    .example = "--source data/ --destination gs://landing/data/ --recursive",
+    .amount = "copied=objects bytes=bytes"};
 const dowel_task dowel_objects_move_task = {
     .size = sizeof(dowel_task),
     .name = "objects.move",
     .doc = "Moves objects or files: copies each one, verifies the copy, and then removes the source.",
     .args = &move_table,
     .run = run_move,
-    .example = "--source gs://landing/a.csv --destination gs://landing/done/"};
+    .example = "--source gs://landing/a.csv --destination gs://landing/done/",
+    .amount = "moved=objects bytes=bytes"};
 const dowel_task dowel_objects_sync_task = {.size = sizeof(dowel_task),
                                             .name = "objects.sync",
                                             .doc = "Makes a folder equal to another folder, wherever both are.",
                                             .args = &sync_table,
                                             .run = run_sync,
-                                            .example = "--source data/ --destination gs://landing/data/"};
+                                            .example = "--source data/ --destination gs://landing/data/",
+                                            .amount = "copied=objects bytes=bytes"};

@@ -19,7 +19,9 @@ extern const dowel_task dowel_objects_list_task, dowel_objects_stat_task, dowel_
         DOWEL_AT(type, region), .kind = DOWEL_STRING, .doc = "Region, for places that are URLs."                       \
     }
 #define DOWEL_MORE_PLACES(type)                                                                                        \
-    {DOWEL_AT(type, more_places), .kind = DOWEL_LIST, .flags = DOWEL_PLACE, .doc = "More places, after the first."}, { \
+    {DOWEL_AT(type, more_places), .kind = DOWEL_LIST, .flags = DOWEL_PLACE | DOWEL_SUBJECT,                            \
+     .doc = "More places, after the first."},                                                                          \
+    {                                                                                                                  \
         DOWEL_AT(type, literal), .kind = DOWEL_BOOL,                                                                   \
                                  .doc = "Take * ? [ and { in the places as characters of names, not as patterns."      \
     }

@@ -11,7 +11,7 @@
 typedef dowel_objects_place_args args_t;
 
 static const dowel_field list_fields[] = {
-    {DOWEL_AT(args_t, place), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED | DOWEL_PLACE,
+    {DOWEL_AT(args_t, place), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED | DOWEL_PLACE | DOWEL_SUBJECT,
      .doc = "Object, folder or pattern; gs:// and s3:// list buckets.", .example = "gs://landing/2026/"},
     DOWEL_MORE_PLACES(args_t),
     {DOWEL_AT(args_t, recursive), .kind = DOWEL_BOOL, .doc = "List everything below the folder, not only one level."},
@@ -25,7 +25,7 @@ static const dowel_field list_fields[] = {
     {DOWEL_GIVEN_AT(args_t)},
     {0}};
 static const dowel_field stat_fields[] = {
-    {DOWEL_AT(args_t, place), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED | DOWEL_PLACE,
+    {DOWEL_AT(args_t, place), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED | DOWEL_PLACE | DOWEL_SUBJECT,
      .doc = "Object, or a pattern of objects.", .example = "gs://landing/2026/a.csv"},
     DOWEL_MORE_PLACES(args_t),
     DOWEL_CALLER_FIELDS(args_t),
@@ -42,7 +42,7 @@ typedef struct listing {
     const dowel_place *place;
     dowel_filter filter;
     json_t *objects, *prefixes;
-    int64_t left;
+    int64_t left, reported;
     bool several; /* names are whole places */
     bool any;
     char *last; /* folder that was told */
@@ -55,6 +55,7 @@ static int tell(listing *all, const dowel_object *object, const char *name, dowe
                                                                  .name = name,
                                                                  .object = object,
                                                                  .size = object->size});
+        all->reported += !object->is_prefix;
         return 0;
     }
     if (!all->left) return 1;
@@ -276,6 +277,8 @@ static int run_list(dowel *d, const void *data, json_t **result, dowel_error *er
     bool more = rc > 0;
     if (rc > 0) rc = 0;
     if (!rc) *result = json_pack("{s:O,s:O,s:b}", "objects", all.objects, "prefixes", all.prefixes, "truncated", more);
+    if (!rc && args->reporter && json_object_set_new(*result, "reported", json_integer((json_int_t)all.reported)))
+        rc = dowel_no_memory(err);
     json_decref(all.objects);
     json_decref(all.prefixes);
     free(all.last);
@@ -357,7 +360,8 @@ const dowel_task dowel_objects_list_task = {.size = sizeof(dowel_task),
                                             .args = &list_table,
                                             .run = run_list,
                                             .example = "--place gs://landing/2026/",
-                                            .table_rows = "objects"};
+                                            .table_rows = "objects",
+                                            .amount = "reported=objects objects=objects"};
 const dowel_task dowel_objects_stat_task = {.size = sizeof(dowel_task),
                                             .name = "objects.stat",
                                             .doc = "Shows the size, times, type, checksums and metadata of objects.",

@@ -16,7 +16,7 @@ typedef dowel_objects_place_args args_t;
 enum { WIDTH = 8 }; /* places at a time */
 
 static const dowel_field fields[] = {
-    {DOWEL_AT(args_t, place), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED | DOWEL_PLACE,
+    {DOWEL_AT(args_t, place), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED | DOWEL_PLACE | DOWEL_SUBJECT,
      .doc = "Object, folder or pattern.", .example = "gs://landing/2026/a.csv"},
     DOWEL_MORE_PLACES(args_t),
     {DOWEL_AT(args_t, recursive), .kind = DOWEL_BOOL, .doc = "Remove everything below the folder."},
@@ -203,4 +203,5 @@ const dowel_task dowel_objects_remove_task = {.size = sizeof(dowel_task),
                                               .doc = "Removes objects, or everything below a folder.",
                                               .args = &table,
                                               .run = run,
-                                              .example = "--place s3://reports/old/ --recursive --dry-run"};
+                                              .example = "--place s3://reports/old/ --recursive --dry-run",
+                                              .amount = "removed=objects"};

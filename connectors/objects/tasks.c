@@ -8,7 +8,7 @@ typedef dowel_objects_place_args args_t;
 
 static const char *const methods[] = {"GET", "PUT", "DELETE", "HEAD", NULL};
 static const dowel_field fields[] = {
-    {DOWEL_AT(args_t, place), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED | DOWEL_PLACE,
+    {DOWEL_AT(args_t, place), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED | DOWEL_PLACE | DOWEL_SUBJECT,
      .doc = "Object; it need not exist.", .example = "gs://landing/2026/a.csv"},
     {DOWEL_AT(args_t, method), .kind = DOWEL_ENUM, .values = methods, .doc = "HTTP method that the URL is for."},
     {DOWEL_AT(args_t, expires), .kind = DOWEL_DURATION, .fallback = "1h", .minimum = 1, .maximum = 604800,

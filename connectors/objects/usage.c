@@ -10,7 +10,7 @@
 typedef dowel_objects_place_args args_t;
 
 static const dowel_field fields[] = {
-    {DOWEL_AT(args_t, place), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED | DOWEL_PLACE,
+    {DOWEL_AT(args_t, place), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED | DOWEL_PLACE | DOWEL_SUBJECT,
      .doc = "Folder, object or pattern.", .example = "gs://landing/2026/"},
     DOWEL_MORE_PLACES(args_t),
     {DOWEL_AT(args_t, depth), .kind = DOWEL_INT, .fallback = "1", .minimum = 0, .maximum = 64,
@@ -179,4 +179,5 @@ const dowel_task dowel_objects_usage_task = {.size = sizeof(dowel_task),
                                              .args = &table,
                                              .run = run,
                                              .example = "--place gs://landing/2026/ --depth 2",
-                                             .table_rows = "folders"};
+                                             .table_rows = "folders",
+                                             .amount = "objects=objects size=bytes"};

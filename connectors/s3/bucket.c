@@ -8,8 +8,8 @@ static const char *const addressings[] = {"auto", "path", "virtual", NULL};
 static const char *const checksum_uses[] = {"when_supported", "when_required", NULL};
 
 static const dowel_field bucket_fields[] = {
-    {DOWEL_AT(dowel_s3_bucket, bucket), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED, .doc = "Bucket name.",
-     .example = "reports"},
+    {DOWEL_AT(dowel_s3_bucket, bucket), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED | DOWEL_SUBJECT,
+     .doc = "Bucket name.", .example = "reports"},
     {DOWEL_AT(dowel_s3_bucket, folder), .kind = DOWEL_STRING,
      .doc = "Prefix of every key. Keys in tasks are relative to it.", .example = "2026/q1"},
     {DOWEL_AT(dowel_s3_bucket, credentials), .kind = DOWEL_BLOCK, .blocks = "aws-credentials",

@@ -185,16 +185,16 @@ static int run_list(dowel *d, const void *data, json_t **result, dowel_error *er
 
 /* ---- abort stale uploads ---- */
 
-static const dowel_field stale_fields[] = {DOWEL_S3_BUCKET_FIELD(dowel_s3_abort_stale_args),
-                                           {DOWEL_AT(dowel_s3_abort_stale_args, prefix), .kind = DOWEL_STRING,
-                                            .doc = "Abort only uploads of keys that begin with this."},
-                                           {DOWEL_AT(dowel_s3_abort_stale_args, older_than), .kind = DOWEL_DURATION,
-                                            .fallback = "7d",
-                                            .doc = "Minimum age of an upload; younger ones may still be in progress."},
-                                           {DOWEL_AT(dowel_s3_abort_stale_args, dry_run), .kind = DOWEL_BOOL,
-                                            .doc = "List the uploads without aborting them."},
-                                           {DOWEL_GIVEN_AT(dowel_s3_abort_stale_args)},
-                                           {0}};
+static const dowel_field stale_fields[] = {
+    DOWEL_S3_BUCKET_FIELD(dowel_s3_abort_stale_args),
+    {DOWEL_AT(dowel_s3_abort_stale_args, prefix), .kind = DOWEL_STRING, .flags = DOWEL_SUBJECT,
+     .doc = "Abort only uploads of keys that begin with this."},
+    {DOWEL_AT(dowel_s3_abort_stale_args, older_than), .kind = DOWEL_DURATION, .fallback = "7d",
+     .doc = "Minimum age of an upload; younger ones may still be in progress."},
+    {DOWEL_AT(dowel_s3_abort_stale_args, dry_run), .kind = DOWEL_BOOL,
+     .doc = "List the uploads without aborting them."},
+    {DOWEL_GIVEN_AT(dowel_s3_abort_stale_args)},
+    {0}};
 static const dowel_table stale_table = {"s3.abort_stale", sizeof(dowel_s3_abort_stale_args), stale_fields, NULL};
 
 static int abort_one(dowel_s3_client *c, const char *key, const char *upload, int64_t *aborted, dowel_error *err) {
@@ -302,6 +302,7 @@ const dowel_task dowel_s3_task_list_buckets = {.size = sizeof(dowel_task),
                                                .args = &list_table,
                                                .run = run_list,
                                                .example = "--credentials aws-credentials/prod",
-                                               .table_rows = "buckets"};
+                                               .table_rows = "buckets",
+                                               .amount = "buckets=buckets"};
 DOWEL_S3_TASK(abort_stale, "Aborts multipart uploads that nobody finished and that are billed.", stale_table,
-              run_abort_stale, "--bucket s3-bucket/reports --older-than 7d");
+              run_abort_stale, "--bucket s3-bucket/reports --older-than 7d", .amount = "aborted=uploads");

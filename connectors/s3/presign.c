@@ -146,7 +146,7 @@ static int run_presign(dowel *d, const void *data, json_t **result, dowel_error 
 
 static const dowel_field post_fields[] = {
     DOWEL_S3_BUCKET_FIELD(dowel_s3_presign_post_args),
-    {DOWEL_AT(dowel_s3_presign_post_args, key), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED,
+    {DOWEL_AT(dowel_s3_presign_post_args, key), .kind = DOWEL_STRING, .flags = DOWEL_REQUIRED | DOWEL_SUBJECT,
      .doc = "Key of the object that the form creates, relative to the block's folder. It may end with ${filename}.",
      .example = "inbox/photo.jpg"},
     DOWEL_PRESIGN_EXPIRES_FIELD(dowel_s3_presign_post_args),

@@ -124,7 +124,8 @@ static int run_get(dowel *d, const void *data, json_t **result, dowel_error *err
 
 static const dowel_field list_fields[] = {
     DOWEL_S3_BUCKET_FIELD(dowel_s3_list_args),
-    {DOWEL_AT(dowel_s3_list_args, prefix), .kind = DOWEL_STRING, .doc = "List only keys that begin with this."},
+    {DOWEL_AT(dowel_s3_list_args, prefix), .kind = DOWEL_STRING, .flags = DOWEL_SUBJECT,
+     .doc = "List only keys that begin with this."},
     {DOWEL_AT(dowel_s3_list_args, delimiter), .kind = DOWEL_STRING,
      .doc = "Group keys that contain this after the prefix, as folders group files.", .example = "/"},
     {DOWEL_AT(dowel_s3_list_args, limit), .kind = DOWEL_INT, .fallback = "1000", .minimum = 1, .maximum = 1e9,
@@ -286,10 +287,11 @@ static int run_head(dowel *d, const void *data, json_t **result, dowel_error *er
 
 static const dowel_field delete_fields[] = {
     DOWEL_S3_BUCKET_FIELD(dowel_s3_object_args),
-    {DOWEL_AT(dowel_s3_object_args, key), .kind = DOWEL_STRING,
+    {DOWEL_AT(dowel_s3_object_args, key), .kind = DOWEL_STRING, .flags = DOWEL_SUBJECT,
      .doc = "The object's key, relative to the block's folder.", .example = "report.json"},
     VERSION(dowel_s3_object_args),
-    {DOWEL_AT(dowel_s3_object_args, keys), .kind = DOWEL_LIST, .doc = "Keys of several objects, instead of one key."},
+    {DOWEL_AT(dowel_s3_object_args, keys), .kind = DOWEL_LIST, .flags = DOWEL_SUBJECT,
+     .doc = "Keys of several objects, instead of one key."},
     {DOWEL_GIVEN_AT(dowel_s3_object_args)},
     {0}};
 
@@ -388,20 +390,21 @@ static int run_copy(dowel *d, const void *data, json_t **result, dowel_error *er
 }
 
 static DOWEL_S3_TASK(put, "Uploads a file, bytes or standard input to an object.", put_table, run_put,
-                     "--bucket s3-bucket/reports --file report.json --key report.json");
+                     "--bucket s3-bucket/reports --file report.json --key report.json", .amount = "size=bytes");
 static DOWEL_S3_TASK(get, "Downloads an object to a file or to standard output.", get_table, run_get,
-                     "--bucket s3-bucket/reports --key report.json --file report.json");
+                     "--bucket s3-bucket/reports --key report.json --file report.json", .amount = "size=bytes");
 static const dowel_task dowel_s3_task_list = {.size = sizeof(dowel_task),
                                               .name = "s3.list",
                                               .doc = "Lists objects.",
                                               .args = &list_table,
                                               .run = run_list,
                                               .example = "--bucket s3-bucket/reports --prefix 2026/",
-                                              .table_rows = "objects"};
+                                              .table_rows = "objects",
+                                              .amount = "objects=objects"};
 static DOWEL_S3_TASK(head, "Shows an object's size, type, checksum and metadata.", head_table, run_head,
                      "--bucket s3-bucket/reports --key report.json");
 static DOWEL_S3_TASK(delete, "Deletes one or more objects.", delete_table, run_delete,
-                     "--bucket s3-bucket/reports --key report.json");
+                     "--bucket s3-bucket/reports --key report.json", .amount = "deleted=objects");
 static DOWEL_S3_TASK(copy, "Copies an object within S3.", copy_table, run_copy,
                      "--bucket s3-bucket/reports --key report.json --to-key old/report.json");
 

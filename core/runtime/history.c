@@ -30,7 +30,11 @@ static const char *const migrations[] = {
     "ALTER TABLE runs ADD COLUMN whole BIGINT;" /* 1: the arguments are there as they were given */
     "CREATE INDEX runs_by_key ON runs (run_key);",
     /* Of the complete arguments of a run with a key; NULL: an earlier version's. */
-    "ALTER TABLE runs ADD COLUMN digest TEXT;", NULL};
+    "ALTER TABLE runs ADD COLUMN digest TEXT;",
+    /* For the list of runs. The amount is a JSON object of whole numbers. */
+    "ALTER TABLE runs ADD COLUMN subject TEXT;"
+    "ALTER TABLE runs ADD COLUMN amount TEXT;",
+    NULL};
 
 int dowel_history_acquire(dowel *d, dowel_db **db, dowel_error *err) {
     int rc = dowel_database_acquire(d, db, err);
@@ -40,13 +44,15 @@ int dowel_history_acquire(dowel *d, dowel_db **db, dowel_error *err) {
     return rc;
 }
 
-#define OLDEST_READABLE 2 /* later steps add nothing that is shown */
+/* Versions of the tables in a database that cannot be written: the oldest that can be read, and the first with subject and amount. */
+enum { OLDEST_READABLE = 2, WITH_SUBJECT = 4 };
 
-int dowel_history_read(dowel *d, dowel_db **db, dowel_error *err) {
+int dowel_history_read(dowel *d, dowel_db **db, bool *old, dowel_error *err) {
     int rc = dowel_database_acquire(d, db, err);
     if (rc) return rc;
     rc = dowel_db_migrate(*db, "runs", migrations, err);
-    int64_t version = rc ? dowel_db_readonly_version(*db, "runs") : OLDEST_READABLE;
+    int64_t version = rc ? dowel_db_readonly_version(*db, "runs") : WITH_SUBJECT;
+    *old = version < WITH_SUBJECT;
     if (version >= OLDEST_READABLE) return 0;
     dowel_database_release(d, *db);
     *db = NULL;
@@ -92,20 +98,23 @@ int dowel_history_insert(dowel_db *db, const dowel_run *run, const dowel_run_arg
     json_t *policy = dowel_fields_encode(&dowel_policy_table, &run->policy, DOWEL_SECRETS_MASKED);
     char *policy_text = policy ? dowel_json_dump(policy, 0) : NULL;
     json_decref(policy);
-    char process[DOWEL_PROCESS_SIZE];
+    char *subject = dowel_run_subject(run), process[DOWEL_PROCESS_SIZE];
     dowel_process_name(run->scope.core->nonce, process);
     int64_t now = dowel_now();
     int rc = dowel_db_exec(
         db,
         "INSERT INTO runs (id, parent, kind, task, name, state, attempts, created, started, args, process, run_key, "
-        "policy, whole, folder, digest) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+        "policy, whole, folder, digest, subject) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, "
+        "$15, $16, $17)",
         DOWEL_VALUES(DOWEL_TEXT(run->id), DOWEL_TEXT(run->parent ? run->parent->id : NULL),
                      DOWEL_TEXT(run->flow ? "flow" : "task"), DOWEL_TEXT(run->task->name), DOWEL_TEXT(run->name),
                      DOWEL_TEXT(state), DOWEL_INTEGER(run->attempt), DOWEL_INTEGER(now), DOWEL_INTEGER(now),
                      DOWEL_TEXT(args->text), DOWEL_TEXT(process), DOWEL_TEXT(digest ? run->key : NULL),
-                     DOWEL_TEXT(policy_text), DOWEL_INTEGER(args->whole), DOWEL_TEXT(run->folder), DOWEL_TEXT(digest)),
+                     DOWEL_TEXT(policy_text), DOWEL_INTEGER(args->whole), DOWEL_TEXT(run->folder), DOWEL_TEXT(digest),
+                     DOWEL_TEXT(subject)),
         NULL, err);
     free(policy_text);
+    free(subject);
     return rc;
 }
 
@@ -137,19 +146,20 @@ void dowel_history_state(dowel_run *run, const char *state) {
               DOWEL_VALUES(DOWEL_TEXT(state), DOWEL_INTEGER(run->attempts_before + run->attempt), DOWEL_TEXT(run->id)));
 }
 
-void dowel_history_end(dowel_run *run, const char *state, const dowel_error *err, const char *storage,
-                       const char *key) {
+void dowel_history_end(dowel_run *run, const char *state, const dowel_error *err, const json_t *result,
+                       const char *storage, const char *key) {
     json_t *error = err ? dowel_error_json(err) : NULL;
-    char *text = error ? dowel_json_dump(error, 0) : NULL;
+    char *text = error ? dowel_json_dump(error, 0) : NULL, *amount = dowel_run_amount(run, result);
     json_decref(error);
     /* Survives a power cut if it must: a run key promises that completed work is not repeated, and a stored result must be found. */
-    write_with(
-        run, run->key || storage ? dowel_db_exec_durable : dowel_db_exec,
-        "UPDATE runs SET state = $1, attempts = $2, ended = $3, error = $4, storage = $5, storage_key = $6 WHERE "
-        "id = $7",
-        DOWEL_VALUES(DOWEL_TEXT(state), DOWEL_INTEGER(run->attempts_before + run->attempt), DOWEL_INTEGER(dowel_now()),
-                     DOWEL_TEXT(text), DOWEL_TEXT(storage), DOWEL_TEXT(key), DOWEL_TEXT(run->id)));
+    write_with(run, run->key || storage ? dowel_db_exec_durable : dowel_db_exec,
+               "UPDATE runs SET state = $1, attempts = $2, ended = $3, error = $4, storage = $5, storage_key = $6, "
+               "amount = $7 WHERE id = $8",
+               DOWEL_VALUES(DOWEL_TEXT(state), DOWEL_INTEGER(run->attempts_before + run->attempt),
+                            DOWEL_INTEGER(dowel_now()), DOWEL_TEXT(text), DOWEL_TEXT(storage), DOWEL_TEXT(key),
+                            DOWEL_TEXT(amount), DOWEL_TEXT(run->id)));
     free(text);
+    free(amount);
 }
 
 void dowel_history_log(dowel_run *run, const char *level, const char *line) {
@@ -296,9 +306,10 @@ int dowel_remembered(dowel *d,
                      int (*visit)(void *context, const char *owner, const char *sealed, char **anew, dowel_error *err),
                      void *context, dowel_error *err) {
     dowel_db *db;
+    bool old;
     if (d->core->options.no_history) return 0;
     json_t *list = json_array(), *row;
-    int rc = list ? dowel_history_read(d, &db, err) : dowel_no_memory(err);
+    int rc = list ? dowel_history_read(d, &db, &old, err) : dowel_no_memory(err);
     if (rc) {
         json_decref(list);
         return rc > 0 ? 0 : rc;

@@ -4,6 +4,8 @@
 
 #include "handle_internal.h"
 
+#include <dowel/text.h>
+
 struct dowel_run {
     dowel scope;   /* what the body gets */
     dowel cleanup; /* what the body's clean-up gets */
@@ -72,8 +74,14 @@ struct dowel_run_args;
 int dowel_history_insert(dowel_db *db, const dowel_run *run, const struct dowel_run_args *args, const char *digest,
                          const char *state, dowel_error *err);
 void dowel_history_state(dowel_run *run, const char *state);
-void dowel_history_end(dowel_run *run, const char *state, const dowel_error *err, const char *storage, const char *key);
+/* `result` is counted, not kept; NULL: the run failed. */
+void dowel_history_end(dowel_run *run, const char *state, const dowel_error *err, const json_t *result,
+                       const char *storage, const char *key);
 void dowel_history_log(dowel_run *run, const char *level, const char *line);
+
+/* For the list of runs (summary.c): what a run is about, and how much it did as JSON. Newly allocated; NULL: nothing to say. */
+char *dowel_run_subject(const dowel_run *run);
+char *dowel_run_amount(const dowel_run *run, const json_t *result);
 
 /* Resuming (resume.c). Looks for the newest run of the task with the run's key. 0: a new run, already recorded. 1: *result is that of a completed run.
  * 2: the run resumes an earlier one. With 1 and 2 the run has the earlier run's id. */

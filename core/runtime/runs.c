@@ -41,7 +41,13 @@ int dowel_find_run_id(dowel_db *db, const char *part, char id[DOWEL_RUN_ID_SIZE]
 
 #define COLUMNS                                                                                                        \
     "id, parent, kind, task, name, state, attempts, created, started, ended, error, process, storage, storage_key, "   \
-    "args, policy, run_key"
+    "args, policy, run_key, "
+
+/* A query, and its form for tables of an earlier version. */
+#define RUNS(rest)                                                                                                     \
+    { "SELECT " COLUMNS "subject, amount FROM runs " rest, "SELECT " COLUMNS "NULL, NULL FROM runs " rest }
+#define SAME(query)                                                                                                    \
+    { query, query }
 
 static void put_time(dowel_builder *b, const char *name, int64_t microseconds) {
     if (!microseconds) return;
@@ -90,6 +96,8 @@ static int run_object(dowel_rows *rows, bool whole, json_t **run, dowel_error *e
     put_time(&b, "started", started);
     put_time(&b, "ended", ended);
     if (started && ended) dowel_build_json(&b, "duration", json_real((double)(ended - started) / 1e6));
+    put_text(&b, "subject", dowel_rows_text(rows, 17));
+    put_object(&b, "amount", dowel_rows_text(rows, 18));
     put_object(&b, "error", dowel_rows_text(rows, 10));
     put_text(&b, "result_storage", dowel_rows_text(rows, 12));
     put_text(&b, "result_key", dowel_rows_text(rows, 13));
@@ -117,15 +125,20 @@ static int collect(dowel_db *db, const char *sql, const dowel_value *values, siz
     return rc ? rc : built;
 }
 
-/* The record of a crashed run still says "running": its state is known only after looking for its process, so the database cannot filter by it. */
-static void keep_state(json_t *runs, const char *state, int64_t limit) {
+/* Keeps the runs in this state, at most `limit`, and returns how many there were. A run whose process died still has its last state in the
+ * database: its real state is known only after a look at the process. */
+static int64_t keep_state(json_t *runs, const char *state, int64_t limit) {
+    int64_t total = 0;
     for (size_t i = 0; i < json_array_size(runs);) {
         const char *is = json_string_value(json_object_get(json_array_get(runs, i), "state"));
-        if (!is || strcmp(is, state) != 0 || (int64_t)i >= limit)
+        bool matches = is && !strcmp(is, state);
+        total += matches;
+        if (!matches || (int64_t)i >= limit)
             json_array_remove(runs, i);
         else
             i++;
     }
+    return total;
 }
 
 static int check_query(const dowel_runs_query *query, dowel_error *err) {
@@ -141,31 +154,67 @@ static int check_query(const dowel_runs_query *query, dowel_error *err) {
                       near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 }
 
+#define WHERE                                                                                                          \
+    "WHERE ($1 = '' OR state = $1) AND ($2 = '' OR task = $2) AND ($3 = '' OR parent = $3) AND ($4 = '' OR name = "    \
+    "$4) "                                                                                                             \
+    "AND created >= $5 AND ($6 = 0 OR ended IS NULL) AND ($7 = 0 OR parent IS NULL) "
+
+/* How many runs match. */
+static int count_runs(dowel_db *db, const dowel_value *values, size_t count, int64_t *total, dowel_error *err) {
+    dowel_rows *rows;
+    int rc = dowel_db_query(db, "SELECT COUNT(*) FROM runs " WHERE, values, count, &rows, err);
+    if (rc) return rc;
+    rc = dowel_rows_next(rows, err);
+    if (rc == 1) *total = dowel_rows_int(rows, 0);
+    dowel_rows_free(rows);
+    return rc < 0 ? rc : 0;
+}
+
+static int list(dowel_db *db, bool old, const dowel_runs_query *q, json_t **runs, dowel_error *err) {
+    static const char *const sql[] = RUNS(WHERE "ORDER BY created DESC, id DESC LIMIT $8");
+    char parent[DOWEL_RUN_ID_SIZE] = "";
+    int64_t limit = q->limit > 0 ? q->limit : 50, total = 0;
+    bool open = q->state && (!strcmp(q->state, "pending") || !strcmp(q->state, "running") ||
+                             !strcmp(q->state, "retrying") || !strcmp(q->state, "crashed"));
+    int rc = q->parent && *q->parent ? dowel_find_run_id(db, q->parent, parent, err) : 0;
+    if (rc) return rc;
+    const dowel_value values[] = {DOWEL_TEXT(q->state && !open ? q->state : ""),
+                                  DOWEL_TEXT(q->task ? q->task : ""),
+                                  DOWEL_TEXT(parent),
+                                  DOWEL_TEXT(q->name ? q->name : ""),
+                                  DOWEL_INTEGER(q->since),
+                                  DOWEL_INTEGER(open),
+                                  DOWEL_INTEGER(q->top),
+                                  DOWEL_INTEGER(open ? INT64_MAX : limit)};
+    size_t count = sizeof values / sizeof values[0];
+    rc = collect(db, sql[old], values, count, run_object, false, runs, err);
+    if (rc) return rc;
+    if (open)
+        total = keep_state(*runs, q->state, limit);
+    else if (q->total)
+        rc = count_runs(db, values, count - 1, &total, err);
+    if (rc) {
+        json_decref(*runs);
+        return rc;
+    }
+    /* A run may have been added or pruned between the two queries. */
+    int64_t shown = (int64_t)json_array_size(*runs);
+    if (q->total) *q->total = total > shown && shown == limit ? total : shown;
+    return 0;
+}
+
 int dowel_runs_list(dowel *d, const dowel_runs_query *query, json_t **runs, dowel_error *err) {
     dowel_runs_query q = {0};
     if (query) memcpy(&q, query, query->size && query->size < sizeof q ? query->size : sizeof q);
-    char parent[DOWEL_RUN_ID_SIZE] = "";
-    int64_t limit = q.limit > 0 ? q.limit : 50;
-    bool open = q.state && (!strcmp(q.state, "pending") || !strcmp(q.state, "running") ||
-                            !strcmp(q.state, "retrying") || !strcmp(q.state, "crashed"));
     dowel_db *db;
+    bool old;
     int rc = check_query(&q, err);
-    if (!rc) rc = dowel_history_read(d, &db, err);
+    if (!rc) rc = dowel_history_read(d, &db, &old, err);
+    if (rc == 1 && q.total) *q.total = 0;
     if (rc == 1) return (*runs = json_array()) ? 0 : dowel_no_memory(err);
     if (rc) return rc;
-    if (q.parent && *q.parent) rc = dowel_find_run_id(db, q.parent, parent, err);
-    if (!rc)
-        rc = collect(db,
-                     "SELECT " COLUMNS
-                     " FROM runs WHERE ($1 = '' OR state = $1) AND ($2 = '' OR task = $2) AND ($3 = '' OR parent = $3) "
-                     "AND ($4 = '' OR name = $4) AND created >= $5 AND ($6 = 0 OR ended IS NULL) "
-                     "AND ($7 = 0 OR parent IS NULL) ORDER BY created DESC, id DESC LIMIT $8",
-                     DOWEL_VALUES(DOWEL_TEXT(q.state && !open ? q.state : ""), DOWEL_TEXT(q.task ? q.task : ""),
-                                  DOWEL_TEXT(parent), DOWEL_TEXT(q.name ? q.name : ""), DOWEL_INTEGER(q.since),
-                                  DOWEL_INTEGER(open), DOWEL_INTEGER(q.top), DOWEL_INTEGER(open ? INT64_MAX : limit)),
-                     run_object, false, runs, err);
+    rc = list(db, old, &q, runs, err);
     dowel_database_release(d, db);
-    if (!rc && open) keep_state(*runs, q.state, limit);
     return rc;
 }
 
@@ -187,33 +236,40 @@ static int log_object(dowel_rows *rows, bool whole, json_t **object, dowel_error
     return dowel_build_end(&b, object, err);
 }
 
+/* Adds the handles, the runs that it called, and the log. */
+static int add_parts(dowel_db *db, const char *id, bool old, json_t *shown, dowel_error *err) {
+    static const struct {
+        const char *name, *sql[2];
+        make_object make;
+    } parts[] = {
+        {"handles", SAME("SELECT name, value, secret FROM run_handles WHERE run = $1 ORDER BY name"), handle_object},
+        {"children", RUNS("WHERE parent = $1 ORDER BY created, id"), run_object},
+        {"log", SAME("SELECT at, level, line FROM run_logs WHERE run = $1 ORDER BY at"), log_object},
+    };
+    int rc = 0;
+    for (size_t i = 0; i < 3 && !rc; i++) {
+        json_t *more = NULL;
+        rc = collect(db, parts[i].sql[old], DOWEL_VALUES(DOWEL_TEXT(id)), parts[i].make, false, &more, err);
+        if (!rc && json_array_size(more)) rc = json_object_set(shown, parts[i].name, more) ? dowel_no_memory(err) : 0;
+        json_decref(more);
+    }
+    return rc;
+}
+
 int dowel_runs_show(dowel *d, const char *part, json_t **run, dowel_error *err) {
     dowel_db *db;
     char id[DOWEL_RUN_ID_SIZE];
-    json_t *found = NULL, *more = NULL;
-    int rc = dowel_history_read(d, &db, err);
+    json_t *found = NULL;
+    bool old;
+    static const char *const one[] = RUNS("WHERE id = $1");
+    int rc = dowel_history_read(d, &db, &old, err);
     if (rc == 1) return dowel_fail(err, DOWEL_E_NOT_FOUND, "no run \"%.40s\": this database has no history", part);
     if (rc) return rc;
     rc = dowel_find_run_id(db, part, id, err);
-    if (!rc)
-        rc = collect(db, "SELECT " COLUMNS " FROM runs WHERE id = $1", DOWEL_VALUES(DOWEL_TEXT(id)), run_object, true,
-                     &found, err);
+    if (!rc) rc = collect(db, one[old], DOWEL_VALUES(DOWEL_TEXT(id)), run_object, true, &found, err);
     if (!rc && !json_array_size(found)) rc = dowel_fail(err, DOWEL_E_NOT_FOUND, "no run \"%s\"", id);
     json_t *shown = rc ? NULL : json_incref(json_array_get(found, 0));
-    static const struct {
-        const char *name, *sql;
-        make_object make;
-    } parts[] = {
-        {"handles", "SELECT name, value, secret FROM run_handles WHERE run = $1 ORDER BY name", handle_object},
-        {"children", "SELECT " COLUMNS " FROM runs WHERE parent = $1 ORDER BY created, id", run_object},
-        {"log", "SELECT at, level, line FROM run_logs WHERE run = $1 ORDER BY at", log_object},
-    };
-    for (size_t i = 0; i < 3 && !rc; i++) {
-        rc = collect(db, parts[i].sql, DOWEL_VALUES(DOWEL_TEXT(id)), parts[i].make, false, &more, err);
-        if (!rc && json_array_size(more)) rc = json_object_set(shown, parts[i].name, more) ? dowel_no_memory(err) : 0;
-        json_decref(more);
-        more = NULL;
-    }
+    if (!rc) rc = add_parts(db, id, old, shown, err);
     json_decref(found);
     dowel_database_release(d, db);
     if (rc)

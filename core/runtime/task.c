@@ -195,7 +195,7 @@ int dowel_run_execute(dowel_run *run, json_t **result, dowel_error *err) {
                       !rc                       ? "completed"
                       : rc == DOWEL_E_CANCELLED ? "cancelled"
                                                 : "failed",
-                      rc ? err : NULL, storage, key);
+                      rc ? err : NULL, rc ? NULL : value, storage, key);
     free(storage);
     free(key);
     atomic_store(&run->ended, true);
@@ -208,7 +208,7 @@ int dowel_run_execute(dowel_run *run, json_t **result, dowel_error *err) {
 
 void dowel_run_failed_early(dowel_run *run, const dowel_error *err) {
     dowel_history_start(run, "pending");
-    dowel_history_end(run, err->code == DOWEL_E_CANCELLED ? "cancelled" : "failed", err, NULL, NULL);
+    dowel_history_end(run, err->code == DOWEL_E_CANCELLED ? "cancelled" : "failed", err, NULL, NULL, NULL);
 }
 
 int dowel_run_by_key(dowel_run *run, json_t **result, dowel_error *err) {

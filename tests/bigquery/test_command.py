@@ -147,7 +147,7 @@ class Query(TerminalTest):
         self.query()
         ids = [run["id"] for run in self.json("runs")]
         lines = self.dowel("runs", "--output", "csv").splitlines()
-        self.assertEqual(lines[0], "id,task,name,state,attempts,duration,started,error")
+        self.assertEqual(lines[0], "id,task,name,state,attempts,duration,started,error,subject,amount")
         self.assertEqual([line.split(",")[0] for line in lines[1:]], ids, "whole ids")
         self.assertEqual([json.loads(line)["id"] for line in self.dowel("runs", "list", "--output", "ndjson").splitlines()], ids)
         SERVER.reset()
@@ -272,7 +272,7 @@ class Query(TerminalTest):
     def test_long_cells_are_cut_and_numbers_are_not(self):
         fields = columns(("id", "STRING"), ("n", "INTEGER"), ("text", "STRING"))
         row = ["0192-7b2b", "9223372036854775807", "x" * 200]
-        for width in (80, 140):
+        for width in (80, 140, 180):
             lines = self.shown(fields, row, width=width).splitlines()
             self.assertEqual(max(map(len, lines)), width)
             self.assertTrue(lines[1].startswith("0192-7b2b  9223372036854775807  xxx") and lines[1].endswith("\u2026"), lines)
@@ -301,14 +301,14 @@ class Query(TerminalTest):
         self.fails(6, "query", "SELEC")
         self.query()
         run = self.json("runs")[0]
-        for width in (80, 140):
+        for width in (80, 140, 180):
             lines = self.on_terminal("runs", columns=width).splitlines()
             self.assertEqual(len(lines), 3)
             self.assertLessEqual(max(map(len, lines)), width)
             self.assertEqual(lines[0].split()[:2], ["id", "task"])
-            self.assertEqual(lines[1].split()[:3], [run["id"] if width > 100 else run["id"].split("-")[-1], "bigquery.query", "completed"])
-            self.assertIn(run["started"][:19] + "Z" if width > 100 else run["started"][5:10] + " " + run["started"][11:16], lines[1])
-            self.assertIn("\u2026", lines[2], "the error is cut, and nothing else")
+            self.assertEqual(lines[1].split()[:3], [run["id"] if width > 170 else run["id"].split("-")[-1], "bigquery.query", "completed"])
+            self.assertIn(run["started"][:19] + "Z" if width > 170 else run["started"][5:10] + " " + run["started"][11:16], lines[1])
+            self.assertIn("\u2026", lines[2], "the subject and the error are cut, and nothing else")
 
     def test_a_terminal_is_not_driven_by_csv(self):
         text = self.shown([TEXT], ["\x1b[2J\x07"], words=("--output", "csv"))

@@ -74,6 +74,43 @@ class Runs(CommandTest):
         for part in ("state:", "failed", "boom", "function_name", "********"):
             self.assertIn(part, text)
 
+    def test_what_a_run_was_about(self):
+        """The subject when it starts, the amount when it has completed; neither holds a secret."""
+        self.write("a.csv", "x" * 1536)
+        self.dowel("cp", "a.csv", "b.csv")
+        self.dowel("cp", "a.csv", "c.csv", "--dry-run")
+        self.dowel("ls", ".")
+        self.dowel("block", "save", "s3-bucket/reports", "--bucket", "b", "--endpoint", "http://127.0.0.1:1")
+        self.fails(4, "call", "s3.delete", "--bucket", "reports", "--keys", "x/1.json", "--keys", "x/2.json", "--keys", "x/3.json")
+        self.fails(4, "call", "s3.put", "--bucket", "reports", "--key", "x \u202e\n  y", "--data", "1", "--customer-key", "env:SECRET",
+                   env={"SECRET": "planted" + "0" * 36 + "="})
+        self.call()
+        invoke, put, delete, ls, dry, copy = self.json("runs")
+        self.assertEqual((copy["subject"], copy["amount"]), ("a.csv b.csv", {"objects": 1, "bytes": 1536}))
+        self.assertEqual(dry["subject"], "a.csv c.csv")
+        self.assertNotIn("amount", dry, "a dry run copies nothing")
+        self.assertEqual(ls["amount"], {"objects": 2})
+        self.assertEqual(delete["subject"], "s3-bucket/reports:x/1.json and 2 more")
+        self.assertNotIn("amount", delete, "it failed")
+        self.assertEqual(put["subject"], "s3-bucket/reports:x \u202e y", "on one line")
+        self.assertEqual(invoke["subject"], "f", "the function of a block that is not saved")
+        text = self.dowel("runs")
+        for line, parts in zip(text.splitlines(), (["amount", "subject", "error"], [" f"], ["reports:x \\u202e y"], ["and 2 more"], ["2 objects"],
+                                                   ["c.csv"], ["1 object, 1.5 KiB", "b.csv"])):
+            for part in parts:
+                self.assertIn(part, line)
+        self.assertEqual(self.json("runs", "show", copy["id"])["subject"], copy["subject"])
+        self.assertRegex(self.dowel("runs", "show", copy["id"]), r"(?m)^amount: +1 object, 1\.5 KiB$")
+        self.assertIn("reports:x/1.json and 2 more", self.dowel("runs", "page", "-"))
+        self.assertIn("1 object, 1.5 KiB", self.dowel("runs", "page", "-"))
+
+    def test_a_long_subject(self):
+        self.write("long.sql", "SELECT '" + "\u00e4" * 500 + "'")
+        self.run_dowel("query", "@long.sql", env={"BIGQUERY_EMULATOR_HOST": "http://127.0.0.1:1", "GOOGLE_CLOUD_PROJECT": "p"}, stdin=b"")
+        (run,) = self.json("runs")
+        self.assertRegex(run["subject"], "^SELECT '\u00e4+\u2026$")
+        self.assertLessEqual(len(run["subject"].encode()), 200)
+
     def test_a_process_that_died(self):
         """Whatever the run was doing then, it is crashed now, and a limit counts what is shown."""
         for _ in range(4):

@@ -87,7 +87,8 @@ class Faults(CommandTest):
         done = self.run_dowel("call", "block.check", "--block", "local-file-system/f", **reader)
         self.assertEqual(done.returncode, 0, done.err)
         with sqlite3.connect(self.database) as database:
-            database.execute("ALTER TABLE runs DROP COLUMN digest")
+            for column in ("digest", "subject", "amount"):
+                database.execute(f"ALTER TABLE runs DROP COLUMN {column}")
             database.execute("UPDATE dowel_schema SET version = 2 WHERE component = 'runs'")
         database.close()
         self.as_reader()
@@ -95,6 +96,7 @@ class Faults(CommandTest):
         self.check_reading(reader)
         (run,) = json.loads(self.run_dowel("runs", "--json", **reader).out)
         self.assertEqual(run["task"], "block.check")
+        self.assertNotIn("subject", run, "which these tables cannot have")
         self.assertIn("block.check", self.run_dowel("runs", "show", run["id"], **reader).out)
 
     def test_a_folder_that_cannot_be_written(self):

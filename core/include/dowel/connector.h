@@ -62,6 +62,10 @@ typedef struct dowel_task {
     const char
         *table_summary; /* member of the result with one sentence on what was done; the command always shows it */
     const char *word;   /* field filled by the positional argument of the command, such as the SQL; NULL: none */
+    /* Members of the result that say how much was done, for the list of runs: MEMBER=UNIT with blanks between, such as "copied=objects bytes=bytes".
+     * A member is a whole number, or an array whose entries count. If several have the same unit, the first one that exists counts. Not used for a run
+     * whose argument `dry_run` is true. NULL: none */
+    const char *amount;
 } dowel_task;
 
 /* How an import source takes what to import, and so what the command's flag --from-NAME accepts. */

@@ -103,6 +103,9 @@ typedef enum dowel_kind {
 /* A JSON object that may also be given as flags NAME=VALUE. VALUE is a number, true, false, null, or JSON that begins with {, [ or "; anything
  * else is text. */
 #define DOWEL_PAIRS 256u
+/* Says what a run is about (STRING, PATH, LIST, BLOCK): a table, an object, a bucket, a job. The list of runs shows these fields in the order of
+ * the table; for an unsaved block those of its own table. Never shown for a secret. */
+#define DOWEL_SUBJECT 512u
 
 struct dowel_table;
 

@@ -239,10 +239,12 @@ typedef struct dowel_runs_query {
     const char *name;   /* dowel_call_options.run_name; NULL: any */
     int64_t since;      /* µs since the epoch: runs created at that time or later; 0: any */
     bool top;           /* only runs that no other run called */
+    int64_t *total;     /* NULL, or receives how many runs match, whatever the limit */
 } dowel_runs_query;
 
 /* Lists runs, newest first, as an array of objects: id, kind (task, flow), name, task, parent, run_key, state, attempts, created, started, ended (RFC
- * 3339), duration (seconds), error (dowel_error_json), result_storage, result_key, elsewhere (true: a run that has not ended, on another machine, in
+ * 3339), duration (seconds), subject (one line: the table, object, bucket, job or function), amount (of a completed run: whole numbers by unit, such
+ * as rows, bytes, objects), error (dowel_error_json), result_storage, result_key, elsewhere (true: a run that has not ended, on another machine, in
  * another container or before the last boot; its process cannot be seen from here). Members that do not apply are left out. */
 DOWEL_API int dowel_runs_list(dowel *d, const dowel_runs_query *query, json_t **runs, dowel_error *err);
 /* One run, with its masked arguments, policy, remote handles, children (run objects) and log lines. `id` may be any unique part of the id, of at least

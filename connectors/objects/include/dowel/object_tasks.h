@@ -93,8 +93,9 @@ typedef struct dowel_objects_place_args { /* list, remove, stat, usage, presign 
     /* list, remove, usage */
     const char *const *include, *const *exclude;
     const dowel_object_reporter *reporter;
-    int64_t limit; /* list: objects in the result. With a reporter, it gets all of them and the result none */
-    bool dry_run;  /* remove */
+    int64_t
+        limit; /* list: objects in the result. With a reporter, it gets all of them and the result their number (`reported`) */
+    bool dry_run; /* remove */
     /* presign */
     int method; /* DOWEL_PRESIGN_GET, PUT, DELETE, HEAD */
     double expires;
