@@ -210,7 +210,7 @@ static int get(dowel *d, dowel_block *block, const char *name, const char *versi
 
 static int put(dowel *d, dowel_block *block, const char *name, dowel_source *from,
                const dowel_object_put_options *options, dowel_object_visitor visit, void *context, dowel_error *err) {
-    dowel_sink *to;
+    dowel_sink *to = NULL;
     int rc = sink(d, block, name, options, &to, err);
     if (rc) return rc;
     rc = pour(d, from, to, err);

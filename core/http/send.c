@@ -1,6 +1,7 @@
 /* Sending: attempts until one succeeds, or nothing is left to try. */
 #include "flight.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -212,6 +213,7 @@ int dowel_http_fetch_document(dowel *d, dowel_http_request *request, unsigned fl
     *document = NULL;
     int rc = dowel_http_send(d, request, &response, err);
     if (!rc) {
+        assert(response);
         if (response->body.size) rc = dowel_http_response_document(response, flags, document, err);
         if (rc) dowel_error_prefix(err, "%s: ", request->service->name);
         dowel_http_response_free(response);

@@ -4,6 +4,7 @@
 #include "process_internal.h"
 #include "run_args.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -265,6 +266,7 @@ static int check_paths(dowel *d, const record *r, const dowel_table *table, json
 }
 
 static int refuse(dowel *d, const record *r, dowel_error *err) {
+    assert(r->state && r->kind);
     if (!strcmp(r->state, "completed"))
         return dowel_fail(err, DOWEL_E_CONFLICT, "run %s of %s completed: there is nothing to resume", r->id, r->task);
     if (strcmp(r->kind, "task") != 0) {
@@ -360,6 +362,7 @@ static int resume(dowel *d, const char *part, const dowel_call_options *options,
     if (!rc) rc = dowel_fail(err, DOWEL_E_NOT_FOUND, "no run \"%s\"", id);
     if (rc == 1) rc = prepare(d, &r, options, &policy, &run, err);
     /* Last, so that nothing can go wrong between taking the run over and running it. */
+    assert(rc || run);
     if (!rc) rc = claim(d, db, &r, run->options.take_over, err);
     dowel_database_release(d, db);
     if (!rc) {
