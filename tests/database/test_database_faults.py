@@ -143,7 +143,7 @@ class Faults(CommandTest):
         self.modes(0o400, 0o500)
         done = self.run_dowel("block", "list", **reader)
         self.assertEqual(done.returncode, 1, done.out)
-        self.assertIn("changes in " + self.database + "-wal are not in it yet", done.err)
+        self.assertIn(self.database + "-wal holds changes that are not in it yet", done.err)
 
     def test_an_older_database_that_can_only_be_read(self):
         """Its tables are those of the first version: blocks can be read."""
