@@ -13,8 +13,16 @@ extern const dowel_import_source dowel_aws_profile_import;
 /* check of the block type */
 int dowel_aws_check(dowel *d, dowel_block *block, json_t *report, dowel_error *err);
 
-/* Host as libcurl sends it, without the scheme's own port; *rest is what follows it in the URL. Newly allocated. */
-char *dowel_aws_host(const char *url, const char **rest);
+/* The parts of a URL that are signed. */
+typedef struct dowel_aws_target {
+    char *host; /* as libcurl sends it: with the port unless it is the scheme's default */
+    char *path;
+    const char *query; /* in the URL; "" if there is none */
+    size_t size;       /* of the URL up to the query */
+} dowel_aws_target;
+/* `url` must outlive the target. Clear it even after a failure. */
+int dowel_aws_target_of(const char *url, dowel_aws_target *target, dowel_error *err);
+void dowel_aws_target_clear(dowel_aws_target *target);
 
 /* A path below the home folder; false when HOME is not set. */
 bool dowel_aws_home(const char *below, char path[DOWEL_AWS_PATH_SIZE]);

@@ -1,6 +1,8 @@
 /* Keys of a container: ECS, EKS pod identity, and whoever else speaks their protocol. */
 #include "aws.h"
 
+#include <dowel/url.h>
+
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,28 +37,44 @@ static bool is_allowed_host(const char *host) {
         return (ntohl(four.s_addr) >> 24) == 127 || !strcmp(host, "169.254.170.2") || !strcmp(host, "169.254.170.23");
     struct in6_addr eks = {{{0}}};
     inet_pton(AF_INET6, "fd00:ec2::23", &eks);
-    return inet_pton(AF_INET6, host, &six) == 1 && (IN6_IS_ADDR_LOOPBACK(&six) || !memcmp(&six, &eks, sizeof six));
+    char plain[INET6_ADDRSTRLEN] = ""; /* without brackets */
+    if (*host == '[') snprintf(plain, sizeof plain, "%.*s", (int)strcspn(host + 1, "]"), host + 1);
+    return inet_pton(AF_INET6, plain, &six) == 1 && (IN6_IS_ADDR_LOOPBACK(&six) || !memcmp(&six, &eks, sizeof six));
 }
 
+/* Keys travel over plain http only to this machine and to the addresses of ECS and EKS. */
 static int check_url(const char *url, dowel_error *err) {
-    if (!strncmp(url, "https://", 8)) return 0;
-    int rc = 0;
-    if (strncmp(url, "http://", 7) != 0) {
+    dowel_url parts;
+    dowel_error why;
+    int rc = dowel_url_split(url, &parts, &why);
+    if (rc == DOWEL_E_NO_MEMORY) return dowel_no_memory(err);
+    if (rc)
+        rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "AWS_CONTAINER_CREDENTIALS_FULL_URI: %s", why.message);
+    else if (strcmp(parts.scheme, "https") != 0 && strcmp(parts.scheme, "http") != 0)
         rc = dowel_fail(err, DOWEL_E_CREDENTIALS,
-                        "AWS_CONTAINER_CREDENTIALS_FULL_URI: \"%.100s\" begins with neither https:// nor http://", url);
-    } else {
-        const char *start = url + 7;
-        bool bracketed = *start == '[';
-        size_t length = bracketed ? strcspn(++start, "]") : strcspn(start, ":/?#");
-        char host[256];
-        snprintf(host, sizeof host, "%.*s", (int)(length < sizeof host ? length : sizeof host - 1), start);
-        if (!is_allowed_host(host))
-            rc = dowel_fail(err, DOWEL_E_CREDENTIALS,
-                            "AWS_CONTAINER_CREDENTIALS_FULL_URI: host %.100s may not be asked for keys over plain http",
-                            host);
-    }
+                        "AWS_CONTAINER_CREDENTIALS_FULL_URI: \"%.100s\" does not begin with https:// or http://", url);
+    else if (strcmp(parts.scheme, "https") != 0 && !is_allowed_host(parts.host))
+        rc = dowel_fail(err, DOWEL_E_CREDENTIALS,
+                        "AWS_CONTAINER_CREDENTIALS_FULL_URI: refusing to ask host %.100s for keys over plain http",
+                        parts.host);
     if (rc) dowel_error_hint(err, "use https, this machine (127.0.0.1), or the address that ECS or EKS sets by itself");
+    dowel_url_clear(&parts);
     return rc;
+}
+
+static int find_url(const dowel_aws_settings *settings, char **url, dowel_error *err) {
+    const char *relative = dowel_aws_variable(settings, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
+               *full = dowel_aws_variable(settings, "AWS_CONTAINER_CREDENTIALS_FULL_URI");
+    *url = NULL;
+    if (!relative && !full) return 0;
+    if (relative && *relative != '/')
+        return dowel_fail(err, DOWEL_E_CREDENTIALS, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI does not begin with a /");
+    int rc = relative ? 0 : check_url(full, err);
+    if (rc) return rc;
+    dowel_text text = {0};
+    dowel_text_format(&text, "%s%s", relative ? "http://169.254.170.2" : "", relative ? relative : full);
+    *url = dowel_text_take(&text, err);
+    return *url ? 0 : DOWEL_E_NO_MEMORY;
 }
 
 static int authorization(dowel_http_request *request, const dowel_aws_settings *settings, dowel_error *err) {
@@ -73,21 +91,19 @@ static int authorization(dowel_http_request *request, const dowel_aws_settings *
     return 0;
 }
 
+static int name_origin(const char *url, dowel_aws_keys *keys, dowel_error *err) {
+    dowel_url parts;
+    int rc = dowel_url_split(url, &parts, err);
+    if (!rc) rc = dowel_aws_keys_origin(keys, err, "container, from %.*s", (int)(parts.rest - url), url);
+    dowel_url_clear(&parts);
+    return rc;
+}
+
 int dowel_aws_from_container(dowel *d, const dowel_aws_settings *settings, dowel_aws_keys *keys, dowel_error *err) {
-    const char *relative = dowel_aws_variable(settings, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
-               *full = dowel_aws_variable(settings, "AWS_CONTAINER_CREDENTIALS_FULL_URI");
-    if (!relative && !full) return 0;
-    if (relative && *relative != '/')
-        return dowel_fail(err, DOWEL_E_CREDENTIALS, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI does not begin with a /");
-    int rc = relative ? 0 : check_url(full, err);
-    if (rc) return rc;
-    const char *url = relative ? relative : full;
-    size_t scheme = relative ? 0 : (size_t)(strstr(url, "://") - url) + 3,
-           host = relative ? 0 : strcspn(url + scheme, "/?");
-    char *base = relative ? strdup("http://169.254.170.2") : strndup(url, scheme + host);
-    if (!base) return dowel_no_memory(err);
-    dowel_http_request *r = dowel_http_new(&service, NULL, "GET", base);
-    dowel_http_path_raw(r, relative ? relative : url + scheme + host);
+    char *url;
+    int rc = find_url(settings, &url, err);
+    if (rc || !url) return rc;
+    dowel_http_request *r = dowel_http_new_url(&service, NULL, "GET", url);
     dowel_http_header(r, "Accept", "application/json");
     dowel_http_secret_body(r);
     dowel_http_timeout(r, 5);
@@ -99,12 +115,12 @@ int dowel_aws_from_container(dowel *d, const dowel_aws_settings *settings, dowel
     if (!rc) {
         dowel_bytes body = dowel_http_response_body(response);
         rc = dowel_aws_keys_parse(body.data, body.size, "Token", "the container's credentials endpoint", keys, err);
-        if (!rc) rc = dowel_aws_keys_origin(keys, err, "container, from %s", base);
+        if (!rc) rc = name_origin(url, keys, err);
     } else if (rc == DOWEL_E_PERMISSION || rc == DOWEL_E_NOT_FOUND) {
         dowel_error_hint(err, "check the task's or the pod's role, and the authorization token");
     }
     dowel_http_response_free(response);
     dowel_http_free(r);
-    free(base);
+    free(url);
     return rc ? rc : 1;
 }

@@ -21,15 +21,14 @@ int dowel_aws_presign(dowel *d, dowel_http_request *request, const dowel_aws_sig
     dowel_aws_keys keys;
     int rc = signing_keys(d, signing, &keys, err);
     if (rc) return rc;
-    const char *rest;
-    char *url = strdup(dowel_http_url(request)), *host = url ? dowel_aws_host(url, &rest) : NULL,
-         *path = host ? strndup(rest, strcspn(rest, "?")) : NULL;
-    rc = path ? 0 : dowel_no_memory(err);
+    dowel_aws_target target = {.host = NULL};
+    char *url = strdup(dowel_http_url(request));
+    rc = url ? dowel_aws_target_of(url, &target, err) : dowel_no_memory(err);
     if (!rc) {
-        dowel_http_header(request, "Host", host);
+        dowel_http_header(request, "Host", target.host);
         const dowel_sigv4_request r = {.method = dowel_http_method(request),
-                                       .path = path,
-                                       .query = rest[strlen(path)] ? rest + strlen(path) + 1 : "",
+                                       .path = target.path,
+                                       .query = target.query,
                                        .headers = dowel_http_headers(request),
                                        .payload_hash = "UNSIGNED-PAYLOAD",
                                        .access_key_id = keys.access_key_id,
@@ -37,22 +36,18 @@ int dowel_aws_presign(dowel *d, dowel_http_request *request, const dowel_aws_sig
                                        .session_token = keys.session_token,
                                        .region = signing->region,
                                        .service = signing->service,
-                                       .time = dowel_aws_time(d, host),
+                                       .time = dowel_aws_time(d, target.host),
                                        .s3 = !strcmp(signing->service, "s3"),
                                        .presign = true,
                                        .expires = seconds};
         dowel_sigv4 signature;
         rc = dowel_sigv4_sign(&r, &signature, err);
-        size_t place = (size_t)(rest - url) + strlen(path);
-        size_t size = rc ? 0 : place + strlen(signature.query) + 2;
-        if (!rc && (*signed_url = malloc(size)))
-            snprintf(*signed_url, size, "%.*s?%s", (int)place, url, signature.query);
-        else if (!rc)
-            rc = dowel_no_memory(err);
+        dowel_text text = {0};
+        if (!rc) dowel_text_format(&text, "%.*s?%s", (int)target.size, url, signature.query);
+        if (!rc && !(*signed_url = dowel_text_take(&text, err))) rc = DOWEL_E_NO_MEMORY;
         dowel_sigv4_clear(&signature);
     }
-    free(path);
-    free(host);
+    dowel_aws_target_clear(&target);
     free(url);
     dowel_aws_keys_clear(&keys);
     return rc;
@@ -63,14 +58,14 @@ int dowel_aws_form_begin(dowel *d, const dowel_aws_signing *signing, const char 
     memset(form, 0, sizeof *form);
     int rc = signing_keys(d, signing, &form->keys, err);
     if (rc) return rc;
-    const char *rest;
-    char *host = dowel_aws_host(url, &rest);
-    if (!host) {
+    dowel_aws_target target;
+    rc = dowel_aws_target_of(url, &target, err);
+    if (!rc) form->time = dowel_aws_time(d, target.host);
+    dowel_aws_target_clear(&target);
+    if (rc) {
         dowel_aws_form_clear(form);
-        return dowel_no_memory(err);
+        return rc;
     }
-    form->time = dowel_aws_time(d, host);
-    free(host);
     time_t when = (time_t)form->time;
     struct tm tm;
     gmtime_r(&when, &tm);

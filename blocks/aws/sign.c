@@ -3,20 +3,39 @@
 #include "sigv4_internal.h"
 
 #include <dowel/stream.h>
+#include <dowel/url.h>
 
 #include <stdlib.h>
 #include <string.h>
 
 #define EMPTY_SHA256 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
-char *dowel_aws_host(const char *url, const char **rest) {
-    const char *start = strstr(url, "://") + 3;
-    size_t length = strcspn(start, "/?");
-    *rest = start + length;
-    const char *port = !strncmp(url, "https", 5) ? ":443" : ":80";
-    size_t p = strlen(port);
-    if (length > p && !strncmp(start + length - p, port, p)) length -= p;
-    return strndup(start, length);
+static char *host_of(const dowel_url *url) {
+    dowel_text text = {0};
+    const char *standard = strcmp(url->scheme, "https") ? "80" : "443";
+    dowel_text_put(&text, url->host);
+    if (url->port && strcmp(url->port, standard) != 0) dowel_text_format(&text, ":%s", url->port);
+    return dowel_text_take(&text, NULL);
+}
+
+int dowel_aws_target_of(const char *url, dowel_aws_target *target, dowel_error *err) {
+    dowel_url parts;
+    *target = (dowel_aws_target){.host = NULL};
+    int rc = dowel_url_split(url, &parts, err);
+    if (rc) return rc;
+    size_t path = strcspn(parts.rest, "?");
+    target->host = host_of(&parts);
+    target->path = strndup(parts.rest, path);
+    target->query = parts.rest + path + (parts.rest[path] == '?');
+    target->size = (size_t)(parts.rest - url) + path;
+    dowel_url_clear(&parts);
+    return target->host && target->path ? 0 : dowel_no_memory(err);
+}
+
+void dowel_aws_target_clear(dowel_aws_target *target) {
+    free(target->host);
+    free(target->path);
+    *target = (dowel_aws_target){.host = NULL};
 }
 
 static int payload_hash(dowel_http_request *request, char hash[65], dowel_error *err) {
@@ -60,51 +79,52 @@ static int payload_hash(dowel_http_request *request, char hash[65], dowel_error 
     return rc;
 }
 
+/* What an earlier attempt added must not be signed again. */
+static void unsign(dowel_http_request *request) {
+    static const char *const added[] = {"Authorization", "x-amz-date", "x-amz-security-token", "Host"};
+    for (size_t i = 0; i < sizeof added / sizeof added[0]; i++) dowel_http_header(request, added[i], NULL);
+}
+
+static int add_signature(dowel_http_request *request, const dowel_sigv4_request *r, dowel_error *err) {
+    dowel_sigv4 signature;
+    int rc = dowel_sigv4_sign(r, &signature, err);
+    if (!rc) {
+        dowel_http_header(request, "x-amz-date", signature.date);
+        if (r->session_token) dowel_http_header(request, "x-amz-security-token", r->session_token);
+        dowel_http_header(request, "Authorization", signature.authorization);
+    }
+    dowel_sigv4_clear(&signature);
+    return rc;
+}
+
 int dowel_aws_sign(dowel *d, dowel_http_request *request, const dowel_aws_keys *keys, const char *region,
                    const char *service, dowel_error *err) {
     bool s3 = !strcmp(service, "s3");
     char hash[65];
-    /* What an earlier attempt added must not be signed again. */
-    dowel_http_header(request, "Authorization", NULL);
-    dowel_http_header(request, "x-amz-date", NULL);
-    dowel_http_header(request, "x-amz-security-token", NULL);
-    dowel_http_header(request, "Host", NULL);
+    unsign(request);
     int rc = payload_hash(request, hash, err);
-    if (!rc && s3) dowel_http_header(request, "x-amz-content-sha256", hash);
-    const char *rest, *url = dowel_http_url(request);
-    char *host = rc ? NULL : dowel_aws_host(url, &rest);
-    if (!rc && !host) rc = dowel_no_memory(err);
+    if (rc) return rc;
+    if (s3) dowel_http_header(request, "x-amz-content-sha256", hash);
+    dowel_aws_target target;
+    rc = dowel_aws_target_of(dowel_http_url(request), &target, err);
     if (!rc) {
-        dowel_http_header(request, "Host", host);
-        size_t path_size = strcspn(rest, "?");
-        char *path = strndup(rest, path_size);
-        dowel_sigv4_request r = {
-            .method = dowel_http_method(request),
-            .path = path,
-            .query = rest[path_size] ? rest + path_size + 1 : "",
-            .headers = dowel_http_headers(request),
-            .payload_hash = hash,
-            .access_key_id = keys->access_key_id,
-            .secret_access_key = keys->secret_access_key,
-            .session_token = keys->session_token,
-            .region = region,
-            .service = service,
-            .time = dowel_aws_time(d, host),
-            .s3 = s3,
-        };
-        dowel_sigv4 signature;
-        rc = path ? dowel_sigv4_sign(&r, &signature, err) : dowel_no_memory(err);
-        if (path) {
-            if (!rc) {
-                dowel_http_header(request, "x-amz-date", signature.date);
-                if (keys->session_token) dowel_http_header(request, "x-amz-security-token", keys->session_token);
-                dowel_http_header(request, "Authorization", signature.authorization);
-            }
-            dowel_sigv4_clear(&signature);
-        }
-        free(path);
+        dowel_http_header(request, "Host", target.host);
+        rc = add_signature(request,
+                           &(dowel_sigv4_request){.method = dowel_http_method(request),
+                                                  .path = target.path,
+                                                  .query = target.query,
+                                                  .headers = dowel_http_headers(request),
+                                                  .payload_hash = hash,
+                                                  .access_key_id = keys->access_key_id,
+                                                  .secret_access_key = keys->secret_access_key,
+                                                  .session_token = keys->session_token,
+                                                  .region = region,
+                                                  .service = service,
+                                                  .time = dowel_aws_time(d, target.host),
+                                                  .s3 = s3},
+                           err);
     }
-    free(host);
+    dowel_aws_target_clear(&target);
     return rc;
 }
 

@@ -10,18 +10,6 @@
 #define TIMEOUT_HURRIED 10
 #define SPACE " \t\r\n"
 
-dowel_http_request *dowel_gcp_request(const dowel_http_service *service, void *context, const char *method,
-                                      const char *url) {
-    const char *scheme = strstr(url, "://");
-    size_t start = scheme ? (size_t)(scheme - url) + 3 : 0, host = start + strcspn(url + start, "/?");
-    char *base = strndup(url, host);
-    dowel_http_request *request = base ? dowel_http_new(service, context, method, base) : NULL;
-    if (url[host] == '?') dowel_http_path_raw(request, "/");
-    dowel_http_path_raw(request, url + host);
-    free(base);
-    return request;
-}
-
 /* ---- token endpoints ---- */
 
 /* An OAuth error such as {"error": "invalid_grant", "error_description": "..."} is about the credentials, not about the request. */
@@ -83,7 +71,7 @@ int dowel_gcp_post_form(dowel *d, const char *url, const char *const pairs[][2],
     if (!dowel_url_is_safe(url)) return dowel_fail(err, DOWEL_E_CREDENTIALS, "the token endpoint is not https");
     char *body = form(pairs, count, err);
     if (!body) return DOWEL_E_NO_MEMORY;
-    dowel_http_request *request = dowel_gcp_request(hurried ? &once : &service, NULL, "POST", url);
+    dowel_http_request *request = dowel_http_new_url(hurried ? &once : &service, NULL, "POST", url);
     dowel_http_header(request, "Content-Type", "application/x-www-form-urlencoded");
     dowel_http_header(request, "Accept", "application/json");
     dowel_http_body(request, body, strlen(body));
@@ -137,7 +125,7 @@ int dowel_gcp_subject_get(dowel *d, const char *method, const char *url, const j
                                                .max_attempts = 3,
                                                .backoff = 0.3,
                                                .explain = explain_source};
-    dowel_http_request *request = dowel_gcp_request(&service, NULL, method, url);
+    dowel_http_request *request = dowel_http_new_url(&service, NULL, method, url);
     dowel_http_response *response = NULL;
     const char *name;
     json_t *value;

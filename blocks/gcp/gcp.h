@@ -149,9 +149,6 @@ int dowel_gcp_request_id_token(dowel *d, const dowel_gcp_asking *asking, dowel_g
 
 /* ---- endpoint.c ---- */
 
-/* A request to a URL as a credentials file has it: its path, trailing slash and query are kept. */
-dowel_http_request *dowel_gcp_request(const dowel_http_service *service, void *context, const char *method,
-                                      const char *url);
 /* Posts a form to a token endpoint. Pairs with a NULL value are left out. `client` (may be NULL): sent as HTTP Basic authentication. */
 int dowel_gcp_post_form(dowel *d, const char *url, const char *const pairs[][2], size_t count,
                         const dowel_gcp_identity *client, bool hurried, json_t **answer, dowel_error *err);

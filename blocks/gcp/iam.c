@@ -64,7 +64,7 @@ int dowel_gcp_iam(dowel *d, const dowel_gcp_identity *caller, const dowel_gcp_id
     int rc = dowel_build_end(&full, &body, err);
     if (!rc) rc = resource(d, about, &url, err);
     if (!rc) {
-        dowel_http_request *request = dowel_gcp_request(hurried ? &once : &service, (void *)caller, "POST", url);
+        dowel_http_request *request = dowel_http_new_url(hurried ? &once : &service, (void *)caller, "POST", url);
         dowel_http_path_raw(request, ":");
         dowel_http_path_raw(request, verb);
         dowel_http_json(request, body);

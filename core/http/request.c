@@ -1,6 +1,8 @@
 /* Building requests. Setters remember the first failure; sending reports it. */
 #include "http_internal.h"
 
+#include <dowel/url.h>
+
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -78,6 +80,28 @@ dowel_http_request *dowel_http_new(const dowel_http_service *service, void *cont
     return r;
 }
 
+static bool has_control_or_space(const char *text) {
+    for (; *text; text++)
+        if ((unsigned char)*text <= ' ' || *text == 0x7f) return true;
+    return false;
+}
+
+dowel_http_request *dowel_http_new_url(const dowel_http_service *service, void *context, const char *method,
+                                       const char *url) {
+    dowel_url parts;
+    dowel_error why;
+    int rc = dowel_url_split(url, &parts, &why);
+    if (rc == DOWEL_E_NO_MEMORY) return NULL;
+    char *base = strndup(url, rc ? 0 : (size_t)(parts.rest - url));
+    dowel_http_request *r = base ? dowel_http_new(service, context, method, rc ? "http://" : base) : NULL;
+    if (r && rc) problem(r, has_control_or_space(url) ? "the URL contains a control character or space" : why.message);
+    if (!rc && *parts.rest != '/') dowel_http_path_raw(r, "/");
+    if (!rc) dowel_http_path_raw(r, parts.rest);
+    free(base);
+    dowel_url_clear(&parts);
+    return r;
+}
+
 void dowel_http_path(dowel_http_request *r, ...) {
     va_list segments;
     va_start(segments, r);
@@ -101,8 +125,7 @@ void dowel_http_path_slashes(dowel_http_request *r, const char *text) {
 
 void dowel_http_path_raw(dowel_http_request *r, const char *text) {
     if (!r) return;
-    for (const char *p = text; *p; p++)
-        if ((unsigned char)*p <= ' ' || *p == 0x7f) problem(r, "the path contains a control character or space");
+    if (has_control_or_space(text)) problem(r, "the path contains a control character or space");
     dowel_text_add(&r->path, text, strlen(text));
 }
 

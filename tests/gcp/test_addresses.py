@@ -67,7 +67,7 @@ def test_addresses_as_google_auth_asks_them():
             theirs = asked(proxy, lambda: ask_google(config["service_account_info"]))
             mine = asked(proxy, lambda: ask("token", config))
             assert mine == theirs == [("POST", place, None, None)], f"{place}:\n{mine}\n{theirs}"
-        for place, saying in (("/a b", "path"), ("/a\nb", "path")):
+        for place, saying in (("/a b", "the URL contains a control character"), ("/a\nb", "the URL contains a control character")):
             ask.fails("token", external(credential_source={"url": proxy.url + place}), ["credential source", saying], code="invalid")
         ask.fails("token", external(credential_source={"url": "http://user@" + HOST + "/x"}), "contains an invalid character", code="invalid")
 

@@ -1,6 +1,7 @@
 /* The parts of a URL. */
 #include "test.h"
 
+#include <dowel/http.h>
 #include <dowel/url.h>
 
 /* The parts with | between them; - for one that is not there. */
@@ -61,8 +62,45 @@ static void test_what_is_none(void **state) {
     refuses("http://host:99999/");
 }
 
+static void asks(const char *url, const char *wanted) {
+    static const dowel_http_service service = {.name = "Test"};
+    dowel_http_request *r = dowel_http_new_url(&service, NULL, "GET", url);
+    assert_string_equal(dowel_http_url(r), wanted);
+    dowel_http_free(r);
+}
+
+/* A request to a URL: nothing of it is lost or written in another way. */
+static void test_request(void **state) {
+    (void)state;
+    asks("http://host:1/a%2Fb/../c/?x=1&y=%20", "http://host:1/a%2Fb/../c/?x=1&y=%20");
+    asks("http://host/a//", "http://host/a//");
+    asks("http://host", "http://host/");
+    asks("http://host?x", "http://host/?x");
+}
+
+static void refuses_request(const char *url, const char *reason) {
+    static const dowel_http_service service = {.name = "Test"};
+    dowel_http_request *r = dowel_http_new_url(&service, NULL, "GET", url);
+    dowel *d;
+    dowel_error why = {0};
+    assert_ok(dowel_open_with(&d, &(dowel_options){.size = sizeof(dowel_options), .database_url = "memory:"}, err));
+    assert_int_equal(dowel_http_send(d, r, NULL, &why), DOWEL_E_INVALID);
+    if (!strstr(why.message, reason)) fail_msg("%s", why.message);
+    dowel_http_free(r);
+    dowel_close(d);
+}
+
+static void test_no_request(void **state) {
+    (void)state;
+    refuses_request("ftp://host/", "must start with http:// or https://");
+    refuses_request("http://host:99999/", "not a URL");
+    refuses_request("http://user@host/", "invalid character");
+    refuses_request("http://host/a b", "the URL contains a control character or space");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_parts), cmocka_unit_test(test_rest),
-                                       cmocka_unit_test(test_what_is_none)};
+                                       cmocka_unit_test(test_what_is_none), cmocka_unit_test(test_request),
+                                       cmocka_unit_test(test_no_request)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

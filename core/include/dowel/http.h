@@ -77,6 +77,9 @@ typedef struct dowel_http_service {
  * memory; the other functions accept NULL, and sending it fails with NO_MEMORY. */
 DOWEL_API dowel_http_request *dowel_http_new(const dowel_http_service *service, void *context, const char *method,
                                              const char *base);
+/* The same for a URL that may have a query: its path, trailing slash and query are sent unchanged. */
+DOWEL_API dowel_http_request *dowel_http_new_url(const dowel_http_service *service, void *context, const char *method,
+                                                 const char *url);
 /* Appends path segments, percent-encoded: only unreserved characters (RFC 3986) stay, `/` becomes %2F. The list ends with NULL. */
 DOWEL_API void dowel_http_path(dowel_http_request *request, ...) __attribute__((sentinel));
 /* Appends "/" and text whose slashes separate segments, such as the key of an object. */
