@@ -11,7 +11,8 @@ const cli_verb cli_call_verbs[] = {
      .words = "TASK [--field value ...]",
      .doc = "runs a task and prints its result",
      .example = "call bigquery.query --query 'SELECT 1 AS x' --credentials prod",
-     .options = {{"from", "FILE|-", "read arguments from a JSON object; flags win", false}, CLI_OUTPUT_OPTIONS}},
+     .options = {{"from", "FILE|-", "read arguments from a JSON object; flags override them", false},
+                 CLI_OUTPUT_OPTIONS}},
     {.name = NULL}};
 
 void cli_task_help(cli *c, const dowel_task *task, const char *usage) {
@@ -182,7 +183,7 @@ static int fill_in(cli *c, request *r, const json_t *document, bool reads_input)
     json_object_update_missing(r->args, (json_t *)document);
     if (!reads_input || !word || json_object_get(r->args, word)) return 0;
     if (isatty(STDIN_FILENO) || c->input_taken)
-        return cli_usage(c, c->help, "which %s? give it in quotes, as @FILE, or on standard input", word);
+        return cli_usage(c, c->help, "missing %s: give it in quotes, as @FILE, or on standard input", word);
     cli_flag input = {.inline_value = "-", .word = "-"};
     snprintf(input.name, sizeof input.name, "%s", word);
     return cli_set_field(c, r->task->args, dowel_field_find(r->task->args, word), &input, r->args) ? cli_failed(c) : 0;
@@ -258,7 +259,7 @@ int cli_call(cli *c) {
         return 0;
     }
     if (!c->argc || c->argv[0][0] == '-')
-        return cli_usage(c, "dowel call --help", "which task? dowel call TASK ...; `dowel task list` shows them");
+        return cli_usage(c, "dowel call --help", "missing TASK: dowel call TASK (`dowel task list` lists them)");
     const dowel_task *task;
     if (cli_open(c) || cli_take_task(c, &task)) return cli_failed(c);
     if (wants_help) {
@@ -295,7 +296,7 @@ int cli_call_of(cli *c, const char *connector) {
     const dowel_task *task;
     const char *within;
     snprintf(help, sizeof help, "dowel %.60s --help", connector);
-    if (!named && !wants_help) return cli_usage(c, help, "which task of %.60s?", connector);
+    if (!named && !wants_help) return cli_usage(c, help, "missing TASK: dowel %.60s TASK", connector);
     if (named) {
         cli_task_name(connector, c->argv[0], name);
         c->argv[0] = name;

@@ -128,10 +128,10 @@ char *cli_prompt(const char *name) {
 
 /* Asks twice, because the typed text is not shown. */
 int cli_new_passphrase(cli *c, json_t *object) {
-    char *first = cli_prompt("new passphrase"), *second = first ? cli_prompt("once more") : NULL;
+    char *first = cli_prompt("new passphrase"), *second = first ? cli_prompt("repeat the passphrase") : NULL;
     int rc = 0;
     if (!first || !second)
-        rc = dowel_fail(&c->err, DOWEL_E_INVALID, "no passphrase was typed; give --passphrase");
+        rc = dowel_fail(&c->err, DOWEL_E_INVALID, "no passphrase was entered; give --passphrase");
     else if (strcmp(first, second) != 0)
         rc = dowel_fail(&c->err, DOWEL_E_INVALID, "the passphrases differ; nothing was changed");
     else if (json_object_set_new(object, "passphrase", json_string(first)))
@@ -166,7 +166,7 @@ static int set_secret(cli *c, const dowel_table *table, const dowel_field *field
         char *text = cli_prompt(field->name);
         if (!text && cli_interrupted(NULL)) return dowel_fail(&c->err, DOWEL_E_CANCELLED, "interrupted");
         if (!text)
-            return dowel_fail(&c->err, DOWEL_E_INVALID, "%s: field \"%s\": nothing was typed", table->name,
+            return dowel_fail(&c->err, DOWEL_E_INVALID, "%s: field \"%s\": nothing was entered", table->name,
                               field->name);
         int rc = json_object_set_new(object, field->name, json_string(text))
                      ? dowel_fail(&c->err, DOWEL_E_INVALID, "%s: field \"%s\": not UTF-8", table->name, field->name)

@@ -99,7 +99,8 @@ static int read_secret(cli *c, importing *in) {
     if (*given == '@') return read_file(c, in, in->flag, given + 1);
     if (!strcmp(given, "-")) return read_file(c, in, in->flag, given);
     dowel_fail(&c->err, DOWEL_E_INVALID,
-               "--%s: the text holds a secret and must not be an argument, which others can see", in->flag);
+               "--%s: the text holds a secret and must not be an argument, because other users can read arguments",
+               in->flag);
     if (prefix)
         dowel_error_hint(&c->err, "give @FILE, - (standard input) or env:VARIABLE, such as env:%sMAIN", prefix);
     else
@@ -163,7 +164,8 @@ static int make_block(checking *k, const char *reference, const json_t *document
     char name[128];
     snprintf(name, sizeof name, "%.*s", (int)strcspn(reference, "/"), reference);
     int rc = dowel_find_block_type(k->c->d, name, &type, err);
-    if (!rc && ++k->depth > 16) rc = dowel_fail(err, DOWEL_E_INVALID, "block %s: references in a circle", reference);
+    if (!rc && ++k->depth > 16)
+        rc = dowel_fail(err, DOWEL_E_INVALID, "block %s: the references form a cycle", reference);
     if (!rc) rc = dowel_block_new(type, NULL, document, &resolver, block, err);
     k->depth--;
     if (!rc && type->size >= offsetof(dowel_block_type, check_save) + sizeof type->check_save && type->check_save) {
@@ -260,7 +262,7 @@ int cli_block_import(cli *c) {
     if (!rc && !in.dry_run)
         rc = dowel_blocks_save(c->d, blocks, in.overwrite ? DOWEL_SAVE_OVERWRITE : DOWEL_SAVE_NEW, &saved, &c->err);
     if (rc == DOWEL_E_EXISTS)
-        dowel_error_hint(&c->err, "--overwrite replaces it, NAME calls it otherwise; nothing was saved");
+        dowel_error_hint(&c->err, "use --overwrite to replace it, or give another name; nothing was saved");
     if (!rc && !c->json) print_warnings(c, warnings);
     size_t i;
     json_t *entry;

@@ -14,7 +14,7 @@ const dowel_task *cli_query_task(cli *c) {
 
 static const char *const usage =
     "Usage: dowel query 'SQL'|@FILE|- [--field value ...] [--output FORMAT] [--out FILE] [--json]\n\n"
-    "Runs a query and shows its rows; what it did goes to standard error. Without SQL it reads standard input.\n\n";
+    "Runs a query and shows its rows; a summary goes to standard error. Without SQL, reads it from standard input.\n\n";
 
 static const char *const examples =
     "\nExamples:\n"

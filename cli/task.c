@@ -7,12 +7,12 @@
 const cli_verb cli_task_verbs[] = {{.name = "list",
                                     .alias = "ls",
                                     .words = "",
-                                    .doc = "the tasks",
+                                    .doc = "lists the tasks",
                                     .example = "task list",
                                     .options = {CLI_OUTPUT_OPTIONS}},
                                    {.name = "show",
                                     .words = "TASK",
-                                    .doc = "what a task takes; with --json as JSON Schema",
+                                    .doc = "shows the fields of a task; with --json, as JSON Schema",
                                     .example = "task show gcs.upload"},
                                    {.name = NULL}};
 
@@ -32,7 +32,8 @@ int cli_task(cli *c) {
     bool lists = !strcmp(c->verb->name, "list");
     const char *words[2] = {NULL, NULL};
     if ((status = cli_read(c, (const cli_target[]){{.name = NULL}}, words, lists ? 0 : 2))) return status;
-    if (!lists && !words[0]) return cli_usage(c, c->help, "which task? `dowel task list` shows them");
+    if (!lists && !words[0])
+        return cli_usage(c, c->help, "missing TASK: dowel task show TASK (`dowel task list` lists them)");
     if (cli_open(c)) return cli_failed(c);
     if (lists) return list(c);
     const dowel_task *task;

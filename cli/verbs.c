@@ -89,7 +89,8 @@ static void command_help(cli *c, FILE *out, const cli_command *command) {
     for (const cli_verb *v = command->verbs; v->name; v++)
         cli_text(c, out, "  %-*s  %s%s%s%s\n", (int)room, v->name, v->doc, v->alias ? " (also: " : "",
                  v->alias ? v->alias : "", v->alias ? ")" : "");
-    cli_text(c, out, "\n`dowel %s VERB --help` says more of each. %s\n\nExamples:\n", command->name, command->notes);
+    cli_text(c, out, "\n`dowel %s VERB --help` describes each of them. %s\n\nExamples:\n", command->name,
+             command->notes);
     for (const cli_verb *v = command->verbs; v->name; v++) cli_text(c, out, "  dowel %s\n", v->example);
 }
 

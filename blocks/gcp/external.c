@@ -48,13 +48,13 @@ static int check_executable(const json_t *source, const char *origin, dowel_erro
     int64_t ms = json_integer_value(timeout);
     if (given(executable, "timeout_millis") && (!json_is_integer(timeout) || (ms && (ms < 5000 || ms > 120000))))
         return dowel_gcp_bad_file(err, origin,
-                                  "\"credential_source.executable.timeout_millis\" is not from 5 to 120 seconds");
+                                  "\"credential_source.executable.timeout_millis\" is not between 5 and 120 seconds");
     ms = json_integer_value(interactive);
     if (given(executable, "interactive_timeout_millis") &&
         (!json_is_integer(interactive) || (ms && (ms < 30000 || ms > 1800000))))
         return dowel_gcp_bad_file(
             err, origin,
-            "\"credential_source.executable.interactive_timeout_millis\" is not from 30 seconds to 30 "
+            "\"credential_source.executable.interactive_timeout_millis\" is not between 30 seconds and 30 "
             "minutes");
     return 0;
 }

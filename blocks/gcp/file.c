@@ -137,7 +137,8 @@ static int wrong_type(const json_t *document, const char *origin, dowel_error *e
         dowel_error_hint(err, "supported types: %s", names);
     } else {
         rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "%s is not a Google credentials file: it has no \"type\"", origin);
-        dowel_error_hint(err, "use a service account key or what `gcloud auth application-default login` writes");
+        dowel_error_hint(err,
+                         "use a service account key or the file that `gcloud auth application-default login` writes");
     }
     return rc;
 }
@@ -227,7 +228,7 @@ static int load_pipe(const char *path, char **text, size_t *size, dowel_error *e
     dowel_text_free(&all);
     if (*text) return 0;
     if (why == ETIMEDOUT)
-        return unusable_file(path, "a pipe that nothing is written to", "check the program that writes to it", err);
+        return unusable_file(path, "a pipe that no program writes to", "check the program that writes to it", err);
     if (why) {
         int rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "cannot read the credentials file %s: %s", path, strerror(why));
         hint_path(path, err);

@@ -32,7 +32,7 @@ static int take_lifetime(const json_t *document, dowel_gcp_identity *id, dowel_e
     id->lifetime = json_integer_value(seconds);
     if (id->lifetime > 0 && id->lifetime <= 43200) return 0;
     return dowel_gcp_bad_file(err, id->origin,
-                              "\"service_account_impersonation.token_lifetime_seconds\" is not from 1 to 43200");
+                              "\"service_account_impersonation.token_lifetime_seconds\" is not between 1 and 43200");
 }
 
 int dowel_gcp_act_as(const char *url, bool url_as_given, const json_t *document, dowel_gcp_identity *source,

@@ -45,8 +45,7 @@ static int convert(dowel_importing *in, const char *name, const json_t *sections
     if (!rc && credentials && !json_is_object(credentials))
         rc = dowel_fail(in->err, DOWEL_E_CREDENTIALS, "%s: its credentials are not a JSON object", what);
     else if (!rc && !credentials && chain && *chain)
-        rc = dowel_fail(in->err, DOWEL_E_CREDENTIALS, "%s impersonates %.200s but has no account to do it with", what,
-                        chain);
+        rc = dowel_fail(in->err, DOWEL_E_CREDENTIALS, "%s impersonates %.200s, but has no account", what, chain);
     if (rc) {
         json_decref(document);
         return rc;
@@ -57,7 +56,7 @@ static int convert(dowel_importing *in, const char *name, const json_t *sections
         dowel_import_put(in, document, "service_account_info",
                          chain && *chain ? dowel_import_impersonated(chain, credentials) : json_deep_copy(credentials));
     else
-        dowel_import_warn(in, "%s has no account: the block uses what Google's own tools would find", what);
+        dowel_import_warn(in, "%s has no account: the block uses the Application Default Credentials", what);
     return dowel_import_add(in, "gcp-credentials", in->name ? in->name : name, document, NULL);
 }
 

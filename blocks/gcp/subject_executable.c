@@ -183,7 +183,7 @@ static int ask(dowel *d, const dowel_gcp_identity *id, const json_t *executable,
         .environment = environment,
         .largest = LARGEST,
         .limit = (double)(timeout ? timeout : TIMEOUT) / 1000,
-        .late = "timeout_millis in credential_source.executable is the time limit",
+        .late = "raise timeout_millis in credential_source.executable",
         .quiet = true,
     };
     size_t size = 0;
@@ -191,7 +191,7 @@ static int ask(dowel *d, const dowel_gcp_identity *id, const json_t *executable,
     if (rc) dowel_error_prefix(err, "%s: ", words[0]);
     json_t *answer = !rc && size ? json_loadb(text, size, 0, NULL) : NULL;
     if (!rc && !size && file) answer = read_output(file);
-    if (!rc && !answer) rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "%s printed no JSON", words[0]);
+    if (!rc && !answer) rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "%s did not print JSON", words[0]);
     if (!rc && read_response(answer, token, err) != GOOD) rc = err ? err->code : DOWEL_E_CREDENTIALS;
     dowel_json_cleanse(answer);
     dowel_wipe_bytes(text, size);

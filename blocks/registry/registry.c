@@ -567,7 +567,7 @@ int dowel_block_rename(dowel *d, const char *from, const char *to, json_t **rewr
     if (!rc) rc = dowel_reference_parse(d, to, &same, new_name, err);
     if (!rc && type != same)
         rc = dowel_fail(err, DOWEL_E_INVALID, "%s cannot become %s: a block keeps its type", from, to);
-    if (!rc && !strcmp(name, new_name)) rc = dowel_fail(err, DOWEL_E_INVALID, "%s has this name already", from);
+    if (!rc && !strcmp(name, new_name)) rc = dowel_fail(err, DOWEL_E_INVALID, "%s already has this name", from);
     if (!rc) rc = refuse_readonly(type, name, err);
     if (!rc) rc = refuse_readonly(type, new_name, err);
     if (rc) return rc;

@@ -100,7 +100,7 @@ int dowel_keys_show(dowel *d, json_t **keys, json_t **origin, dowel_error *err) 
 
 static int refuse_variable(dowel_error *err) {
     int rc = dowel_fail(err, DOWEL_E_INVALID, "the keys come from DOWEL_KEY, which dowel cannot change");
-    dowel_error_hint(err, "change DOWEL_KEY yourself: keys separated by commas, of which the first seals and all open");
+    dowel_error_hint(err, "change DOWEL_KEY yourself: keys separated by commas; the first seals, all open");
     return rc;
 }
 

@@ -65,7 +65,7 @@ static int read_type(const place *at, const char **text, int depth, json_t **typ
     skip_spaces(text);
     size_t length = word_length(*text);
     if (!length || length >= sizeof name) return wrong(at, "not a type of BigQuery");
-    if (depth > DEEPEST) return wrong(at, "the type is nested too deep");
+    if (depth > DEEPEST) return wrong(at, "the type is nested too deeply");
     for (size_t i = 0; i < length; i++) name[i] = (char)dowel_upper((unsigned char)(*text)[i]);
     name[length] = 0;
     *text += length;

@@ -38,7 +38,7 @@ static char *unquoted(const char *text, const char **why) {
         if (text[i] != '`') copy[used++] = text[i];
     }
     if (!copy || ticks % 2) *why = copy ? "a backtick is missing" : "out of memory";
-    if (brackets && ticks) *why = "brackets and backticks are of different dialects";
+    if (brackets && ticks) *why = "brackets (legacy SQL) and backticks (standard SQL) cannot be combined";
     if (*why) {
         free(copy);
         return NULL;
@@ -60,7 +60,7 @@ static const char *split_project(char *text, size_t below, char **project, char 
     if (colon && dots == below) { /* project:rest, or domain.com:project:rest */
         char *first = strchr(text, ':');
         *colon = 0;
-        if (strchr(text, '.') && first == colon) return "a project with a domain is followed by a dataset";
+        if (strchr(text, '.') && first == colon) return "a dataset must follow a project with a domain";
         *project = text;
         return NULL;
     }

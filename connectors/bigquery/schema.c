@@ -11,7 +11,7 @@ static int check_columns(const json_t *columns, const char *path, int depth, dow
     size_t i;
     json_t *column;
     if (!json_is_array(columns)) return wrong(path, "expected an array of columns", err);
-    if (depth > 15) return wrong(path, "the columns are nested too deep", err);
+    if (depth > 15) return wrong(path, "the columns are nested too deeply", err);
     json_array_foreach((json_t *)columns, i, column) {
         char at[160];
         snprintf(at, sizeof at, "%.130s[%zu]", path, i);

@@ -79,7 +79,7 @@ const dowel_block_type dowel_cloud_run_job_type = {.size = sizeof(dowel_block_ty
 #define JOB(type)                                                                                                      \
     {                                                                                                                  \
         DOWEL_AT(type, job), .kind = DOWEL_BLOCK, .flags = DOWEL_REQUIRED | DOWEL_SUBJECT, .blocks = "cloud-run-job",  \
-                             .doc = "The job.", .example = "cloud-run-job/nightly"                                     \
+                             .doc = "Block of the job.", .example = "cloud-run-job/nightly"                            \
     }
 
 /* ---- run ---- */
@@ -95,7 +95,7 @@ static const dowel_field run_fields[] = {
     {DOWEL_AT(dowel_cloud_run_run_args, task_timeout), .kind = DOWEL_DURATION, .minimum = 1, .maximum = 604800,
      .doc = "Maximum duration of each attempt of a task in this execution. Default: the job's."},
     {DOWEL_AT(dowel_cloud_run_run_args, no_wait), .kind = DOWEL_BOOL,
-     .doc = "Return when the execution exists instead of waiting for its end."},
+     .doc = "Return once the execution exists, without waiting for it to end."},
     {DOWEL_GIVEN_AT(dowel_cloud_run_run_args)},
     {DOWEL_AT(dowel_cloud_run_run_args, no_update), .kind = DOWEL_BOOL,
      .doc = "Run the job as it is, without applying the block to it."},
@@ -182,7 +182,7 @@ static int watch(job_run *r, dowel_error *err) {
         return found;
     }
     if (r->state) return 0;
-    dowel_fail(err, DOWEL_E_NOT_FOUND, "Cloud Run: execution %s was deleted before its end was seen",
+    dowel_fail(err, DOWEL_E_NOT_FOUND, "Cloud Run: execution %s was deleted before its outcome was known",
                dowel_cloud_run_short_name(r->execution));
     dowel_error_hint(err, "`dowel runs resume %.8s` starts another execution", dowel_run_id(r->c.d));
     return DOWEL_E_NOT_FOUND;
@@ -192,12 +192,12 @@ static int watch(job_run *r, dowel_error *err) {
 static int run_once(job_run *r, dowel_error *err) {
     bool begun = r->execution;
     if (begun)
-        dowel_log(r->c.d, DOWEL_LOG_INFO, "execution %s was started before; waiting for its end",
+        dowel_log(r->c.d, DOWEL_LOG_INFO, "execution %s was started earlier; waiting for it to end",
                   dowel_cloud_run_short_name(r->execution));
     int rc = begun ? 0 : begin(r, err);
     if (!rc) rc = watch(r, err);
     if (!begun || rc != DOWEL_E_NOT_FOUND) return rc;
-    dowel_log(r->c.d, DOWEL_LOG_WARNING, "execution %s was deleted before its end was seen; starting another one",
+    dowel_log(r->c.d, DOWEL_LOG_WARNING, "execution %s was deleted before its outcome was known; starting another one",
               dowel_cloud_run_short_name(r->execution));
     free(r->execution);
     r->execution = NULL;

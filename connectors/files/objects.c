@@ -128,7 +128,7 @@ static int sink(dowel *d, dowel_block *block, const char *name, const dowel_obje
     int folder = dowel_local_open_folder(d, block, name, DOWEL_LOCAL_WRITE, &file);
     if (folder < 0 && (errno == ENOTDIR || errno == ELOOP || errno == EEXIST))
         return dowel_fail(err, DOWEL_E_EXISTS,
-                          "%s: cannot write %s: a file or link is in the place of one of its folders",
+                          "%s: cannot write %s: one of the folders in its path is a file or a link",
                           dowel_block_reference(block), name);
     if (folder < 0) return dowel_local_failed(block, "write", name, errno == ENOENT ? EIO : errno, err);
     bool there = !fstatat(folder, file, &st, AT_SYMLINK_NOFOLLOW);
@@ -158,7 +158,7 @@ static int make_folder(dowel *d, dowel_block *block, const char *name, dowel_err
     if (rc) return rc;
     int folder = dowel_local_open_folder(d, block, name, DOWEL_LOCAL_WRITE, &rest);
     if (folder < 0 && (errno == ENOTDIR || errno == ELOOP || errno == EEXIST))
-        return dowel_fail(err, DOWEL_E_EXISTS, "%s: cannot create the folder %s: a file or link is in its place",
+        return dowel_fail(err, DOWEL_E_EXISTS, "%s: cannot create the folder %s: a file or a link has this name",
                           dowel_block_reference(block), name);
     if (folder < 0) return dowel_local_failed(block, "create the folder", name, errno == ENOENT ? EIO : errno, err);
     close(folder);

@@ -173,7 +173,7 @@ static int one(walk *w, int folder, const char *entry, const level *here, dowel_
     if (fstatat(folder, entry, &st, w->follow ? 0 : AT_SYMLINK_NOFOLLOW))
         return errno == ENOENT ? 0 /* removed in the meantime */
                                : tell_odd(w, w->path, strerror(errno), DOWEL_E_IO, err);
-    if (dowel_is_unfinished(entry)) return tell_odd(w, w->path, "a file that was not finished", 0, err);
+    if (dowel_is_unfinished(entry)) return tell_odd(w, w->path, "an unfinished file", 0, err);
     if (!S_ISREG(st.st_mode)) return tell_odd(w, w->path, "a device, pipe or socket", 0, err);
     const dowel_object object = {
         .name = w->path, .is_current = true, .size = st.st_size, .modified = dowel_local_time(&st), .own_time = true};
@@ -192,12 +192,12 @@ static int enter(walk *w, int fd, const level *above, dowel_error *err) {
     const level here = {above, st.st_dev, st.st_ino};
     if (w->apart && w->apart->device == st.st_dev && w->apart->number == st.st_ino) {
         closedir(stream);
-        return tell_odd(w, w->path, "the folder of the other place", DOWEL_E_CONFLICT, err);
+        return tell_odd(w, w->path, "the other folder of this copy", DOWEL_E_CONFLICT, err);
     }
     for (const level *at = above; at; at = at->above)
         if (at->device == st.st_dev && at->number == st.st_ino) {
             closedir(stream);
-            return tell_odd(w, w->path, "a symbolic link to a folder that it lies in", 0, err);
+            return tell_odd(w, w->path, "a symbolic link to a folder above it", 0, err);
         }
     entries all = {0};
     size_t length = strlen(w->path);
@@ -206,7 +206,7 @@ static int enter(walk *w, int fd, const level *above, dowel_error *err) {
         rc = dowel_check(w->d, err);
         if (rc) break;
         if (length + strlen(all.names[i]) >= sizeof w->path) {
-            rc = tell_odd(w, all.names[i], "too deep: its path is too long", DOWEL_E_IO, err);
+            rc = tell_odd(w, all.names[i], "its path is too long", DOWEL_E_IO, err);
             continue;
         }
         strcpy(w->path + length, all.names[i]);

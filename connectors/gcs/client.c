@@ -22,7 +22,7 @@ static void explain(const dowel_http_response *response, dowel_error *err) {
     bool forbidden = !strcmp(err->reason, "forbidden"); /* our hint is more specific */
     if (*err->hint && !forbidden) return;
     if (status == 404)
-        dowel_error_hint(err, "check the names of bucket and object; `dowel call gcs.list` lists the objects");
+        dowel_error_hint(err, "check the bucket name and the object name; `dowel call gcs.list` lists the objects");
     if (status == 403 || forbidden)
         dowel_error_hint(err, "grant the credentials the missing permission on the bucket; roles/storage.objectUser "
                               "reads and writes objects");

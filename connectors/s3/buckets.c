@@ -304,5 +304,5 @@ const dowel_task dowel_s3_task_list_buckets = {.size = sizeof(dowel_task),
                                                .example = "--credentials aws-credentials/prod",
                                                .table_rows = "buckets",
                                                .amount = "buckets=buckets"};
-DOWEL_S3_TASK(abort_stale, "Aborts multipart uploads that nobody finished and that are billed.", stale_table,
-              run_abort_stale, "--bucket s3-bucket/reports --older-than 7d", .amount = "aborted=uploads");
+DOWEL_S3_TASK(abort_stale, "Aborts multipart uploads that were never completed; their parts are billed until then.",
+              stale_table, run_abort_stale, "--bucket s3-bucket/reports --older-than 7d", .amount = "aborted=uploads");

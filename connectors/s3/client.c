@@ -28,7 +28,7 @@ static void explain(const dowel_http_response *response, dowel_error *err) {
     dowel_xml *root;
     int status = err->http_status;
     if (!body.size || dowel_xml_parse(body.data, body.size, &root, NULL)) {
-        if (status == 404) dowel_error_hint(err, "check the names of bucket and key");
+        if (status == 404) dowel_error_hint(err, "check the bucket name and the key");
         return;
     }
     const char *code = dowel_xml_child_text(root, "Code"), *message = dowel_xml_child_text(root, "Message");

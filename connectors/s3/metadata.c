@@ -114,7 +114,7 @@ static void fit(const dowel_object_put_options *options, dowel_pair *kept, size_
             if (size_of(&kept[i]) > size_of(&kept[largest])) largest = i;
         char why[128];
         int64_t size = size_of(&kept[largest]);
-        snprintf(why, sizeof why, "S3 holds %d bytes of metadata, and this pair has %" PRId64, MOST_BYTES, size);
+        snprintf(why, sizeof why, "S3 stores at most %d bytes of metadata; this pair has %" PRId64, MOST_BYTES, size);
         dowel_bucket_report_metadata(options, kept[largest].name, why);
         total -= size;
         memmove(kept + largest, kept + largest + 1, (*count - largest) * sizeof *kept);

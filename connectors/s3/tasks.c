@@ -301,7 +301,7 @@ static int check_delete(const void *data, dowel_error *err) {
     if ((args->key && *args->key) == many)
         return dowel_fail(err, DOWEL_E_INVALID, "exactly one of \"key\" and \"keys\" is required");
     for (size_t i = 0; many && args->keys[i]; i++)
-        if (!*args->keys[i]) return dowel_fail(err, DOWEL_E_INVALID, "field \"keys[%zu]\": is empty", i);
+        if (!*args->keys[i]) return dowel_fail(err, DOWEL_E_INVALID, "field \"keys[%zu]\" is empty", i);
     if (many && args->version_id)
         return dowel_fail(err, DOWEL_E_INVALID, "field \"version_id\" needs \"key\", not \"keys\"");
     return 0;

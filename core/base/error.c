@@ -69,8 +69,8 @@ int(dowel_fail_system)(dowel_error *err, int code, int why, const char *format, 
     for (size_t i = 0; err && i < sizeof lasting / sizeof lasting[0]; i++)
         if (lasting[i].why == why) {
             snprintf(err->reason, sizeof err->reason, "%s", lasting[i].name);
-            dowel_error_hint(err, why == EROFS ? "the file system can only be read"
-                                               : "make room there; the same command goes on");
+            dowel_error_hint(err, why == EROFS ? "the file system is read-only"
+                                               : "free some disk space and run the command again; it continues");
         }
     return code;
 }

@@ -59,7 +59,7 @@ int dowel_db_exec_durable(dowel_db *db, const char *sql, const dowel_value *valu
 
 static int damaged_version(const char *component, const char *text, dowel_error *err) {
     int rc = dowel_fail(err, DOWEL_E_CORRUPT,
-                        "the database's tables of %s are newer or damaged: \"%.40s\" is not a version that this dowel "
+                        "the tables of %s are newer or damaged: \"%.40s\" is not a version that this dowel "
                         "knows",
                         component, text ? text : "NULL");
     dowel_error_hint(err, "nothing was changed; use the newer dowel that made them, or restore the database");

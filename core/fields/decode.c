@@ -58,8 +58,8 @@ static void write_number(double value, char text[NUMBER]) {
 
 int dowel_fields_check_number(const decoding *at, const dowel_field *field, double value) {
     if (!isfinite(value))
-        return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": %g is not a number that can be used", at->root,
-                          at->path, field->name, value);
+        return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": %g is not a finite number", at->root, at->path,
+                          field->name, value);
     if ((field->kind == DOWEL_SIZE || field->kind == DOWEL_DURATION) && value < 0)
         return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": %g is negative", at->root, at->path,
                           field->name, value);

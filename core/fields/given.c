@@ -83,7 +83,7 @@ int dowel_given_check(const dowel_table *table, const char *root, const char *pa
         const dowel_field *field = field_of(table, name, length);
         if (!field || dowel_field_c_only(field)) return unknown_name(table, root, path, name, length, err);
         if (!dowel_kind_has_zero(field->kind) && dowel_member_is_zero(field, (const char *)data + field->offset)) {
-            dowel_fail(err, DOWEL_E_INVALID, "%s: field \"%s%s\" is named in \"given\" and is NULL", root, path,
+            dowel_fail(err, DOWEL_E_INVALID, "%s: field \"%s%s\" is NULL although \"given\" names it", root, path,
                        field->name);
             dowel_error_hint(err, "only numbers, times, truth values and enumerations have a zero that can be given; "
                                   "give an empty text, list or object to say \"empty\"");

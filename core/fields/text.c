@@ -347,7 +347,7 @@ int dowel_field_parse(const dowel_table *table, const dowel_field *field, const 
     from_file =
         from_file && (field->kind == DOWEL_BYTES || field->flags & (DOWEL_MULTILINE | DOWEL_SECRET) || json_kind);
     if (from_file && !strcmp(text, "@")) /* as of a variable that is not set */
-        return dowel_fail(err, DOWEL_E_INVALID, "%s: field \"%s\": no file is named after the @", table->name,
+        return dowel_fail(err, DOWEL_E_INVALID, "%s: field \"%s\": expected a file name after the @", table->name,
                           field->name);
     if (from_file) return parse_file(table, field, *text == '@' ? text + 1 : text, json_kind, object, err);
     switch (field->kind) {

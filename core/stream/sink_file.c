@@ -36,7 +36,7 @@ static int file_write(void *context, const void *data, size_t size, dowel_error 
 static int file_restart(void *context, dowel_error *err) {
     dowel_file *f = context;
     if (ftruncate(f->fd, 0) || lseek(f->fd, 0, SEEK_SET) < 0)
-        return dowel_fail_system(err, DOWEL_E_IO, errno, "cannot start %s again", f->path);
+        return dowel_fail_system(err, DOWEL_E_IO, errno, "cannot restart %s", f->path);
     return 0;
 }
 

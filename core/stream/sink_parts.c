@@ -46,7 +46,7 @@ static int part_write(void *context, const void *data, size_t size, dowel_error 
     part *p = context;
     const char *from = data;
     if ((int64_t)size > p->limit - p->taken)
-        return dowel_fail(err, DOWEL_E_PROTOCOL, "%s: more bytes came than were asked for", p->whole->path);
+        return dowel_fail(err, DOWEL_E_PROTOCOL, "%s: received more bytes than requested", p->whole->path);
     if (!p->gathered && p->taken >= UNGATHERED) p->gathered = dowel_buffer_new(GATHERED);
     if (!p->gathered) {
         int rc = write_at(p->whole, from, size, p->offset + p->taken, err);
@@ -128,7 +128,7 @@ void dowel_sink_direct(dowel_sink *sink) {
 
 int dowel_sink_part(dowel_sink *whole, int64_t offset, int64_t limit, dowel_sink **sink, dowel_error *err) {
     dowel_file *f = dowel_sink_file_of(whole);
-    if (!f) return dowel_fail(err, DOWEL_E_INTERNAL, "this sink takes its bytes in order only");
+    if (!f) return dowel_fail(err, DOWEL_E_INTERNAL, "this sink accepts bytes only in order");
     if (dowel_file_begin_empty(f, err)) return DOWEL_E_IO;
     part *p = malloc(sizeof *p);
     *sink = p ? dowel_sink_new(&part_ops, p) : NULL;
@@ -150,7 +150,7 @@ int64_t dowel_sink_keep(dowel_sink *sink) {
 
 int dowel_sink_cut(dowel_sink *sink, int64_t size, dowel_error *err) {
     const dowel_file *f = dowel_sink_file_of(sink);
-    if (!f) return dowel_fail(err, DOWEL_E_INTERNAL, "this sink cannot be cut");
+    if (!f) return dowel_fail(err, DOWEL_E_INTERNAL, "this sink cannot be truncated");
     return ftruncate(f->fd, (off_t)size) ? dowel_fail_system(err, DOWEL_E_IO, errno, "cannot write %s", f->path) : 0;
 }
 

@@ -147,7 +147,7 @@ bool dowel_source_can_restart(const dowel_source *source) {
 }
 
 int dowel_source_window(dowel_source *source, int64_t offset, int64_t size, dowel_error *err) {
-    if (!source->ops->seek) return dowel_fail(err, DOWEL_E_INTERNAL, "this source cannot be read from the middle");
+    if (!source->ops->seek) return dowel_fail(err, DOWEL_E_INTERNAL, "this source cannot seek");
     source->start = offset;
     source->size = source->left = size;
     source->windowed = true;
@@ -162,7 +162,7 @@ static int read_piece(dowel_source *source, void *buffer, size_t size, size_t *g
     source->read = true;
     int rc = source->ops->read(source->context, buffer, size, got, err);
     if (!rc && *got > size)
-        rc = dowel_fail(err, DOWEL_E_INTERNAL, "the source gave %zu bytes where %zu were asked for", *got, size);
+        rc = dowel_fail(err, DOWEL_E_INTERNAL, "the source returned %zu bytes when %zu were requested", *got, size);
     if (rc) *got = 0;
     return rc;
 }

@@ -77,7 +77,7 @@ void dowel_partial_begin(dowel_partial *p, dowel *d, const dowel_download *plan,
     /* After a restart of the file nothing is kept: the old record does not match and is replaced. */
     char *before = kept == total ? dowel_recall(d, plan->remember) : NULL;
     p->resumed = before && take_up(p, before);
-    if (p->resumed) dowel_log(d, DOWEL_LOG_INFO, "%s: continuing with the parts that are there", plan->remember);
+    if (p->resumed) dowel_log(d, DOWEL_LOG_INFO, "%s: keeping the parts that were received before", plan->remember);
     free(before);
     record(p);
     p->written = dowel_clock();

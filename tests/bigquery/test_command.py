@@ -75,7 +75,7 @@ class Query(TerminalTest):
         self.fails(2, "query", "SELECT 1", "--dry-rnu", says="did you mean --dry-run?")
         self.fails(2, "query", says=["query", "empty"])
         self.assertEqual(SERVER.requests, [])
-        self.assertIn("which query? give it in quotes", self.on_terminal("query", status=2))
+        self.assertIn("missing query: give it in quotes", self.on_terminal("query", status=2))
         self.fails(2, "query", "-", "--parameters", "-", stdin="SELECT 1", says="has read standard input already")
 
     def test_names_of_tasks(self):

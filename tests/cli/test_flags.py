@@ -56,8 +56,8 @@ class Flags(CommandTest):
         self.assertIn("gcs-bucket", self.dowel("block", "list", "--"))
 
     def test_call_needs_a_task_and_no_stray_words(self):
-        self.fails(2, "call", says="which task?")
-        self.fails(2, "call", "--json", "gcs.list", says="which task?")
+        self.fails(2, "call", says="missing TASK")
+        self.fails(2, "call", "--json", "gcs.list", says="missing TASK")
         self.fails(2, "call", "gcs.list", "stray", says='"stray" is not a flag')
         self.fails(2, "call", "gcs.list", "--", says='"bucket"')
         self.fails(3, "call", "", says="no task")

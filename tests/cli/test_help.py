@@ -96,7 +96,7 @@ class Help(CommandTest):
                 self.assertEqual(self.dowel(connector, word, "--help"), self.dowel("call", task, "--help"))
             self.assertEqual(self.dowel("help", connector, name), self.dowel("call", task, "--help"))
             self.assertIn(f"\n  {name} ", self.dowel(connector, "--help"))
-            self.fails(2, connector, says=f"which task of {connector}?")
+            self.fails(2, connector, says=f"missing TASK: dowel {connector} TASK")
         self.fails(2, "s3", "abort-stale", says="bucket")
         self.fails(3, "s3", "abort-stael", says='did you mean "s3.abort_stale"?')
 

@@ -47,8 +47,8 @@ class Rename(CommandTest):
         before = self.json("block", "list")
         self.fails(7, "block", "rename", "landing", "other", says=("gcs-bucket/other already exists", "choose another name"))
         self.fails(2, "block", "rename", "landing", "s3-bucket/landing", says="a block keeps its type")
-        self.fails(2, "block", "rename", "landing", "Large", says="1 to 63 of a-z, 0-9 and -")
-        self.fails(2, "block", "rename", "landing", "landing", says="has this name already")
+        self.fails(2, "block", "rename", "landing", "Large", says="1 to 63 of the characters a-z, 0-9 and -")
+        self.fails(2, "block", "rename", "landing", "landing", says="already has this name")
         self.fails(2, "block", "rename", "landing", says="missing NEW-NAME")
         self.fails(3, "block", "rename", "nothing", "x")
         blocks = {"DOWEL_BLOCK_GCS_BUCKET__LANDING": '{"bucket": "b"}'}

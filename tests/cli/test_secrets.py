@@ -37,13 +37,13 @@ class Secrets(CommandTest):
         self.fails(2, "block", "save", "secret/x", "--value", "env:EMPTY", env={"EMPTY": ""}, says="EMPTY")
         self.fails(3, "block", "save", "secret/x", "--value", "@" + self.path("none"), says=['"value"', "No such file"])
         for words in (("block", "save", "secret/x", "--value", "@"), ("block", "save", "secret/x", "--value=@"), ("call", "s3.put", "--bucket", "b", "--key", "k", "--data", "@")):
-            self.fails(2, *words, says="no file is named after the @")  # as of @"$FILE" where FILE is not set
+            self.fails(2, *words, says="expected a file name after the @")  # as of @"$FILE" where FILE is not set
         self.fails(2, "block", "save", "secret/x", "--value", "-", stdin="", says='"value"')
         self.fails(2, "block", "save", "secret/x", "--value", "-", stdin="\n", says='"value"')
         self.fails(2, "block", "save", "secret/x", "--value", "@" + self.write("blank", "\r\n"), says='"value"')
         self.fails(2, "block", "save", "secret/x", "--value", "-", stdin=b"\xff\xfe" + PLANTED.encode(), says="UTF-8")
         self.fails(2, "block", "save", "secret/x", "--value", says="--value needs a value")
-        self.fails(2, "block", "save", "secret/x", "--value", "prompt", says="nothing was typed", start_new_session=True)
+        self.fails(2, "block", "save", "secret/x", "--value", "prompt", says="nothing was entered", start_new_session=True)
         self.assertEqual(self.json("block", "list"), [])
 
     def test_nor_within_a_block_that_is_not_saved(self):

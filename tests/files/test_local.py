@@ -168,7 +168,7 @@ class Local(ObjectsTest):
         self.tree("out", {"a/x": b"folder before", "b": b"file before"})
         said = self.fails_partly("sync", "in", "out")
         self.assertIn("a is a folder", said)
-        self.assertIn("cannot write b/c: a file or link is in the place of one of its folders", said)
+        self.assertIn("cannot write b/c: one of the folders in its path is a file or a link", said)
         self.dowel("sync", "in", "out", "--delete")
         self.assertEqual(self.files("out"), self.files("in"))
 
@@ -197,7 +197,7 @@ class Local(ObjectsTest):
         self.assertEqual(self.files("skipped"), {"f": b"f", "d/g": b"g"})
         done = self.run_dowel("cp", "-r", "in", "followed", "--symlinks", "follow")
         self.assertEqual(done.returncode, 0, done.err)
-        self.assertIn("in/loop/: skipped: a symbolic link to a folder that it lies in", done.err)
+        self.assertIn("in/loop/: skipped: a symbolic link to a folder above it", done.err)
         self.assertEqual(self.files("followed"), {"f": b"f", "d/g": b"g", "link": b"f", "folder/where": b"outside"})
         done = self.run_dowel("cp", "-r", "in", "failed", "--symlinks", "fail")
         self.assertEqual(done.returncode, 1, done.err)
@@ -344,7 +344,7 @@ class Local(ObjectsTest):
         done = self.run_dowel("sync", "in", "out")
         self.assertEqual(done.returncode, 0, done.err)
         for name in left:
-            self.assertIn(f"in/{name}: skipped: a file that was not finished", done.err)
+            self.assertIn(f"in/{name}: skipped: an unfinished file", done.err)
         self.assertEqual(self.files("out"), {"x": b"x", long: b"long", **own})
         self.fails(2, "cp", "in/x", "out/" + unfinished("x"), says="reserves names of this form for unfinished files")
         self.tree("out", {unfinished("gone"): b"half"})

@@ -230,13 +230,13 @@ def test_bad_files():
         (source(file="a", format={"type": "xml"}), "neither \"text\" nor \"json\""),
         (source(file="a", format={"type": "json"}), "subject_token_field_name\" is missing"),
         (source(url="https://b", headers={"A": 1}), "headers.A\" is not text"),
-        (program(command=""), "command\" is missing"), (program(timeout_millis=4999), "from 5 to 120 seconds"),
-        (program(timeout_millis=120001), "from 5 to 120 seconds"), (program(interactive_timeout_millis=1), "from 30 seconds to 30"),
+        (program(command=""), "command\" is missing"), (program(timeout_millis=4999), "between 5 and 120 seconds"),
+        (program(timeout_millis=120001), "between 5 and 120 seconds"), (program(interactive_timeout_millis=1), "between 30 seconds and 30"),
         (ec2(environment_id="azure1"), "is not \"aws1\""), (ec2(environment_id="aws2"), "\"aws2\" is not supported"),
         (ec2(regional_cred_verification_url=None), "regional_cred_verification_url\" is missing"),
         ({**external, "service_account_impersonation_url": "https://x/y"}, "does not name a service account"),
         ({**external, "service_account_impersonation_url": "https://x/y@z:generateAccessToken",
-          "service_account_impersonation": {"token_lifetime_seconds": 100000}}, "from 1 to 43200"),
+          "service_account_impersonation": {"token_lifetime_seconds": 100000}}, "between 1 and 43200"),
         (without(user, "refresh_token"), "needs a token, or all of refresh_token"),
     ]
     with Ask() as ask:
@@ -252,7 +252,7 @@ def test_bad_files():
         ask("open")
         ask.fails("token", {"service_account_file": path}, "No such file")
         os.mkfifo(os.path.join(TMP, "pipe"))
-        for other, says in ((TMP, "Is a directory"), (os.path.join(TMP, "pipe"), "a pipe that nothing is written to"), ("/dev/zero", "not a regular file")):
+        for other, says in ((TMP, "Is a directory"), (os.path.join(TMP, "pipe"), "a pipe that no program writes to"), ("/dev/zero", "not a regular file")):
             ask.fails("token", {"service_account_file": other}, says)
         if os.getuid():
             with open(path, "w") as file:

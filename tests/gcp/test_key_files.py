@@ -36,7 +36,7 @@ WORKS = {
 }
 REFUSED = {
     "real-newlines": (json.dumps(KEY).replace("\\n", "\n"), ["line 1", "line break"]), "base64": (base64.b64encode(json.dumps(KEY).encode()), ["base64"]),
-    "base64-lines": (base64.encodebytes(json.dumps(KEY, indent=1).encode()), ["base64"]), "single-quotes": (str(KEY), ["single quotes"]),
+    "base64-lines": (base64.encodebytes(json.dumps(KEY, indent=1).encode()), ["base64"]), "single-quotes": (str(KEY), ["double quotes around names"]),
     "utf16": (json.dumps(KEY).encode("utf-16"), ["UTF-16"]), "utf16-be": (json.dumps(KEY).encode("utf-16-be"), ["UTF-16"]), "utf16-le": (json.dumps(KEY).encode("utf-16-le"), ["UTF-16"]),
     "latin-1": (json.dumps({**KEY, "note": "ü"}, ensure_ascii=False).encode("latin-1"), ["not UTF-8"]),
     "duplicate": ('{"project_id": "other", ' + json.dumps(KEY)[1:], ["duplicate", "twice"]), "cut": (json.dumps(KEY)[:300], ["line 1"]), "empty": ("", ["empty"]),

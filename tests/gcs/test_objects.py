@@ -291,7 +291,7 @@ def test_not_found():
                       ["gcs.copy", "--name", "no-such-object", "--to-name", "x"]):
             said = fails(3, "call", *words, "--bucket", bucket, saying="404")
             assert "no-such-object" in said or "dowel-missing" in said, said
-            assert "check the names of bucket and object" in said, said
+            assert "check the bucket name and the object name" in said, said
             assert not os.path.exists(target)
     for words in (["gcs.list"], ["gcs.upload", "--name", "x", "--file", write("x", b"x")],
                   ["gcs.upload", "--name", "x", "--file", write("x", b"x"), "--resumable-threshold", "0"]):

@@ -165,7 +165,7 @@ class Keys(CommandTest):
             if not piece:
                 break
             shown += piece
-            if asked < len(lines) and shown.count(b": ") > asked and b"passphrase" in shown + b"once more":
+            if asked < len(lines) and shown.count(b": ") > asked and b"passphrase" in shown + b"repeat the passphrase":
                 asked += 1
                 os.write(leader, lines[asked - 1].encode() + b"\n")
         os.close(leader)

@@ -200,7 +200,7 @@ class Deleting(ObjectsTest):
         # The destination in the source: it is not copied into itself, and nothing is removed.
         done = self.run_dowel("sync", "all", "mounted", "--delete")
         self.assertEqual(done.returncode, 7, done.out + done.err)
-        self.assertIn("the folder of the other place", done.err)
+        self.assertIn("the other folder of this copy", done.err)
         self.assertIn(b"y", self.files("all")["sub/deep/y"])
         self.assertFalse(os.path.exists(self.path("all/sub/sub")))
         self.fails(2, "sync", "all/sub", "mounted", says="lies in the source")
