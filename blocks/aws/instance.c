@@ -1,28 +1,27 @@
 /* Keys of the instance's role: the EC2 instance metadata service, version 2 (EC2 User Guide, "Use the Instance Metadata Service"). */
 #include "aws.h"
+#include "metadata_internal.h"
 
-#include <openssl/crypto.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ROLES "/latest/meta-data/iam/security-credentials/"
-#define ATTEMPTS 4 /* at a service that is there but in trouble */
+#define ATTEMPTS 4 /* when the service answers with an error */
 #define LONGEST 3600
+#define TOKEN_LIFETIME 21600
 
 static const dowel_retry_rule retry[] = {{429, NULL, true}, {500, NULL, true}, {502, NULL, true},
                                          {503, NULL, true}, {504, NULL, true}, {0}};
-/* Away from EC2 nothing answers: then one attempt must do. */
+/* Outside EC2 nothing answers: one attempt only. */
 static const dowel_http_service probing = {.name = "instance metadata", .names = &dowel_aws_names, .max_attempts = 1};
 static const dowel_http_service metadata = {
     .name = "instance metadata", .names = &dowel_aws_names, .retry = retry, .max_attempts = ATTEMPTS, .backoff = 0.2};
 
-/* The service to ask, and what each request to it needs. */
 typedef struct session {
     const dowel_aws_settings *settings;
     char *endpoint;
-    bool asked;     /* a profile names the instance */
-    bool version_1; /* is allowed */
+    bool asked;     /* a profile names the instance: the service must answer */
+    bool version_1; /* version 1 is allowed */
     char *token;    /* NULL: version 1 */
 } session;
 
@@ -47,46 +46,41 @@ static double number_in(const dowel_aws_settings *settings, const char *variable
     return value < LONGEST ? value : LONGEST;
 }
 
-static dowel_http_request *request_for(const dowel_http_service *service, const char *method, const session *s,
-                                       const char *path) {
-    dowel_http_request *r = dowel_http_new(service, NULL, method, s->endpoint);
-    dowel_aws_trust(r, s->settings);
-    dowel_http_path_raw(r, path);
-    dowel_http_timeout(r, number_in(s->settings, "AWS_METADATA_SERVICE_TIMEOUT", 1));
-    dowel_http_secret_body(r);
-    dowel_http_direct(r);
-    return r;
+static int ask(dowel *d, const session *s, dowel_aws_metadata request, const char *path, char **text,
+               dowel_error *err) {
+    size_t size = strlen(s->endpoint);
+    while (size && s->endpoint[size - 1] == '/') size--;
+    dowel_text url = {0};
+    dowel_text_format(&url, "%.*s%s", (int)size, s->endpoint, path);
+    char *full = dowel_text_take(&url, err);
+    if (!full) return DOWEL_E_NO_MEMORY;
+    request.url = full;
+    request.settings = s->settings;
+    request.timeout = number_in(s->settings, "AWS_METADATA_SERVICE_TIMEOUT", 1);
+    int rc = dowel_aws_metadata_ask(d, &request, text, err);
+    free(full);
+    return rc;
 }
 
-/* One line of an answer. */
-static char *line_of(const dowel_http_response *response) {
-    dowel_bytes body = dowel_http_response_body(response);
-    const char *text = body.data;
-    text += strspn(text, " \t\r\n");
-    return strndup(text, strcspn(text, "\r\n"));
-}
-
-/* 1 with a token; 1 without where version 1 is allowed and all there is; 0 where nothing answers, or something else (then `err` says what). */
-static int get_token(dowel *d, session *s, dowel_error *err) {
-    bool asked = s->asked;
-    dowel_http_request *r = request_for(asked ? &metadata : &probing, "PUT", s, "/latest/api/token");
-    dowel_http_header(r, "x-aws-ec2-metadata-token-ttl-seconds", "21600");
-    dowel_http_body(r, "", 0);
-    dowel_http_response *response = NULL;
-    dowel_error why;
-    /* `metadata` tries again by itself. */
-    int rc = 0, most = asked ? 1 : (int)number_in(s->settings, "AWS_METADATA_SERVICE_NUM_ATTEMPTS", 1);
+/* Requests the session token, again if the service may only be slow. */
+static int request_token(dowel *d, session *s, dowel_error *why) {
+    /* `metadata` repeats by itself. */
+    int rc = 0, most = s->asked ? 1 : (int)number_in(s->settings, "AWS_METADATA_SERVICE_NUM_ATTEMPTS", 1);
     for (int attempt = 1;; attempt++) {
-        rc = dowel_http_send(d, r, &response, &why);
-        if (!rc || !why.retryable || asked || attempt >= (why.http_status && most < ATTEMPTS ? ATTEMPTS : most)) break;
-        if (dowel_sleep(d, 0.2, NULL)) break;
+        rc = ask(d, s, (dowel_aws_metadata){.service = s->asked ? &metadata : &probing, .lifetime = TOKEN_LIFETIME},
+                 "/latest/api/token", &s->token, why);
+        if (!rc || !why->retryable || s->asked || attempt >= (why->http_status && most < ATTEMPTS ? ATTEMPTS : most))
+            return rc;
+        if (dowel_sleep(d, 0.2, NULL)) return rc;
     }
-    dowel_http_free(r);
-    if (!rc) {
-        s->token = line_of(response);
-        dowel_http_response_free(response);
-        return s->token ? 1 : dowel_no_memory(err);
-    }
+}
+
+/* 1: there is a token, or only version 1 and it is allowed. 0: there is no such service here; `err` may say why. */
+static int get_token(dowel *d, session *s, dowel_error *err) {
+    dowel_error why;
+    int rc = request_token(d, s, &why);
+    if (!rc) return 1;
+    bool asked = s->asked;
     int status = why.http_status;
     if (!status && !asked && rc != DOWEL_E_INVALID && rc != DOWEL_E_CANCELLED && dowel_time_left(d) != 0) return 0;
     if (s->version_1 && (status == 404 || status == 405 || (!status && rc != DOWEL_E_INVALID))) return 1;
@@ -100,22 +94,19 @@ static int get_token(dowel *d, session *s, dowel_error *err) {
         dowel_error_hint(&why, "set AWS_EC2_METADATA_V1_DISABLED=false to allow version 1");
     }
     if (err) *err = why;
-    /* Other clouds have a service of their own at the same address. */
+    /* Other clouds have their own service at the same address. */
     return !asked && status >= 400 && status < 500 ? 0 : rc;
 }
 
-/* A GET of the metadata. *response NULL: it is not there. */
-static int get(dowel *d, session *s, const char *path, dowel_http_response **response, dowel_error *err) {
+/* Gets metadata. *text NULL: it does not exist. */
+static int get(dowel *d, session *s, const char *path, char **text, dowel_error *err) {
     dowel_error why = {0};
     int rc = 0;
     for (int round = 1;; round++) {
-        dowel_http_request *r = request_for(&metadata, "GET", s, path);
-        if (s->token) dowel_http_secret_header(r, "x-aws-ec2-metadata-token", s->token);
-        dowel_http_accept(r, 404);
-        rc = dowel_http_send(d, r, response, &why);
-        dowel_http_free(r);
+        rc = ask(d, s, (dowel_aws_metadata){.service = &metadata, .token = s->token, .optional = true}, path, text,
+                 &why);
         if (!rc || why.http_status != 401 || round == 2) break;
-        /* The token holds no more: the instance was stopped, or the clock jumped. */
+        /* The token is not valid any more: the instance was stopped, or the clock jumped. */
         dowel_wipe(s->token);
         s->token = NULL;
         dowel_error failure = why;
@@ -126,34 +117,31 @@ static int get(dowel *d, session *s, const char *path, dowel_http_response **res
         break;
     }
     if (rc && err) *err = why;
-    if (!rc && dowel_http_status(*response) == 404) {
-        dowel_http_response_free(*response);
-        *response = NULL;
-    }
     return rc;
 }
 
+static int role_path(const char *role, char **path, dowel_error *err) {
+    if (!*role)
+        return dowel_fail(err, DOWEL_E_CREDENTIALS, "the instance metadata service answered without a role's name");
+    dowel_text text = {0};
+    dowel_text_put(&text, ROLES);
+    dowel_text_add_encoded(&text, role, "+=,@");
+    *path = dowel_text_take(&text, err);
+    return *path ? 0 : DOWEL_E_NO_MEMORY;
+}
+
 static int get_keys(dowel *d, session *s, dowel_aws_keys *keys, dowel_error *err) {
-    dowel_http_response *response = NULL;
-    int rc = get(d, s, ROLES, &response, err);
-    if (rc || !response) return rc;
-    char *role = line_of(response), path[512];
-    dowel_http_response_free(response);
-    response = NULL;
-    if (!role) return dowel_no_memory(err);
-    char *coded = dowel_percent_encode(role, "+=,@");
-    int n = snprintf(path, sizeof path, ROLES "%s", coded ? coded : "");
-    free(coded);
-    if (!*role || n >= (int)sizeof path)
-        rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "the instance metadata service answered without a role's name");
-    if (!rc) rc = get(d, s, path, &response, err);
-    bool found = response != NULL;
-    if (!rc && found) {
-        dowel_bytes body = dowel_http_response_body(response);
-        rc = dowel_aws_keys_parse(body.data, body.size, "Token", "the instance metadata service", keys, err);
-        if (!rc) rc = dowel_aws_keys_origin(keys, err, "instance metadata, role %s", role);
-    }
-    dowel_http_response_free(response);
+    char *role = NULL, *path = NULL, *text = NULL;
+    int rc = get(d, s, ROLES, &role, err);
+    if (rc || !role) return rc;
+    role[strcspn(role, "\r\n")] = 0;
+    rc = role_path(role, &path, err);
+    if (!rc) rc = get(d, s, path, &text, err);
+    bool found = text != NULL;
+    if (found) rc = dowel_aws_keys_parse(text, strlen(text), "Token", "the instance metadata service", keys, err);
+    if (found && !rc) rc = dowel_aws_keys_origin(keys, err, "instance metadata, role %s", role);
+    dowel_wipe(text);
+    free(path);
     free(role);
     return rc ? rc : found;
 }

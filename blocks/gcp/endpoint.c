@@ -116,23 +116,24 @@ static void explain_source(const dowel_http_response *response, dowel_error *err
     dowel_error_hint(err, "the address is in credential_source of the credentials file");
 }
 
-int dowel_gcp_subject_get(dowel *d, const char *method, const char *url, const json_t *headers, char **text,
-                          dowel_error *err) {
-    static const dowel_retry_rule retry[] = {{429, NULL, true}, {500, NULL, true}, {503, NULL, true}, {0, NULL, false}};
-    static const dowel_http_service service = {.name = "credential source",
-                                               .names = &dowel_gcp_names,
-                                               .retry = retry,
-                                               .max_attempts = 3,
-                                               .backoff = 0.3,
-                                               .explain = explain_source};
-    dowel_http_request *request = dowel_http_new_url(&service, NULL, method, url);
+static const dowel_retry_rule source_retry[] = {
+    {429, NULL, true}, {500, NULL, true}, {503, NULL, true}, {0, NULL, false}};
+const dowel_http_service dowel_gcp_source = {.name = "credential source",
+                                             .names = &dowel_gcp_names,
+                                             .retry = source_retry,
+                                             .max_attempts = 3,
+                                             .backoff = 0.3,
+                                             .explain = explain_source};
+
+int dowel_gcp_subject_get(dowel *d, const char *url, const json_t *headers, char **text, dowel_error *err) {
+    dowel_http_request *request = dowel_http_new_url(&dowel_gcp_source, NULL, "GET", url);
     dowel_http_response *response = NULL;
     const char *name;
     json_t *value;
     json_object_foreach((json_t *)headers, name, value)
         dowel_http_secret_header(request, name, json_string_value(value));
     dowel_http_secret_body(request);
-    dowel_http_timeout(request, 20);
+    dowel_http_timeout(request, DOWEL_GCP_SOURCE_TIMEOUT);
     if (!strncmp(url, "http://", 7)) dowel_http_direct(request); /* a service of this machine: no proxy */
     int rc = dowel_http_send(d, request, &response, err);
     if (!rc) {

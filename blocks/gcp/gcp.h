@@ -154,9 +154,11 @@ int dowel_gcp_post_form(dowel *d, const char *url, const char *const pairs[][2],
                         const dowel_gcp_identity *client, bool hurried, json_t **answer, dowel_error *err);
 /* Takes the token out of an OAuth answer and overwrites it there. */
 int dowel_gcp_read_answer(const json_t *document, const char *member, dowel_gcp_answer *answer, dowel_error *err);
-/* Requests a subject token or a part of one. *text: the body, without surrounding white space; newly allocated. */
-int dowel_gcp_subject_get(dowel *d, const char *method, const char *url, const json_t *headers, char **text,
-                          dowel_error *err);
+/* The service that a credential source is, for its requests. */
+#define DOWEL_GCP_SOURCE_TIMEOUT 20 /* seconds */
+extern const dowel_http_service dowel_gcp_source;
+/* Requests a subject token. *text: the body, without surrounding white space; newly allocated. */
+int dowel_gcp_subject_get(dowel *d, const char *url, const json_t *headers, char **text, dowel_error *err);
 
 /* ---- private_key.c, jwt.c ---- */
 

@@ -56,7 +56,7 @@ int dowel_gcp_subject_token(dowel *d, const dowel_gcp_identity *id, char **token
     switch (id->subject_kind) {
     case DOWEL_GCP_SUBJECT_FILE: rc = from_file(place, &text, err); break;
     case DOWEL_GCP_SUBJECT_URL:
-        rc = dowel_gcp_subject_get(d, "GET", place, json_object_get(source, "headers"), &text, err);
+        rc = dowel_gcp_subject_get(d, place, json_object_get(source, "headers"), &text, err);
         break;
     case DOWEL_GCP_SUBJECT_AWS: return dowel_gcp_subject_from_aws(d, id, token, err);
     case DOWEL_GCP_SUBJECT_EXECUTABLE: return dowel_gcp_subject_from_executable(d, id, token, err);

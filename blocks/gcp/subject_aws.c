@@ -1,5 +1,6 @@
 /* The subject token of an external account that is an AWS role: a signed sts:GetCallerIdentity request, which Google sends to AWS. */
 #include "gcp.h"
+#include "metadata_internal.h"
 #include "sigv4_internal.h"
 #include <dowel/url.h>
 
@@ -8,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#define TOKEN_LIFETIME 300 /* seconds, as Google's libraries ask for */
 #define SHA256_OF_NOTHING "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 typedef struct keys {
@@ -20,18 +22,17 @@ static char *copy_of(const char *text) {
 
 /* ---- region and keys, from the environment or EC2's metadata service ---- */
 
-/* Version 2 of the service requires a session token. *headers stays NULL for version 1. */
-static int imds_session(dowel *d, const json_t *source, json_t **headers, dowel_error *err) {
+static int ask(dowel *d, dowel_aws_metadata request, char **text, dowel_error *err) {
+    request.service = &dowel_gcp_source;
+    request.timeout = DOWEL_GCP_SOURCE_TIMEOUT;
+    return dowel_aws_metadata_ask(d, &request, text, err);
+}
+
+/* Version 2 of the service requires a session token. *token stays NULL for version 1. */
+static int imds_session(dowel *d, const json_t *source, char **token, dowel_error *err) {
     const char *url = json_string_value(json_object_get(source, "imdsv2_session_token_url"));
-    char *token = NULL;
-    *headers = NULL;
-    if (!url) return 0;
-    json_t *lifetime = json_pack("{s:s}", "X-aws-ec2-metadata-token-ttl-seconds", "300");
-    int rc = dowel_gcp_subject_get(d, "PUT", url, lifetime, &token, err);
-    json_decref(lifetime);
-    if (!rc && !(*headers = json_pack("{s:s}", "X-aws-ec2-metadata-token", token))) rc = dowel_no_memory(err);
-    dowel_wipe(token);
-    return rc;
+    *token = NULL;
+    return url ? ask(d, (dowel_aws_metadata){.url = url, .lifetime = TOKEN_LIFETIME}, token, err) : 0;
 }
 
 static int find_region(dowel *d, const json_t *source, char **region, dowel_error *err) {
@@ -44,10 +45,10 @@ static int find_region(dowel *d, const json_t *source, char **region, dowel_erro
         dowel_error_hint(err, "set AWS_REGION, or region_url in credential_source");
         return rc;
     }
-    json_t *headers;
-    int rc = imds_session(d, source, &headers, err);
-    if (!rc) rc = dowel_gcp_subject_get(d, "GET", url, headers, region, err);
-    json_decref(headers);
+    char *token;
+    int rc = imds_session(d, source, &token, err);
+    if (!rc) rc = ask(d, (dowel_aws_metadata){.url = url, .token = token}, region, err);
+    dowel_wipe(token);
     if (!rc && strlen(*region) < 2)
         rc = dowel_fail(err, DOWEL_E_PROTOCOL, "%s did not answer with an availability zone", url);
     if (!rc) (*region)[strlen(*region) - 1] = 0; /* us-east-2b is a zone of us-east-2 */
@@ -84,18 +85,17 @@ static int find_keys(dowel *d, const json_t *source, keys *k, dowel_error *err) 
         dowel_error_hint(err, "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or url in credential_source");
         return rc;
     }
-    json_t *headers;
-    char *role = NULL, *text = NULL, *place = NULL;
-    int rc = imds_session(d, source, &headers, err);
-    if (!rc) rc = dowel_gcp_subject_get(d, "GET", url, headers, &role, err);
+    char *token, *role = NULL, *text = NULL, *place = NULL;
+    int rc = imds_session(d, source, &token, err);
+    if (!rc) rc = ask(d, (dowel_aws_metadata){.url = url, .token = token}, &role, err);
     dowel_text full = {0};
     if (!rc) {
         dowel_text_format(&full, "%s/%s", url, role);
         if (!(place = dowel_text_take(&full, err))) rc = DOWEL_E_NO_MEMORY;
     }
-    if (!rc) rc = dowel_gcp_subject_get(d, "GET", place, headers, &text, err);
+    if (!rc) rc = ask(d, (dowel_aws_metadata){.url = place, .token = token}, &text, err);
     if (!rc) rc = read_keys(text, place, k, err);
-    json_decref(headers);
+    dowel_wipe(token);
     dowel_wipe(text);
     free(role);
     free(place);

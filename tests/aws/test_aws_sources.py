@@ -348,6 +348,9 @@ def test_instances():
     services.role = ""
     both_refuse(World(**here), "no AWS keys")
     services.role = "instance-role"
+    services.role = "two\0parts"
+    assert "the answer contains a NUL" in World(**here).dowel()["message"]
+    services.role = "instance-role"
     services.metadata_version = 1
     refused = World(**here).dowel()
     assert "version 1 is refused" in refused["message"] and "AWS_EC2_METADATA_V1_DISABLED" in refused["hint"], refused

@@ -24,6 +24,16 @@ static const dowel_import_source prefect_again = {sizeof note,        "prefect",
 static const dowel_import_source nameless = {sizeof note,        NULL,  "NAME", "has no name",
                                              DOWEL_IMPORT_NAMED, false, NULL,   read_note};
 
+static int read_masked(dowel *d, const dowel_import_request *request, dowel_importing *found, dowel_error *err) {
+    (void)d;
+    (void)err;
+    return dowel_import_add(found, "secret", "masked", json_pack("{s:{s:[s]}}", "value", "inner", request->which),
+                            NULL);
+}
+
+static const dowel_import_source masked = {sizeof masked,      "masked", "NAME", "a masked export",
+                                           DOWEL_IMPORT_NAMED, false,    NULL,   read_masked};
+
 /* Opens a handle with the built-in connectors and one that brings `source`. */
 static int open_with(const dowel_import_source *source, size_t size, dowel **d, dowel_error *err) {
     static const dowel_import_source *imports[2];
@@ -48,6 +58,27 @@ static void a_connector_brings_a_source(void **state) {
     assert_string_equal(json_string_value(json_object_get(json_array_get(blocks, 1), "block")), "secret/second");
     assert_int_equal(json_array_size(json_object_get(imported, "warnings")), 1);
     dowel_import_free(imported);
+    dowel_close(d);
+}
+
+static void asterisks_instead_of_a_secret_are_refused(void **state) {
+    (void)state;
+    dowel_error err;
+    dowel *d;
+    json_t *imported = NULL;
+    assert_int_equal(open_with(&masked, sizeof(dowel_connector), &d, &err), 0);
+    static const char *const refused[] = {"***", "********", "postgresql://u:********@h/d"}, *const accepted[] = {
+                                                                                                 "**", "a***b"};
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        assert_int_equal(dowel_import(d, "masked", &(dowel_import_request){.which = refused[i]}, &imported, &err),
+                         DOWEL_E_INVALID);
+        assert_non_null(strstr(err.message, "\"secret/masked\" is masked"));
+        assert_null(imported);
+    }
+    for (size_t i = 0; i < sizeof accepted / sizeof accepted[0]; i++) {
+        assert_int_equal(dowel_import(d, "masked", &(dowel_import_request){.which = accepted[i]}, &imported, &err), 0);
+        dowel_import_free(imported);
+    }
     dowel_close(d);
 }
 
@@ -88,6 +119,7 @@ static void older_connectors_have_no_sources(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_connector_brings_a_source),
+        cmocka_unit_test(asterisks_instead_of_a_secret_are_refused),
         cmocka_unit_test(an_unknown_source_has_a_suggestion),
         cmocka_unit_test(a_name_is_taken_once),
         cmocka_unit_test(older_connectors_have_no_sources),

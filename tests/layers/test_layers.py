@@ -15,8 +15,8 @@ ORDER = ["core_base", "core_stream", "core_fields", "core_database", "core_runti
          "blocks_import", "a cloud", "a connector", "dowel", "cli"]
 # No part of core knows of one of these.
 CLOUD = re.compile(r"(?<![a-z])(amz|aws|amazon|goog|google|gcs|s3|lambda|bigquery)(?![a-rt-z])|cloud\s+(storage|run)", re.IGNORECASE)
-# What one cloud may call of another: Google's credentials from an AWS subject are signed with SigV4.
-BETWEEN_CLOUDS = {("blocks_gcp", "blocks_aws"): {"dowel_sigv4_sign", "dowel_sigv4_clear"}}
+# What one cloud may call of another: Google's credentials from an AWS subject are signed with SigV4, by keys of the EC2 metadata service.
+BETWEEN_CLOUDS = {("blocks_gcp", "blocks_aws"): {"dowel_sigv4_sign", "dowel_sigv4_clear", "dowel_aws_metadata_ask"}}
 
 
 def layer(library):
