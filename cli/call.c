@@ -217,6 +217,7 @@ static int run(cli *c, request *r, json_t **result) {
     cli_progress_end(&progress);
     bool shown = *result && !is_on_stdout(r->args, *result) && (c->json || !json_is_null(*result));
     if (shown) cli_print_result(c, *result, r->task);
+    cli_run_say_kept(c, &r->run);
     dowel_error why = c->err;
     int written = cli_output_end(c, shown);
     if (rc) c->err = why; /* the result is printed even if it could not be kept */

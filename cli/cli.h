@@ -49,7 +49,7 @@ typedef struct cli_verb {
     const char *name;
     const char *words; /* after it; the first says what completes it */
     const char *doc, *example;
-    cli_option options[10];
+    cli_option options[12];
     bool silent;       /* also meant where no verb is given */
     bool plain;        /* has no --json */
     bool own_help;     /* of what its first word names */
@@ -117,6 +117,8 @@ typedef struct cli_run {
     dowel_call_options options;
     json_t *policy;
     dowel_record *record; /* that the policy's texts are in */
+    char id[DOWEL_RUN_ID_SIZE];
+    int64_t kept_at; /* of a result that was taken from an earlier run; 0: the task ran */
 } cli_run;
 extern const cli_verb cli_run_verb; /* its options, for help and completion */
 struct cli_progress;
@@ -128,6 +130,8 @@ int cli_run_ready(cli *c, cli_run *run);
 /* The names of these flags, with _ between words, for suggestions. */
 size_t cli_run_flag_names(const char *names[], size_t room);
 void cli_run_end(cli_run *run);
+/* After the call: says on standard error that the result is an earlier run's. */
+void cli_run_say_kept(const cli *c, const cli_run *run);
 
 /* page.c: the runs as HTML. */
 int cli_runs_page(cli *c, const dowel_runs_query *query, const char *path);

@@ -382,6 +382,7 @@ static int run(cli *c, const dowel_task *task, const json_t *args, cli_run *call
     cli_signals_end();
     cli_progress_end(&v->progress);
     if (result) cli_object_result(v, result);
+    cli_run_say_kept(c, call);
     if (rc == DOWEL_E_CANCELLED && !v->dry_run) tell_what_was_done(v);
     if (!c->json) c->err.detail[0] = 0; /* each failure was printed when it happened */
     json_decref(result);

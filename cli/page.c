@@ -12,6 +12,7 @@ typedef struct page {
     cli *c;
     dowel_sink *sink;
     int rc;
+    json_t *tasks; /* of the runs at the top, whose numbers are the classes t0, t1 ... */
 } page;
 
 static void put_bytes(page *p, const char *text, size_t size) {
@@ -90,7 +91,7 @@ static void put_log(page *p, const json_t *log) {
 
 /* ---- a run, and within it those that it called ---- */
 
-enum { DEEPEST = 16 };
+enum { DEEPEST = 16, MOST_TASKS = 100 };
 
 typedef struct span {
     int64_t begin, end;
@@ -123,15 +124,39 @@ static void put_amount(page *p, const json_t *amount) {
     json_decref(text);
 }
 
+static bool went_wrong(const json_t *run) {
+    return json_object_get(run, "error") || !strcmp(member(run, "state"), "crashed");
+}
+
+/* A run that needs a look is not folded, nor is its caller. */
+static bool is_open(const json_t *run) {
+    json_t *child;
+    size_t i;
+    bool open = went_wrong(run);
+    json_array_foreach(json_object_get(run, "children"), i, child) open |= went_wrong(child);
+    return open;
+}
+
+static void put_class(page *p, const char *task, size_t depth) {
+    const json_t *number = depth ? NULL : json_object_get(p->tasks, task);
+    if (number) put_format(p, " class=t%lld", (long long)json_integer_value(number));
+}
+
 static void put_run(page *p, const char *id, span whole, size_t depth) {
     json_t *run;
-    if (p->rc || depth == DEEPEST) return;
+    if (p->rc) return;
+    if (depth == DEEPEST) {
+        put(p, "<p>Runs below this one are not shown.</p>");
+        return;
+    }
     if ((p->rc = dowel_runs_show(p->c->d, id, &run, &p->c->err))) return;
     span own = span_of(run);
     const char *state = member(run, "state"), *name = member(run, "name"), *task = member(run, "task");
     json_t *children = json_object_get(run, "children"), *child, *error = json_object_get(run, "error");
     size_t i;
-    put_format(p, "<details id=\"%s\"><summary><b class=\"%s\">%s</b> <strong>", member(run, "id"), state, state);
+    put_format(p, "<details id=\"%s\"", member(run, "id"));
+    put_class(p, task, depth);
+    put_format(p, "%s><summary><b class=\"%s\">%s</b> <strong>", is_open(run) ? " open" : "", state, state);
     put_text(p, task);
     put(p, "</strong> ");
     if (strcmp(name, task) != 0) put_text(p, name);
@@ -186,17 +211,68 @@ static const char *const head =
     ".bar i{position:absolute;height:4px;background:#1f5fbf}h3{font-size:.9rem;margin:.6rem 0 0}\n"
     "dl{display:grid;grid-template-columns:max-content 1fr;gap:0 1rem;margin:.2rem "
     "0}dd{margin:0;overflow-wrap:anywhere}\n"
-    "pre{overflow-x:auto;margin:.2rem 0}\n</style>\n<h1>Runs</h1>\n";
+    "pre{overflow-x:auto;margin:.2rem 0}nav{margin:.3rem 0}label{margin-right:.6rem}\n</style>\n<h1>Runs</h1>\n";
 
-static void put_page(page *p, const json_t *runs) {
+static json_t *tasks_of(const json_t *runs) {
+    json_t *tasks = json_object(), *run;
+    size_t i;
+    json_array_foreach((json_t *)runs, i, run) {
+        const char *task = member(run, "task");
+        size_t count = json_object_size(tasks);
+        if (count < MOST_TASKS && !json_object_get(tasks, task))
+            json_object_set_new(tasks, task, json_integer((json_int_t)count));
+    }
+    return tasks;
+}
+
+/* A choice that hides the runs without what it names. */
+static void put_choice(page *p, const char *group, const char *id, const char *text) {
+    put_format(p, "<label><input type=radio name=%s%s%s%s> ", group, *id ? " id=" : "", id, *id ? "" : " checked");
+    put_text(p, text);
+    put(p, "</label> ");
+}
+
+/* By the style sheet alone. A browser without :has() shows everything. */
+static void put_choices(page *p) {
+    const char *task;
+    json_t *number;
+    char id[32];
+    put(p, "<style>\n");
+    for (size_t i = 0; cli_run_states[i]; i++)
+        put_format(p, "body:has(#s-%s:checked) main>details:not(:has(b.%s)){display:none}\n", cli_run_states[i],
+                   cli_run_states[i]);
+    for (size_t i = 0; i < json_object_size(p->tasks); i++)
+        put_format(p, "body:has(#t%zu:checked) main>details:not(.t%zu){display:none}\n", i, i);
+    put(p, "</style>\n<nav>");
+    put_choice(p, "state", "", "every state");
+    for (size_t i = 0; cli_run_states[i]; i++) {
+        dowel_format(id, sizeof id, "s-%s", cli_run_states[i]);
+        put_choice(p, "state", id, cli_run_states[i]);
+    }
+    put(p, "</nav>\n<nav>");
+    put_choice(p, "task", "", "every task");
+    json_object_foreach(p->tasks, task, number) {
+        dowel_format(id, sizeof id, "t%lld", (long long)json_integer_value(number));
+        put_choice(p, "task", id, task);
+    }
+    put(p, "</nav>\n");
+}
+
+static void put_page(page *p, const json_t *runs, int64_t total) {
     char when[DOWEL_TIME_TEXT_SIZE];
     size_t i;
     json_t *run;
     dowel_format_time(dowel_now(), when);
     put(p, head);
-    put_format(p, "<p>%zu, newest first; %.19sZ, dowel %s</p>\n", json_array_size(runs), when, dowel_version());
+    put_format(p, "<p>%zu", json_array_size(runs));
+    if (total > (int64_t)json_array_size(runs)) put_format(p, " shown of %lld", (long long)total);
+    put_format(p, ", newest first; %.19sZ, dowel %s</p>\n", when, dowel_version());
+    p->tasks = tasks_of(runs);
+    put_choices(p);
+    put(p, "<main>\n");
     json_array_foreach((json_t *)runs, i, run) put_run(p, member(run, "id"), (span){0, 0}, 0);
-    put(p, "</html>\n");
+    put(p, "</main></html>\n");
+    json_decref(p->tasks);
 }
 
 int cli_runs_page(cli *c, const dowel_runs_query *query, const char *path) {
@@ -206,11 +282,15 @@ int cli_runs_page(cli *c, const dowel_runs_query *query, const char *path) {
     p.rc = dowel_runs_list(c->d, query, &runs, &c->err);
     if (!p.rc && shown && !(p.sink = dowel_sink_memory(0))) p.rc = dowel_no_memory(&c->err);
     if (!p.rc && !shown) p.rc = dowel_sink_file(path, &p.sink, &c->err);
-    if (!p.rc) put_page(&p, runs);
+    int64_t total = query->total ? *query->total : 0;
+    if (!p.rc) put_page(&p, runs, total);
     if (!p.rc && shown) fwrite(dowel_sink_bytes(p.sink).data, 1, dowel_sink_bytes(p.sink).size, stdout);
     if (!p.rc && !shown) p.rc = dowel_sink_commit(p.sink, &c->err);
     dowel_sink_close(p.sink);
+    size_t shown_runs = json_array_size(runs);
     json_decref(runs);
+    if (!p.rc && total > (int64_t)shown_runs)
+        fprintf(stderr, "%zu shown of %lld; --limit N\n", shown_runs, (long long)total);
     if (!p.rc && !shown) cli_say_written(c, "page", path);
     return p.rc ? cli_failed(c) : 0;
 }

@@ -1,6 +1,8 @@
 /* The flags that every command takes which runs a task: the policy of the run, its name and key. */
 #include "cli.h"
 
+#include <dowel/clock.h>
+
 #include <string.h>
 
 const cli_verb cli_run_verb = {
@@ -8,7 +10,8 @@ const cli_verb cli_run_verb = {
     .words = "",
     .plain = true,
     .options = {{"run-name", "NAME", "name of the run in the history", false},
-                {"run-key", "KEY", "continue the run with this key if it did not complete", false},
+                {"run-key", "KEY",
+                 "resume the run with this key if it did not complete; if it did, take the result that it kept", false},
                 {"take-over", NULL, "continue it even if its process was on another machine", false}}};
 
 void cli_run_begin(cli_run *run, cli_progress *progress) {
@@ -17,6 +20,8 @@ void cli_run_begin(cli_run *run, cli_progress *progress) {
                                  .progress = cli_progress_show,
                                  .progress_context = progress,
                                  .cancelled = cli_interrupted}};
+    run->options.run_id = run->id;
+    run->options.kept_at = &run->kept_at;
 }
 
 /* The policy field that a flag means, or NULL. */
@@ -58,6 +63,20 @@ size_t cli_run_flag_names(const char *names[], size_t room) {
     for (const dowel_field *f = dowel_policy_table.fields; f->name && n < room; f++)
         if (!dowel_field_c_only(f)) names[n++] = f->name;
     return n;
+}
+
+void cli_run_say_kept(const cli *c, const cli_run *run) {
+    if (!run->kept_at || c->quiet) return;
+    static const struct {
+        int64_t seconds;
+        const char *name;
+    } units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
+    int64_t age = (dowel_now() - run->kept_at) / 1000000;
+    size_t i = 0;
+    while (i < 3 && age < 2 * units[i].seconds) i++; /* 90 min, not 1 h */
+    if (age < 0) age = 0;
+    fprintf(stderr, "%s: taken from run %s, kept %lld %s ago\n", c->program, run->id,
+            (long long)(age / units[i].seconds), units[i].name);
 }
 
 void cli_run_end(cli_run *run) {

@@ -7,10 +7,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
+#include <unistd.h>
 
 #define SELECTING                                                                                                      \
-    {"limit", "N", "how many; without: 50", false},                                                                    \
+    {"limit", "N", "how many; without: 50", false}, {"failed", NULL, "the same as --state failed", false},             \
         {"state", "STATE", "pending, running, retrying, completed, failed, cancelled or crashed", false},              \
         {"task", "TASK", "runs of this task or flow", false}, {"name", "NAME", "runs that were called this", false},   \
         {"since", "TIME", "runs that began then or later: 2026-01-31T12:00:00Z, or how long ago: 90m, 7d", false},     \
@@ -24,12 +26,14 @@ const cli_verb cli_runs_verbs[] = {
      .silent = true,
      .words = "",
      .doc = "what ran, newest first",
-     .example = "runs --state failed --since 1d",
-     .options = {SELECTING, CLI_OUTPUT_OPTIONS}},
+     .example = "runs --failed --since 1d",
+     .options = {SELECTING,
+                 {"watch", NULL, "draw the list again every 2 seconds until Ctrl-C", false},
+                 CLI_OUTPUT_OPTIONS}},
     {.name = "show",
      .words = "ID",
      .doc = "one run: arguments (masked), attempts, error, children, log",
-     .example = "runs show 7b2b-b3eb"},
+     .example = "runs show last"},
     {.name = "result",
      .words = "ID",
      .doc = "a result that was kept with --persist-result",
@@ -143,7 +147,22 @@ static void say_none(cli *c, const dowel_runs_query *query) {
         fprintf(stderr, "%s: %s\n", c->program, c->err.message);
 }
 
-static int list(cli *c, dowel_runs_query *query) {
+/* What the flags of a list ask for. */
+typedef struct selection {
+    dowel_runs_query query;
+    int64_t total;
+    bool limited, watch; /* --limit, --watch */
+} selection;
+
+/* A list that ends at its limit says so. Programs that gave the limit know. */
+static void say_rest(const cli *c, const selection *s, size_t shown) {
+    if (s->total <= (int64_t)shown || (s->limited && !cli_wants_table(c))) return;
+    fflush(stdout);
+    fprintf(s->watch ? stdout : stderr, "%zu shown of %lld; --limit N\n", shown, (long long)s->total);
+}
+
+static int list(cli *c, selection *s) {
+    dowel_runs_query *query = &s->query;
     json_t *runs, *run;
     const dowel_task
         *task; /* "bigquery-query" finds the runs of bigquery.query; a task of another program is looked for as it is */
@@ -157,7 +176,45 @@ static int list(cli *c, dowel_runs_query *query) {
         if (cli_wants_table(c)) json_array_foreach(runs, i, run) shorten(run, !c->out_path && is_narrow());
         status = cli_list(c, runs, cli_wants_table(c) ? columns(c) : fields, "no runs");
     }
+    if (!status) say_rest(c, s, json_array_size(runs));
     json_decref(runs);
+    return status;
+}
+
+/* ---- watching ---- */
+
+enum { WATCH_SECONDS = 2 };
+
+/* Lines of the terminal that are left for runs. */
+static int64_t lines_left(void) {
+    enum { OTHERS = 4 }; /* the headings, what is not shown, how to end, the cursor's */
+    struct winsize size;
+    bool known = !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_row > OTHERS;
+    return known ? size.ws_row - OTHERS : 20;
+}
+
+/* Until it is time to draw again, or Ctrl-C. */
+static void wait_between(void) {
+    const struct timespec slice = {0, 50000000};
+    double until = dowel_clock() + WATCH_SECONDS;
+    while (!cli_interrupted(NULL) && dowel_clock() < until) nanosleep(&slice, NULL);
+}
+
+static int watch(cli *c, selection *s) {
+    if (!isatty(STDOUT_FILENO) || c->json || c->format_given || c->out_path)
+        return cli_usage(c, c->help,
+                         "--watch draws on a terminal: it does not work in a pipe, nor with --json, --output or --out");
+    int status = 0;
+    cli_signals_begin();
+    while (!status && !cli_interrupted(NULL)) {
+        if (!s->limited) s->query.limit = lines_left();
+        fputs("\033[H\033[2J", stdout);
+        status = list(c, s);
+        printf("every %d s; Ctrl-C ends\n", WATCH_SECONDS);
+        fflush(stdout);
+        wait_between();
+    }
+    cli_signals_end();
     return status;
 }
 
@@ -263,14 +320,26 @@ static int read_since(cli *c, const char *text, int64_t *since) {
 }
 
 /* The flags of a list. */
-static int read_query(cli *c, dowel_runs_query *query, const char **word) {
+static int read_query(cli *c, selection *s, const char **word) {
     const char *limit = NULL, *state = NULL, *since = NULL;
-    const cli_target targets[] = {{.name = "limit", .text = &limit},      {.name = "state", .text = &state},
-                                  {.name = "since", .text = &since},      {.name = "task", .text = &query->task},
-                                  {.name = "name", .text = &query->name}, {.name = "parent", .text = &query->parent},
-                                  {.name = "top", .on = &query->top},     {.name = NULL}};
+    dowel_runs_query *query = &s->query;
+    bool failed = false;
+    const cli_target targets[] = {{.name = "limit", .text = &limit},
+                                  {.name = "state", .text = &state},
+                                  {.name = "since", .text = &since},
+                                  {.name = "task", .text = &query->task},
+                                  {.name = "name", .text = &query->name},
+                                  {.name = "parent", .text = &query->parent},
+                                  {.name = "top", .on = &query->top},
+                                  {.name = "failed", .on = &failed},
+                                  {.name = word ? NULL : "watch", .on = &s->watch},
+                                  {.name = NULL}};
     int status = cli_read(c, targets, word, word != NULL), rc = 0;
     if (status) return status;
+    if (failed && state && strcmp(state, "failed") != 0)
+        return cli_usage(c, c->help, "--failed is --state failed; --state %.60s contradicts it", state);
+    if (failed) state = "failed";
+    s->limited = limit != NULL;
     if (limit) rc = read_limit(c, limit, &query->limit);
     if (state && !rc) rc = read_state(c, state, &query->state);
     if (since && !rc) rc = read_since(c, since, &query->since);
@@ -292,11 +361,13 @@ static int print_result(cli *c, const char *id, const json_t *result) {
 static int resume_run(cli *c, const char *id, bool take_over) {
     cli_progress progress = {.lock = PTHREAD_MUTEX_INITIALIZER};
     json_t *result = NULL;
+    char resumed[DOWEL_RUN_ID_SIZE] = "";
     const dowel_call_options options = {.size = sizeof options,
                                         .progress = cli_progress_show,
                                         .progress_context = &progress,
                                         .cancelled = cli_interrupted,
                                         .take_over = take_over,
+                                        .run_id = resumed,
                                         .unkept = &result};
     if (cli_output_begin(c)) return cli_failed(c);
     cli_signals_begin();
@@ -304,7 +375,7 @@ static int resume_run(cli *c, const char *id, bool take_over) {
     cli_signals_end();
     cli_progress_end(&progress);
     dowel_error why = c->err;
-    int written = print_result(c, id, result);
+    int written = print_result(c, *resumed ? resumed : id, result);
     if (rc) c->err = why;
     json_decref(result);
     return rc || written ? cli_failed(c) : 0;
@@ -334,18 +405,19 @@ int cli_runs(cli *c) {
     int status;
     if (!cli_read_verb(c, cli_find_command("runs"), &status)) return status;
     const char *verb = c->verb->name, *id = NULL, *older_than = NULL;
-    dowel_runs_query query = {.size = sizeof query, .limit = 50};
+    selection s = {.query = {.size = sizeof s.query, .limit = 50}};
+    s.query.total = &s.total;
     bool take_over = false, dry_run = false, lists = c->verb->silent, prunes = !strcmp(verb, "prune");
     if (lists) {
-        status = read_query(c, &query, NULL);
-        return status ? status : cli_open(c) ? cli_failed(c) : list(c, &query);
+        status = read_query(c, &s, NULL);
+        return status ? status : cli_open(c) ? cli_failed(c) : s.watch ? watch(c, &s) : list(c, &s);
     }
     if (!strcmp(verb, "page")) {
         const char *path = NULL;
-        status = read_query(c, &query, &path);
-        query.top |= !query.parent;
+        status = read_query(c, &s, &path);
+        s.query.top |= !s.query.parent;
         if (!status && !path) status = cli_usage(c, c->help, "where to? dowel runs page FILE");
-        return status ? status : cli_open(c) ? cli_failed(c) : cli_runs_page(c, &query, path);
+        return status ? status : cli_open(c) ? cli_failed(c) : cli_runs_page(c, &s.query, path);
     }
     const cli_target resuming[] = {{.name = "take-over", .on = &take_over}, {.name = NULL}},
                      pruning[] = {{.name = "older-than", .text = &older_than},
@@ -355,7 +427,7 @@ int cli_runs(cli *c) {
     status = cli_read(c, prunes ? pruning : resumes ? resuming : resuming + 1, &id, !prunes);
     if (status) return status;
     if (prunes) return prune(c, older_than, dry_run);
-    if (!id) return cli_usage(c, c->help, "which run? dowel runs %s ID", verb);
+    if (!id) return cli_usage(c, c->help, "which run? dowel runs %s ID, or last", verb);
     if (cli_open(c)) return cli_failed(c);
     if (resumes) return resume_run(c, id, take_over);
     json_t *value;

@@ -121,6 +121,7 @@ static int submit(dowel *d, const char *name, const given *args, const dowel_cal
     if (rc) return rc;
     run->options.run_id = NULL; /* the caller may have returned when the run begins */
     run->options.unkept = NULL;
+    run->options.kept_at = NULL;
     return dowel_future_start(run, options, future, err);
 }
 

@@ -12,8 +12,8 @@ static const char *const backoffs[] = {"fixed", "exponential", NULL};
 static const dowel_field fields[] = {
     {DOWEL_AT(dowel_policy, retries), .kind = DOWEL_INT, .maximum = 1000,
      .doc = "Maximum number of retries after the first attempt.", .example = "3"},
-    {DOWEL_AT(dowel_policy, retry_delay), .kind = DOWEL_DURATION, .doc = "Time to wait before each retry.",
-     .example = "5s"},
+    {DOWEL_AT(dowel_policy, retry_delay), .kind = DOWEL_DURATION,
+     .doc = "Time to wait before each retry; 0: none. Default: 1 s, which doubles after each retry.", .example = "5s"},
     {DOWEL_AT(dowel_policy, retry_delays), .kind = DOWEL_LIST,
      .doc = "Times to wait before the first, second, ... retry; the last one repeats."},
     {DOWEL_AT(dowel_policy, retry_backoff), .kind = DOWEL_ENUM, .values = backoffs,
@@ -156,7 +156,18 @@ bool dowel_policy_retries(const dowel_policy *policy, const dowel_error *err, bo
     }
 }
 
-double dowel_policy_delay(const dowel_policy *policy, int retry) {
+/* The waits of a policy that gives none: 1 s, 2 s, 4 s ..., each up to half as long again. */
+static void default_delays(dowel_policy *policy) {
+    if (DOWEL_WAS_GIVEN(policy, retry_delay) || (policy->retry_delays && policy->retry_delays[0])) return;
+    policy->retry_delay = 1;
+    if (!DOWEL_WAS_GIVEN(policy, retry_backoff)) policy->retry_backoff = DOWEL_BACKOFF_EXPONENTIAL;
+    if (!DOWEL_WAS_GIVEN(policy, retry_jitter)) policy->retry_jitter = 0.5;
+}
+
+double dowel_policy_delay(const dowel_policy *own, int retry) {
+    dowel_policy filled = *own;
+    const dowel_policy *policy = &filled;
+    default_delays(&filled);
     double delay = policy->retry_delay;
     if (policy->retry_delays && policy->retry_delays[0]) {
         size_t i = 0;

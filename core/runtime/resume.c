@@ -14,7 +14,7 @@
 typedef struct record {
     char id[DOWEL_RUN_ID_SIZE];
     char *kind, *task, *name, *state, *process, *args, *policy, *folder, *digest;
-    int64_t attempts;
+    int64_t attempts, ended_at;
     bool ended, whole, kept;
 } record;
 
@@ -27,7 +27,7 @@ static void clear(record *r) {
 /* Booleans as numbers: PostgreSQL has a boolean type, SQLite has none. */
 #define COLUMNS                                                                                                        \
     "id, kind, task, name, state, process, args, policy, folder, digest, attempts, "                                   \
-    "CASE WHEN ended IS NULL THEN 0 ELSE 1 END, whole, CASE WHEN storage IS NULL THEN 0 ELSE 1 END"
+    "CASE WHEN ended IS NULL THEN 0 ELSE 1 END, whole, CASE WHEN storage IS NULL THEN 0 ELSE 1 END, ended"
 
 /* 1: a record. 0: none. `where` is a condition on $1 and $2. */
 static int read_record(dowel_db *db, const char *sql, const char *first, const char *second, record *r,
@@ -50,6 +50,7 @@ static int read_record(dowel_db *db, const char *sql, const char *first, const c
         r->ended = dowel_rows_int(rows, 11) != 0;
         r->whole = dowel_rows_int(rows, 12) == 1;
         r->kept = dowel_rows_int(rows, 13) != 0;
+        r->ended_at = dowel_rows_int(rows, 14);
         if (rc != 1) clear(r);
     }
     dowel_rows_free(rows);
@@ -208,10 +209,26 @@ static int take_result(search *s, json_t **result, dowel_error *err) {
     }
     if (rc) return rc;
     take_id(run, &s->found);
+    if (run->options.kept_at) *run->options.kept_at = s->found.ended_at;
+    dowel_log(&run->scope, DOWEL_LOG_INFO, "its stored result was used again (run key %s)", run->key);
     if (run->parent)
         dowel_log(&run->parent->scope, DOWEL_LOG_INFO, "%s: using the result of run %s (run key %s)", run->name,
                   s->found.id, run->key);
     return 0;
+}
+
+/* A key without a stored result resumes a run that did not complete, and nothing more: this is easily mistaken. */
+static void warn_unstored(search *s) {
+    dowel_run *run = s->run;
+    if (s->outcome == 0 && !strcmp(s->found.state ? s->found.state : "", "completed") && !s->found.kept)
+        dowel_log(&run->scope, DOWEL_LOG_WARNING,
+                  "%s: run %s of run key %s completed, but its result was not stored; running it again", run->name,
+                  s->found.id, run->key);
+    else if (!run->policy.persist_result)
+        dowel_log(&run->scope, DOWEL_LOG_WARNING,
+                  "%s: the result is not stored, so the next call with run key %s runs it again even if it completes; "
+                  "persist_result (--persist-result) stores it",
+                  run->name, run->key);
 }
 
 static int resolve(search *s, json_t **result, dowel_error *err) {
@@ -224,6 +241,7 @@ static int resolve(search *s, json_t **result, dowel_error *err) {
     }
     if (!rc && s->outcome == 0) s->run->resumed = true;
     if (!rc && s->outcome == 2) adopt(s->run, &s->found);
+    if (!rc && s->outcome != 1) warn_unstored(s);
     return rc;
 }
 

@@ -9,7 +9,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+static int find_last(dowel_db *db, char id[DOWEL_RUN_ID_SIZE], dowel_error *err) {
+    dowel_rows *rows;
+    int rc = dowel_db_query(db, "SELECT id FROM runs WHERE parent IS NULL ORDER BY created DESC, id DESC LIMIT 1", NULL,
+                            0, &rows, err);
+    if (rc) return rc;
+    rc = dowel_rows_next(rows, err);
+    if (rc == 1) snprintf(id, DOWEL_RUN_ID_SIZE, "%s", dowel_rows_text(rows, 0));
+    if (!rc) rc = dowel_fail(err, DOWEL_E_NOT_FOUND, "no runs yet");
+    dowel_rows_free(rows);
+    return rc < 0 ? rc : 0;
+}
+
 int dowel_find_run_id(dowel_db *db, const char *part, char id[DOWEL_RUN_ID_SIZE], dowel_error *err) {
+    if (!strcmp(part, "last")) return find_last(db, id, err);
     if (strlen(part) < 4)
         return dowel_fail(err, DOWEL_E_INVALID, "run id \"%s\": give at least 4 characters of it", part);
     char pattern[DOWEL_RUN_ID_SIZE + 4];

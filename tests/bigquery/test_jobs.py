@@ -235,7 +235,7 @@ def test_an_attempt_after_one_that_ran_out_of_time_is_a_job_of_its_own():
         place = request.path.partition("?")[0]
         return {"edit": running} if (place.endswith("/jobs") and request.number == 1) or place.endswith("_1") else None
     PROXY.reset(rule)
-    got = bq("query", "--query", "SELECT 1 AS x", "--timeout", "2s", "--retries", "1")
+    got = bq("query", "--query", "SELECT 1 AS x", "--timeout", "2s", "--retries", "1", "--retry-delay", "0")
     ids = [s["jobReference"]["jobId"] for s in submitted()]
     assert len(ids) == 2 and got["job_id"] == ids[1] and ids[1].endswith("_2"), ids
     assert ids[0] in PROXY.seen("POST", "/cancel")[0].path, "the first one was cancelled"

@@ -1,6 +1,7 @@
 """dowel runs: what ran, how it went, what it gave."""
 import contextlib
 import html.parser
+import json
 import sqlite3
 
 from cli_case import CommandTest, main
@@ -12,16 +13,17 @@ class Page(html.parser.HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.inside, self.tags, self.texts, self.open, self.runs = {}, set(), [], [], []
+        self.inside, self.tags, self.texts, self.open, self.runs, self.unfolded = {}, set(), [], [], [], set()
         self.feed(text)
         assert self.open == [], f"not closed: {self.open}"
 
     def handle_starttag(self, tag, attrs):
         self.tags.add(tag)
         if tag == "details":
+            self.unfolded |= {dict(attrs)["id"]} if "open" in dict(attrs) else set()
             self.inside[dict(attrs)["id"]] = self.runs[-1] if self.runs else None
             self.runs.append(dict(attrs)["id"])
-        if tag not in ("meta", "br"):
+        if tag not in ("meta", "br", "input"):
             self.open.append(tag)
 
     def handle_endtag(self, tag):
@@ -111,6 +113,73 @@ class Runs(CommandTest):
         self.assertRegex(run["subject"], "^SELECT '\u00e4+\u2026$")
         self.assertLessEqual(len(run["subject"].encode()), 200)
 
+    def test_the_last_run(self):
+        self.fails(3, "runs", "show", "last", says="no runs yet")
+        self.dowel("block", "save", "local-file-system/results", "--basepath", self.path("results"))
+        self.call(b"1")
+        self.call(b'"kept"', "--persist-result", "--result-storage", "local-file-system/results")
+        newest, oldest = self.json("runs")
+        self.assertEqual(self.json("runs", "show", "last"), self.json("runs", "show", newest["id"]))
+        self.assertEqual(self.json("runs", "result", "last")["payload"], "kept")
+        self.fails(7, "runs", "resume", "last", says=newest["id"])
+        self.assertEqual(self.json("runs", "--parent", "last"), [])
+        self.change("UPDATE runs SET parent = ? WHERE id = ?", oldest["id"], newest["id"])
+        self.assertEqual(self.json("runs", "show", "last")["id"], oldest["id"], "not a step of it")
+        self.change("UPDATE runs SET state = 'failed' WHERE id = ?", oldest["id"])
+        with LambdaServer(b"2") as server:
+            self.change("UPDATE runs SET args = ? WHERE id = ?", '{"function": %s}' % function(server), oldest["id"])
+            self.change("UPDATE runs SET whole = 0 WHERE id = ?", oldest["id"])
+        self.fails(2, "runs", "resume", "last", says=oldest["id"])
+
+    def test_failed_and_how_many_are_not_shown(self):
+        self.fails(4, "call", "s3.list", "--bucket", '{"bucket": "b"}')
+        for _ in range(2):
+            self.call()
+        (failed,) = self.json("runs", "--failed")
+        self.assertEqual(failed["state"], "failed")
+        self.assertEqual(self.json("runs", "--failed", "--state", "failed"), [failed])
+        self.fails(2, "runs", "--failed", "--state", "completed", says="--failed is --state failed")
+        done = self.run_dowel("runs", "--limit", "2")
+        self.assertEqual((done.returncode, len(done.out.splitlines()), done.err), (0, 3, "2 shown of 3; --limit N\n"))
+        self.assertEqual(self.run_dowel("runs", "--limit", "3").err, "")
+        self.assertEqual(self.run_dowel("runs", "--limit", "1", "--failed").err, "")
+        self.assertEqual(self.run_dowel("runs", "--limit", "2", "--json").err, "", "a program that gave the limit knows")
+        self.change("UPDATE runs SET state = 'running', ended = NULL")
+        self.assertEqual(self.run_dowel("runs", "--limit", "1", "--state", "crashed").err, "1 shown of 3; --limit N\n")
+        done = self.run_dowel("runs", "page", "-", "--limit", "2")
+        self.assertIn("<p>2 shown of 3, newest first", done.out)
+        self.assertEqual(done.err, "2 shown of 3; --limit N\n")
+        for run in range(60):
+            self.change("INSERT INTO runs (id, kind, task, name, state, attempts, created, process) SELECT id || ?, kind, task, name, state, attempts, "
+                        "created, process FROM runs WHERE id = ?", str(run), failed["id"])
+        done = self.run_dowel("runs", "--output", "csv")
+        self.assertEqual((len(done.out.splitlines()), done.err), (51, "50 shown of 63; --limit N\n"))
+
+    def test_watching_is_for_a_terminal(self):
+        self.fails(2, "runs", "--watch", says="--watch draws on a terminal")
+        self.fails(2, "runs", "page", "-", "--watch", says="--watch")
+
+    def test_a_result_that_is_taken_again_says_so(self):
+        self.dowel("block", "save", "local-file-system/results", "--basepath", self.path("results"))
+        keep = ("--run-key", "nightly", "--persist-result", "--result-storage", "local-file-system/results")
+        with LambdaServer(b'"first"') as server:
+            def ask(*flags):
+                done = self.run_dowel("call", "lambda.invoke", "--function", function(server), "--json", *flags)
+                self.assertEqual(done.returncode, 0, done.err)
+                return json.loads(done.out)["payload"], done.err
+            self.assertEqual(ask(*keep), ("first", ""))
+            server.answer = b'"second"'
+            (run,) = self.json("runs")
+            self.change("UPDATE runs SET ended = ended - 7260000000")
+            self.assertEqual(ask(*keep), ("first", f"dowel: taken from run {run['id']}, kept 2 h ago\n"))
+            self.assertEqual([line["line"] for line in self.json("runs", "show", run["id"])["log"]], ["its stored result was used again (run key nightly)"])
+            said = ask("--run-key", "unkept")[1]
+            self.assertIn("the result is not stored, so the next call with run key unkept runs it again", said)
+            said = ask("--run-key", "unkept")
+            self.assertEqual(said[0], "second")
+            self.assertIn("of run key unkept completed, but its result was not stored; running it again", said[1])
+            self.assertEqual(len(self.json("runs")), 3)
+
     def test_a_process_that_died(self):
         """Whatever the run was doing then, it is crashed now, and a limit counts what is shown."""
         for _ in range(4):
@@ -166,7 +235,13 @@ class Runs(CommandTest):
         self.assertEqual(lines[5:], printed[5:][:len(lines) - 5], "but for when it was made")
         page = Page(text)
         self.assertEqual(page.inside, {done["id"]: None, failed["id"]: done["id"]}, "what was called stands within its caller")
+        self.assertEqual(page.unfolded, {done["id"], failed["id"]}, "a run that failed, and its caller")
         self.assertNotIn("script", page.tags)
+        self.assertIn("<input type=radio name=state id=s-failed> failed", text)
+        self.assertIn("body:has(#s-failed:checked) main>details:not(:has(b.failed)){display:none}", text)
+        self.assertIn("<input type=radio name=task id=t0> lambda.invoke", text)
+        self.assertIn("body:has(#t0:checked) main>details:not(.t0){display:none}", text)
+        self.assertIn(f'<details id="{done["id"]}" class=t0 open>', text)
         shown = "".join(page.texts)
         self.assertIn("<script>alert('", shown)
         self.assertNotIn("\u202e", shown)

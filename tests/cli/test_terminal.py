@@ -63,6 +63,16 @@ class Terminal(TerminalTest):
             said = self.read_until(leader, lambda text: "cancelled" in text)
             self.assertEqual(process.wait(60), 130, said)
 
+    def test_watching_the_runs(self):
+        self.dowel("ls", ".")
+        process, leader = self.start("runs", "--watch", columns=120)
+        said = self.read_until(leader, lambda text: "Ctrl-C ends" in text)
+        self.assertIn("objects.list", said)
+        self.dowel("cp", self.write("a", "x"), self.path("b"))
+        self.assertIn("objects.copy", self.read_until(leader, lambda text: "objects.copy" in text), "drawn again")
+        os.write(leader, b"\x03")
+        self.assertEqual(process.wait(60), 0)
+
     def test_no_progress_elsewhere_than_on_a_terminal(self):
         done = self.run_dowel("task", "list")
         self.assertEqual(done.err, "")

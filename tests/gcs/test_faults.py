@@ -318,7 +318,7 @@ def test_small_upload_is_repeated_only_when_safe():
     assert happened() and len(PROXY.seen("POST")) == 3, PROXY.requests
     check("small", b"small")
     PROXY.reset(lambda r: answer(503, "backendError", "later") if r.number == 1 else None)
-    call(*UPLOAD, "--file", small, "--name", "small2", "--retries", "1")
+    call(*UPLOAD, "--file", small, "--name", "small2", "--retries", "1", "--retry-delay", "0")
     check("small2", b"small")
 
 

@@ -194,7 +194,7 @@ def test_without_a_record_a_later_attempt_knows_what_an_earlier_one_sent():
             with sqlite3.connect(DATABASE) as db:
                 db.execute(trigger)
         PROXY.reset(lambda r: {"lose": True})
-        done = run("call", "lambda.invoke", "--function", "count", *counter.payload, "--retries", "2", "--retry-on", "network", "--json")
+        done = run("call", "lambda.invoke", "--function", "count", *counter.payload, "--retries", "2", "--retry-delay", "0", "--retry-on", "network", "--json")
         if trigger:
             with sqlite3.connect(DATABASE) as db:
                 db.execute("DROP TRIGGER full")

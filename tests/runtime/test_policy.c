@@ -62,7 +62,7 @@ static void test_delays(void **state) {
         int retry;
         double delay;
     } cases[] = {
-        {{.retry_delay = 0}, 1, 0},
+        {{.given = "retry_delay"}, 1, 0},
         {{.retry_delay = 5}, 1, 5},
         {{.retry_delay = 5}, 9, 5},
         {{.retry_delay = 5, .retry_backoff = DOWEL_BACKOFF_EXPONENTIAL}, 1, 5},
@@ -85,6 +85,16 @@ static void test_delays(void **state) {
         double delay = dowel_policy_delay(&cases[i].policy, cases[i].retry);
         if (delay != cases[i].delay) fail_msg("case %zu: %g, not %g", i, delay, cases[i].delay);
     }
+    /* A policy that gives no delay waits all the same, a little differently each time. */
+    const dowel_policy none = {.retries = 3};
+    for (int retry = 1; retry <= 9; retry++) {
+        double delay = dowel_policy_delay(&none, retry), base = exp2(retry - 1);
+        if (delay < base || delay > base * 1.5) fail_msg("retry %d: %g", retry, delay);
+    }
+    assert_true(dowel_policy_delay(&none, 1) != dowel_policy_delay(&none, 1));
+    assert_true(dowel_policy_delay(&(dowel_policy){.given = "retry_jitter"}, 3) == 4.0);
+    assert_true(dowel_policy_delay(&(dowel_policy){.given = "retry_jitter retry_backoff"}, 3) == 1.0);
+    assert_true(dowel_policy_delay(&(dowel_policy){.retry_delay_max = 0.25}, 3) == 0.25);
     const dowel_policy noisy = {.retry_delay = 10, .retry_jitter = 1}, capped = {.retry_delay = 250, .retry_jitter = 1};
     double least = 1e9, most = 0, longest = 0;
     for (int i = 0; i < 2000; i++) {
@@ -142,8 +152,11 @@ static int failing(dowel *at, const void *data, json_t **result, dowel_error *er
     atomic_fetch_add(&attempts, 1);
     return dowel_fail(err, failure, "as wanted");
 }
-static const dowel_task fail_task = {
-    .size = sizeof(dowel_task), .name = "fail", .doc = "Fails.", .run = failing, .policy = {.retries = 2}};
+static const dowel_task fail_task = {.size = sizeof(dowel_task),
+                                     .name = "fail",
+                                     .doc = "Fails.",
+                                     .run = failing,
+                                     .policy = {.retries = 2, .given = "retry_delay"}};
 
 static int count(dowel *d, int code, const char *const *retry_on) {
     dowel_error why = {0};

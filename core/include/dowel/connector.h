@@ -23,10 +23,11 @@ enum { DOWEL_BACKOFF_FIXED, DOWEL_BACKOFF_EXPONENTIAL };
  * with timeout and is retried only if `retry_on` names timeout, because its work is done.
  *
  * The struct is a task's own policy and a call's override of it. In an override, zero members keep the task's value; {.given = "retries"} sets a zero:
- * no retries, whatever the task's policy says. In a task's policy, zero means no retries, no delay, no timeout. */
+ * no retries, whatever the task's policy says. In a task's policy, zero means no retries, no timeout, and the default delays: exponential from 1 s with
+ * a jitter of 0.5. {.given = "retry_delay"} means no delay. */
 typedef struct dowel_policy {
     int64_t retries;    /* attempts after the first */
-    double retry_delay; /* seconds before each retry */
+    double retry_delay; /* seconds before each retry; not given: 1, exponential */
     /* Durations, one per retry; the last repeats. NULL-terminated. Overrides retry_delay. */
     const char *const *retry_delays;
     int retry_backoff;           /* DOWEL_BACKOFF_FIXED, or DOWEL_BACKOFF_EXPONENTIAL: retry_delay doubles each time */

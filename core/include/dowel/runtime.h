@@ -134,6 +134,9 @@ typedef struct dowel_call_options {
     /* NULL, or receives a new reference to the result if the work was done but result_storage failed. The call fails then; only dowel_runs_result
      * gives the result otherwise. Not touched in any other case. Not for dowel_submit. */
     json_t **unkept;
+    /* NULL, or receives when the run ended whose stored result was returned because of the run key (µs since the epoch). 0: the task ran. Not for
+     * dowel_submit. */
+    int64_t *kept_at;
 } dowel_call_options;
 
 #define DOWEL_RUN_ID_SIZE 37 /* bytes of a UUID (version 7: sorts by time) with its NUL */
@@ -248,7 +251,7 @@ typedef struct dowel_runs_query {
  * another container or before the last boot; its process cannot be seen from here). Members that do not apply are left out. */
 DOWEL_API int dowel_runs_list(dowel *d, const dowel_runs_query *query, json_t **runs, dowel_error *err);
 /* One run, with its masked arguments, policy, remote handles, children (run objects) and log lines. `id` may be any unique part of the id, of at least
- * 4 characters. */
+ * 4 characters, or "last": the newest run that no other run called. The same holds for the other functions. */
 DOWEL_API int dowel_runs_show(dowel *d, const char *id, json_t **run, dowel_error *err);
 /* Resumes a task's run that crashed, failed or was cancelled: with the same id, the recorded arguments and policy, and its remote handles. Relative
  * paths among the arguments keep their meaning, whatever the working directory is now. Of two callers only one resumes the run. `options` as for
