@@ -37,7 +37,7 @@ static bool find_word(const char *at, word *w) {
     if (strncmp(at, "=?", 2)) return false;
     w->charset = at + 2;
     w->charset_size = strcspn(w->charset, "?* \t");
-    const char *encoding = w->charset + strcspn(w->charset, "? \t"); /* behind a language: UTF-8*de */
+    const char *encoding = w->charset + strcspn(w->charset, "? \t"); /* may have a language suffix: UTF-8*de */
     if (!w->charset_size || *encoding != '?' || !encoding[1] || encoding[2] != '?') return false;
     w->base64 = encoding[1] == 'B' || encoding[1] == 'b';
     if (!w->base64 && encoding[1] != 'Q' && encoding[1] != 'q') return false;
@@ -143,7 +143,7 @@ static bool is_blank(char c) {
     return c == ' ' || c == '\t';
 }
 
-/* Whether a header would not give the text back as it is. */
+/* Whether a header cannot carry the text unchanged. */
 static bool needs_words(const char *text) {
     size_t size = strlen(text);
     if (size && (is_blank(text[0]) || is_blank(text[size - 1]))) return true;

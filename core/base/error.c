@@ -1,4 +1,4 @@
-/* What went wrong, in one struct that needs no freeing. */
+/* Errors: one struct that needs no freeing. */
 #include <dowel/json.h>
 #include <dowel/text.h>
 
@@ -130,7 +130,7 @@ int dowel_error_print(const dowel_error *err) {
 
 int dowel_error_print_as(const dowel_error *err, const char *program) {
     if (!err) return 1;
-    /* What a service said is in these texts. */
+    /* These texts come from services. */
     char *message = dowel_printable(err->message, false), *detail = dowel_printable(err->detail, true),
          *hint = dowel_printable(err->hint, false);
     fprintf(stderr, "%s: %s\n", program, message ? message : dowel_code_name(err->code));
@@ -155,7 +155,7 @@ static const struct {
     {"detail", offsetof(dowel_error, detail), sizeof((dowel_error *)0)->detail},
 };
 
-/* A message that was cut within a character is cut before it: JSON holds whole characters only. */
+/* A message may be cut within a character, which JSON cannot hold: cut it before that character. */
 static json_t *whole_characters(const char *text) {
     size_t length = strlen(text);
     for (size_t cut = 0; cut < 4 && cut <= length; cut++)

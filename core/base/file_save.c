@@ -28,7 +28,7 @@ int dowel_flush_folder(int fd) {
     return errno;
 }
 
-/* Nobody can flush a folder that may be written but not read. 0 or errno. */
+/* A folder without read permission cannot be flushed, which is not an error. 0 or errno. */
 static int flush_folder_of(const char *path) {
     int fd = dowel_file_open_folder(AT_FDCWD, path);
     if (fd < 0) return errno == EACCES || errno == EPERM ? 0 : errno;

@@ -1,4 +1,4 @@
-/* Filling JSON values: the first failure is remembered, and no member is lost in silence. */
+/* Filling JSON values: the first failure is remembered and reported at the end. */
 #include <dowel/json.h>
 #include <dowel/text.h>
 

@@ -27,7 +27,7 @@ static bool is_escaped(const out *o, uint32_t character) {
     return character < 0x20 || (character > 0x7e && o->flags & JSON_ENSURE_ASCII);
 }
 
-/* What stays as it is goes out in one piece up to the next character that does not. */
+/* Writes runs of characters that need no escape in one piece. */
 static void put_text(out *o, const char *text, size_t size) {
     static const char escaped[] = "\"\\\b\f\n\r\t", names[] = "\"\\bfnrt";
     size_t from = 0, length = 0;
@@ -36,7 +36,7 @@ static void put_text(out *o, const char *text, size_t size) {
         uint32_t character = 0;
         length = dowel_utf8_read((const unsigned char *)text + at, size - at, &character);
         const char *named = length == 1 && character ? strchr(escaped, (int)character) : NULL;
-        if (!length) { /* jansson lets nothing else in, unless it was told not to check */
+        if (!length) { /* jansson refuses other text unless checking is off */
             o->text.failed = true;
             return;
         }

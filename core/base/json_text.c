@@ -1,4 +1,4 @@
-/* Reading JSON text, with errors that say where but never quote what may be secret. */
+/* Reading JSON text. Errors give the position and never quote the text, which may be secret. */
 #include <dowel/json.h>
 #include <dowel/text.h>
 
@@ -86,7 +86,7 @@ static char *mark_literals(const char *text, size_t size, const literals *found)
     return marked;
 }
 
-/* The column in the document of the place that jansson names in the marked document. */
+/* The column in the document for a column in the marked document, as jansson reports it. */
 static int column_of(const json_error_t *problem, const char *text, const literals *found) {
     size_t before = 0, on_line = 0, at = problem->position > 0 ? (size_t)problem->position : 0;
     while (before < found->count && found->list[before].at + before * ADDED < at) before++;
@@ -96,7 +96,7 @@ static int column_of(const json_error_t *problem, const char *text, const litera
     return problem->column - (int)(on_line * ADDED);
 }
 
-/* Whether the text is base64 and what it stands for begins with a brace. */
+/* Whether the text is base64 of text that begins with a brace. */
 static bool is_base64(const char *text, size_t size) {
     if (size < 16 || *text != 'e' || !text[1] || !strchr("wxyz0123456789+/", text[1])) return false;
     for (size_t i = 0; i < size; i++)
@@ -105,7 +105,7 @@ static bool is_base64(const char *text, size_t size) {
     return true;
 }
 
-/* A hint for what is often saved instead of JSON; NULL: no hint. */
+/* A hint for text that is often saved by mistake instead of JSON; NULL: no hint. */
 static const char *advice(const char *text, size_t size, const char *said) {
     size_t at = 0;
     while (at < size && text[at] && strchr(" \t\r\n", text[at])) at++;

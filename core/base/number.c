@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of the calling thread alone: a library must not change the locale of its program. */
+/* For the calling thread only: a library must not change the locale of its program. */
 typedef struct plain {
     locale_t own, before;
 } plain;
@@ -57,7 +57,7 @@ void dowel_format_real(double value, char text[DOWEL_REAL_TEXT_SIZE]) {
     if (!strpbrk(text, ".en")) strcat(text, ".0"); /* "n": not finite, which JSON does not have */
 }
 
-/* ---- exact numbers: text that ends in what no other text ends in ---- */
+/* ---- exact numbers: text with an ending that no other text has ---- */
 
 static const char mark[] = "\0number";
 enum { MARK = sizeof mark - 1 };

@@ -20,7 +20,7 @@ typedef struct identity {
     char part[PARTS][PART_SIZE];
 } identity;
 
-/* Only what can stand between colons. */
+/* Drops colons and control characters. */
 static void put(char part[PART_SIZE], const char *text) {
     size_t n = 0;
     for (; *text && n + 1 < PART_SIZE; text++) {
@@ -47,7 +47,7 @@ static bool read_stat(const char *process, long pid, char *fields, size_t room) 
     size_t size = fread(text, 1, sizeof text - 1, file);
     fclose(file);
     text[size] = 0;
-    const char *end = strrchr(text, ')'); /* the name before it may hold anything */
+    const char *end = strrchr(text, ')'); /* the program name before it may contain any character */
     /* The /proc of another pid namespace may be mounted here. */
     if (!end || end[1] != ' ' || strtol(text, NULL, 10) != pid) return false;
     snprintf(fields, room, "%s", end + 2);

@@ -44,7 +44,7 @@ int dowel_text_check(const char *origin, const char **text, size_t *size, dowel_
             dowel_error_hint(err, "save it as UTF-8; Latin-1 and Windows-1252 are not");
             return DOWEL_E_INVALID;
         }
-        if (!character && at < 2) { /* as every other byte of ASCII is then */
+        if (!character && at < 2) { /* UTF-16 without a mark: every other byte of ASCII text is NUL */
             (void)dowel_fail(err, DOWEL_E_INVALID, "%s: the text is UTF-16, not UTF-8", origin);
             dowel_error_hint(err, "save it as UTF-8");
             return DOWEL_E_INVALID;

@@ -17,8 +17,7 @@ typedef struct dowel_database_address {
     char *password; /* PostgreSQL: decoded, so that it can be kept out of messages; NULL: none in the URL */
 } dowel_database_address;
 
-/* "sqlite:PATH", "memory:", "postgresql://[user[:password]@][host[:port],...][/database][?name=value&...]". Messages quote nothing that
- * could be part of a password. */
+/* "sqlite:PATH", "memory:", "postgresql://[user[:password]@][host[:port],...][/database][?name=value&...]". Messages never quote text that may be part of a password. */
 int dowel_database_address_parse(const char *url, dowel_database_address *address, dowel_error *err);
 /* Zero members are allowed. */
 void dowel_database_address_clear(dowel_database_address *address);

@@ -1,4 +1,4 @@
-/* PostgreSQL behind dowel/database.h. libpq is loaded when the first URL asks for it, so that a start without it does not pay. */
+/* PostgreSQL behind dowel/database.h. libpq is loaded for the first PostgreSQL URL, so that other starts do not pay for it. */
 #include "backend_internal.h"
 
 #ifdef DOWEL_LIBPQ

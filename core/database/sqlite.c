@@ -26,8 +26,8 @@ typedef struct connection {
     char *path;
     bool memory;
     bool snapshot;            /* opened without locks, since neither the file nor its folder can be written */
-    sqlite3_stmt *kept[KEPT]; /* statements for their next use: parsing one takes longer than most of them run */
-    unsigned turn;            /* which one gives way to the next */
+    sqlite3_stmt *kept[KEPT]; /* prepared statements: parsing takes longer than running most of them */
+    unsigned turn;            /* the next one to be replaced */
 } connection;
 
 typedef struct rows {
@@ -36,7 +36,7 @@ typedef struct rows {
     sqlite3_stmt *statement;
 } rows;
 
-/* ---- what went wrong, in plain words ---- */
+/* ---- errors ---- */
 
 static const char *error_of_system(int number, const char **hint) {
     switch (number) {

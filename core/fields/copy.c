@@ -7,14 +7,14 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Microseconds of what RFC 3339 can say: years of four digits. */
+/* The range of RFC 3339 in microseconds: years of four digits. */
 #define FIRST_TIME (-62167219200 * INT64_C(1000000))
 #define END_OF_TIME (253402300800 * INT64_C(1000000))
 
 static int copy_struct(const dowel_table *table, const char *root, const char *path, const void *from, size_t size,
                        int depth, dowel_arena *arena, void *to, const json_t *given, dowel_error *err);
 
-/* As JSON, which the history keeps arguments in, would have it. A file's name may be anything. */
+/* The history stores arguments as JSON, which needs UTF-8. File names may be any bytes. */
 static int copy_text(const decoding *at, const dowel_field *field, const char *text, const char **copy) {
     size_t size = strlen(text);
     bool any = field->kind == DOWEL_PATH || field->flags & DOWEL_PLACE;
@@ -159,7 +159,7 @@ static int copy_member(const decoding *at, const dowel_field *field, const void 
     }
 }
 
-/* What a caller's struct of that size names as given. */
+/* The `given` of a caller's struct of that size. */
 static const char *given_in(const dowel_table *table, const void *data, size_t size) {
     const dowel_field *holder = dowel_given_field(table);
     return holder && holder->offset + sizeof(const char *) <= size ? dowel_given_of(table, data) : NULL;

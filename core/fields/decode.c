@@ -306,7 +306,7 @@ static int unknown_field(const decoding *at, const char *key) {
     return rc;
 }
 
-/* Decodes what the document says, without filling in the rest. */
+/* Decodes the members of the document, without defaults. */
 static int decode_members(const dowel_table *table, const char *root, const char *path, const json_t *document,
                           const dowel_resolver *resolver, int depth, dowel_arena *arena, void *data, dowel_error *err) {
     decoding at = {table, root, path, resolver, depth, arena, err};

@@ -6,7 +6,7 @@
 
 enum { DOWEL_FIELDS_DEPTH = 16 };
 
-/* Where in which table, for whom. */
+/* The position in a table, and the caller's resolver and error. */
 typedef struct decoding {
     const dowel_table *table;
     const char *root, *path;
@@ -16,13 +16,13 @@ typedef struct decoding {
     dowel_error *err;
 } decoding;
 
-/* What every number is held to, whether it comes from JSON or from a C struct. */
+/* Checks a number from JSON or from a C struct. */
 int dowel_fields_check_number(const decoding *at, const dowel_field *field, double value);
 void dowel_fields_end_json(void *value);
 void dowel_fields_end_block(void *value);
 /* An empty record of the table's size. */
 int dowel_record_new(const dowel_table *table, dowel_record **record, dowel_error *err);
-/* Copies what the struct has, without filling in the rest. */
+/* Copies the members of the struct, without defaults. */
 int dowel_fields_copy_members(const dowel_table *table, const char *root, const char *path, const void *from,
                               size_t size, int depth, dowel_arena *arena, void *to, dowel_error *err);
 

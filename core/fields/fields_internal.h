@@ -1,4 +1,4 @@
-/* What the files about fields share. */
+/* Shared by the files about fields. */
 #ifndef DOWEL_FIELDS_PRIVATE_H
 #define DOWEL_FIELDS_PRIVATE_H
 
@@ -35,7 +35,7 @@ int dowel_given_check(const dowel_table *table, const char *root, const char *pa
 int dowel_given_collect(const dowel_table *table, void *data, const json_t *document, dowel_arena *arena,
                         dowel_error *err);
 
-/* Fills zero members from their defaults and checks what the table demands. `path` is "" at the top, "a.b." further down. */
+/* Fills in defaults and checks the table's rules. `path` is "" at the top, "a.b." in nested tables. */
 int dowel_fields_finish(const dowel_table *table, const char *root, const char *path, void *data, dowel_arena *arena,
                         bool refs_unresolved, const json_t *given, dowel_error *err);
 

@@ -1,4 +1,4 @@
-/* A zero that was given on purpose is told from a member that was left out: a struct's `given` names such members. */
+/* Distinguishes a zero that was given from a member that was left out: a struct's `given` names the former. */
 #include "fields_internal.h"
 
 #include <stdlib.h>

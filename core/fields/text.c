@@ -188,7 +188,7 @@ static int wrong(dowel_error *err, const dowel_table *table, const dowel_field *
                       expected, text);
 }
 
-/* Everything that `path` ("-": standard input) holds. */
+/* The content of `path` ("-": standard input). */
 static int read_all(const dowel_table *table, const dowel_field *field, const char *path, dowel_sink *into,
                     dowel_error *err) {
     dowel_source *source = NULL;
@@ -391,7 +391,7 @@ int dowel_field_parse(const dowel_table *table, const dowel_field *field, const 
         return parse_json_text(table, field, NULL, text, strlen(text), object, err);
     case DOWEL_BLOCK: {
         if (*text == '{') return parse_json_text(table, field, NULL, text, strlen(text), object, err);
-        /* A name alone is enough where only one type fits. */
+        /* A name without a type is enough if the field accepts only one type. */
         bool named = !strchr(text, '/') && field->blocks && !strchr(field->blocks, '|');
         json_t *reference =
             json_pack("{s:o}", "$block", named ? json_sprintf("%s/%s", field->blocks, text) : json_string(text));

@@ -128,7 +128,7 @@ static char *lower_case(const char *name) {
     return copy;
 }
 
-/* Without white space at the ends, and with one space for each run of it. */
+/* Trims white space and folds each run of it into one space. */
 static void add_folded(dowel_text *out, const char *value) {
     for (const char *p = value; *p;) {
         size_t space = 0;

@@ -29,7 +29,7 @@ static double retry_after(const dowel_http_response *response) {
     const char *end = value + digits;
     if (digits && *end == '.') end += 1 + strspn(end + 1, "0123456789");
     if (digits && !end[strspn(end, " \t")]) {
-        double seconds = 0; /* not strtod, which goes by the program's locale */
+        double seconds = 0; /* strtod() would depend on the locale */
         for (size_t i = 0; i < digits; i++) seconds = fmin(seconds * 10 + (value[i] - '0'), MOST_ASKED);
         return seconds + (end > value + digits + 1 ? 1 : 0);
     }
@@ -61,7 +61,7 @@ int dowel_http_explain(const dowel_http_request *r, const dowel_http_response *r
     find_request_id(r, response, err);
     if (r->service->explain) r->service->explain(response, err);
     err->http_status = response->status;
-    if (response->status == 407) { /* of plain HTTP: nobody else answers so */
+    if (response->status == 407) { /* for plain HTTP: only a proxy answers 407 */
         const char *variable = dowel_proxy_variable(r->path.data ? r->path.data : "");
         dowel_error_hint(err, "the proxy requires a user and a password: %s=http://USER:PASSWORD@HOST:PORT",
                          variable ? variable : "the proxy's variable");

@@ -32,7 +32,7 @@ bool dowel_http_is_success(const dowel_http_request *request, int status);
 
 /* Fills err from an answer that is not a success, and returns its code. */
 int dowel_http_explain(const dowel_http_request *request, const dowel_http_response *response, dowel_error *err);
-/* A retry that ran into the deadline: the error of the attempt before it says more, and takes the place of "timeout". */
+/* A retry that ran into the deadline: reports the error of the attempt before it instead of "timeout". */
 int dowel_http_explain_late(dowel *d, int rc, const dowel_error *before, dowel_error *err);
 
 /* ---- retry.c: rules, budget ---- */
@@ -42,15 +42,15 @@ const dowel_retry_rule *dowel_http_rule(const dowel_http_request *request, const
 int dowel_http_most_attempts(dowel *d, const dowel_http_request *request);
 /* Seconds to wait before the n-th retry, counted from 0. */
 double dowel_http_backoff(const dowel_http_service *service, int retry);
-/* Takes a retry from the handle's budget; false: there were too many lately. */
+/* Takes a retry from the handle's retry budget; false: the budget is used up. */
 bool dowel_http_spend_retry(dowel *d, bool network);
-/* Gives back for a success. */
+/* Refills the budget after a success. */
 void dowel_http_earn(dowel *d, bool after_retry);
 
 /* ---- turns.c: pace, one for each service that a handle talks to ---- */
 
 typedef struct dowel_turns dowel_turns;
-dowel_turns *dowel_turns_of(dowel *d); /* NULL: out of memory; nothing is held back then */
+dowel_turns *dowel_turns_of(dowel *d); /* NULL: out of memory; requests are then not delayed */
 /* Waits until a request to the service may start; false: the deadline would pass before. */
 bool dowel_turns_wait(dowel *d, dowel_turns *turns, const dowel_http_service *service, int *rc, dowel_error *err);
 /* A request that started at `started` has ended. `err` NULL: without an answer, or with success. */

@@ -36,7 +36,7 @@ struct dowel_http_request {
     int accept[8];
     int accept_count;
     bool idempotent, secret_url, secret_body, patient, direct;
-    bool in_doubt; /* an attempt may have been carried out without our knowing */
+    bool in_doubt; /* an attempt may have been carried out although no answer arrived */
     double timeout;
     char *authorities, *authorities_setting;
     bool progress;
@@ -54,7 +54,7 @@ struct dowel_http_response {
 int dowel_http_response_document(const dowel_http_response *response, unsigned flags, json_t **document,
                                  dowel_error *err);
 
-/* Scheme, host and path for messages; neither query nor, where it is secret, path. Borrowed until the next call on it. */
+/* Scheme, host and path for messages, without the query and without a secret path. Borrowed until the next call. */
 void dowel_http_place(const dowel_http_request *request, char place[256]);
 void dowel_http_log_request(dowel *d, dowel_http_request *request, int attempt);
 /* One line for each request that was sent: its status, or the code of the error. */

@@ -33,7 +33,7 @@ bool dowel_http_secret_header_name(const dowel_http_names *names, const char *he
 }
 
 static bool is_secret_parameter(const dowel_http_names *names, const char *name, size_t length) {
-    /* Not every name that ends in "token" or "key": page tokens and object keys are not secrets. */
+    /* Page tokens and object keys end in "token" and "key" but are not secrets. */
     static const char *const words[] = {"access-token", "api-key",  "assertion",     "credential",
                                         "id-token",     "password", "refresh-token", "security-token",
                                         "secret",       "sig",      "signature",     NULL};

@@ -9,7 +9,7 @@
 #define LOWEST 2.0
 #define WINDOW 0.5     /* seconds */
 #define SHORTEST 0.002 /* seconds of waiting */
-#define FORGOTTEN 60.0 /* seconds after which a complaint says nothing about the service any more */
+#define FORGOTTEN 60.0 /* seconds after which a complaint is too old to matter */
 
 static void count(dowel_pace *p, double now) {
     if (now - p->window > WINDOW) {
@@ -60,7 +60,7 @@ void dowel_pace_told(dowel_pace *p, double started, double now, bool too_many) {
     /* A single request at a time is not slowed down: it waits before its retry anyway. */
     if (too_many && alone && !p->limited) return;
     if (too_many) {
-        /* Requests that started before the last complaint tell nothing new. */
+        /* Requests that started before the last complaint are no new information. */
         if (p->limited && started <= p->since) return;
         double rate = lately(p, now);
         p->top = fmax(p->limited ? fmin(rate, p->rate) : rate, LOWEST);

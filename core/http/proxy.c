@@ -50,7 +50,7 @@ static void add_entry(dowel_text *list, const char *entry, size_t size, const ch
         size -= own_size + 1;
     }
     if (size > 2 && *entry == '[' && entry[size - 1] == ']') entry++, size -= 2;
-    if (size > 2 && entry[0] == '*' && entry[1] == '.') entry++, size--; /* as Go reads it: the domain's hosts */
+    if (size > 2 && entry[0] == '*' && entry[1] == '.') entry++, size--; /* as in Go: all hosts of the domain */
     if (list->size) dowel_text_add(list, ",", 1);
     dowel_text_add(list, entry, size);
 }

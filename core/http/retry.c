@@ -110,7 +110,7 @@ static void explain_no_wait(dowel_error *err, double left) {
 
 int dowel_http_wait(dowel *d, double seconds, const char *next, dowel_error *err) {
     double wait = fmax(seconds, err->retry_after), left = dowel_time_left(d);
-    bool late = left >= 0 && wait >= left; /* what went wrong says more than "timeout" */
+    bool late = left >= 0 && wait >= left; /* its error is more useful than "timeout" */
     char text[48];
     if (late || err->retry_after > DOWEL_LONGEST_WAIT) {
         if (err->retry_after > 0) explain_no_wait(err, left);

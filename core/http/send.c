@@ -1,4 +1,4 @@
-/* Sending: attempts until one succeeds, or nothing is left to try. */
+/* Sending: attempts until one succeeds or no retry is left. */
 #include "flight.h"
 
 #include <assert.h>
@@ -17,12 +17,12 @@ typedef struct sending {
     bool sent;           /* some of the current attempt may have reached the server */
     bool answered;       /* the current attempt got a whole answer */
     double started;      /* the current attempt */
-    dowel_error local;   /* where the caller wants none */
-    dowel_error before;  /* how the attempt before failed */
+    dowel_error local;   /* used if the caller passes none */
+    dowel_error before;  /* the error of the previous attempt */
     dowel_error stopped; /* why a wait ended */
 } sending;
 
-/* What follows an attempt. */
+/* The next step after an attempt. */
 typedef enum verdict { DONE, GIVE_UP, RETRY, REAUTHORIZE } verdict;
 
 /* A setter's failure. */
@@ -91,7 +91,7 @@ static verdict judge_failure(sending *s, int *rc) {
     return broke && !f->stopped && (!s->sent || r->idempotent) ? RETRY : GIVE_UP;
 }
 
-/* A token may have been revoked early, a clock may be wrong: one more attempt, which does not count as a retry. */
+/* The token may have been revoked, or the clock may be wrong: one more attempt, not counted as a retry. */
 static bool wants_reauthorizing(sending *s) {
     dowel_flight *f = &s->flight;
     const dowel_http_request *r = f->request;

@@ -256,7 +256,7 @@ static int trust(call *c) {
     c->folder = dowel_variable("SSL_CERT_DIR");
     const char *path, *setting = trusted(c, &path), *folder = c->folder;
     if (dowel_ncasecmp(x->url, "https:", 6) != 0) return 0;
-    bool list = setting && !strcmp(setting, "SSL_CERT_DIR"); /* of folders: those that are not there are passed over */
+    bool list = setting && !strcmp(setting, "SSL_CERT_DIR"); /* missing folders of a list are skipped */
     if (path && !list && access(path, R_OK)) {
         int rc = dowel_fail(c->err, DOWEL_E_IO, "the file of trusted certificates cannot be read: %s: %s", path,
                             strerror(errno));
@@ -289,7 +289,7 @@ static void hint_at_trust(const call *c) {
 
 /* ---- errors ---- */
 
-/* The proxy answered to CONNECT, and did not connect. */
+/* The proxy refused CONNECT. */
 static int refused_by_proxy(call *c, long status) {
     const char *variable = dowel_proxy_variable(c->exchange->url);
     if (!variable) variable = "the proxy's variable";
@@ -338,7 +338,7 @@ static bool was_connected(const call *c) {
     return !curl_easy_getinfo(c->curl, CURLINFO_CONNECT_TIME_T, &connected) && connected > 0;
 }
 
-/* libcurl takes an answer that breaks off in its headers for a whole one without a body. */
+/* libcurl accepts an answer that ends within its headers as a complete one without a body. */
 static int check_headers(const call *c) {
     if (c->headers_ended) return 0;
     return dowel_fail(c->err, DOWEL_E_NETWORK, "the connection broke: the answer ended within its headers");
@@ -376,7 +376,7 @@ static int explain(call *c, CURLcode code) {
     }
 }
 
-/* Named here, since libcurl would take the variables with the line breaks that mounted files leave at their ends. */
+/* Set here because libcurl would not trim the line breaks that mounted files leave in the variables. */
 static int set_proxy(CURL *curl, const dowel_exchange *x, dowel_error *err) {
     const char *variable = x->direct ? NULL : dowel_proxy_variable(x->url);
     char *proxy = variable ? dowel_variable(variable) : NULL, *no_proxy = variable ? dowel_no_proxy(x->url) : NULL;
@@ -443,13 +443,13 @@ static int perform(dowel_transport *base, dowel *d, dowel_exchange *x, dowel_err
     curl_easy_getinfo(curl, CURLINFO_REQUEST_SIZE, &request_bytes);
     curl_easy_getinfo(curl, CURLINFO_CONNECT_TIME_T, &connected);
     curl_easy_getinfo(curl, CURLINFO_HTTP_CONNECTCODE, &tunnel);
-    bool refused = tunnel >= 300 && !x->status; /* by the proxy: the server has heard nothing */
+    bool refused = tunnel >= 300 && !x->status; /* from the proxy: nothing was sent to the server */
     x->sent = !refused && (request_bytes > 0 ||
                            (code != CURLE_COULDNT_CONNECT && code != CURLE_COULDNT_RESOLVE_HOST &&
                             code != CURLE_COULDNT_RESOLVE_PROXY && code != CURLE_SSL_CONNECT_ERROR &&
                             code != CURLE_PEER_FAILED_VERIFICATION && code != CURLE_SSL_CACERT_BADFILE &&
                             code != CURLE_URL_MALFORMAT && !(code == CURLE_OPERATION_TIMEDOUT && connected == 0)));
-    /* A server that refuses a body before it read it all hangs up: its answer says more than the broken connection. */
+    /* A server may refuse a body and close the connection early: report its answer, not the broken connection. */
     if ((code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR) && x->status >= 400 && c.headers_ended && !c.failed)
         code = CURLE_OK;
     drop_headers(headers);

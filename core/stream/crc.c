@@ -12,7 +12,7 @@ typedef struct kind {
     uint64_t all;        /* ones */
     size_t bytes;
     uint64_t tables[8][256];
-    uint64_t moves[3][2]; /* what moves 16 bytes onto those so many bytes later */
+    uint64_t moves[3][2]; /* constants that fold 16 bytes onto the bytes at that distance */
 } kind;
 
 enum { FOLDED = 64, WIDE = 256 }; /* bytes a step */
@@ -90,7 +90,7 @@ __attribute__((target("pclmul,sse4.1"))) static __m128i move(__m128i block, __m1
     return _mm_xor_si128(_mm_clmulepi64_si128(block, by, 0x00), _mm_clmulepi64_si128(block, by, 0x11));
 }
 
-/* The same with four times four at once: leaves the last 64 bytes that stand for all, and what of `size` is left. */
+/* The same with four registers at once. Leaves 64 bytes with the same remainder, and the rest of `size`. */
 __attribute__((target("vpclmulqdq,avx512f"))) static __m512i move_wide(__m512i block, __m512i by) {
     return _mm512_xor_si512(_mm512_clmulepi64_epi128(block, by, 0x00), _mm512_clmulepi64_epi128(block, by, 0x11));
 }

@@ -4,8 +4,8 @@
 
 #include <dowel/stream.h>
 
-/* Goes on from `crc`, the finished value of what came before (0 for nothing). */
+/* Continues from `crc`, the finished value of the bytes before (0: none). */
 uint64_t dowel_crc_update(dowel_digest_kind kind, uint64_t crc, const void *data, size_t size);
-size_t dowel_crc_bytes(dowel_digest_kind kind); /* 0: no such check */
+size_t dowel_crc_bytes(dowel_digest_kind kind); /* 0: not supported */
 
 #endif

@@ -76,7 +76,7 @@ static void end_part(dowel_digest *digest) {
     unsigned char check[DOWEL_DIGEST_MAX];
     update(digest->outer, check, end(digest, check));
     start(digest);
-    /* What comes behind the last part is one more: the check will differ, as it should. */
+    /* Bytes after the last part count as one more part, so that the checksum differs. */
     digest->left = ++digest->at < digest->count ? digest->sizes[digest->at] : INT64_MAX;
 }
 

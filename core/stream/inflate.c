@@ -11,8 +11,8 @@
 typedef struct inflation {
     dowel_sink *to; /* borrowed */
     z_stream stream;
-    bool between; /* members: nothing of the next one has come */
-    bool any;     /* bytes at all */
+    bool between; /* no byte of the next member has arrived */
+    bool any;     /* any byte has arrived */
     unsigned char *room;
 } inflation;
 

@@ -1,4 +1,4 @@
-/* Sinks: what all have in common, and those that collect in memory. */
+/* Sinks: the common part, and sinks in memory. */
 #include "sink_internal.h"
 
 #include <dowel/text.h>

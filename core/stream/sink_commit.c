@@ -47,7 +47,7 @@ static int was_written(int fd) {
 #endif
 
 static int prepare(dowel_file *f) {
-    int64_t time = f->modified == 1 ? 0 : f->modified; /* the epoch itself, since 0 is no time */
+    int64_t time = f->modified == 1 ? 0 : f->modified; /* the epoch itself, because 0 means "now" */
     int64_t fraction = time % 1000000 + (time % 1000000 < 0 ? 1000000 : 0);
     const struct timespec times[2] = {{0, UTIME_NOW}, {(time_t)((time - fraction) / 1000000), (long)fraction * 1000}};
     if (f->left && ftruncate(f->fd, 0)) return errno;
@@ -65,7 +65,7 @@ static bool flush(dowel_file *const *files, int *why, size_t count) {
             if (!why[i]) why[i] = was_written(files[i]->fd);
         return true;
     }
-    /* The disk begins with all of them. */
+    /* Start writeback of all files before waiting for any of them. */
     for (size_t i = 0; i < count && count > 1; i++) (void)sync_file_range(files[i]->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 #endif
     for (size_t i = 0; i < count; i++)

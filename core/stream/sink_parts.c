@@ -1,4 +1,4 @@
-/* Parts of a file that is not in place yet, written by several threads. */
+/* Parts of a file that is not committed yet, written by several threads. */
 #define _GNU_SOURCE /* sync_file_range, statx, O_DIRECT */
 #include "sink_internal.h"
 
@@ -10,14 +10,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Past its first bytes (small objects end there) a part is written in few, large, aligned pieces. */
+/* After the first bytes, which suffice for a small object, a part is written in large aligned pieces. */
 #define GATHERED (1 << 19)
 #define UNGATHERED (1 << 16)
 
 typedef struct part {
     const dowel_file *whole; /* borrowed */
     int64_t offset, limit, taken;
-    char *gathered; /* NULL at first; the last `held` of the bytes that were taken */
+    char *gathered; /* the last `held` bytes, not written yet; NULL at first */
     size_t held;
 } part;
 
@@ -74,7 +74,7 @@ static int part_restart(void *context, dowel_error *err) {
     return 0;
 }
 
-/* The disk begins while the rest is still on its way, so that the flush at the end has little left to do. */
+/* Start writeback now, so that the flush at the end has little left to do. */
 static int part_commit(void *context, dowel_error *err) {
     part *p = context;
     if (p->held && write_gathered(p, err)) return DOWEL_E_IO;

@@ -1,4 +1,4 @@
-/* Sources: memory, files, and those that a program brings. */
+/* Sources: memory, files, and a program's own. */
 #include <dowel/stream.h>
 
 #include <errno.h>

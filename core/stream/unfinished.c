@@ -39,7 +39,7 @@ char *dowel_unfinished_name(const char *name, bool random) {
     unsigned char noise[TOKEN / 2];
     char *made = malloc(size), *p = made;
     if (!made) return NULL;
-    /* A name may be as long as names can be; characters stay whole. */
+    /* Shortens a long name to the limit without cutting a character. */
     if (length > NAME_MAX - AROUND)
         for (length = NAME_MAX - AROUND; length && ((unsigned char)last[length] & 0xc0) == 0x80;) length--;
     p += snprintf(made, size, "%.*s.%.*s.", (int)folder, name, (int)length, last);

@@ -1,4 +1,4 @@
-/* What uploads to object stores have in common: their source, their mark, what they cannot store. */
+/* Uploads to object stores: the source, the mark, and metadata that cannot be stored. */
 #include <dowel/buckets.h>
 #include <dowel/clock.h>
 #include <dowel/transfer.h>

@@ -16,7 +16,7 @@ static int fetch(dowel *d, const dowel_download *plan, const dowel_http_response
         char range[64];
         snprintf(range, sizeof range, "bytes=%" PRId64 "-%" PRId64, offset, offset + size - 1);
         dowel_http_header(r, "Range", range);
-        if (!pinned) dowel_http_accept(r, 416); /* of an empty object no range can be had */
+        if (!pinned) dowel_http_accept(r, 416); /* an empty object has no ranges */
     }
     dowel_http_sink(r, sink);
     dowel_http_digest(r, digest);

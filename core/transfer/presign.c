@@ -1,4 +1,4 @@
-/* Signed URLs and forms: what the clouds have in common. */
+/* Signed URLs and forms: the part that all clouds share. */
 #include <dowel/buckets.h>
 
 int dowel_presign_check_conditions(const json_t *conditions, dowel_error *err) {

@@ -1,4 +1,4 @@
-/* Deleting many objects: the first failure, and what the caller is told. */
+/* Deleting many objects: keeps the first failure and reports each one. */
 #include <dowel/buckets.h>
 
 #include <stdio.h>

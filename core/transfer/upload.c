@@ -59,8 +59,8 @@ static int send(dowel *d, const dowel_upload *plan, dowel_source *from, dowel_up
 
 typedef struct upload {
     const dowel_upload *plan;
-    int64_t size, part_size; /* size -1: not known */
-    int64_t *sizes;          /* of parts that were sent, and the check of each; where it joins */
+    int64_t size, part_size; /* -1: unknown */
+    int64_t *sizes;          /* the parts that were sent, and their checksums if these can be joined */
     uint64_t *checks;
     bool joins;
     /* For sources that must be read in order: */
@@ -71,7 +71,7 @@ typedef struct upload {
     size_t most;        /* of a buffer */
     char *buffer[64];
     int buffers;
-    char *first; /* what was read to see whether one request will do */
+    char *first; /* bytes read to find out whether one request is enough */
     size_t first_size, first_room;
 } upload;
 
@@ -94,7 +94,7 @@ static int put_part(dowel *d, void *context, int64_t index, dowel_error *err) {
     return rc;
 }
 
-/* Of a pipe, parts grow with their number: few bytes are sent soon, many do not need too many parts. */
+/* Parts of a pipe grow: small ones start soon, large ones keep a long stream within the limit of parts. */
 static size_t piece_size(const upload *u, int64_t index) {
     int64_t size = u->part_size;
     if (u->size < 0)
@@ -119,7 +119,7 @@ static int take(dowel *d, upload *u, dowel_upload_part *part, char **buffer, dow
     while (u->next != part->index && !u->ended && !rc) rc = wait_turn(d, u, err);
     if (!u->ended && !rc) {
         size_t size = piece_size(u, part->index), got = u->first_size;
-        if (u->first) { /* it has the room of a part */
+        if (u->first) { /* the buffer holds one part */
             *buffer = u->first;
             u->first = NULL;
         } else {

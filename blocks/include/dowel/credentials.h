@@ -103,7 +103,7 @@ typedef struct dowel_aws_keys {
     char *access_key_id, *secret_access_key, *session_token; /* owned; session_token may be NULL */
     int64_t expires;                                         /* µs since the epoch; 0: never */
     bool anonymous;
-    char *account_id; /* NULL if the source of the keys does not say it */
+    char *account_id; /* NULL if the source of the keys does not have it */
     char *origin;     /* for people: "profile \"work\"", "role ... assumed by ..." */
 } dowel_aws_keys;
 

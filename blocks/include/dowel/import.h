@@ -1,5 +1,4 @@
-/* dowel/import.h: saves what other tools keep as blocks: AWS profiles, gcloud configurations, Prefect's block documents, Airflow's
- * connections, rclone's remotes. Importing reads and changes nothing; dowel_blocks_save then saves all blocks or none.
+/* dowel/import.h: imports the settings of other tools as blocks: AWS profiles, gcloud configurations, Prefect's block documents, Airflow's connections, rclone's remotes. Importing reads and changes nothing; dowel_blocks_save then saves all blocks or none.
  *
  * Import sources come from connectors (dowel_connector.imports, dowel/connector.h), like tasks and block types. */
 #ifndef DOWEL_IMPORT_H
@@ -27,7 +26,7 @@ typedef struct dowel_import_request {
     const char *text;   /* need not end with a NUL */
     size_t size;        /* of `text` */
     const char *origin; /* name of the text in messages, such as its path; NULL: "import" */
-    const char *name;   /* name of the block that is asked for; NULL: its name at the source */
+    const char *name;   /* name for the requested block; NULL: its name at the source */
 } dowel_import_request;
 
 /* Reads blocks from the source of this name. *imported is {"blocks": [{"block": "type/name", "document": {...}}], "warnings": ["..."]};

@@ -62,7 +62,7 @@ DOWEL_API json_t *dowel_block_document(const dowel_block *block, dowel_secrets s
 
 /* Makes the relative paths in a document of the table absolute, in place: DOWEL_PATH fields, places (DOWEL_PLACE) that are paths, @file in
  * DOWEL_BLOCK_TEXT, also in nested tables and inline blocks. They are relative to `folder`; NULL: the document is not changed. *relative
- * (may be NULL) tells whether there was a relative path. `d` knows the block types. */
+ * (may be NULL): whether there was a relative path. `d` knows the block types. */
 DOWEL_API int dowel_fields_anchor(dowel *d, const dowel_table *table, json_t *document, const char *folder,
                                   bool *relative, dowel_error *err);
 /* Whether a place is a path on this machine, as opposed to a URL, TYPE/NAME:path of a saved block, or `-`. */

@@ -1,4 +1,4 @@
-/* dowel/buckets.h: what connectors for object stores have in common. For modules of dowel, not for programs. */
+/* dowel/buckets.h: shared by connectors for object stores. For modules of dowel, not for programs. */
 #ifndef DOWEL_BUCKETS_H
 #define DOWEL_BUCKETS_H
 
@@ -27,7 +27,7 @@ int dowel_bucket_check_input(const char *file, dowel_bytes data, dowel_error *er
 int dowel_bucket_open_input(dowel *d, const char *file, dowel_bytes data, dowel_source **source, dowel_error *err);
 /* The mark by which a conditional upload recognizes its object if the answer was lost: the run's id, or a new one outside a run. */
 void dowel_bucket_mark(const dowel *d, char mark[DOWEL_RUN_ID_SIZE]);
-/* Whether the caller of `put` wants to know which part of the description is left out (dowel_object_put_options.unheld). */
+/* Whether the caller of `put` asked for reports of description that is left out (dowel_object_put_options.unheld). */
 bool dowel_bucket_reports_unheld(const dowel_object_put_options *options);
 /* Reports the user metadata NAME as left out. */
 void dowel_bucket_report_metadata(const dowel_object_put_options *options, const char *name, const char *why);

@@ -15,7 +15,7 @@ extern "C" {
  * signed. */
 DOWEL_API void dowel_canonical_headers(const dowel_header *const *lists, bool (*skip)(const char *name),
                                        dowel_text *lines, dowel_text *names);
-/* Adds the parameters of a query as it is on the wire, without "?": sorted, and percent-encoded in the one way that is signed. */
+/* Adds the parameters of a query as it is on the wire, without "?": sorted, and percent-encoded in canonical form. */
 DOWEL_API void dowel_canonical_query(dowel_text *out, const char *query);
 /* Adds a path without dot segments and double slashes (RFC 3986, 5.2.4), percent-encoded. */
 DOWEL_API void dowel_canonical_path(dowel_text *out, const char *path);

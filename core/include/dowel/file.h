@@ -12,7 +12,7 @@ extern "C" {
 typedef struct dowel_small_file {
     const char *path;
     const char *what; /* what messages call it: "key file"; NULL: only its path */
-    int code; /* of every failure except NO_MEMORY; 0: NOT_FOUND if nothing is there, INVALID if it is not as required, IO */
+    int code; /* code of every failure except NO_MEMORY; 0: NOT_FOUND, INVALID (a requirement does not hold) or IO */
     size_t limit;   /* a larger file is refused */
     bool regular;   /* pipes and devices are refused; opening never blocks */
     bool no_follow; /* a symbolic link is refused */
@@ -27,7 +27,7 @@ DOWEL_API int dowel_file_load(const dowel_small_file *file, char **text, size_t 
 /* The same for any kind of file, without requirements. */
 DOWEL_API int dowel_file_read(const char *path, size_t limit, char **text, size_t *size, dowel_error *err);
 
-#define DOWEL_FILE_NEW 1u /* a file that is there stays as it is: EXISTS */
+#define DOWEL_FILE_NEW 1u /* an existing file is not replaced: EXISTS */
 
 /* Writes a file for its owner alone (0600) so that readers see the old content or the new one, also after a power cut: beside it, flushed, renamed, and
  * then the folder is flushed. A symbolic link stays, and the file it leads to is replaced. On failure the old content is there, unless `*written`

@@ -145,7 +145,7 @@ DOWEL_API dowel_source *dowel_http_body_source(const dowel_http_request *request
  * and err holds message, HTTP status, reason, request id and whether a retry may help. */
 DOWEL_API int dowel_http_send(dowel *d, dowel_http_request *request, dowel_http_response **response, dowel_error *err);
 
-/* Waits before a connector's own retry of what failed with `err`: for `seconds`, or as long as the server asked. `next` describes the retry in the log:
+/* Waits before a connector's own retry after the failure `err`: for `seconds`, or as long as the server asked. `next` describes the retry in the log:
  * "attempt 2 of 5". Fails with the code of `err` and leaves it as it is if the wait would pass the deadline or DOWEL_LONGEST_WAIT; fails with TIMEOUT or
  * CANCELLED if the run is stopped. */
 DOWEL_API int dowel_http_wait(dowel *d, double seconds, const char *next, dowel_error *err);
@@ -226,7 +226,7 @@ typedef struct dowel_transport {
 
 DOWEL_API int dowel_transport_curl(dowel_transport **transport, dowel_error *err);
 /* Answers from a recording, in order: a JSON array of {"request": {method, uri, headers, body}, "response": {status, headers, body}}. A request that
- * differs from the recorded one (only recorded headers are compared) fails with INVALID and tells the difference. */
+ * differs from the recorded one (only recorded headers are compared) fails with INVALID, and the message shows the difference. */
 DOWEL_API int dowel_transport_replay(const json_t *recording, dowel_transport **transport, dowel_error *err);
 /* The number of recorded requests that were not sent. */
 DOWEL_API size_t dowel_transport_replay_left(dowel_transport *transport);

@@ -28,7 +28,7 @@ typedef struct dowel_object {
     const char *etag;         /* without quotes; NULL: none */
     const char *content_type; /* NULL: unknown (some listings omit it) */
     const char *storage_class;
-    /* The description. `described`: the members below and content_type are known; else only `stat` tells them. */
+    /* The description. `described`: the members below and content_type are known; otherwise call `stat`. */
     bool described;
     const char *content_encoding, *content_language, *content_disposition, *cache_control; /* NULL: none */
     const dowel_pair *metadata;   /* the user's, without the recorded time; ended by {NULL, NULL}; NULL: none */

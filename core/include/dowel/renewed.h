@@ -1,4 +1,4 @@
-/* dowel/renewed.h: values that expire (keys, tokens). Cached in memory, and renewed before they expire by one thread for all that wait. For modules of
+/* dowel/renewed.h: values that expire (keys, tokens). Cached in memory, and renewed before they expire, by one thread while the others wait. For modules of
  * dowel, not for programs. */
 #ifndef DOWEL_RENEWED_H
 #define DOWEL_RENEWED_H

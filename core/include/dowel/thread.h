@@ -1,4 +1,4 @@
-/* dowel/thread.h: threads of dowel's own. For modules of dowel, not for programs. */
+/* dowel/thread.h: starts threads. For modules of dowel, not for programs. */
 #ifndef DOWEL_THREAD_H
 #define DOWEL_THREAD_H
 

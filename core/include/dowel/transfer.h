@@ -64,7 +64,7 @@ typedef struct dowel_download {
     /* Compares the checksum of the received bytes with the provider's. CORRUPT if they differ: the object is fetched once more if the sink can
      * restart. */
     int (*verify)(void *context, const struct dowel_downloaded *done, dowel_error *err);
-    /* Chooses the checksum if only the object's metadata tells it. Called after the first answer; or before the request, with `first` NULL, if the
+    /* Chooses the checksum if only the object's metadata has it. Called after the first answer; or before the request, with `first` NULL, if the
      * bytes come in order. May send requests. NULL: `digest`. */
     int (*check)(dowel *d, void *context, const dowel_http_response *first, dowel_download_check *check,
                  dowel_error *err);
