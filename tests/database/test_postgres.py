@@ -47,7 +47,7 @@ def test_refusals():
             (f"postgresql://dowel:{PASSWORD}@x@{address}/postgres", 2, "more than one @"),
             (f"postgresql://dowel:{PASSWORD}?@{address}/postgres", 2, "port"),
             (f"postgresql://dowel:{PASSWORD}#@{address}/postgres", 2, "port"),
-            (f"postgresql://dowel:{PASSWORD}%@{address}/postgres", 2, "wrong %"),
+            (f"postgresql://dowel:{PASSWORD}%@{address}/postgres", 2, "invalid %"),
             (f"postgresql://dowel:{PASSWORD}", 2, "port"),
             (f"postgresql://dowel:{PASSWORD}:x@{address}", 2, "with a : in it"),
             (f"postgresql://dowel:{PASSWORD}@[::1/postgres", 2, "IPv6"),
