@@ -89,18 +89,15 @@ static int types(cli *c) {
         json_t *value = NULL;
         dowel_build_text(&row, "type", type->name);
         dowel_build_text(&row, "what", type->doc ? type->doc : "");
-        if (c->json) dowel_build_json(&row, "schema", dowel_fields_schema(type->table));
+        dowel_build_json(&row, "schema", dowel_fields_schema(type->table));
         (void)dowel_build_end(&row, &value, NULL);
         dowel_build_item(&rows, value);
     }
     json_t *list;
     if (dowel_build_end(&rows, &list, &c->err)) return cli_failed(c);
-    if (c->json)
-        cli_print_json(list);
-    else
-        cli_print_table(c, list, NULL);
+    int status = cli_list(c, list, (const char *const[]){"type", "what", NULL}, "no block types");
     json_decref(list);
-    return 0;
+    return status;
 }
 
 /* The type of "type/name" or "type". */

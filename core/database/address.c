@@ -61,7 +61,7 @@ static const char *bad_host(const char *text, size_t size) {
     size_t name = 0;
     if (size && *text == '[') {
         const char *end = memchr(text, ']', size);
-        if (!end) return "a [ without a ]";
+        if (!end) return "an IPv6 address without its closing ]";
         name = (size_t)(end - text) + 1;
         for (size_t i = 1; i + 1 < name; i++)
             if (!isxdigit((unsigned char)text[i]) && !strchr(":.%", text[i])) return "an invalid IPv6 address";

@@ -52,8 +52,8 @@ class Rename(CommandTest):
         self.fails(2, "block", "rename", "landing", says="missing NEW-NAME")
         self.fails(3, "block", "rename", "nothing", "x")
         blocks = {"DOWEL_BLOCK_GCS_BUCKET__LANDING": '{"bucket": "b"}'}
-        self.fails(7, "block", "rename", "gcs-bucket/landing", "x", says="only read", env=blocks)
-        self.fails(7, "block", "rename", "gcs-bucket/other", "landing", says="only read", env=blocks)
+        self.fails(7, "block", "rename", "gcs-bucket/landing", "x", says="read-only", env=blocks)
+        self.fails(7, "block", "rename", "gcs-bucket/other", "landing", says="read-only", env=blocks)
         self.assertEqual(self.json("block", "list"), before)
 
 
