@@ -174,7 +174,7 @@ static int save(cli *c) {
     json_t *fields = json_object();
     int status = read_fields(c, type, fields, &mode);
     int64_t revision;
-    if (!status && cli_take_url(c, type, fields)) status = cli_failed(c);
+    if (!status && (cli_take_url(c, type, fields) || cli_fill_defaults(c, type, fields))) status = cli_failed(c);
     if (!status) {
         if (dowel_block_save(c->d, reference, fields, mode, &revision, &c->err)) {
             if (c->err.code == DOWEL_E_EXISTS)

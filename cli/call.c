@@ -90,7 +90,7 @@ static int call(cli *c, const dowel_task *task, const json_t *args, const held *
                 json_t **result) {
     dowel_record *record;
     if (!all) return dowel_call_json(c->d, task->name, args, options, result, &c->err);
-    int rc = dowel_record_decode(task->args, args, dowel_get_resolver(c->d), &record, &c->err);
+    int rc = dowel_record_decode(task->args, args, dowel_get_call_resolver(c->d), &record, &c->err);
     if (rc) return rc;
     char *filled = malloc(task->args->size);
     if (filled) memcpy(filled, dowel_record_data(record), task->args->size);

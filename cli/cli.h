@@ -63,7 +63,8 @@ typedef struct cli_command {
     const char *notes;
 } cli_command;
 extern const cli_command cli_commands[]; /* main.c */
-extern const cli_verb cli_block_verbs[], cli_task_verbs[], cli_runs_verbs[], cli_key_verbs[], cli_call_verbs[];
+extern const cli_verb cli_config_verbs[], cli_block_verbs[], cli_task_verbs[], cli_runs_verbs[], cli_key_verbs[],
+    cli_call_verbs[];
 
 /* The option after `option`, NULL for the first one; NULL: no more. */
 const cli_option *cli_next_option(cli *c, const cli_verb *verb, const cli_option *option);
@@ -261,6 +262,8 @@ void cli_references(json_t *document);
 void cli_note_paths(cli *c, const char *reference, const json_t *given);
 /* Takes the URL of a bucket apart where its name belongs, with a note; another cloud's URL is INVALID. Error code. */
 int cli_take_url(cli *c, const dowel_block_type *type, json_t *fields);
+/* Adds the defaults of fields that were not given, each with a note: a saved block does not change with the defaults. Error code. */
+int cli_fill_defaults(cli *c, const dowel_block_type *type, json_t *fields);
 /* Objects as "key: value" lines, arrays of objects as a table. */
 void cli_print_value(const cli *c, const json_t *value);
 /* Whether it is an array of objects that is not empty. */

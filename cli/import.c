@@ -159,7 +159,7 @@ static int by_document(void *context, const json_t *document, const char *types,
 /* The whole block, with every rule that saving it would apply. */
 static int make_block(checking *k, const char *reference, const json_t *document, dowel_block **block,
                       dowel_error *err) {
-    const dowel_resolver resolver = {by_name, by_document, k};
+    const dowel_resolver resolver = {by_name, by_document, k, NULL};
     const dowel_block_type *type;
     char name[128];
     snprintf(name, sizeof name, "%.*s", (int)strcspn(reference, "/"), reference);

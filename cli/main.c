@@ -38,7 +38,9 @@ const cli_command cli_commands[] = {
      "ID is any unique part of a run's id, at least 4 characters."},
     {"key", "the keys that seal secrets: show-id, add, rotate, protect", cli_key, cli_key_verbs,
      "Keys come from DOWEL_KEY, from the file that\nDOWEL_KEY_FILE names, or from the key file of the config folder."},
-    {"config", "where things are and what the environment says", cli_config, NULL, ""},
+    {"config", "show where things are; set, get and unset defaults", cli_config, cli_config_verbs,
+     "Names are gcp-credentials, project, gcp-region, location, aws-credentials, aws-region and\nresult-storage. A "
+     "flag overrides a variable, a variable overrides a saved default."},
     {"completion", "a completion script for bash, zsh or fish", cli_completion, NULL, ""},
     {NULL, NULL, NULL, NULL, NULL}};
 #define COMMANDS (sizeof cli_commands / sizeof cli_commands[0] - 1)

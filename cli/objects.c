@@ -371,7 +371,7 @@ static int run(cli *c, const dowel_task *task, const json_t *args, cli_run *call
     filled_args filled;
     dowel_record *record;
     json_t *result = NULL;
-    if (dowel_record_decode(task->args, args, dowel_get_resolver(c->d), &record, &c->err)) return cli_failed(c);
+    if (dowel_record_decode(task->args, args, dowel_get_call_resolver(c->d), &record, &c->err)) return cli_failed(c);
     memcpy(&filled, dowel_record_data(record), task->args->size);
     const dowel_object_reporter reporter = {cli_object_event, v};
     set_up(v, &filled, &reporter, task->args->size == sizeof filled.copy && strcmp(v->command->field, "source") == 0);

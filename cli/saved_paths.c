@@ -107,3 +107,20 @@ int cli_take_url(cli *c, const dowel_block_type *type, json_t *fields) {
     note(c, "note", field, json_string_value(alone), " is saved as ");
     return 0;
 }
+
+/* ---- defaults ---- */
+
+int cli_fill_defaults(cli *c, const dowel_block_type *type, json_t *fields) {
+    json_t *filled, *value;
+    const char *name;
+    int rc = dowel_defaults_fill(c->d, type->table, fields, &filled, &c->err);
+    if (rc) return rc;
+    json_object_foreach(filled, name, value) {
+        char *shown = dowel_printable(json_string_value(value), false);
+        if (!c->quiet)
+            fprintf(stderr, "%s: note: %s is saved as %s, the default\n", c->program, name, shown ? shown : "");
+        free(shown);
+    }
+    json_decref(filled);
+    return 0;
+}

@@ -7,6 +7,7 @@
 
 static const dowel_block_type *const block_types[] = {
     &dowel_secret_type,
+    &dowel_config_type,
     NULL,
 };
 

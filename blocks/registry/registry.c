@@ -32,7 +32,7 @@ typedef struct saving {
 
 /* Decodes the document and every block that it refers to, so that a saved block can be loaded. */
 static int validate(const saving *s, dowel_error *err) {
-    dowel_loading here = {s->d, s->db, NULL, s->reference, 1};
+    dowel_loading here = {s->d, s->db, NULL, s->reference, 1, false};
     dowel_resolver resolver = dowel_resolver_below(&here);
     dowel_block *block;
     int rc = dowel_block_new(s->type, s->name, s->document, &resolver, &block, err);

@@ -1,5 +1,6 @@
 /* Follows references to blocks while documents are decoded: by name from the registry, or inline. */
 #include "stored.h"
+#include "types.h"
 
 #include <dowel/objects.h>
 
@@ -181,7 +182,7 @@ int dowel_load_below(const dowel_loading *at, const char *given, const char *typ
     if (rc) return rc;
     rc = dowel_stored_open(at->d, &stored, !at->db, err);
     if (!rc) {
-        dowel_loading here = {at->d, at->db, at, reference, at->depth + 1};
+        dowel_loading here = {at->d, at->db, at, reference, at->depth + 1, false};
         dowel_resolver resolver = dowel_resolver_below(&here);
         rc = dowel_block_new(type, name, stored.document, &resolver, block, err);
         if (rc) dowel_error_prefix(err, "block %s: ", reference);
@@ -212,15 +213,19 @@ static int by_document(void *context, const json_t *document, const char *types,
     json_t *plain = json_copy((json_t *)document);
     if (!plain) return dowel_no_memory(err);
     json_object_del(plain, "$type");
-    dowel_loading here = {at->d, at->db, at, NULL, at->depth + 1};
+    dowel_loading here = {at->d, at->db, at, NULL, at->depth + 1, at->call};
     dowel_resolver resolver = dowel_resolver_below(&here);
     rc = dowel_block_new(type, NULL, plain, &resolver, block, err);
     json_decref(plain);
     return rc;
 }
 
+static int preset_below(void *context, const char *setting, char **text, dowel_error *err) {
+    return dowel_preset(((const dowel_loading *)context)->d, setting, text, err);
+}
+
 dowel_resolver dowel_resolver_below(const dowel_loading *at) {
-    return (dowel_resolver){by_name, by_document, (void *)at};
+    return (dowel_resolver){by_name, by_document, (void *)at, at->call ? preset_below : NULL};
 }
 
 /* ---- the resolver of a handle ---- */
@@ -237,6 +242,14 @@ static int handle_by_document(void *context, const json_t *document, const char 
     return by_document(&top, document, types, block, err);
 }
 
+/* The same in the arguments of a call. */
+static int call_by_document(void *context, const json_t *document, const char *types, dowel_block **block,
+                            dowel_error *err) {
+    dowel_loading top = {.d = context, .call = true};
+    return by_document(&top, document, types, block, err);
+}
+
 void dowel_resolver_install(dowel *d) {
-    dowel_set_resolver(d, &(dowel_resolver){handle_by_name, handle_by_document, d});
+    dowel_set_resolver(d, &(dowel_resolver){handle_by_name, handle_by_document, d, NULL});
+    dowel_set_call_resolver(d, &(dowel_resolver){handle_by_name, call_by_document, d, dowel_preset});
 }

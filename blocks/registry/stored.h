@@ -56,6 +56,8 @@ typedef struct dowel_loading {
     const struct dowel_loading *parent;
     const char *reference; /* NULL: not a named block (arguments of a task, an inline block) */
     int depth;
+    bool
+        call; /* in the arguments of a call, which saved defaults complete; a saved block means the same whatever they are */
 } dowel_loading;
 
 /* Loads a block that the frame `at` refers to. `types` as in a field's .blocks; NULL: any type. */

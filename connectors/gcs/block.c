@@ -9,8 +9,8 @@ static const dowel_field fields[] = {
      .doc = "Bucket name.", .example = "landing"},
     {DOWEL_AT(dowel_gcs_bucket, folder), .kind = DOWEL_STRING,
      .doc = "Prefix of every object name. Names in tasks are relative to it.", .example = "2026/q1"},
-    {DOWEL_AT(dowel_gcs_bucket, credentials), .kind = DOWEL_BLOCK, .blocks = "gcp-credentials",
-     .doc = "Credentials to use. Default: Application Default Credentials."},
+    {DOWEL_AT(dowel_gcs_bucket, credentials), .kind = DOWEL_BLOCK, .setting = "gcp-credentials",
+     .blocks = "gcp-credentials", .doc = "Credentials to use. Default: Application Default Credentials."},
     {DOWEL_AT(dowel_gcs_bucket, endpoint), .kind = DOWEL_STRING, .flags = DOWEL_ADDRESS,
      .doc = "Base URL of a server that implements the Cloud Storage JSON API. Default: STORAGE_EMULATOR_HOST, "
             "otherwise Google's.",

@@ -43,9 +43,9 @@ static json_t *describe(const json_t *resource) {
 
 static const dowel_field create_fields[] = {
     DOWEL_GCS_BUCKET_FIELD(dowel_gcs_create_bucket_args),
-    {DOWEL_AT(dowel_gcs_create_bucket_args, project), .kind = DOWEL_STRING,
+    {DOWEL_AT(dowel_gcs_create_bucket_args, project), .kind = DOWEL_STRING, .setting = "project",
      .doc = "Project to create the bucket in. Default: the project of the credentials."},
-    {DOWEL_AT(dowel_gcs_create_bucket_args, location), .kind = DOWEL_STRING,
+    {DOWEL_AT(dowel_gcs_create_bucket_args, location), .kind = DOWEL_STRING, .setting = "location",
      .doc = "Region, dual-region or multi-region. Default: the multi-region US.", .example = "europe-west1"},
     {DOWEL_AT(dowel_gcs_create_bucket_args, storage_class), .kind = DOWEL_STRING,
      .doc = "Default storage class of the bucket's objects.", .example = "STANDARD"},
@@ -157,9 +157,10 @@ const dowel_task dowel_gcs_task_delete_bucket = {.size = sizeof(dowel_task),
 /* ---- list ---- */
 
 static const dowel_field list_fields[] = {
-    {DOWEL_AT(dowel_gcs_list_buckets_args, credentials), .kind = DOWEL_BLOCK, .blocks = "gcp-credentials",
-     .doc = "Credentials to use. Default: Application Default Credentials.", .example = "gcp-credentials/prod"},
-    {DOWEL_AT(dowel_gcs_list_buckets_args, project), .kind = DOWEL_STRING,
+    {DOWEL_AT(dowel_gcs_list_buckets_args, credentials), .kind = DOWEL_BLOCK, .setting = "gcp-credentials",
+     .blocks = "gcp-credentials", .doc = "Credentials to use. Default: Application Default Credentials.",
+     .example = "gcp-credentials/prod"},
+    {DOWEL_AT(dowel_gcs_list_buckets_args, project), .kind = DOWEL_STRING, .setting = "project",
      .doc = "Project whose buckets to list. Default: the project of the credentials."},
     {DOWEL_AT(dowel_gcs_list_buckets_args, prefix), .kind = DOWEL_STRING,
      .doc = "List only names that begin with this."},

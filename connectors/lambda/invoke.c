@@ -68,10 +68,10 @@ int dowel_lambda_run_invoke(dowel *d, const void *data, json_t **result, dowel_e
     char *region = NULL, *endpoint = NULL;
     dowel_error local;
     if (!err) err = &local;
-    /* An ARN contains the region: arn:aws:lambda:REGION:... */
+    /* An ARN contains the region: arn:aws:lambda:REGION:... The function is there, whatever the default region is. */
     char arn_region[64] = "";
     const char *given = f->region;
-    if (!given && sscanf(f->function_name, "arn:%*[^:]:lambda:%63[^:]:", arn_region) == 1) given = arn_region;
+    if (sscanf(f->function_name, "arn:%*[^:]:lambda:%63[^:]:", arn_region) == 1) given = arn_region;
     int rc = dowel_aws_region(d, f->credentials, given, NULL, &region, err);
     if (!rc) rc = dowel_aws_service_url(d, f->credentials, "lambda", region, f->endpoint, &endpoint, NULL, err);
     if (!rc) {

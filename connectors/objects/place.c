@@ -73,6 +73,14 @@ static int finish(dowel *d, dowel_place *place, dowel_place_use use, dowel_error
     return path ? 0 : dowel_no_memory(err);
 }
 
+/* The history says which credentials a URL was used with, as it does of arguments. */
+static void tell_default(dowel *d, const char *text, dowel_block *block) {
+    json_t *document = dowel_block_document(block, DOWEL_SECRETS_OMITTED);
+    const char *name = json_string_value(json_object_get(json_object_get(document, "credentials"), "$block"));
+    if (name) dowel_log(d, DOWEL_LOG_INFO, "%.200s: with the default credentials %s", text, name);
+    json_decref(document);
+}
+
 /* gs://bucket/path */
 static int open_url(dowel *d, const char *text, const char *rest, const dowel_caller *caller, dowel_place *place,
                     dowel_error *err) {
@@ -96,9 +104,10 @@ static int open_url(dowel *d, const char *text, const char *rest, const dowel_ca
     int rc = field ? dowel_field_parse(type->table, field, caller->credentials, document, err) : 0;
     if (caller->credentials && !field)
         rc = dowel_fail(err, DOWEL_E_INVALID, "%s has no field \"credentials\"", type->name);
-    if (!rc) rc = dowel_block_new(type, NULL, document, dowel_get_resolver(d), &place->block, err);
+    if (!rc) rc = dowel_block_new(type, NULL, document, dowel_get_call_resolver(d), &place->block, err);
     json_decref(document);
     if (rc) return dowel_error_prefix(err, "%.200s: ", text);
+    if (!caller->credentials) tell_default(d, text, place->block);
     place->path = strdup(rest[length] ? rest + length + 1 : "");
     place->shown = text_of("%s://%.*s/", scheme, (int)length, rest);
     return 0;

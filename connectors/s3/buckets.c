@@ -137,9 +137,9 @@ static int run_get(dowel *d, const void *data, json_t **result, dowel_error *err
 /* ---- list ---- */
 
 static const dowel_field list_fields[] = {
-    {DOWEL_AT(dowel_s3_list_buckets_args, credentials), .kind = DOWEL_BLOCK, .blocks = "aws-credentials",
-     .doc = "Credentials to use. Default: the same as the AWS CLI would use."},
-    {DOWEL_AT(dowel_s3_list_buckets_args, region), .kind = DOWEL_STRING,
+    {DOWEL_AT(dowel_s3_list_buckets_args, credentials), .kind = DOWEL_BLOCK, .setting = "aws-credentials",
+     .blocks = "aws-credentials", .doc = "Credentials to use. Default: the same as the AWS CLI would use."},
+    {DOWEL_AT(dowel_s3_list_buckets_args, region), .kind = DOWEL_STRING, .setting = "aws-region",
      .doc = "Region to send the request to. Default: the region of the credentials.", .example = "eu-west-1"},
     {DOWEL_AT(dowel_s3_list_buckets_args, endpoint), .kind = DOWEL_STRING, .flags = DOWEL_ADDRESS,
      .doc = "Base URL of a server that implements the S3 API. Default: Amazon's.", .example = "http://127.0.0.1:9000"},

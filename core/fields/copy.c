@@ -12,7 +12,8 @@
 #define END_OF_TIME (253402300800 * INT64_C(1000000))
 
 static int copy_struct(const dowel_table *table, const char *root, const char *path, const void *from, size_t size,
-                       int depth, dowel_arena *arena, void *to, const json_t *given, dowel_error *err);
+                       int depth, dowel_arena *arena, void *to, const dowel_resolver *resolver, const json_t *given,
+                       dowel_error *err);
 
 /* The history stores arguments as JSON, which needs UTF-8. File names may be any bytes. */
 static int copy_text(const decoding *at, const dowel_field *field, const char *text, const char **copy) {
@@ -70,7 +71,7 @@ static int copy_table(const decoding *at, const dowel_field *field, const void *
     *(void **)to = copy;
     snprintf(path, sizeof path, "%s%s.", at->path, field->name);
     return copy_struct(field->table, at->root, path, *(const void *const *)from, field->table->size, at->depth + 1,
-                       at->arena, copy, NULL, at->err);
+                       at->arena, copy, NULL, NULL, at->err);
 }
 
 static int copy_tables(const decoding *at, const dowel_field *field, const void *from, void *to) {
@@ -85,7 +86,7 @@ static int copy_tables(const decoding *at, const dowel_field *field, const void 
         if (!(copies[i] = dowel_arena_alloc(at->arena, field->table->size))) return dowel_no_memory(at->err);
         snprintf(path, sizeof path, "%s%s[%zu].", at->path, field->name, i);
         int rc = copy_struct(field->table, at->root, path, items[i], field->table->size, at->depth + 1, at->arena,
-                             copies[i], NULL, at->err);
+                             copies[i], NULL, NULL, at->err);
         if (rc) return rc;
     }
     return 0;
@@ -186,17 +187,19 @@ int dowel_fields_copy_members(const dowel_table *table, const char *root, const 
 }
 
 static int copy_struct(const dowel_table *table, const char *root, const char *path, const void *from, size_t size,
-                       int depth, dowel_arena *arena, void *to, const json_t *given, dowel_error *err) {
+                       int depth, dowel_arena *arena, void *to, const dowel_resolver *resolver, const json_t *given,
+                       dowel_error *err) {
     int rc = dowel_fields_copy_members(table, root, path, from, size, depth, arena, to, err);
-    return rc ? rc : dowel_fields_finish(table, root, path, to, arena, given != NULL, given, err);
+    return rc ? rc : dowel_fields_finish(table, root, path, to, arena, resolver, given != NULL, given, err);
 }
 
-int dowel_record_copy_expecting(const dowel_table *table, const void *data, size_t size, const json_t *expected,
-                                dowel_record **record, dowel_error *err) {
+int dowel_record_copy_expecting(const dowel_table *table, const void *data, size_t size, const dowel_resolver *resolver,
+                                const json_t *expected, dowel_record **record, dowel_error *err) {
     dowel_record *made;
     int rc = dowel_record_new(table, &made, err);
     if (rc) return rc;
-    rc = copy_struct(table, table->name, "", data, data ? size : 0, 0, &made->arena, made->data, expected, err);
+    rc = copy_struct(table, table->name, "", data, data ? size : 0, 0, &made->arena, made->data, resolver, expected,
+                     err);
     if (rc)
         dowel_record_free(made);
     else
@@ -206,7 +209,7 @@ int dowel_record_copy_expecting(const dowel_table *table, const void *data, size
 
 int dowel_record_copy(const dowel_table *table, const void *data, size_t size, dowel_record **record,
                       dowel_error *err) {
-    return dowel_record_copy_expecting(table, data, size, NULL, record, err);
+    return dowel_record_copy_expecting(table, data, size, NULL, NULL, record, err);
 }
 
 bool dowel_record_gives(const dowel_table *table, const dowel_field *field, const void *data, size_t size,

@@ -330,7 +330,7 @@ static int decode_members(const dowel_table *table, const char *root, const char
 static int decode_into(const dowel_table *table, const char *root, const char *path, const json_t *document,
                        const dowel_resolver *resolver, int depth, dowel_arena *arena, void *data, dowel_error *err) {
     int rc = decode_members(table, root, path, document, resolver, depth, arena, data, err);
-    return rc ? rc : dowel_fields_finish(table, root, path, data, arena, !resolver, document, err);
+    return rc ? rc : dowel_fields_finish(table, root, path, data, arena, resolver, !resolver, document, err);
 }
 
 size_t dowel_kind_size(dowel_kind kind) {
@@ -374,9 +374,11 @@ static int empty_address(const decoding *at, const dowel_field *field) {
 }
 
 int dowel_fields_finish(const dowel_table *table, const char *root, const char *path, void *data, dowel_arena *arena,
-                        bool refs_unresolved, const json_t *given, dowel_error *err) {
-    decoding at = {table, root, path, NULL, 0, arena, err};
+                        const dowel_resolver *resolver, bool refs_unresolved, const json_t *given, dowel_error *err) {
+    decoding at = {table, root, path, resolver, 0, arena, err};
     const char *named = dowel_given_of(table, data);
+    int filled = dowel_fields_fill(&at, data, given);
+    if (filled) return filled;
     for (const dowel_field *field = table->fields; field->name; field++) {
         void *member = (char *)data + field->offset;
         bool zero = dowel_member_is_zero(field, member);
@@ -445,7 +447,7 @@ int dowel_record_decode_expecting(const dowel_table *table, const json_t *docume
     int rc = dowel_record_new(table, &made, err);
     if (!rc) {
         rc = decode_members(table, table->name, "", document, resolver, 0, &made->arena, made->data, err);
-        if (!rc) rc = dowel_fields_finish(table, table->name, "", made->data, &made->arena, true, said, err);
+        if (!rc) rc = dowel_fields_finish(table, table->name, "", made->data, &made->arena, resolver, true, said, err);
         if (rc)
             dowel_record_free(made);
         else
@@ -473,7 +475,7 @@ int dowel_record_complete(const dowel_record *partial, const json_t *members, co
         rc = dowel_fields_copy_members(table, table->name, "", partial->data, table->size, 0, &made->arena, made->data,
                                        err);
     if (!rc) rc = dowel_given_collect(table, made->data, members, &made->arena, err);
-    if (!rc) rc = dowel_fields_finish(table, table->name, "", made->data, &made->arena, false, members, err);
+    if (!rc) rc = dowel_fields_finish(table, table->name, "", made->data, &made->arena, NULL, false, members, err);
     if (rc)
         dowel_record_free(made);
     else

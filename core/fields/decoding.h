@@ -20,6 +20,8 @@ typedef struct decoding {
 int dowel_fields_check_number(const decoding *at, const dowel_field *field, double value);
 void dowel_fields_end_json(void *value);
 void dowel_fields_end_block(void *value);
+/* Fills members that neither the struct nor the document `said` (may be NULL) gives from the saved defaults. */
+int dowel_fields_fill(const decoding *at, void *data, const json_t *said);
 /* An empty record of the table's size. */
 int dowel_record_new(const dowel_table *table, dowel_record **record, dowel_error *err);
 /* Copies the members of the struct, without defaults. */

@@ -37,11 +37,11 @@ int dowel_given_collect(const dowel_table *table, void *data, const json_t *docu
 
 /* Fills in defaults and checks the table's rules. `path` is "" at the top, "a.b." in nested tables. */
 int dowel_fields_finish(const dowel_table *table, const char *root, const char *path, void *data, dowel_arena *arena,
-                        bool refs_unresolved, const json_t *given, dowel_error *err);
+                        const dowel_resolver *resolver, bool refs_unresolved, const json_t *given, dowel_error *err);
 
 /* Copies a struct some of whose members (the names in `expected`) come later, with dowel_record_complete. */
-int dowel_record_copy_expecting(const dowel_table *table, const void *data, size_t size, const json_t *expected,
-                                dowel_record **record, dowel_error *err);
+int dowel_record_copy_expecting(const dowel_table *table, const void *data, size_t size, const dowel_resolver *resolver,
+                                const json_t *expected, dowel_record **record, dowel_error *err);
 int dowel_record_decode_expecting(const dowel_table *table, const json_t *document, const dowel_resolver *resolver,
                                   const json_t *expected, dowel_record **record, dowel_error *err);
 /* Whether a caller's struct, or document, gives the field a value. */

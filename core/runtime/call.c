@@ -57,10 +57,10 @@ static int new_run(dowel *d, const dowel_task *task, bool flow, const given *arg
     if (!rc && options && options->bindings && options->bindings->field)
         rc = bound_fields(task, args, options->bindings, &expected, err);
     if (!rc)
-        rc = args->document
-                 ? dowel_record_decode_expecting(args_of(task), args->document, dowel_get_resolver(d), expected,
-                                                 &record, err)
-                 : dowel_record_copy_expecting(args_of(task), args->data, args->size, expected, &record, err);
+        rc = args->document ? dowel_record_decode_expecting(args_of(task), args->document, dowel_get_call_resolver(d),
+                                                            expected, &record, err)
+                            : dowel_record_copy_expecting(args_of(task), args->data, args->size,
+                                                          dowel_get_call_resolver(d), expected, &record, err);
     json_decref(expected);
     return rc ? rc : dowel_run_new(d, task, flow || dowel_task_is_flow(task), record, options, run, err);
 }

@@ -195,6 +195,16 @@ const dowel_resolver *dowel_get_resolver(dowel *d) {
     return d->core->has_resolver ? &d->core->resolver : NULL;
 }
 
+void dowel_set_call_resolver(dowel *d, const dowel_resolver *resolver) {
+    d->core->call_resolver = *resolver;
+    d->core->has_call_resolver = true;
+}
+
+const dowel_resolver *dowel_get_call_resolver(dowel *d) {
+    bool completes = d->core->has_call_resolver && !d->core->options.no_history;
+    return completes ? &d->core->call_resolver : dowel_get_resolver(d);
+}
+
 void *dowel_attach(dowel *d, const void *key, void *(*make)(dowel *d), void (*end)(void *value)) {
     dowel_core *core = d->core;
     if (dowel_check_process(d, NULL)) return NULL;

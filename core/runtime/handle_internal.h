@@ -50,8 +50,8 @@ struct dowel_core {
     const dowel_block_type **types;
     const dowel_import_source **imports;
     size_t task_count, type_count, import_count;
-    dowel_resolver resolver;
-    bool has_resolver;
+    dowel_resolver resolver, call_resolver;
+    bool has_resolver, has_call_resolver;
     dowel_sealer sealer; /* empty: secret handles are not kept */
     int log_level;
     pid_t pid;           /* the process that opened the handle: a forked child must not use it */

@@ -118,17 +118,37 @@ static int check(const dowel_policy *policy, dowel_error *err) {
     return 0;
 }
 
+/* Where results are kept if nothing says where. The caller frees *storage. */
+static int default_storage(dowel_run *run, dowel_policy *policy, dowel_block **storage, dowel_error *err) {
+    const dowel_resolver *resolver = dowel_get_call_resolver(&run->scope);
+    char *name = NULL;
+    if (!policy->persist_result || policy->result_storage || !resolver || !resolver->preset) return 0;
+    int rc = resolver->preset(resolver->context, "result-storage", &name, err);
+    if (!rc && name) rc = resolver->by_name(resolver->context, name, NULL, storage, err);
+    if (rc) dowel_error_prefix(err, "policy: field \"result_storage\": the default result-storage: ");
+    free(name);
+    policy->result_storage = *storage;
+    return rc;
+}
+
 int dowel_policy_settle(dowel_run *run, const dowel_policy *inherited, dowel_error *err) {
     const dowel_policy *own = &run->task->policy, *over = &run->options.policy;
     dowel_policy merged = dowel_policy_merge(own, over, inherited);
+    dowel_block *storage = NULL;
+    int rc = default_storage(run, &merged, &storage, err);
+    if (rc) return rc;
     /* The zeros of both: the history keeps them, so that a resumed run has them too. */
     size_t size = (own->given ? strlen(own->given) : 0) + (over->given ? strlen(over->given) : 0) + 2;
     char *given = malloc(size);
-    if (!given) return dowel_no_memory(err);
+    if (!given) {
+        dowel_block_free(storage);
+        return dowel_no_memory(err);
+    }
     snprintf(given, size, "%s %s", own->given ? own->given : "", over->given ? over->given : "");
     merged.given = given;
-    int rc = dowel_record_copy(&dowel_policy_table, &merged, sizeof merged, &run->policy_record, err);
+    rc = dowel_record_copy(&dowel_policy_table, &merged, sizeof merged, &run->policy_record, err);
     free(given);
+    dowel_block_free(storage);
     if (rc) return rc;
     memcpy(&run->policy, dowel_record_data(run->policy_record), sizeof run->policy);
     return check(&run->policy, err);

@@ -123,7 +123,7 @@ class Registry(CommandTest):
         self.assertEqual(config["environment"]["DOWEL_LOG"], "info")
         self.assertEqual(config["environment"]["AWS_PROFILE"], "p")
         self.assertRegex(config["version"], r"^\d+\.\d+\.\d+$")
-        self.fails(2, "config", "stray", says='"stray" is not a flag')
+        self.fails(2, "config", "stray", says='no config command "stray"')
         done = self.run_dowel("block", "list", env={"DOWEL_LOG": "loud"})
         self.assertEqual(done.returncode, 0)
         self.assertIn('warning DOWEL_LOG: "loud" is not one of debug, info, warning, error; using warning', done.err)

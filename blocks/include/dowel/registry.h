@@ -72,6 +72,19 @@ DOWEL_API int dowel_block_delete(dowel *d, const char *reference, bool force, do
  * block keep the old name. */
 DOWEL_API int dowel_block_rename(dowel *d, const char *from, const char *to, json_t **rewritten, dowel_error *err);
 
+/* ---- defaults ----
+ *
+ * Values for fields that a call does not give (dowel_field.setting). A variable (DOWEL_PROJECT for project, or one of the cloud's own tools) overrides
+ * the saved value. They are saved as the block config/defaults. */
+
+/* `value` NULL: removes the default. Blocks must exist. "region" is gcp-region or aws-region, as the value looks. */
+DOWEL_API int dowel_default_set(dowel *d, const char *name, const char *value, dowel_error *err);
+/* An array of {name, value (null: none), source ("variable NAME", "registry", "default"), doc}; `name` NULL: all. New reference. */
+DOWEL_API int dowel_defaults_show(dowel *d, const char *name, json_t **list, dowel_error *err);
+/* Adds the defaults of the fields that a document for the table does not have. *filled is an object of those that were added; a new reference. */
+DOWEL_API int dowel_defaults_fill(dowel *d, const dowel_table *table, json_t *document, json_t **filled,
+                                  dowel_error *err);
+
 /* ---- bundles and templates ---- */
 
 /* Exports blocks and every block that they refer to, as one JSON object. With a passphrase it is a bundle: secrets included, encrypted

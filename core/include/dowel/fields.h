@@ -124,6 +124,9 @@ typedef struct dowel_field {
     /* DOWEL_ENUM: synonyms of each of .values, in the same order, joined by `|` ("" for none); NULL: none. Both are compared without
      * case, and `-` equals `_`. */
     const char *const *synonyms;
+    /* STRING, BLOCK: the saved default that fills the member of a call that does not give it, such as "project" (`dowel config set`); NULL: none.
+     * On a BLOCK it marks credentials: other defaults of the same struct are used only with the default credentials, or without any. */
+    const char *setting;
 } dowel_field;
 
 /* Name and offset of a struct member; the field has the name of the member. */
@@ -149,6 +152,8 @@ typedef struct dowel_resolver {
     int (*by_name)(void *context, const char *reference, const char *types, dowel_block **block, dowel_error *err);
     int (*by_document)(void *context, const json_t *document, const char *types, dowel_block **block, dowel_error *err);
     void *context;
+    /* The saved default of that name: *text is newly allocated, or NULL if there is none. NULL: no defaults are filled in. */
+    int (*preset)(void *context, const char *setting, char **text, dowel_error *err);
 } dowel_resolver;
 
 /* A decoded struct and everything that its members point to. Immutable, so any thread may read it. */

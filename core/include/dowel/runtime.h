@@ -91,6 +91,10 @@ DOWEL_API const dowel_import_source *dowel_import_source_at(dowel *d, size_t n);
  * work (with "$type" if the field accepts several types). */
 DOWEL_API void dowel_set_resolver(dowel *d, const dowel_resolver *resolver);
 DOWEL_API const dowel_resolver *dowel_get_resolver(dowel *d);
+/* The same for the arguments of new calls, which saved defaults (dowel_field.setting) complete. Without one, or with no_history: as
+ * dowel_get_resolver. */
+DOWEL_API void dowel_set_call_resolver(dowel *d, const dowel_resolver *resolver);
+DOWEL_API const dowel_resolver *dowel_get_call_resolver(dowel *d);
 
 /* ---- calling ---- */
 
