@@ -158,6 +158,7 @@ typedef struct cli_object_command {
     const char *more;                     /* the list that more words fill; NULL: one word only */
     bool to;                              /* the last word is the destination */
     const char *fixed;                    /* the destination of a command that has no word for it; NULL: none */
+    const char *hides;                    /* fields of the task that the command does not take: "recursive dry_run" */
     const char *usage, *notes, *examples; /* usage: after "dowel NAME " */
     const char *own;                      /* switches besides the fields: "verbose human-readable" */
     const char *shorts;                   /* letters of single dashes: "rn" */
@@ -214,6 +215,10 @@ int cli_new_passphrase(cli *c, json_t *object);
 
 /* help.c */
 void cli_help_fields(const cli *c, const dowel_table *table);
+/* The same without the fields that `hidden` names, separated by spaces. */
+void cli_help_other_fields(const cli *c, const dowel_table *table, const char *hidden);
+/* Whether `words`, separated by spaces, has this word. */
+bool cli_has_word(const char *words, const char *word);
 /* Flags with example values for what the table requires. */
 void cli_help_example(const dowel_table *table);
 

@@ -87,11 +87,15 @@ static void offer_flag(asked *a, const char *name, const char *doc) {
     offer(a, flag, "", doc);
 }
 
+static bool is_hidden(const asked *a, const dowel_field *field) {
+    return a->objects && a->objects->hides && cli_has_word(a->objects->hides, field->name);
+}
+
 static void offer_flags(asked *a) {
     const dowel_table *const tables[] = {a->table, a->policy};
     for (size_t i = 0; i < 2; i++)
         for (const dowel_field *f = tables[i] ? tables[i]->fields : NULL; f && f->name; f++)
-            if (!dowel_field_c_only(f)) offer_flag(a, f->name, f->doc);
+            if (!dowel_field_c_only(f) && !is_hidden(a, f)) offer_flag(a, f->name, f->doc);
     for (const cli_option *o = NULL; a->verb && (o = cli_next_option(a->c, a->verb, o));)
         offer_flag(a, o->name, o->doc);
     for (const cli_option *o = a->policy ? cli_run_verb.options : NULL; o && o->name; o++)

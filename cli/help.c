@@ -4,9 +4,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool cli_has_word(const char *words, const char *word) {
+    size_t size = strlen(word);
+    for (const char *p = words; *p; p += strcspn(p, " "), p += *p == ' ')
+        if (strcspn(p, " ") == size && !strncmp(p, word, size)) return true;
+    return false;
+}
+
 void cli_help_fields(const cli *c, const dowel_table *table) {
+    cli_help_other_fields(c, table, "");
+}
+
+void cli_help_other_fields(const cli *c, const dowel_table *table, const char *hidden) {
     for (const dowel_field *f = table->fields; f->name; f++) {
-        if (dowel_field_c_only(f)) continue;
+        if (dowel_field_c_only(f) || cli_has_word(hidden, f->name)) continue;
         char *kind = dowel_field_kind_name(f), flag[200], name[128];
         snprintf(name, sizeof name, "%s", f->name);
         for (char *p = name; *p; p++)

@@ -9,12 +9,14 @@
 #include <unistd.h>
 
 #define PLACES                                                                                                         \
-    "A place is gs://BUCKET/PATH, s3://BUCKET/PATH, NAME:PATH or TYPE/NAME:PATH (a saved block, such as "              \
-    "landing:2026/), a\npath on this machine (./a:b if it looks like a block), or - (standard input or output). A "    \
-    "place that ends with a slash\nis a folder.\n"
+    "A place is gs://BUCKET/PATH, s3://BUCKET/PATH, NAME:PATH or TYPE/NAME:PATH (a\n"                                  \
+    "saved block, such as landing:2026/), a path on this machine (./a:b if it looks\n"                                 \
+    "like a block), or - (standard input or output). A place that ends with a slash\n"                                 \
+    "is a folder.\n"
 #define PATTERNS                                                                                                       \
-    "Quoted patterns are matched by dowel: * and ? stop at slashes, ** crosses them, [a-z] is one character, {a,b} "   \
-    "is\neither. An object that has exactly the given name wins; --literal turns patterns off.\n"
+    "dowel expands quoted patterns: * and ? do not match a slash, ** does, [a-z]\n"                                    \
+    "matches one character, {a,b} either. An object that has exactly the given name\n"                                 \
+    "wins; --literal turns patterns off.\n"
 
 const cli_object_command cli_object_commands[] = {
     {.name = "cp",
@@ -22,9 +24,10 @@ const cli_object_command cli_object_commands[] = {
      .field = "source",
      .more = "more_sources",
      .to = true,
-     .usage = "SOURCE... DESTINATION [-r] [-n] [-v] [--field value ...]\n\nCopies objects and files; with -r "
-              "everything below a folder. Copies within a cloud are made by the service; copies\nbetween clouds do not "
-              "touch the disk. With several sources or a pattern, the destination must be a folder.\n",
+     .usage = "SOURCE... DESTINATION [-r] [-n] [-v] [--field value ...]\n\n"
+              "Copies objects and files; with -r everything below a folder. The service\n"
+              "itself copies objects within a cloud; copies between clouds do not use the\n"
+              "disk. With several sources or a pattern, the destination must be a folder.\n",
      .notes = PATTERNS,
      .examples = "  dowel cp report.csv gs://landing/2026/\n  dowel cp data/*.csv gs://landing/2026/\n"
                  "  dowel cp 'gs://landing/2026-*.csv' out/\n"
@@ -37,8 +40,9 @@ const cli_object_command cli_object_commands[] = {
      .field = "source",
      .more = "more_sources",
      .to = true,
-     .usage = "SOURCE... DESTINATION [-r] [-n] [-v] [--field value ...]\n\nMoves objects and files; with -r everything "
-              "below a folder. Each one is copied, the copy is verified, and only then is\nthe source removed.\n",
+     .usage = "SOURCE... DESTINATION [-r] [-n] [-v] [--field value ...]\n\n"
+              "Moves objects and files; with -r everything below a folder. Copies each\n"
+              "object, verifies the copy, and only then removes the source.\n",
      .notes = PATTERNS,
      .examples = "  dowel mv gs://landing/a.csv gs://landing/done/a.csv\n"
                  "  dowel mv 's3://landing/*.csv' s3://landing/done/\n"
@@ -49,8 +53,9 @@ const cli_object_command cli_object_commands[] = {
      .task = "objects.sync",
      .field = "source",
      .to = true,
-     .usage = "SOURCE DESTINATION [-n] [-v] [--field value ...]\n\nCopies what is different or missing below a "
-              "folder; with --delete, removes what the source does not have.\n",
+     .usage = "SOURCE DESTINATION [-n] [-v] [--field value ...]\n\n"
+              "Copies what is different or missing below a folder; with --delete, removes\n"
+              "what the source does not have.\n",
      .notes = "",
      .examples = "  dowel sync reports/ s3://reports/ --delete --dry-run\n"
                  "  dowel sync gs://landing/ backup/ --exclude 'tmp/'\n",
@@ -60,19 +65,21 @@ const cli_object_command cli_object_commands[] = {
      .task = "objects.list",
      .field = "place",
      .more = "more_places",
-     .usage = "PLACE... [-r] [-l] [-h] [--field value ...]\n\nLists objects, one a line; gs:// and s3:// list buckets. "
-              "With several places or a pattern, whole places are printed.\n",
+     .usage = "PLACE... [-r] [-l] [-h] [--field value ...]\n\n"
+              "Lists objects, one a line; gs:// and s3:// list buckets. With several places\n"
+              "or a pattern, prints whole places.\n",
      .notes = PATTERNS,
      .examples = "  dowel ls gs://landing/2026/\n  dowel ls -rlh s3-bucket/reports\n"
                  "  dowel ls 'gs://landing/**/*.parquet'\n  dowel ls s3://\n",
-     .own = "long human-readable",
+     .own = "long human-readable output out",
      .shorts = "rlh"},
     {.name = "du",
      .task = "objects.usage",
      .field = "place",
      .more = "more_places",
-     .usage = "PLACE... [-s] [-h] [--depth N] [--field value ...]\n\nShows how many objects a place holds and their "
-              "size: a line for each folder in it, then one for the place.\n",
+     .usage = "PLACE... [-s] [-h] [--depth N] [--field value ...]\n\n"
+              "Shows how many objects a place holds and their size: a line for each folder in\n"
+              "it, then one for the place.\n",
      .notes = PATTERNS,
      .examples = "  dowel du -h gs://landing/\n  dowel du -sh 's3://reports/2026-*'\n"
                  "  dowel du --depth 2 data/ --include '**.csv'\n",
@@ -82,7 +89,8 @@ const cli_object_command cli_object_commands[] = {
      .task = "objects.stat",
      .field = "place",
      .more = "more_places",
-     .usage = "PLACE... [-h] [--field value ...]\n\nShows the size, times, type, checksums and metadata of objects.\n",
+     .usage = "PLACE... [-h] [--field value ...]\n\n"
+              "Shows the size, times, type, checksums and metadata of objects.\n",
      .notes = PATTERNS,
      .examples = "  dowel stat gs://landing/2026/a.csv\n  dowel stat 's3://landing/*.csv' --json\n",
      .own = "human-readable",
@@ -91,8 +99,8 @@ const cli_object_command cli_object_commands[] = {
      .task = "objects.remove",
      .field = "place",
      .more = "more_places",
-     .usage = "PLACE... [-r] [-n] [-v] [--field value ...]\n\nRemoves objects and files; with -r everything below a "
-              "folder.\n",
+     .usage = "PLACE... [-r] [-n] [-v] [--field value ...]\n\n"
+              "Removes objects and files; with -r everything below a folder.\n",
      .notes = PATTERNS,
      .examples = "  dowel rm gs://landing/2026/a.csv gs://landing/2026/b.csv\n"
                  "  dowel rm 's3://landing/2025-*' --dry-run\n  dowel rm -r s3://reports/old/ --dry-run\n",
@@ -103,7 +111,10 @@ const cli_object_command cli_object_commands[] = {
      .field = "source",
      .more = "more_sources",
      .fixed = "-",
-     .usage = "PLACE... [--field value ...]\n\nWrites objects to standard output, one after the other.\n",
+     .hides = "destination recursive skip_existing content_type cache_control storage_class metadata symlinks dry_run "
+              "concurrency to_credentials to_endpoint to_region",
+     .usage = "PLACE... [--field value ...]\n\n"
+              "Writes objects to standard output, one after the other.\n",
      .notes = PATTERNS,
      .examples =
          "  dowel cat gs://landing/2026/a.csv | head\n  dowel cat 'gs://landing/2026/part-*.jsonl' > all.jsonl\n",
@@ -112,8 +123,8 @@ const cli_object_command cli_object_commands[] = {
     {.name = "presign",
      .task = "objects.presign",
      .field = "place",
-     .usage = "PLACE [--field value ...]\n\nPrints a presigned URL: it grants access to one object until it "
-              "expires.\n",
+     .usage = "PLACE [--field value ...]\n\n"
+              "Prints a presigned URL: it grants access to one object until it expires.\n",
      .notes = "",
      .examples = "  dowel presign gs://landing/2026/a.csv --expires 15m\n",
      .own = "",
@@ -133,9 +144,14 @@ static const struct {
                 {'h', "human-readable", "print sizes as 1.5 MiB"}};
 enum { SWITCHES = sizeof switches / sizeof switches[0] };
 
+static const cli_verb rows_verb = {.name = "rows", .words = "", .plain = true, .options = {CLI_OUTPUT_OPTIONS}};
+
 static void help(cli *c, const cli_object_command *command, const dowel_task *task) {
     cli_text(c, stdout, "Usage: dowel %s %s\n" PLACES "%s\nFields:\n", command->name, command->usage, command->notes);
-    cli_help_fields(c, task->args);
+    char hidden[400]; /* also the fields that the words fill */
+    snprintf(hidden, sizeof hidden, "%s %s %s %s", command->field, command->more ? command->more : "",
+             command->to ? "destination" : "", command->hides ? command->hides : "");
+    cli_help_other_fields(c, task->args, hidden);
     puts("\nPolicy of the run:");
     cli_help_fields(c, &dowel_policy_table);
     puts("\nOther:");
@@ -147,6 +163,7 @@ static void help(cli *c, const cli_object_command *command, const dowel_task *ta
         printf(switches[i].doc ? "  %-22s  %s\n" : "  %s\n", flag, switches[i].doc);
     }
     bool result = !strcmp(command->name, "presign") || !strcmp(command->name, "stat");
+    if (cli_has_word(command->own, "output")) cli_help_options(c, &rows_verb);
     cli_text(c, stdout, "  %-22s  %s\n\nExamples:\n%s", "--json",
              result ? "print the result as JSON" : "print each event as a line of JSON", command->examples);
 }
@@ -160,13 +177,6 @@ static bool wants_help(const cli *c, const cli_object_command *command) {
 }
 
 /* ---- places ---- */
-
-static bool is_word_of(const char *word, const char *words) {
-    size_t size = strlen(word);
-    for (const char *p = words; *p; p += strcspn(p, " "), p += *p == ' ')
-        if (strcspn(p, " ") == size && !strncmp(p, word, size)) return true;
-    return false;
-}
 
 static bool exists(const char *path) {
     struct stat st;
@@ -237,7 +247,7 @@ static bool read_switch(cli *c, const cli_object_command *command, const cli_fla
                         int *rc) {
     for (size_t i = 0; i < SWITCHES; i++) {
         bool on;
-        if (!cli_flag_is(flag, switches[i].flag) || !is_word_of(switches[i].flag, command->own)) continue;
+        if (!cli_flag_is(flag, switches[i].flag) || !cli_has_word(command->own, switches[i].flag)) continue;
         *rc = cli_switch(c, flag, &on);
         if (!*rc && on) (void)set_switch(command, switches[i].letter, args, v);
         return true;
@@ -250,7 +260,7 @@ static int unknown_flag(cli *c, const cli_object_command *command, const cli_fla
     char own[SWITCHES][24];
     size_t n = 2;
     for (size_t i = 0; i < SWITCHES; i++) {
-        if (!is_word_of(switches[i].flag, command->own)) continue;
+        if (!cli_has_word(command->own, switches[i].flag)) continue;
         snprintf(own[i], sizeof own[i], "%s", switches[i].flag);
         for (char *p = own[i]; *p; p++)
             if (*p == '-') *p = '_';
@@ -265,6 +275,11 @@ static int read_flag(cli *c, const cli_object_command *command, const cli_flag *
                      json_t *args, cli_run *run, object_view *v) {
     const dowel_field *field = dowel_field_find(task->args, flag->name);
     int rc = 0;
+    bool taken = false;
+    if (cli_has_word(command->own, "output")) rc = cli_output_flag(c, flag, &taken);
+    if (taken) return rc ? cli_failed(c) : 0;
+    if (field && command->hides && cli_has_word(command->hides, field->name))
+        return cli_usage(c, c->help, "dowel %s does not take %.60s", command->name, flag->word);
     if (field)
         rc = cli_set_field(c, task->args, field, flag, args);
     else if (cli_flag_is(flag, "json"))
@@ -320,6 +335,7 @@ static int read_line(cli *c, const cli_object_command *command, const dowel_task
     v->whole = w.count > 1 + (size_t)command->to;
     free(w.list);
     if (!status && cli_run_ready(c, run)) status = cli_failed(c);
+    if (!status && c->json && c->format_given && cli_output_begin(c)) status = cli_failed(c); /* refuses both */
     return status;
 }
 
@@ -375,6 +391,7 @@ static int run(cli *c, const dowel_task *task, const json_t *args, cli_run *call
     memcpy(&filled, dowel_record_data(record), task->args->size);
     const dowel_object_reporter reporter = {cli_object_event, v};
     set_up(v, &filled, &reporter, task->args->size == sizeof filled.copy && strcmp(v->command->field, "source") == 0);
+    if (c->format_given || c->out_path) v->rows = json_array();
     v->progress.quiet = c->json || c->quiet || (v->quiet && isatty(STDOUT_FILENO));
     call->options.unkept = &result;
     cli_signals_begin();
@@ -383,11 +400,14 @@ static int run(cli *c, const dowel_task *task, const json_t *args, cli_run *call
     cli_progress_end(&v->progress);
     if (result) cli_object_result(v, result);
     cli_run_say_kept(c, call);
+    int status = !rc && v->rows ? cli_object_rows(v) : 0;
+    if (rc && rc != DOWEL_E_CANCELLED) cli_object_failures(v);
     if (rc == DOWEL_E_CANCELLED && !v->dry_run) tell_what_was_done(v);
     if (!c->json) c->err.detail[0] = 0; /* each failure was printed when it happened */
     json_decref(result);
     dowel_record_free(record);
-    return rc ? cli_failed(c) : 0;
+    json_decref(v->rows);
+    return rc ? cli_failed(c) : status;
 }
 
 static int command_of(cli *c, const char *name) {

@@ -126,11 +126,23 @@ static void count(object_view *v, const dowel_object_event *event) {
          removed = is_called(event->what, "remove"), unchanged = is_called(event->what, "unchanged");
     if (copied || removed || unchanged) cli_progress_count(&v->progress, unchanged);
     v->copied += copied;
+    v->copied_bytes += copied ? event->size : 0;
     v->removed += removed;
+    v->unchanged += unchanged;
+    v->left_out += is_called(event->what, "skip");
+    v->failures += is_called(event->what, "fail");
     if (is_called(event->what, "object") && !event->object->odd) {
         v->listed++;
         v->bytes += event->size;
     }
+}
+
+static void add_row(object_view *v, const dowel_object_event *event) {
+    json_t *row = json_pack("{s:o*}", "name", text_of(event->name));
+    if (!event->object->is_prefix && !event->object->odd)
+        json_object_set_new(row, "size", json_integer((json_int_t)event->size));
+    set_object(v, row, event->object);
+    if (json_array_append_new(v->rows, row)) v->rows_lost = true;
 }
 
 void cli_object_event(void *context, const dowel_object_event *event) {
@@ -138,6 +150,10 @@ void cli_object_event(void *context, const dowel_object_event *event) {
     const char *what = event->what;
     count(v, event);
     if (is_called(what, "unchanged")) return;
+    if (v->rows && event->object) {
+        add_row(v, event);
+        return;
+    }
     if (v->c->json) {
         if (!v->quiet) print_event_json(v, event);
         return;
@@ -165,9 +181,9 @@ static long long count_of(const json_t *result, const char *member) {
 
 /* "copied 3 (1.5 MiB), unchanged 2, skipped 1, removed 4"; counts of 0 are left out, except the first. */
 static void print_summary(const object_view *v, const json_t *result) {
-    static const char *const names[] = {"copied", "moved", "removed", "unchanged", "skipped", "incomplete"};
-    static const char *const would[] = {"would copy", "would move", "would remove",
-                                        "unchanged",  "skipped",    "incomplete"};
+    static const char *const names[] = {"copied", "moved", "removed", "unchanged", "skipped", "incomplete", "failed"};
+    static const char *const would[] = {"would copy", "would move", "would remove", "unchanged",
+                                        "skipped",    "incomplete", "failed"};
     char bytes[32];
     bool any = false;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -215,10 +231,10 @@ static void print_details(const object_view *v, json_t *result) {
     }
 }
 
-static void print_done_json(json_t *result) {
+static void print_counts_json(const char *event, json_t *result) {
     json_t *done = json_copy(result);
     json_object_del(done, "folders");
-    json_object_set_new(done, "event", json_string("done"));
+    json_object_set_new(done, "event", json_string(event));
     cli_print_json_line(done);
     json_decref(done);
 }
@@ -227,14 +243,41 @@ static bool runs(const object_view *v, const char *task) {
     return !strcmp(v->command->task, task);
 }
 
+int cli_object_rows(object_view *v) {
+    static const char *const shown[] = {"name", "size", "modified", NULL}, *const all[] = {"name",     "size",
+                                                                                           "modified", "etag",
+                                                                                           "version",  "storage_class",
+                                                                                           NULL};
+    if (v->rows_lost) return dowel_no_memory(&v->c->err), cli_failed(v->c);
+    return cli_list(v->c, v->rows, cli_wants_table(v->c) ? shown : all, "no objects");
+}
+
+void cli_object_failures(const object_view *v) {
+    bool moves = runs(v, "objects.move"), removes = runs(v, "objects.remove"),
+         copies = moves || runs(v, "objects.copy") || runs(v, "objects.sync");
+    if (!v->failures || v->quiet || !v->whole || !(copies || removes)) return;
+    json_t *counts = json_object();
+    if (copies) json_object_set_new(counts, moves ? "moved" : "copied", json_integer(v->copied));
+    if (copies) json_object_set_new(counts, "bytes", json_integer(v->copied_bytes));
+    if (copies) json_object_set_new(counts, "unchanged", json_integer(v->unchanged));
+    json_object_set_new(counts, "skipped", json_integer(v->left_out));
+    if (!moves) json_object_set_new(counts, "removed", json_integer(v->removed));
+    json_object_set_new(counts, "failed", json_integer(v->failures));
+    if (v->c->json)
+        print_counts_json("summary", counts);
+    else
+        print_summary(v, counts);
+    json_decref(counts);
+}
+
 void cli_object_result(object_view *v, json_t *result) {
     bool list = runs(v, "objects.list"), usage = runs(v, "objects.usage"), stat = runs(v, "objects.stat");
     const char *url = json_string_value(json_object_get(result, "url"));
-    if (v->quiet || (list && v->c->json)) return;
+    if (v->quiet || v->rows || (list && v->c->json)) return;
     if (v->c->json && (url || stat)) {
         cli_print_json(result);
     } else if (v->c->json) {
-        print_done_json(result);
+        print_counts_json("done", result);
     } else if (url) {
         puts(url);
     } else if (list) {

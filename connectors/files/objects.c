@@ -1,4 +1,6 @@
 /* Files as dowel_objects (dowel/objects.h): operations on single files. The listing is in walk.c. */
+#define _GNU_SOURCE /* statx */
+
 #include "copy.h"
 #include "file_system.h"
 #include "walk.h"
@@ -41,8 +43,23 @@ static int open_file(dowel_block *block, const char *name, struct stat *st, int 
                       dowel_block_reference(block), name, S_ISDIR(st->st_mode) ? "a folder" : "a device or a pipe");
 }
 
-static int tell(const char *name, const struct stat *st, dowel_object_visitor visit, void *context, dowel_error *err) {
+/* When the file was created. On a file system that does not tell, when it was last changed in any way. */
+static int64_t created(int fd, const struct stat *file) {
+    int64_t time = file->st_ctim.tv_sec * 1000000 + file->st_ctim.tv_nsec / 1000;
+#ifdef STATX_BTIME
+    struct statx st;
+    if (!statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &st) && (st.stx_mask & STATX_BTIME))
+        time = st.stx_btime.tv_sec * 1000000 + st.stx_btime.tv_nsec / 1000;
+#else
+    (void)fd;
+#endif
+    return time;
+}
+
+static int tell(const char *name, int fd, const struct stat *st, dowel_object_visitor visit, void *context,
+                dowel_error *err) {
     const dowel_object object = {.name = name,
+                                 .created = created(fd, st),
                                  .is_current = true,
                                  .size = st->st_size,
                                  .modified = dowel_local_time(st),
@@ -58,8 +75,9 @@ static int stat_file(dowel *d, dowel_block *block, const char *name, const char 
     struct stat st;
     int fd, rc = open_file(block, name, &st, &fd, err);
     if (rc) return rc;
+    rc = tell(name, fd, &st, visit, context, err);
     close(fd);
-    return tell(name, &st, visit, context, err);
+    return rc;
 }
 
 static int source(dowel *d, dowel_block *block, const char *name, dowel_source **made, dowel_object_visitor visit,
@@ -71,7 +89,7 @@ static int source(dowel *d, dowel_block *block, const char *name, dowel_source *
     if (rc) return rc;
     snprintf(shown, sizeof shown, "%s/%s", ((const dowel_local_folder *)dowel_block_data(block))->basepath, name);
     rc = dowel_source_descriptor(fd, shown, made, err);
-    if (!rc) rc = tell(name, &st, visit, context, err);
+    if (!rc) rc = tell(name, fd, &st, visit, context, err);
     if (rc) dowel_source_close(*made);
     return rc;
 }

@@ -129,6 +129,8 @@ int dowel_gcs_walk(dowel_gcs_client *client, const dowel_gcs_query *query, dowel
 /* Copies within Cloud Storage. *resource (`resource` may be NULL) is the copy's; new reference. */
 int dowel_gcs_rewrite(dowel_gcs_client *from, dowel_gcs_client *to, const dowel_gcs_copy_args *args, json_t **resource,
                       dowel_error *err);
+/* Removes the object if this is its current generation; CONFLICT if another one is. NULL: whatever is there. */
+int dowel_gcs_remove_generation(dowel_gcs_client *client, const char *name, const char *generation, dowel_error *err);
 /* Deletes many objects in batches, or one by one if the server has no batches. A missing object counts as deleted. `failed` (may be NULL) is called for each
  * object that could not be deleted, by one thread at a time; the result is the code of the first. */
 int dowel_gcs_remove(dowel_gcs_client *client, const char *const *names, size_t count,

@@ -170,6 +170,32 @@ static int remove_all(dowel *d, dowel_block *block, const char *const *names, si
     return rc ? rc : dowel_gcs_remove(&c, names, count, failed, context, err);
 }
 
+static int remove_exact(dowel *d, dowel_block *block, const dowel_object *object, dowel_error *err) {
+    dowel_gcs_client c;
+    int rc = open_bucket(d, block, &c, err);
+    return rc ? rc : dowel_gcs_remove_generation(&c, object->name, object->version, err);
+}
+
+/* A listing of at most one object: it needs no permission that removing a tree does not need. */
+static int now(dowel *d, dowel_block *block, int64_t *time, dowel_error *err) {
+    dowel_gcs_client c;
+    dowel_http_response *response = NULL;
+    int rc = open_bucket(d, block, &c, err);
+    if (rc) return rc;
+    char *prefix = dowel_gcs_full_name(&c, "");
+    dowel_http_request *r = dowel_gcs_request(&c, "GET", NULL);
+    dowel_http_path(r, "o", NULL);
+    dowel_http_query(r, "prefix", prefix && *prefix ? prefix : NULL);
+    dowel_http_query_int(r, "maxResults", 1);
+    dowel_http_query(r, "fields", "kind");
+    rc = prefix ? dowel_http_send(d, r, &response, err) : dowel_no_memory(err);
+    *time = rc ? 0 : dowel_http_response_time(response) * 1000000;
+    dowel_http_response_free(response);
+    dowel_http_free(r);
+    free(prefix);
+    return rc;
+}
+
 static int presign(dowel *d, dowel_block *block, const char *name, const dowel_presign_options *options, char **url,
                    dowel_error *err) {
     dowel_gcs_client c;
@@ -205,4 +231,6 @@ const dowel_objects dowel_gcs_objects = {.size = sizeof(dowel_objects),
                                          .remove = remove_all,
                                          .presign = presign,
                                          .service = service,
-                                         .buckets_task = "gcs.list_buckets"};
+                                         .buckets_task = "gcs.list_buckets",
+                                         .remove_exact = remove_exact,
+                                         .now = now};

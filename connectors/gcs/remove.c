@@ -28,12 +28,20 @@ static bool is_gone(int status, const char *message) {
     return status == 404 && !(message && strstr(message, "bucket does not exist"));
 }
 
+int dowel_gcs_remove_generation(dowel_gcs_client *c, const char *name, const char *generation, dowel_error *err) {
+    dowel_error why;
+    dowel_http_request *r = dowel_gcs_request(c, "DELETE", name);
+    dowel_http_query(r, "ifGenerationMatch", generation);
+    int rc = dowel_http_send(c->d, r, NULL, &why);
+    dowel_http_free(r);
+    if (!rc || is_gone(why.http_status, why.message)) return 0;
+    if (err) *err = why;
+    return rc;
+}
+
 static void remove_one(removal *all, dowel_gcs_client *c, const char *name) {
     dowel_error err;
-    dowel_http_request *r = dowel_gcs_request(c, "DELETE", name);
-    int rc = dowel_http_send(c->d, r, NULL, &err);
-    dowel_http_free(r);
-    if (rc && !is_gone(err.http_status, err.message)) dowel_removal_fail(&all->outcome, name, &err);
+    if (dowel_gcs_remove_generation(c, name, NULL, &err)) dowel_removal_fail(&all->outcome, name, &err);
 }
 
 /* ---- batches ---- */

@@ -1,4 +1,4 @@
-/* Removing many: batches as large as the services take, several at a time. */
+/* Removes many objects in the largest batches that the services accept, several batches at a time. */
 #include "tree.h"
 
 #include <dowel/transfer.h>
@@ -12,7 +12,7 @@ typedef struct removal {
     const dowel_place *place;
     int (*next)(void *context, char **name, dowel_error *err);
     void *context;
-    size_t most; /* names of a batch */
+    size_t most; /* names in a batch */
     bool dry_run, ended;
     dowel_report *report;
     pthread_mutex_t lock;
@@ -20,7 +20,7 @@ typedef struct removal {
 
 typedef struct entry {
     char *name;
-    dowel_error *failed; /* NULL: it is gone */
+    dowel_error *failed; /* NULL: removed */
 } entry;
 
 typedef struct batch {
@@ -65,10 +65,10 @@ static int send(dowel *d, batch *b, dowel_error *err) {
     int rc = place->objects->remove(d, place->block, names, b->count, on_failed, b, err);
     free(names);
     if (b->no_memory) return dowel_no_memory(err);
-    return rc && rc == b->told ? 0 : rc; /* those are counted one by one */
+    return rc && rc == b->told ? 0 : rc; /* failures of single objects are counted one by one */
 }
 
-/* What was removed is told first: a refusal of a few must not look like one of everything. */
+/* Reports removed objects before failed ones: if the service refuses a few objects, the report must not conclude that it refuses all. */
 static void report(const batch *b) {
     removal *all = b->all;
     for (int failed = 0; failed < 2; failed++)
@@ -94,7 +94,7 @@ static int remove_batch(dowel *d, void *context, int64_t index, dowel_error *err
     bool any = b->count > 0;
     if (!rc && any && !all->dry_run) rc = send(d, b, err);
     if (!rc) report(b);
-    if (!rc && b->told) dowel_report_refused(all->report); /* unless something was removed */
+    if (!rc && b->told) dowel_report_refused(all->report); /* has no effect if an object was removed */
     if (!rc) rc = dowel_report_hopeless(all->report, err);
     for (size_t i = 0; i < b->count; i++) {
         free(b->entries[i].name);
@@ -106,7 +106,7 @@ static int remove_batch(dowel *d, void *context, int64_t index, dowel_error *err
 
 int dowel_remove_batches(dowel *d, const dowel_place *place, int (*next)(void *context, char **name, dowel_error *err),
                          void *context, bool dry_run, dowel_report *report, dowel_error *err) {
-    /* Of files each is counted as it goes: an interrupt may come between any two. */
+    /* Files are removed and counted one by one, so that the counts are right after an interrupt. */
     removal all = {.place = place,
                    .next = next,
                    .context = context,

@@ -1,5 +1,5 @@
-/* A file is committed as it comes; those that come meanwhile are gathered, and committed next by the same thread. So nothing waits for what is not
- * there yet, and the more there is to do the more is done at a time. */
+/* Group commit: the thread that commits takes all files that arrived since the last commit. No file waits for later ones, and batches grow with the
+ * load. */
 #include "commits.h"
 
 #include <string.h>
@@ -21,7 +21,7 @@ static void committed(void *context, size_t index, const dowel_error *why) {
     if (!b->rc) b->rc = rc;
 }
 
-/* The lock is held, and not while it works. */
+/* Called with the lock held; releases it while it commits. */
 static int commit(dowel *d, dowel_commits *c, dowel_error *err) {
     dowel_sink *sinks[DOWEL_COMMITS_MOST];
     batch b = {.d = d, .of = c, .err = err};

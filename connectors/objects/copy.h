@@ -26,6 +26,14 @@ int dowel_copy_check_one(const dowel_place *from, const char *text, const dowel_
  * nothing below it. */
 int dowel_copy_tree(dowel *d, const dowel_copy *copy, const char *text, const dowel_tree *tree, dowel_error *err);
 
+/* clash.c: refuses sources of which two would have one name at the destination, before anything is written. `targets`: one for each source. */
+typedef struct dowel_target {
+    char *
+        name; /* whole, at the destination; of a folder with a slash; NULL: a pattern, whose objects have names of their own */
+    size_t source;
+} dowel_target;
+int dowel_copy_check_clashes(dowel *d, const dowel_copy *copy, const dowel_target *targets, dowel_error *err);
+
 /* copy_many.c: several sources into a folder, or one after the other to standard output. */
 int dowel_copy_many(dowel *d, const dowel_copy *copy, dowel_error *err);
 int dowel_copy_to_stream(dowel *d, const dowel_copy *copy, dowel_error *err);

@@ -26,23 +26,12 @@ static int failed(dowel *d, const dowel_copy *copy, const char *text, int rc, co
 
 /* ---- into a folder ---- */
 
-typedef struct target {
-    char *name; /* whole, at the destination; of a folder with a slash; NULL: a pattern, whose objects have their own */
-    size_t source;
-} target;
-
 typedef struct many {
     const dowel_copy *copy;
-    target *targets;
+    dowel_target *targets;
     size_t *objects; /* sources that are single objects */
     size_t count;    /* of these */
 } many;
-
-static int by_name(const void *a, const void *b) {
-    const target *first = a, *second = b;
-    if (!first->name || !second->name) return (first->name != NULL) - (second->name != NULL);
-    return strcmp(first->name, second->name);
-}
 
 /* A folder keeps the last part of its name. */
 static char *name_of(const dowel_place *from, const dowel_place *to, const char *text) {
@@ -57,26 +46,7 @@ static char *name_of(const dowel_place *from, const dowel_place *to, const char 
     return name;
 }
 
-static int check_names(const many *all, dowel_error *err) {
-    const dowel_copy *copy = all->copy;
-    target *sorted = malloc((copy->count + 1) * sizeof *sorted);
-    if (!sorted) return dowel_no_memory(err);
-    memcpy(sorted, all->targets, copy->count * sizeof *sorted);
-    qsort(sorted, copy->count, sizeof *sorted, by_name);
-    int rc = 0;
-    for (size_t i = 1; !rc && i < copy->count; i++) {
-        const target *a = &sorted[i - 1], *b = &sorted[i];
-        if (!a->name || strcmp(a->name, b->name) != 0) continue;
-        rc = dowel_fail(err, DOWEL_E_INVALID, "%.200s and %.200s would both be %s as %.200s%.200s",
-                        copy->texts[a->source < b->source ? a->source : b->source],
-                        copy->texts[a->source < b->source ? b->source : a->source], copy->verb,
-                        copy->tree.way.to->shown, a->name);
-    }
-    free(sorted);
-    return rc;
-}
-
-static int name_targets(many *all, dowel_error *err) {
+static int name_targets(dowel *d, many *all, dowel_error *err) {
     const dowel_copy *copy = all->copy;
     for (size_t i = 0; i < copy->count; i++) {
         const dowel_place *from = &copy->places[i];
@@ -93,7 +63,7 @@ static int name_targets(many *all, dowel_error *err) {
         if (rc) return rc;
         if (!from->folder && wanted) all->objects[all->count++] = i;
     }
-    return check_names(all, err);
+    return dowel_copy_check_clashes(d, copy, all->targets, err);
 }
 
 static int copy_object(dowel *d, void *context, int64_t index, dowel_error *err) {
@@ -151,7 +121,7 @@ int dowel_copy_many(dowel *d, const dowel_copy *copy, dowel_error *err) {
                 .objects = calloc(copy->count + 1, sizeof *all.objects)};
     dowel_gate_open(&gate);
     own.tree.way.gate = &gate;
-    int rc = all.targets && all.objects ? name_targets(&all, err) : dowel_no_memory(err);
+    int rc = all.targets && all.objects ? name_targets(d, &all, err) : dowel_no_memory(err);
     if (!rc) rc = copy_objects(d, &all, err);
     if (!rc) rc = copy_folders(d, &all, err);
     for (size_t i = 0; all.targets && i < copy->count; i++) free(all.targets[i].name);

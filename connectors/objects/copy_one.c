@@ -26,13 +26,14 @@ static int copy_seen(void *context, const dowel_object *object, dowel_error *err
     dowel_report *report = o->tree->report;
     o->size = object->size;
     o->object = object;
-    if (o->tree->dry_run) return 0;
+    int rc = o->tree->move ? dowel_move_check(o->d, o->tree, object->name, o->to_name, err) : 0;
+    if (rc || o->tree->dry_run) return rc;
     pthread_mutex_lock(&report->lock);
     report->known_bytes += object->size;
     pthread_mutex_unlock(&report->lock);
     /* As a part of itself, so that progress knows the total from the start, however it is copied. */
     const dowel_parts parts = {.count = 1, .width = 1, .total = object->size, .part = copy_it, .context = o};
-    int rc = dowel_parts_run(o->d, &parts, err);
+    rc = dowel_parts_run(o->d, &parts, err);
     return !rc && o->tree->move ? dowel_move_finish(o->d, o->tree, object, o->to_name, err) : rc;
 }
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- what stands before others ---- */
+/* ---- names that hide others ---- */
 
 static bool begins_with(const char *name, const char *start) {
     return !strncmp(name, start, strlen(start));
@@ -43,10 +43,10 @@ void dowel_shadow_close(dowel_shadow *s) {
     *s = (dowel_shadow){0};
 }
 
-/* ---- what is removed ---- */
+/* ---- objects to remove ---- */
 
-/* A file is kept with what it was: on a file system that does not tell "A" from "a", or one spelling of "ü" from another, it may be the one that
- * was just written under a name of the source. */
+/* Remember size and time of files: on a file system that ignores case, or normalises Unicode, the "extraneous" file may be the one that this run just
+ * wrote under another spelling. */
 static bool is_watched(const dowel_place *place) {
     return place->objects->sink != NULL;
 }
@@ -74,7 +74,7 @@ static int note(void *context, const dowel_object *object, dowel_error *err) {
 static bool is_as_listed(const removal *r, const char *name, const char *state) {
     const dowel_place *place = r->tree->way.to;
     char now[64] = "";
-    if (*state == '-') return true; /* a link, a device: it is what it was called */
+    if (*state == '-') return true; /* a link or a device, which this run does not write */
     return place->objects->stat(r->d, place->block, name, NULL, note, now, NULL) || !strcmp(now, state);
 }
 

@@ -107,6 +107,49 @@ int dowel_move_was_finished(dowel *d, const dowel_tree *tree, const char *from_n
 
 /* ---- moving ---- */
 
+static bool has_remove_exact(const dowel_objects *objects) {
+    return objects->size >= offsetof(dowel_objects, remove_exact) + sizeof objects->remove_exact &&
+           objects->remove_exact;
+}
+
+/* The source changed, or an earlier request removed it and its answer was lost. */
+static int source_conflict(dowel *d, const dowel_place *place, const char *name, dowel_error *err) {
+    dowel_item *now = NULL;
+    int rc = place->objects->stat(d, place->block, name, NULL, keep, &now, err);
+    free(now);
+    if (rc == DOWEL_E_NOT_FOUND) return 0;
+    return rc ? rc : kept(err, DOWEL_E_CONFLICT, "the source changed meanwhile");
+}
+
+/* Removes the source in the state in which it was verified. Of files the checksum was computed since: they are looked at once more. */
+static int remove_source(dowel *d, const dowel_place *place, const dowel_object *source, dowel_error *err) {
+    if (has_remove_exact(place->objects)) {
+        int rc = place->objects->remove_exact(d, place->block, source, err);
+        return rc == DOWEL_E_CONFLICT ? source_conflict(d, place, source->name, err) : rc;
+    }
+    dowel_item *now = NULL;
+    int rc = place->objects->stat(d, place->block, source->name, NULL, keep, &now, err);
+    if (!rc && !(is_same_state(source, &now->object) && source->created == now->object.created))
+        rc = kept(err, DOWEL_E_CONFLICT, "the source changed meanwhile");
+    if (!rc) rc = place->objects->remove(d, place->block, (const char *const[]){source->name}, 1, NULL, NULL, err);
+    free(now);
+    return rc;
+}
+
+int dowel_move_check(dowel *d, const dowel_tree *tree, const char *name, const char *to_name, dowel_error *err) {
+    const dowel_place *a = tree->way.from, *b = tree->way.to;
+    dowel_item *source = NULL, *copy = NULL;
+    if (a->objects != b->objects || a->objects->sink || dowel_place_same_service(a, b)) return 0;
+    int rc = b->objects->stat(d, b->block, to_name, NULL, keep, &copy, err);
+    if (rc == DOWEL_E_NOT_FOUND) return 0;
+    if (!rc) rc = a->objects->stat(d, a->block, name, NULL, keep, &source, err);
+    if (!rc && is_same_state(&source->object, &copy->object))
+        rc = dowel_fail(err, DOWEL_E_INVALID, "source and destination may be the same object at two addresses");
+    free(source);
+    free(copy);
+    return rc;
+}
+
 int dowel_move_finish(dowel *d, const dowel_tree *tree, const dowel_object *from, const char *to_name,
                       dowel_error *err) {
     const dowel_place *a = tree->way.from, *b = tree->way.to;
@@ -115,7 +158,7 @@ int dowel_move_finish(dowel *d, const dowel_tree *tree, const dowel_object *from
     if (!rc) rc = a->objects->stat(d, a->block, from->name, NULL, keep, &source, err);
     if (!rc) rc = verify(d, tree, from, &source->object, &copy->object, err);
     if (!rc && tree->way.named) remember(d, a, from, &copy->object);
-    if (!rc) rc = a->objects->remove(d, a->block, (const char *const[]){from->name}, 1, NULL, NULL, err);
+    if (!rc) rc = remove_source(d, a, &source->object, err);
     free(source);
     free(copy);
     return rc;

@@ -1,5 +1,5 @@
-/* A ring of bytes between two threads. The last byte is held back until everything was fetched and verified: what arrives damaged is
- * never stored. */
+/* A ring buffer between a fetching and a storing thread. The reader gets the last byte only after the whole object was fetched and verified, so that a
+ * damaged object is never stored. */
 #include "pipe.h"
 
 #include <dowel/clock.h>
@@ -19,8 +19,8 @@ typedef struct ring {
     pthread_cond_t changed;
     size_t first, count;
     int64_t written;
-    bool ended;   /* all was fetched, or fetching failed */
-    bool stopped; /* nobody reads any more */
+    bool ended;   /* fetching is complete, or failed */
+    bool stopped; /* the reader stopped */
     int rc;
     dowel_error error; /* of fetching */
     size_t room;       /* of `data` */
@@ -34,12 +34,12 @@ static int ring_write(void *context, const void *data, size_t size, dowel_error 
     pthread_mutex_lock(&r->lock);
     r->written += (int64_t)size;
     if (r->object->size >= 0 && r->written > r->object->size)
-        rc = dowel_fail(err, DOWEL_E_CONFLICT, "%s: more than the %lld bytes that were listed: it was replaced",
+        rc = dowel_fail(err, DOWEL_E_CONFLICT, "%s: has more than the %lld bytes that were listed: it was replaced",
                         r->object->name, (long long)r->object->size);
     while (size && !rc) {
         while (r->count == r->room && !r->stopped) pthread_cond_wait(&r->changed, &r->lock);
         if (r->stopped) {
-            rc = dowel_fail(err, DOWEL_E_CANCELLED, "storing it has failed");
+            rc = dowel_fail(err, DOWEL_E_CANCELLED, "storing the object failed");
             break;
         }
         size_t at = (r->first + r->count) % r->room, space = r->room - r->count, straight = r->room - at;
@@ -98,7 +98,7 @@ static void *fetch(void *context) {
     return NULL;
 }
 
-/* ---- memory for all ---- */
+/* ---- the memory limit of all copies ---- */
 
 void dowel_gate_open(dowel_gate *gate) {
     pthread_mutex_init(&gate->lock, NULL);
@@ -111,7 +111,7 @@ void dowel_gate_close(dowel_gate *gate) {
     pthread_mutex_destroy(&gate->lock);
 }
 
-/* Waits for so many bytes; who was stopped meanwhile is woken by nobody. */
+/* Waits until `bytes` are free. A cancelled run gets no signal, so that the wait has a time limit. */
 static int enter(dowel *d, dowel_gate *gate, int64_t bytes, dowel_error *err) {
     int rc = 0;
     if (!gate) return 0;
@@ -163,7 +163,7 @@ static int copy_through(dowel *d, const dowel_way *way, const dowel_object *obje
         pthread_cond_broadcast(&r->changed);
         pthread_mutex_unlock(&r->lock);
         pthread_join(thread, NULL);
-        /* Why fetching failed says more than that storing then did. */
+        /* The error of fetching is the cause; that of storing only follows from it. */
         if (rc && r->rc && r->rc != DOWEL_E_CANCELLED) {
             rc = r->rc;
             if (err) *err = r->error;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 typedef struct removal {
+    dowel *d;
     dowel_listing *listing;
     const dowel_removing *what;
 } removal;
@@ -16,18 +17,32 @@ static void report_skipped(const removal *r, const dowel_item *item, const char 
     free(shown);
 }
 
+static int keep_created(void *context, const dowel_object *object, dowel_error *err) {
+    (void)err;
+    *(int64_t *)context = object->created;
+    return 0;
+}
+
+bool dowel_is_newer(dowel *d, const dowel_place *place, const dowel_object *object, int64_t began) {
+    int64_t stored = object->stored ? object->stored : object->modified, created = object->created;
+    if (!began || object->odd) return false;
+    /* A file may be newer than its own time says: copies keep the time of their source. */
+    if (place->objects->sink && !created)
+        (void)place->objects->stat(d, place->block, object->name, NULL, keep_created, &created, NULL);
+    return stored >= began || created >= began;
+}
+
 /* Whether a name may be removed. A resumed run leaves objects alone that were stored after it began: it may have removed their predecessors. */
 static bool may_remove(const removal *r, const dowel_item *item) {
     const dowel_object *object = &item->object;
-    int64_t stored = object->stored ? object->stored : object->modified;
     if (object->odd_code) {
         dowel_error why;
         dowel_fail(&why, object->odd_code, "%s", object->odd);
         dowel_report_failed(r->what->report, object->name, &why);
         return false;
     }
-    if (!r->what->began || object->odd || stored <= r->what->began) return true;
-    report_skipped(r, item, "it was stored after this run began");
+    if (!dowel_is_newer(r->d, r->what->place, object, r->what->began)) return true;
+    report_skipped(r, item, DOWEL_NEWER);
     return false;
 }
 
@@ -48,7 +63,7 @@ static int next_listed(void *context, char **name, dowel_error *err) {
 
 int dowel_tree_remove(dowel *d, const dowel_removing *what, dowel_error *err) {
     const dowel_place *place = what->place;
-    removal r = {.what = what};
+    removal r = {.d = d, .what = what};
     dowel_filter filter;
     int rc = dowel_filter_open(&filter, place->pattern, what->deep, what->include, what->exclude, err);
     if (rc) return rc;

@@ -32,18 +32,21 @@ typedef struct removal {
     const args_t *args;
     dowel_report *report;
     size_t count;  /* of places */
-    int64_t began; /* when an earlier attempt of this run began, in µs; 0: there was none */
+    int64_t began; /* when an earlier attempt of this run began, in µs by this machine's clock; 0: there was none */
 } removal;
 
 /* ---- one object ---- */
 
 typedef struct state {
     char text[256];
+    int64_t modified, created;
 } state;
 
 static int note(void *context, const dowel_object *object, dowel_error *err) {
     (void)err;
     state *seen = context;
+    seen->modified = object->modified;
+    seen->created = object->created;
     snprintf(seen->text, sizeof seen->text, "%" PRId64 " %" PRId64 " %.90s %.90s", object->size, object->modified,
              object->etag ? object->etag : "", object->version ? object->version : "");
     return 0;
@@ -60,7 +63,7 @@ static int recall(dowel *d, const removal *r, const dowel_place *place, const ch
 
 static int remove_named(dowel *d, const removal *r, const dowel_place *place, const char *shown, dowel_error *err) {
     char *handle = malloc(strlen(shown) + sizeof "objects.removing "), *seen = NULL;
-    state now = {""};
+    state now = {"", 0, 0};
     if (!handle) return dowel_no_memory(err);
     sprintf(handle, "objects.removing %s", shown);
     int rc = recall(d, r, place, handle, &seen, err);
@@ -69,6 +72,8 @@ static int remove_named(dowel *d, const removal *r, const dowel_place *place, co
         bool many_files = place->files && r->count > 1;
         bool gone = rc == DOWEL_E_NOT_FOUND && r->began && (seen || many_files);
         bool replaced = !rc && seen && strcmp(seen, now.text) != 0;
+        const dowel_object file = {.name = place->path, .modified = now.modified, .created = now.created};
+        if (!rc && many_files) replaced = dowel_is_newer(d, place, &file, r->began);
         if (!rc && !seen && !r->args->dry_run && !many_files) (void)dowel_remember(d, handle, now.text, false, NULL);
         if (!rc && !replaced && !r->args->dry_run)
             rc = place->objects->remove(d, place->block, (const char *const[]){place->path}, 1, NULL, NULL, err);
@@ -100,18 +105,53 @@ static int remove_one(dowel *d, const removal *r, const char *text, const dowel_
 
 /* ---- places ---- */
 
-static int remove_tree(dowel *d, const removal *r, const char *text, dowel_place *place, dowel_error *err) {
+static bool has_clock(const dowel_objects *objects) {
+    return objects->size >= offsetof(dowel_objects, now) + sizeof objects->now && objects->now;
+}
+
+/* When the first attempt began, by the clock that gives the objects of this place their times; 0: this is the first attempt. */
+static int began_at(dowel *d, const removal *r, size_t index, const dowel_place *place, int64_t *began,
+                    dowel_error *err) {
+    char handle[64], now[32], *text = NULL;
+    int64_t time;
+    *began = r->began;
+    if (r->args->dry_run || !has_clock(place->objects)) return 0;
+    snprintf(handle, sizeof handle, "objects.clock.%zu", index + 1);
+    int rc = dowel_recall_started(d, handle, &text, err);
+    *began = text ? strtoll(text, NULL, 10) : 0;
+    if (!rc && text && !*began) {
+        dowel_fail(err, DOWEL_E_CONFLICT,
+                   "%.200s: the service does not tell its time, so that objects stored since the "
+                   "first attempt cannot be told from the others",
+                   place->shown);
+        dowel_error_hint(err, "remove the rest with a new run (another run key)");
+        rc = DOWEL_E_CONFLICT;
+    }
+    if (!rc && !text) rc = place->objects->now(d, place->block, &time, err);
+    if (!rc && !text) {
+        snprintf(now, sizeof now, "%" PRId64, time);
+        (void)dowel_remember(d, handle, now, false, NULL);
+    }
+    free(text);
+    return rc;
+}
+
+static int remove_tree(dowel *d, const removal *r, size_t index, dowel_place *place, dowel_error *err) {
     const args_t *args = r->args;
+    const char *text = dowel_places_text(args, index);
+    int64_t began;
+    int rc = began_at(d, r, index, place, &began, err);
+    if (rc) return rc;
     const dowel_removing what = {.place = place,
                                  .include = args->include,
                                  .exclude = args->exclude,
                                  .deep = args->recursive,
                                  .dry_run = args->dry_run,
-                                 .began = r->began,
+                                 .began = began,
                                  .report = r->report};
     size_t length = strlen(place->path);
     dowel_error why;
-    int rc = dowel_tree_remove(d, &what, &why);
+    rc = dowel_tree_remove(d, &what, &why);
     bool object =
         rc == DOWEL_E_NOT_FOUND && !place->files && !place->pattern && length && text[strlen(text) - 1] != '/';
     if (object) { /* a single object of this name */
@@ -147,7 +187,7 @@ static int remove_place(dowel *d, const removal *r, size_t index, dowel_error *e
     if (index) snprintf(handle, sizeof handle, "objects.place.%zu", index + 1);
     rc = dowel_place_keep(d, handle, &place, err);
     bool tree = place.pattern || (args->recursive && place.folder);
-    if (!rc) rc = tree ? remove_tree(d, r, text, &place, err) : remove_one(d, r, text, &place, err);
+    if (!rc) rc = tree ? remove_tree(d, r, index, &place, err) : remove_one(d, r, text, &place, err);
     dowel_place_close(&place);
     return rc;
 }
@@ -167,12 +207,23 @@ static int remove_part(dowel *d, void *context, int64_t index, dowel_error *err)
     return rc ? rc : dowel_check(d, err);
 }
 
+/* The clock by which files get their times: coarser than the machine's clock, and never ahead of it. */
+static int64_t file_time(void) {
+    struct timespec now;
+#ifdef CLOCK_REALTIME_COARSE
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+#else
+    clock_gettime(CLOCK_REALTIME, &now);
+#endif
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 /* Remembers when the first attempt of this run began. */
 static int find_earlier(dowel *d, int64_t *began, dowel_error *err) {
     char *text = NULL, now[32];
     int rc = dowel_recall_started(d, "objects.began", &text, err);
     *began = text ? strtoll(text, NULL, 10) : 0;
-    snprintf(now, sizeof now, "%lld", (long long)time(NULL) * 1000000);
+    snprintf(now, sizeof now, "%" PRId64, file_time());
     /* A run does not fail because its history cannot be written. */
     if (!rc && !text) (void)dowel_remember(d, "objects.began", now, false, NULL);
     free(text);

@@ -1,4 +1,4 @@
-/* A temporary file of names, each ended by NUL. */
+/* A temporary file of names that end with NUL. */
 #include "spool.h"
 
 #include <errno.h>
@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 static int failed(dowel_error *err) {
-    return dowel_fail_system(err, DOWEL_E_IO, errno, "cannot keep names in a temporary file");
+    return dowel_fail_system(err, DOWEL_E_IO, errno, "cannot write names to a temporary file");
 }
 
-/* In TMPDIR, and without a name from the start. */
+/* Creates a file in TMPDIR and unlinks it at once, so that it disappears with the process. */
 static FILE *open_nameless(void) {
     const char *folder = getenv("TMPDIR");
     char path[1024];

@@ -1,4 +1,4 @@
-/* Names kept for later, on disk: there may be more than fit into memory. */
+/* A queue of names on disk: there may be more than fit into memory. */
 #ifndef DOWEL_SPOOL_H
 #define DOWEL_SPOOL_H
 
@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 typedef struct dowel_spool {
-    FILE *file; /* without a name; made when the first one comes */
+    FILE *file; /* unlinked; created when the first name is added */
 } dowel_spool;
 
 int dowel_spool_add(dowel_spool *spool, const char *name, dowel_error *err);

@@ -286,7 +286,8 @@ static int copy(dowel *d, merge *m, dowel_item *item, bool again, dowel_error *e
     if (!one || !one->from || !one->to || !one->to_name) {
         rc = dowel_no_memory(err);
     } else if (!(rc = dowel_place_check_name(tree->way.to, name, &why))) {
-        if (!tree->dry_run)
+        if (tree->move) rc = dowel_move_check(d, tree, item->object.name, name, &why);
+        if (!rc && !tree->dry_run)
             rc = dowel_way_copy(d, &tree->way, &item->object, name, &one->size, again ? NULL : &open, &why);
         if (!open) rc = settle_move(d, m, one, rc ? &why : NULL, err);
     } else {

@@ -25,13 +25,20 @@ typedef struct dowel_removing {
     const dowel_place *place;
     const char *const *include, *const *exclude;
     bool deep, dry_run;
-    int64_t began; /* when the first attempt of this run began, in µs; 0: this is the first */
+    int64_t
+        began; /* when the first attempt began, by the clock that gives objects their times, in µs; 0: this is the first */
     dowel_report *report;
 } dowel_removing;
 
+#define DOWEL_NEWER "it was stored after this run began"
+/* Whether an object was, or may have been, stored after the first attempt of the run began. Services give whole seconds: in the second in which the
+ * attempt began, an object counts as newer. */
+bool dowel_is_newer(dowel *d, const dowel_place *place, const dowel_object *object, int64_t began);
 int dowel_tree_remove(dowel *d, const dowel_removing *removing, dowel_error *err);
 
-/* move.c: removes the source of a copy that has been made, if the copy is verified. `from` is what was known of the source before it was copied. */
+/* move.c: refuses to move an object onto itself through another address of the service, before anything is written. */
+int dowel_move_check(dowel *d, const dowel_tree *tree, const char *name, const char *to_name, dowel_error *err);
+/* Removes the source of a copy that has been made, if the copy is verified. `from` is what was known of the source before it was copied. */
 int dowel_move_finish(dowel *d, const dowel_tree *tree, const dowel_object *from, const char *to_name,
                       dowel_error *err);
 /* Whether an earlier attempt of this run moved this one object, so that its source is gone. *size: of the copy. */

@@ -180,7 +180,13 @@ bool dowel_s3_read_md5(const char *etag, unsigned char md5[16]);
 void dowel_s3_md5_of_etag(dowel_object *object);
 
 /* remove.c */
-int dowel_s3_delete_object(dowel_s3_client *client, const char *key, const char *version, dowel_error *err);
+/* `etag`: CONFLICT if the object has another one. NULL: any. */
+int dowel_s3_delete_object(dowel_s3_client *client, const char *key, const char *version, const char *etag,
+                           dowel_error *err);
+/* Adds If-Match; NULL: adds nothing. */
+void dowel_s3_match(dowel_http_request *request, const char *etag);
+/* The time of the service's clock, µs since the epoch; 0: unknown. */
+int dowel_s3_now(dowel_s3_client *client, int64_t *time, dowel_error *err);
 int dowel_s3_remove(dowel_s3_client *client, const char *const *names, size_t count,
                     void (*failed)(void *context, const char *name, const dowel_error *why), void *context,
                     dowel_error *err);

@@ -14,15 +14,17 @@ void dowel_s3_mark(dowel_s3_upload *u) {
     if (conditional(u->args)) dowel_bucket_mark(u->client->d, u->mark);
 }
 
+void dowel_s3_match(dowel_http_request *r, const char *etag) {
+    char quoted[300];
+    if (!etag) return;
+    snprintf(quoted, sizeof quoted, *etag == '"' ? "%s" : "\"%s\"", etag);
+    dowel_http_header(r, "If-Match", quoted);
+}
+
 /* The service evaluates conditions when the object appears: for a multipart upload, at its completion. */
 void dowel_s3_condition(dowel_http_request *r, const dowel_s3_put_args *args) {
     if (args->if_absent) dowel_http_header(r, "If-None-Match", "*");
-    if (args->if_match) {
-        char etag[300];
-        bool quoted = *args->if_match == '"';
-        snprintf(etag, sizeof etag, quoted ? "%s" : "\"%s\"", args->if_match);
-        dowel_http_header(r, "If-Match", etag);
-    }
+    dowel_s3_match(r, args->if_match);
 }
 
 bool dowel_s3_is_marked(const dowel_s3_upload *u, const dowel_http_response *head, int64_t size) {

@@ -185,6 +185,22 @@ static dowel_http_request *page_request(const listing *l, int64_t page) {
     return r;
 }
 
+/* A listing of at most one key: it needs no permission that removing a tree does not need. */
+int dowel_s3_now(dowel_s3_client *c, int64_t *time, dowel_error *err) {
+    char *folder = dowel_s3_full_key(c, "");
+    dowel_http_response *response = NULL;
+    dowel_http_request *r = dowel_s3_request(c, "GET", NULL);
+    dowel_http_query(r, "list-type", "2");
+    dowel_http_query(r, "prefix", folder && *folder ? folder : NULL);
+    dowel_http_query_int(r, "max-keys", 1);
+    int rc = folder ? dowel_http_send(c->d, r, &response, err) : dowel_no_memory(err);
+    *time = rc ? 0 : dowel_http_response_time(response) * 1000000;
+    dowel_http_response_free(response);
+    dowel_http_free(r);
+    free(folder);
+    return rc;
+}
+
 static bool is_listing(const dowel_xml *root) {
     const char *name = dowel_xml_name(root);
     return !strcmp(name, "ListBucketResult") || !strcmp(name, "ListVersionsResult") ||

@@ -189,6 +189,24 @@ static int remove_objects(dowel *d, dowel_block *block, const char *const *names
     return rc;
 }
 
+static int remove_exact(dowel *d, dowel_block *block, const dowel_object *object, dowel_error *err) {
+    dowel_s3_client c;
+    int rc = dowel_s3_client_open(d, block, &c, err);
+    if (rc) return rc;
+    rc = dowel_s3_delete_object(&c, object->name, NULL, object->etag, err);
+    dowel_s3_client_close(&c);
+    return rc;
+}
+
+static int now(dowel *d, dowel_block *block, int64_t *time, dowel_error *err) {
+    dowel_s3_client c;
+    int rc = dowel_s3_client_open(d, block, &c, err);
+    if (rc) return rc;
+    rc = dowel_s3_now(&c, time, err);
+    dowel_s3_client_close(&c);
+    return rc;
+}
+
 static int presign(dowel *d, dowel_block *block, const char *name, const dowel_presign_options *options, char **url,
                    dowel_error *err) {
     static const dowel_presign_options none;
@@ -215,4 +233,6 @@ const dowel_objects dowel_s3_objects = {.size = sizeof(dowel_objects),
                                         .presign = presign,
                                         .service = dowel_s3_service,
                                         .fetch = fetch,
-                                        .buckets_task = "s3.list_buckets"};
+                                        .buckets_task = "s3.list_buckets",
+                                        .remove_exact = remove_exact,
+                                        .now = now};

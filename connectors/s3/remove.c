@@ -22,12 +22,16 @@ static bool fits_xml(const char *name) {
     return text != NULL && !strstr(name, "\xef\xbf\xbe") && !strstr(name, "\xef\xbf\xbf");
 }
 
-int dowel_s3_delete_object(dowel_s3_client *c, const char *key, const char *version, dowel_error *err) {
+int dowel_s3_delete_object(dowel_s3_client *c, const char *key, const char *version, const char *etag,
+                           dowel_error *err) {
     dowel_http_request *r = dowel_s3_request(c, "DELETE", key);
     dowel_http_query(r, "versionId", version);
+    dowel_s3_match(r, etag);
     dowel_error why;
     int rc = dowel_http_send(c->d, r, NULL, &why);
     dowel_http_free(r);
+    /* A service without conditional deletion: the caller has compared the object right before. */
+    if (rc && etag && why.http_status == 501) return dowel_s3_delete_object(c, key, version, NULL, err);
     if (rc == DOWEL_E_NOT_FOUND && strcmp(why.reason, "NoSuchBucket"))
         return 0; /* some servers answer so for a missing key */
     if (rc && err) *err = why;
@@ -36,7 +40,7 @@ int dowel_s3_delete_object(dowel_s3_client *c, const char *key, const char *vers
 
 static void remove_one(removal *r, const char *name) {
     dowel_error why;
-    if (dowel_s3_delete_object(r->client, name, NULL, &why)) dowel_removal_fail(&r->outcome, name, &why);
+    if (dowel_s3_delete_object(r->client, name, NULL, NULL, &why)) dowel_removal_fail(&r->outcome, name, &why);
 }
 
 static char *batch_body(const dowel_s3_client *c, const char *const *names, size_t count, dowel_error *err) {

@@ -328,7 +328,7 @@ static int run_delete(dowel *d, const void *data, json_t **result, dowel_error *
     int rc = dowel_s3_client_open(d, args->bucket, &c, err);
     if (rc) return rc;
     if (args->key && *args->key) {
-        rc = dowel_s3_delete_object(&c, args->key, args->version_id, err);
+        rc = dowel_s3_delete_object(&c, args->key, args->version_id, NULL, err);
         if (!rc) *result = json_pack("{s:s}", "key", args->key);
     } else {
         rc = delete_many(&c, args->keys, result, err);

@@ -46,14 +46,43 @@ class Daily(ObjectsTest):
         self.assertFalse(os.path.exists(self.path("out")))
         self.kept()
 
+    def test_names_of_patterns_and_folders(self):
+        self.tree("x", {"a.csv": b"xa", "m/p.csv": b"xp", "only": b"x"})
+        self.tree("y", {"a.csv": b"ya", "m/p.csv": b"yp", "b.csv": b"yb"})
+        self.tree("w/x", {"q": b"q"})
+        self.tree("w/file", {"m": b"a file, and a folder elsewhere"})
+        for words, name in ((("x/*.csv", "y/*.csv"), "out/a.csv"), (("x/*.csv", "y/a.csv"), "out/a.csv"), (("y/a.csv", "x/{only,a.*}"), "out/a.csv"),
+                            (("-r", "x/*", "y/m"), "out/m/p.csv"), (("-r", "x/m", "y/*"), "out/m/p.csv"), (("x/**", "y/**"), "out/a.csv"),
+                            (("x/o*", "y/*/p.csv", "x/*/p.csv"), "out/m/p.csv"), (("-r", "x", "w/x"), "out/x/"), (("-r", "x/m", "w/file/m"), "out/m")):
+            for command in ("cp", "mv"):
+                said = self.fails(2, command, *words, "out/", says=[" would both be ", " as " + name])
+                places = [word for word in words if word != "-r"]
+                self.assertEqual(sum(place in said.partition(" would both")[0] for place in places), 2, said)
+        self.fails(2, "cp", "-n", "x/*.csv", "y/*.csv", "out/", says="would both be copied")
+        self.fails(2, "cp", "x/*.csv", *[f"y/{'?' * i}*" for i in range(64)], "out/", says="at most 64")
+        self.assertFalse(os.path.exists(self.path("out")))
+        self.assertEqual(self.files("x"), {"a.csv": b"xa", "m/p.csv": b"xp", "only": b"x"})
+        # What is left out does not clash, and neither do two patterns without a name in common.
+        self.dowel("cp", "x/a*", "y/b*", "x/only", "out/")
+        self.dowel("cp", "-r", "x/*", "y/*", "less/", "--include", "only", "--include", "b.csv")
+        self.kept("out", {"a.csv": b"xa", "b.csv": b"yb", "only": b"x"})
+        self.kept("less", {"b.csv": b"yb", "only": b"x"})
+        self.assertEqual(self.dowel("cat", "x/*.csv", "y/*.csv"), "xayayb")
+
     def test_one_of_several_fails(self):
         done = self.run_dowel("cp", "in/a.csv", "in/none", "in/b.csv", "out/")
         self.assertEqual(done.returncode, 3, done.err)
         self.assertIn("in/none", done.err)
         self.assertIn("1 failed, 2 copied", done.err)
+        self.assertEqual(done.out, "copied 2 (7 B), failed 1\n")
         self.kept("out", {"a.csv": b"alpha", "b.csv": b"bb"})
+        done = self.run_dowel("cp", "in/a.csv", "in/none", "in/b.csv", "out/", "--json")
+        self.assertEqual(json.loads(done.out.splitlines()[-1]),
+                         {"event": "summary", "copied": 2, "bytes": 7, "unchanged": 0, "skipped": 0, "removed": 0, "failed": 1})
+        self.assertEqual(self.run_dowel("cat", "in/a.csv", "in/none").out, "alpha")
+        self.assertEqual(self.run_dowel("mv", "-n", "in/a.csv", "in/none", "x/").out.splitlines()[-1], "would move 1 (5 B), failed 1")
         done = self.run_dowel("rm", "in/a.csv", "in/none", "in/b.csv")
-        self.assertEqual(done.returncode, 3, done.err)
+        self.assertEqual((done.returncode, done.out), (3, "removed 2, failed 1\n"), done.err)
         self.assertFalse(os.path.exists(self.path("in/b.csv")))
 
     def test_a_folder_without_r_changes_nothing(self):
@@ -245,11 +274,50 @@ class Daily(ObjectsTest):
         self.dowel("rm", "in/b.csv", "--run-key", "r", *kept)
         self.assertEqual((self.files("in")["b.csv"]), b"new")
 
+    def test_a_resumed_removal_leaves_newer_files(self):
+        """Also those whose own time is old, as a copy's is."""
+        for number, words in enumerate((("-r", "in/d", "in/none"), ("in/a.csv", "in/b.csv", "in/none"), ("-r", "in/*", "none*"))):
+            self.tree("in", FILES)
+            key = ("--run-key", f"rm{number}")
+            before = set(self.files("in"))
+            self.assertEqual(self.run_dowel("rm", *words, *key).returncode, 3)
+            removed = sorted(before - set(self.files("in")))
+            self.assertTrue(removed)
+            self.tree("in", {removed[0]: b"newer"})
+            os.utime(self.path("in", removed[0]), (1, 1))
+            done = self.run_dowel("rm", *words, *key)
+            self.assertRegex(done.err, "skipped: it was (stored|replaced) after this run began")
+            self.assertEqual(self.files("in").get(removed[0]), b"newer")
+
     def test_help(self):
         for command in ("cp", "mv", "sync", "ls", "du", "stat", "rm", "cat", "presign"):
             text = self.dowel(command, "--help")
             for flag in ("--run-key", "--retries", "--timeout", "Examples:"):
                 self.assertIn(flag, text)
+
+    def test_cat_takes_only_what_applies(self):
+        text = self.dowel("cat", "--help")
+        for flag in ("--destination", "--content-type", "--dry-run", "--recursive", "--to-endpoint", "--source"):
+            self.assertNotIn(flag, text)
+        self.assertIn("--literal", text)
+        self.fails(2, "cat", "in/a.csv", "--dry-run", says="dowel cat does not take --dry-run")
+        self.fails(2, "cat", "in/a.csv", "--destination=x", says="does not take --destination")
+        self.assertFalse(os.path.exists(self.path("x")))
+
+    def test_output_of_ls(self):
+        os.symlink("a.csv", self.path("in/link"))
+        lines = self.dowel("ls", "in", "--output", "csv").splitlines()
+        self.assertEqual(lines[0], "name,size,modified,etag,version,storage_class")
+        self.assertEqual([line.split(",")[:2] for line in lines[1:4]], [["2026-01/", ""], ["2026-02/", ""], ["a.csv", "5"]])
+        self.assertEqual(self.dowel("ls", "in/*.csv", "--out", self.path("list.ndjson")), "")
+        with open(self.path("list.ndjson")) as file:
+            self.assertEqual([json.loads(line)["name"] for line in file], ["in/a.csv", "in/b.csv"])
+        self.assertRegex(self.dowel("ls", "in", "--output", "table").splitlines()[0], "^name +size +modified$")
+        self.fails(2, "ls", "in", "--output", "xml", says="expected table, csv")
+        self.assertEqual(self.run_dowel("ls", "in", "--output", "csv", "--json").returncode, 2)
+        self.fails(3, "ls", "in/none*", "--out", self.path("none.csv"))
+        self.assertFalse(os.path.exists(self.path("none.csv")))
+        self.fails(2, "cp", "in/a.csv", "x", "--output", "csv", says="unknown flag --output")
 
     def test_tasks(self):
         result = self.json("call", "objects.move", "--source", "in/a.csv", "--more-sources", "in/b.csv", "--destination", "out/")

@@ -3,6 +3,7 @@ import json
 import os
 import re
 import sys
+import time
 
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
@@ -56,6 +57,7 @@ class S3:
 
 
 CLOUDS = (Gs, S3)
+STRICT = "DOWEL_TEST_TESTBENCH_URL" in os.environ
 
 
 def fill(cloud, files=FILES):  # noqa: B006
@@ -189,12 +191,60 @@ def test_a_replaced_source_is_kept():
         assert cloud.all() == {"source": b"after!"} and len(looked) == 2, looked
 
 
+def test_a_source_replaced_at_the_last_moment_is_kept():
+    """Between the last look at it and its removal, whose condition the service checks."""
+    for cloud in CLOUDS:
+        for words in (("source",), ("so*",), ("", "-r")):
+            fill(cloud, {"source": b"before"})
+            deleted = []
+
+            def replace(request):
+                if request.method == "DELETE":
+                    deleted.append(request)
+                    cloud.put("source", b"after!")
+                    # Not every stand-in knows conditional deletion.
+                    conditional = request.headers.get("if-match") if cloud is S3 else request.query("ifGenerationMatch")
+                    return {"answer": (412, [], b"")} if conditional and not (STRICT and cloud is Gs) else None
+                return None
+            cloud.proxy.reset(replace)
+            fails(7, "mv", f"{cloud.kind}-bucket/proxied:" + words[0], *words[1:], path("late-" + cloud.kind) + "/", saying=["changed meanwhile", "kept"])
+            assert cloud.all() == {"source": b"after!"} and len(deleted) == 1, deleted
+            assert deleted[0].query("ifGenerationMatch") if cloud is Gs else deleted[0].headers["if-match"].strip('"')
+        # Its answer was lost: the object is gone, which is what was wanted.
+        fill(cloud, {"source": b"before"})
+        cloud.proxy.reset(lambda r: (cloud.delete("source"), {"answer": (412, [], b"")})[1] if r.method == "DELETE" else None)
+        dowel("mv", f"{cloud.kind}-bucket/proxied:source", path("lost-" + cloud.kind))
+        assert cloud.all() == {}
+    # A service without conditional deletion.
+    fill(S3, {"source": b"before"})
+    S3.proxy.reset(lambda r: {"answer": (501, [], b"")} if r.method == "DELETE" and r.headers.get("if-match") else None)
+    dowel("mv", "s3-bucket/proxied:source", path("plain"))
+    assert S3.all() == {}
+
+
 def test_one_bucket_at_two_addresses():
     for cloud in CLOUDS:
-        fill(cloud, {"same": b"content"})
-        cloud.proxy.reset()
-        done = run("mv", cloud.place + "same", f"{cloud.kind}-bucket/proxied:same")
-        assert done.returncode and cloud.all() == {"same": b"content"}, done
+        for words in (("same", "same"), ("", "", "-r"), ("s*", "")):
+            fill(cloud, {"same": b"content"})
+            cloud.proxy.reset()
+            done = run("mv", cloud.place + words[0], f"{cloud.kind}-bucket/proxied:" + words[1], *words[2:])
+            assert done.returncode and b"the same object at two addresses" in done.stderr, done
+            assert cloud.all() == {"same": b"content"}
+            assert not [r for r in cloud.proxy.requests if r.method in ("PUT", "POST", "DELETE")], cloud.proxy.requests
+
+
+def test_names_of_patterns():
+    for cloud in CLOUDS:
+        files = {"x/a": b"1", "x/m/p": b"2", "y/a": b"3", "y/m/p": b"4", "y/b": b"5", "n": b"an object", "x/n": b"6"}
+        p = cloud.place
+        fill(cloud, files)
+        for words, name in (((p + "x/*", p + "y/*"), "a"), ((p + "y/a", p + "x/?"), "a"), (("-r", p + "x/m", p + "y/*"), "m/p"), ((p + "x/**", p + "y/**"), "a"),
+                            (("-r", p + "n", p + "x/n*"), "n")):
+            said = fails(2, "mv", *words, p + "to/", saying=["would both be moved as", p + "to/" + name])
+            assert all(word in said for word in words if word != "-r"), said
+        assert cloud.all() == files
+        dowel("cp", p + "x/?", p + "y/b*", path("names-" + cloud.kind) + "/")
+        assert local(path("names-" + cloud.kind)) == {"a": b"1", "b": b"5", "n": b"6"}
 
 
 def test_sizes():
@@ -286,6 +336,37 @@ def test_a_resumed_removal_leaves_what_came_since():
             return None
         _, again, _ = resumed("rm", "-v", proxied + "r", cloud=cloud, stop=lose)
         assert again.returncode == 0 and b"skipped" in again.stderr and cloud.all() == {"r": b"newer"}, again
+
+
+def test_a_resumed_removal_of_a_folder_goes_by_the_clock_of_the_service():
+    for cloud in CLOUDS:
+        proxied = f"{cloud.kind}-bucket/proxied:"
+        for year, left in ((None, {"r/a": b"newer"}), (2099, {}), (1999, {"r/a": b"newer", "r/b": b"b"})):
+            fill(cloud, {"r/a": b"a", "r/b": b"b"})
+            clocks, lists = [], []
+
+            def stop(request):
+                if request.query("max-keys") == "1" or request.query("fields") == "kind":
+                    clocks.append(request)
+                    return {"edit": lambda status, headers, body: (status, [h for h in headers if h[0].lower() != "date"] + [("Date", f"Thu, 01 Jan {year} 00:00:00 GMT")], body)} if year else None
+                if "prefix=r" in request.path:
+                    lists.append(request)
+                    if len(lists) == 1:
+                        cloud.delete("r/a")
+                        cloud.put("r/a", b"newer")
+                        return {"answer": (400, [], b"")}
+                return None
+            words = ("rm", "-r", "-v", proxied + "r/", "--run-key", f"clock-{cloud.kind}-{year}")
+            if not year:  # in the second in which the run begins objects count as newer, and a server may send a date that is a second old
+                cloud.proxy.reset()
+                before = time.time()
+                while time.time() < before + 2.2:
+                    time.sleep(0.1)
+            cloud.proxy.reset(stop)
+            assert run(*words).returncode not in (0, 2)
+            again = run(*words)
+            assert again.returncode == 0 and cloud.all() == left and len(clocks) == 1, (year, again, cloud.all(), clocks)
+            assert again.stderr.count(b"it was stored after this run began") == len(left), again
 
 
 main(globals())

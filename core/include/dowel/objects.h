@@ -45,6 +45,7 @@ typedef struct dowel_object {
     /* A sentence on a part of the description that cannot be read: "2 entries of its metadata are not returned". NULL: nothing is missing. */
     const char *untold;
     int64_t stored; /* when the service stored the object (its last-modified time), µs since the epoch; 0: `modified` */
+    int64_t created; /* files: when the file was created, µs since the epoch; only `stat` tells it; 0: unknown */
 } dowel_object;
 
 /* Receives objects one by one. A nonzero return value ends the listing, which returns it: a code with `err` filled, or a positive number for "enough". */
@@ -152,6 +153,15 @@ typedef struct dowel_objects {
 
     /* The task that lists the buckets of the caller: {buckets: [{bucket, created}]}. NULL: there is none. */
     const char *buckets_task;
+
+    /* ---- since version 4 of this interface ---- */
+
+    /* Removes the object if it still is the one that `object` describes (name, version, etag). CONFLICT: it is not. A missing object is not a failure.
+     * NULL: the caller compares the object right before it removes it. */
+    int (*remove_exact)(dowel *d, dowel_block *block, const dowel_object *object, dowel_error *err);
+    /* The time of the service's clock, µs since the epoch: whatever is stored from now on has this `stored` time or a later one. 0: the service does not
+     * tell it. NULL: the objects are files, or the clock is unknown. */
+    int (*now)(dowel *d, dowel_block *block, int64_t *time, dowel_error *err);
 } dowel_objects;
 
 /* The media type that the extension of a name suggests; "application/octet-stream" if none. */
