@@ -12,9 +12,10 @@
 #include <unistd.h>
 
 #define SELECTING                                                                                                      \
-    {"limit", "N", "how many; without: 50", false}, {"failed", NULL, "the same as --state failed", false},             \
+    {"limit", "N", "maximum number of runs; default: 50", false},                                                      \
+        {"failed", NULL, "the same as --state failed", false},                                                         \
         {"state", "STATE", "pending, running, retrying, completed, failed, cancelled or crashed", false},              \
-        {"task", "TASK", "runs of this task or flow", false}, {"name", "NAME", "runs that were called this", false},   \
+        {"task", "TASK", "runs of this task or flow", false}, {"name", "NAME", "runs with this name", false},          \
         {"since", "TIME", "runs that began then or later: 2026-01-31T12:00:00Z, or how long ago: 90m, 7d", false},     \
         {"parent", "ID", "runs that this one called", false}, {                                                        \
         "top", NULL, "only runs that no other run called", false                                                       \
@@ -25,38 +26,38 @@ const cli_verb cli_runs_verbs[] = {
      .alias = "ls",
      .silent = true,
      .words = "",
-     .doc = "what ran, newest first",
+     .doc = "lists the runs, newest first",
      .example = "runs --failed --since 1d",
      .options = {SELECTING,
                  {"watch", NULL, "draw the list again every 2 seconds until Ctrl-C", false},
                  CLI_OUTPUT_OPTIONS}},
     {.name = "show",
      .words = "ID",
-     .doc = "one run: arguments (masked), attempts, error, children, log",
+     .doc = "shows a run: arguments (secrets masked), attempts, error, child runs, log",
      .example = "runs show last"},
     {.name = "result",
      .words = "ID",
-     .doc = "a result that was kept with --persist-result",
+     .doc = "prints a result that was stored with --persist-result",
      .example = "runs result 7b2b-b3eb",
      .options = {CLI_OUTPUT_OPTIONS}},
     {.name = "resume",
      .words = "ID",
-     .doc = "goes on with a run that crashed, failed or was cancelled, from what its service holds",
+     .doc = "resumes a run that crashed, failed or was cancelled, from the state that its service has",
      .example = "runs resume 7b2b-b3eb",
-     .options = {{"take-over", NULL, "also where its process was on another machine, which is surely gone", false},
+     .options = {{"take-over", NULL,
+                  "resume it even if its process was on another machine; only if that process has ended", false},
                  CLI_OUTPUT_OPTIONS}},
     {.name = "page",
      .words = "FILE",
-     .doc = "writes the runs that no other run called, and below each those that it called, as an HTML page; - is "
-            "standard output",
+     .doc = "writes an HTML page of the runs, each with the runs that it called; - is standard output",
      .example = "runs page runs.html --since 7d",
      .options = {SELECTING}},
     {.name = "prune",
      .words = "--older-than DURATION",
-     .doc = "forgets runs that ended so long ago; kept results stay where they are",
+     .doc = "deletes runs from the history that ended before then; stored results stay",
      .example = "runs prune --older-than 90d --dry-run",
-     .options = {{"older-than", "DURATION", "how long ago they ended, such as 90d", true},
-                 {"dry-run", NULL, "only say how many", false}}},
+     .options = {{"older-than", "DURATION", "minimum time since their end, such as 90d", true},
+                 {"dry-run", NULL, "only print how many", false}}},
     {.name = NULL}};
 
 json_t *cli_amount_text(const json_t *amount) {
@@ -384,7 +385,7 @@ static int resume_run(cli *c, const char *id, bool take_over) {
 static int prune(cli *c, const char *older_than, bool dry_run) {
     double seconds;
     int64_t count;
-    if (!older_than) return cli_usage(c, c->help, "how old? --older-than DURATION, such as 90d");
+    if (!older_than) return cli_usage(c, c->help, "missing --older-than DURATION, such as 90d");
     if (dowel_parse_duration(older_than, &seconds)) {
         dowel_fail(&c->err, DOWEL_E_INVALID, "--older-than: expected a duration such as 90d or 12h, got \"%.60s\"",
                    older_than);
@@ -416,7 +417,7 @@ int cli_runs(cli *c) {
         const char *path = NULL;
         status = read_query(c, &s, &path);
         s.query.top |= !s.query.parent;
-        if (!status && !path) status = cli_usage(c, c->help, "where to? dowel runs page FILE");
+        if (!status && !path) status = cli_usage(c, c->help, "missing FILE: dowel runs page FILE");
         return status ? status : cli_open(c) ? cli_failed(c) : cli_runs_page(c, &s.query, path);
     }
     const cli_target resuming[] = {{.name = "take-over", .on = &take_over}, {.name = NULL}},
@@ -427,7 +428,7 @@ int cli_runs(cli *c) {
     status = cli_read(c, prunes ? pruning : resumes ? resuming : resuming + 1, &id, !prunes);
     if (status) return status;
     if (prunes) return prune(c, older_than, dry_run);
-    if (!id) return cli_usage(c, c->help, "which run? dowel runs %s ID, or last", verb);
+    if (!id) return cli_usage(c, c->help, "missing ID: dowel runs %s ID, or last", verb);
     if (cli_open(c)) return cli_failed(c);
     if (resumes) return resume_run(c, id, take_over);
     json_t *value;

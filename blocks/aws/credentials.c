@@ -22,7 +22,7 @@ static const dowel_field fields[] = {
     {DOWEL_AT(dowel_aws_credentials, role_session_name), .kind = DOWEL_STRING,
      .doc = "Name of the session in the account's logs.", .example = "nightly"},
     {DOWEL_AT(dowel_aws_credentials, external_id), .kind = DOWEL_STRING,
-     .doc = "External id that the role's trust policy asks for."},
+     .doc = "External id that the role's trust policy requires."},
     {DOWEL_AT(dowel_aws_credentials, role_duration), .kind = DOWEL_DURATION, .minimum = 900, .maximum = 43200,
      .doc = "Lifetime of the session before it is renewed; an hour by default.", .example = "30m"},
     {DOWEL_AT(dowel_aws_credentials, web_identity_token_file), .kind = DOWEL_PATH,
@@ -75,7 +75,7 @@ static int check(const void *data, dowel_error *err) {
     const char *first = NULL;
     for (size_t i = c->role_arn ? 0 : 4; i < 4; i++) {
         if (first && ways[i])
-            return dowel_fail(err, DOWEL_E_INVALID, "fields \"%s\" and \"%s\": only one can say who assumes the role",
+            return dowel_fail(err, DOWEL_E_INVALID, "fields \"%s\" and \"%s\": set only one, to assume the role with",
                               first, ways[i]);
         if (ways[i]) first = ways[i];
     }

@@ -128,7 +128,7 @@ static int convert(dowel_importing *in, const dowel_aws_profiles *profiles, cons
                    int depth, char reference[DOWEL_IMPORT_REFERENCE_SIZE]) {
     if (!dowel_aws_section_exists(profiles, DOWEL_AWS_PROFILE, profile)) return unknown(in, profiles, profile);
     if (depth > DEEPEST)
-        return dowel_fail(in->err, DOWEL_E_CREDENTIALS, "AWS profile \"%.100s\": its source_profile leads in a circle",
+        return dowel_fail(in->err, DOWEL_E_CREDENTIALS, "AWS profile \"%.100s\": its source_profile forms a cycle",
                           profile);
     const char *where = elsewhere(profiles, profile);
     json_t *document = json_object();
@@ -137,7 +137,7 @@ static int convert(dowel_importing *in, const dowel_aws_profiles *profiles, cons
         dowel_import_set(in, document, "profile", profile);
         dowel_import_set(in, document, "region", setting(profiles, profile, "region"));
         dowel_import_warn(
-            in, "AWS profile \"%.100s\" gets its keys from %s: the block refers to the profile, which has to stay",
+            in, "AWS profile \"%.100s\" gets its keys from %s: the block refers to the profile, so keep the profile",
             profile, where);
     } else if (setting(profiles, profile, "role_arn")) {
         rc = take_role(in, profiles, profile, depth, document);

@@ -40,7 +40,7 @@ static int check_text(const char *what, const char *text, bool words, dowel_erro
                             : c < 0x7f               ? "control character"
                                                      : "character that is not ASCII",
                             (size_t)(p - text) + 1);
-        dowel_error_hint(err, "copy it again, without what stands around it");
+        dowel_error_hint(err, "copy it again, without the text around it");
         return rc;
     }
     return 0;
@@ -116,7 +116,7 @@ int dowel_aws_keys_parse(const char *text, size_t size, const char *token, const
     if (dowel_json_parse(text, size, origin, &document, &why) || !json_is_object(document)) {
         dowel_json_cleanse(document);
         /* The text itself may be a secret: what the parser says of it is not repeated. */
-        return dowel_fail(err, DOWEL_E_CREDENTIALS, "%s answered with something that is no JSON object", origin);
+        return dowel_fail(err, DOWEL_E_CREDENTIALS, "the answer of %s is not a JSON object", origin);
     }
     const char *id = member(document, "AccessKeyId"), *secret = member(document, "SecretAccessKey"),
                *expiration = member(document, "Expiration"), *code = member(document, "Code");
@@ -131,7 +131,7 @@ int dowel_aws_keys_parse(const char *text, size_t size, const char *token, const
                         id ? "SecretAccessKey" : "AccessKeyId");
     else if (expiration ? dowel_aws_parse_time(expiration, &expires) : !is_absent(document, "Expiration"))
         rc = dowel_fail(err, DOWEL_E_CREDENTIALS,
-                        "%s answered with an Expiration that is no time (expected one such as 2026-01-31T12:00:00Z)",
+                        "%s answered with an Expiration that is not a time (expected one such as 2026-01-31T12:00:00Z)",
                         origin);
     if (!rc)
         rc = dowel_aws_keys_set(keys, id, secret, member(document, token), member(document, "AccountId"), expires, err);

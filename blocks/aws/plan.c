@@ -115,10 +115,9 @@ static int session_setting(const dowel_aws_profiles *profiles, const char *profi
     *value = dowel_aws_setting(profiles, DOWEL_AWS_SSO_SESSION, session, name);
     if (*value && !**value) *value = NULL;
     if (own && (!*value || strcmp(own, *value) != 0))
-        return dowel_fail(
-            err, DOWEL_E_CREDENTIALS,
-            "profile \"%s\" has a %s of its own beside sso_session \"%s\": it belongs into [sso-session %s]", profile,
-            name, session, session);
+        return dowel_fail(err, DOWEL_E_CREDENTIALS,
+                          "profile \"%s\" sets %s although it uses sso_session \"%s\": set it in [sso-session %s]",
+                          profile, name, session, session);
     if (!*value)
         return dowel_fail(err, DOWEL_E_CREDENTIALS, "[sso-session %s], which profile \"%s\" uses, has no %s", session,
                           profile, name);
@@ -141,10 +140,11 @@ static int plan_sso(const dowel_aws_profiles *profiles, const char *profile, dow
         if (!rc) rc = session_setting(profiles, profile, sso->session, "sso_start_url", &sso->start_url, err);
         if (rc) return rc;
         if (!sso->account_id && !sso->role_name) {
-            rc = dowel_fail(err, DOWEL_E_CREDENTIALS,
-                            "profile \"%s\" has an sso_session but neither sso_account_id nor sso_role_name: it gives "
-                            "a token, and no keys",
-                            profile);
+            rc = dowel_fail(
+                err, DOWEL_E_CREDENTIALS,
+                "profile \"%s\" has an sso_session but neither sso_account_id nor sso_role_name: it provides "
+                "a token but no keys",
+                profile);
             dowel_error_hint(err, "`aws configure sso --profile %s` chooses account and role", profile);
             return rc;
         }
@@ -231,8 +231,8 @@ int dowel_aws_plan_profile(const dowel_aws_profiles *profiles, const char *profi
             return dowel_aws_no_such_profile(profiles, at, from, err);
         for (size_t i = 0; i < n; i++)
             if (!strcmp(visited[i], at))
-                return dowel_fail(err, DOWEL_E_CREDENTIALS,
-                                  "source_profile goes in a circle: from \"%s\" back to \"%s\"", from, at);
+                return dowel_fail(err, DOWEL_E_CREDENTIALS, "source_profile forms a cycle: from \"%s\" back to \"%s\"",
+                                  from, at);
         visited[n] = at;
         /* Keys of a profile that others refer to win over its role. */
         plan->profile = at;

@@ -30,7 +30,7 @@ int dowel_aws_run(dowel *d, const char *command, char **text, size_t *size, dowe
         .largest = LARGEST,
         .limit = LIMIT,
         .asks = true,
-        .late = "run it by hand to see what it waits for; at a terminal it may take as long as it likes",
+        .late = "run it by hand to see what it waits for; at a terminal it has no time limit",
     };
     int rc = dowel_program_run(d, &program, text, size, err);
     free(line);

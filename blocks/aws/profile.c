@@ -352,7 +352,7 @@ static int parse(dowel_aws_profiles *profiles, const char *text, size_t size, bo
                  const char *origin, dowel_error *err) {
     reader r = {.profiles = profiles, .credentials = credentials, .strict = strict, .origin = origin, .err = err};
     if (size && memchr(text, 0, size))
-        return dowel_fail(err, DOWEL_E_CREDENTIALS, "%s: a NUL byte: this is no text file", origin);
+        return dowel_fail(err, DOWEL_E_CREDENTIALS, "%s: a NUL byte: this is not a text file", origin);
     if (size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) { /* a byte order mark, as editors on Windows leave it */
         text += 3;
         size -= 3;

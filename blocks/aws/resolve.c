@@ -12,10 +12,10 @@
 /* The keys that a profile's roles are assumed with, or that it just has. */
 static int from_source(dowel *d, const dowel_aws_settings *settings, const dowel_aws_plan *plan, dowel_aws_keys *keys,
                        dowel_error *err) {
-    static const char *const lacking[] = {
-        [DOWEL_AWS_ENVIRONMENT] = "Environment, and AWS_ACCESS_KEY_ID is not set",
-        [DOWEL_AWS_CONTAINER] = "EcsContainer, and this is no container that gives keys",
-        [DOWEL_AWS_INSTANCE] = "Ec2InstanceMetadata, and no role is attached, or it is disabled"};
+    static const char *const lacking[] = {[DOWEL_AWS_ENVIRONMENT] = "Environment, and AWS_ACCESS_KEY_ID is not set",
+                                          [DOWEL_AWS_CONTAINER] = "EcsContainer, and this container provides no keys",
+                                          [DOWEL_AWS_INSTANCE] =
+                                              "Ec2InstanceMetadata, and no role is attached, or it is disabled"};
     int rc = 0;
     switch (plan->source) {
     case DOWEL_AWS_STATIC:

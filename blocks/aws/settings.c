@@ -118,7 +118,7 @@ int dowel_aws_check_region(const char *region, dowel_error *err) {
     size_t size = 0;
     while (dowel_is_alnum((unsigned char)region[size]) || region[size] == '-') size++;
     if (size && size <= 63 && !region[size] && *region != '-') return 0;
-    return dowel_fail(err, DOWEL_E_INVALID, "\"%.60s\" is no region", region);
+    return dowel_fail(err, DOWEL_E_INVALID, "\"%.60s\" is not a region", region);
 }
 
 int dowel_aws_find_region(const dowel_aws_settings *settings, const char *given, char **region, dowel_error *err) {

@@ -153,7 +153,8 @@ bool dowel_aws_reauthorize(dowel *d, const dowel_http_request *request, const do
     /* An answer to HEAD has no room for a reason. */
     bool may_be_skewed = is_one_of(err->reason, skewed) && (*err->reason || status == 400 || status == 403);
     if (may_be_skewed && dowel_aws_correct_clock(d, host, date, dowel_http_response_time(response))) {
-        dowel_log(d, DOWEL_LOG_WARNING, "the clock of %s and this machine's differ; signatures go by its clock", host);
+        dowel_log(d, DOWEL_LOG_WARNING,
+                  "the clocks of %s and of this machine differ; signatures use the clock of the service", host);
         return true;
     }
     bool temporary = dowel_http_get_header(request, "x-amz-security-token");

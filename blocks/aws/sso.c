@@ -164,7 +164,7 @@ static int current_token(dowel *d, const dowel_aws_settings *settings, const dow
             dowel_error_hint(err, "run `aws sso login --profile %s`", plan->profile);
             return rc;
         }
-        dowel_log(d, DOWEL_LOG_WARNING, "the SSO token could not be renewed; it is used while it holds: %s",
+        dowel_log(d, DOWEL_LOG_WARNING, "the SSO token could not be renewed; it is used until it expires: %s",
                   why.message);
         return 0;
     }

@@ -25,7 +25,8 @@ static void explain(const dowel_http_response *response, dowel_error *err) {
         static const struct {
             const char *code, *hint;
         } hints[] = {
-            {"AccessDenied", "the role's trust policy must allow who asks, who must be allowed sts:AssumeRole on it"},
+            {"AccessDenied",
+             "the role's trust policy must allow the caller, and the caller needs sts:AssumeRole on the role"},
             {"ExpiredTokenException", "the token has expired: get a new one"},
             {"InvalidIdentityToken", "the role's trust policy and its identity provider must know the token's issuer"},
             {"RegionDisabledException", "activate STS in the region, or choose another one"},

@@ -20,7 +20,7 @@ typedef struct identity {
     char part[PARTS][PART_SIZE];
 } identity;
 
-/* Drops colons and control characters. */
+/* Keeps letters, digits and dots; other characters become hyphens. */
 static void put(char part[PART_SIZE], const char *text) {
     size_t n = 0;
     for (; *text && n + 1 < PART_SIZE; text++) {

@@ -136,7 +136,7 @@ def test_region():
     assert region({"AWS_DEFAULT_REGION": "dd"}, config) == "dd"
     assert region({"AWS_DEFAULT_REGION": "dd", "AWS_REGION": "rr"}, config) == "rr"
     assert "no AWS region" in region({})
-    assert "is no region" in region({"AWS_REGION": "evil.test/"})
+    assert "is not a region" in region({"AWS_REGION": "evil.test/"})
 
 
 if __name__ == "__main__":

@@ -177,7 +177,7 @@ static void expiry_of_keys(void **state) {
         int rc = dowel_aws_keys_parse(text, (size_t)n, "Token", "the program", &keys, &err);
         if (rows[i].expires < 0) {
             assert_int_equal(rc, DOWEL_E_CREDENTIALS);
-            assert_non_null(strstr(err.message, "Expiration that is no time"));
+            assert_non_null(strstr(err.message, "Expiration that is not a time"));
         } else {
             if (rc || keys.expires != rows[i].expires) fail_msg("%s: %d: %s", rows[i].member, rc, err.message);
         }

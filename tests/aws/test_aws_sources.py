@@ -178,7 +178,7 @@ def test_role_chains():
 
 
 def test_role_chains_that_cannot_be():
-    both_refuse(World("[profile a]\nrole_arn = r\nsource_profile = b\n[profile b]\nrole_arn = s\nsource_profile = a\n", AWS_PROFILE="a"), "circle")
+    both_refuse(World("[profile a]\nrole_arn = r\nsource_profile = b\n[profile b]\nrole_arn = s\nsource_profile = a\n", AWS_PROFILE="a"), "forms a cycle")
     both_refuse(World("[profile a]\nrole_arn = r\nsource_profile = c\n", AWS_PROFILE="a"), "source_profile")
     both_refuse(World("[profile a]\nrole_arn = r\nsource_profile = c\ncredential_source = Environment\n", AWS_PROFILE="a"), "both")
     both_refuse(World("[profile a]\nrole_arn = r\ncredential_source = Nowhere\n", AWS_PROFILE="a"), "Nowhere")
@@ -288,7 +288,7 @@ def test_identity_center():
     both_refuse(World(SESSION.replace("sso_region = eu-west-1\n", ""), cache={"s": login()}), "sso_region")
     # A region becomes part of the host that gets the token.
     elsewhere = World(SESSION.replace("eu-west-1", "eu.example.com/"), cache={"s": login()}, AWS_IGNORE_CONFIGURED_ENDPOINT_URLS="true")
-    both_refuse(elsewhere, "is no region")
+    both_refuse(elsewhere, "is not a region")
 
 
 def test_identity_center_token_is_renewed_and_kept():

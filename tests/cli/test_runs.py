@@ -250,7 +250,7 @@ class Runs(CommandTest):
         only = Page(self.dowel("runs", "page", "-", "--parent", done["id"]))
         self.assertEqual(set(only.inside), {failed["id"]})
         self.assertEqual([run["id"] for run in self.json("runs", "--top")], [done["id"]])
-        self.fails(2, "runs", "page", says="where to?")
+        self.fails(2, "runs", "page", says="missing FILE")
         self.fails(1, "runs", "page", self.path("none", "runs.html"), says="none")
 
     def test_show_for_people(self):
@@ -270,8 +270,8 @@ class Runs(CommandTest):
         self.fails(2, "runs", "--limit", "99999999999999999999", says="--limit")
         self.fails(2, "runs", "--limit", says="--limit needs a value")
         self.fails(2, "runs", "--state", "complete", says=['did you mean "completed"?', "crashed"])
-        self.fails(2, "runs", "show", says="which run?")
-        self.fails(2, "runs", "result", says="which run?")
+        self.fails(2, "runs", "show", says="missing ID")
+        self.fails(2, "runs", "result", says="missing ID")
         self.fails(2, "runs", "show", "abc", says="at least 4")
         self.fails(2, "runs", "show", "nonsense", says='"nonsense"')
         self.fails(2, "runs", "show", "%%%%", says="%%%%")

@@ -156,7 +156,7 @@ class Profiles(ImportTest):
         self.assertIn("single sign-on", said[0])
 
     def test_refusals(self):
-        self.refused(4, "--from-aws-profile", "circle", says=["circl", "leads in a circle"])
+        self.refused(4, "--from-aws-profile", "circle", says=["circl", "forms a cycle"])
         self.refused(3, "--from-aws-profile", "orphan", says=['"nobody"'])
         self.refused(3, "--from-aws-profile", "wrok", says=['"wrok"', 'did you mean "work"?'])
         self.refused(4, "--from-aws-profile", "half", says=["half", "aws_access_key_id without aws_secret_access_key"])
