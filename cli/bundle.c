@@ -102,7 +102,7 @@ int cli_block_restore(cli *c) {
     int status = cli_read(c, targets, &path, 1);
     if (!status && !path) status = cli_usage(c, c->help, "missing FILE: dowel block restore FILE");
     if (!status && cli_read_file(c, path, exported)) status = cli_failed(c);
-    if (!status) {
+    if (!status && path) {
         (void)ask_passphrase(exported, given);
         if (dowel_blocks_restore(c->d, exported, strcmp(path, "-") ? path : "standard input", given_passphrase(given),
                                  overwrite ? DOWEL_SAVE_OVERWRITE : DOWEL_SAVE_NEW, &saved, &c->err)) {

@@ -208,13 +208,15 @@ static bool is_on_stdout(const json_t *args, const json_t *result) {
 /* Runs the task and prints its result. */
 static int run(cli *c, request *r, json_t **result) {
     cli_progress progress = {.lock = PTHREAD_MUTEX_INITIALIZER, .quiet = c->quiet};
+    if (cli_output_begin(c)) return cli_failed(c);
     r->run.options.progress_context = &progress;
     r->run.options.unkept = result;
-    if (cli_output_begin(c)) return cli_failed(c);
     cli_signals_begin();
     int rc = call(c, r->task, r->args, r->bytes, &r->run.options, result);
     cli_signals_end();
     cli_progress_end(&progress);
+    r->run.options.progress_context = NULL;
+    r->run.options.unkept = NULL;
     bool shown = *result && !is_on_stdout(r->args, *result) && (c->json || !json_is_null(*result));
     if (shown) cli_print_result(c, *result, r->task);
     cli_run_say_kept(c, &r->run);
@@ -238,7 +240,8 @@ int cli_run_task(cli *c, const dowel_task *task, bool reads_input) {
     return status;
 }
 
-int cli_take_task(cli *c, const dowel_task **task) {
+/* Finds the task that the next words name, "bigquery.query" or "bigquery query", and takes them off the line. Error code in c->err. */
+static int take_task(cli *c, const dowel_task **task) {
     char name[CLI_TASK_NAME_SIZE];
     bool two = c->argc > 1 && c->argv[1][0] != '-';
     int words = 1, rc = dowel_find_task(c->d, c->argv[0], task, &c->err);
@@ -262,7 +265,7 @@ int cli_call(cli *c) {
     if (!c->argc || c->argv[0][0] == '-')
         return cli_usage(c, "dowel call --help", "missing TASK: dowel call TASK (`dowel task list` lists them)");
     const dowel_task *task;
-    if (cli_open(c) || cli_take_task(c, &task)) return cli_failed(c);
+    if (cli_open(c) || take_task(c, &task)) return cli_failed(c);
     if (wants_help) {
         cli_task_help(c, task, NULL);
         return 0;

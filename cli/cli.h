@@ -104,8 +104,6 @@ enum { CLI_TASK_NAME_SIZE = 128 };
 const char *cli_name_within(const dowel_task *task, const char *connector);
 bool cli_is_connector(cli *c, const char *word);
 void cli_task_name(const char *connector, const char *word, char name[CLI_TASK_NAME_SIZE]);
-/* Finds the task that the next words name, "bigquery.query" or "bigquery query", and takes them off the line. Error code in c->err. */
-int cli_take_task(cli *c, const dowel_task **task);
 int cli_call_of(cli *c, const char *connector);
 int cli_runs(cli *c);
 int cli_config(cli *c);
@@ -223,8 +221,6 @@ bool cli_has_word(const char *words, const char *word);
 void cli_help_example(const dowel_table *table);
 
 /* naming.c: texts name command lines as `dowel COMMAND`; a program of another name shows its own. */
-/* Newly allocated; NULL when out of memory. */
-char *cli_rename(const cli *c, const char *text);
 void cli_text(const cli *c, FILE *out, const char *format, ...) DOWEL_PRINTF(3, 4);
 void cli_rename_error(cli *c);
 
@@ -271,8 +267,6 @@ int cli_take_url(cli *c, const dowel_block_type *type, json_t *fields);
 int cli_fill_defaults(cli *c, const dowel_block_type *type, json_t *fields);
 /* Objects as "key: value" lines, arrays of objects as a table. */
 void cli_print_value(const cli *c, const json_t *value);
-/* Whether it is an array of objects that is not empty. */
-bool cli_is_table(const json_t *value);
 
 /* table.c */
 /* Cells of a line of the terminal; 0: standard output is not a terminal. */

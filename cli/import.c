@@ -251,7 +251,7 @@ int cli_block_import(cli *c) {
     importing in = {0};
     json_t *imported = NULL, *saved = NULL, *masked = json_array();
     int status = read_flags(c, &in);
-    if (status) {
+    if (status || !in.source) {
         json_decref(masked);
         return status;
     }

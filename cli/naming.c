@@ -26,7 +26,8 @@ static bool is_command_line(const cli *c, const char *start, const char *text) {
                       (c->d && cli_is_connector((cli *)c, word)));
 }
 
-char *cli_rename(const cli *c, const char *text) {
+/* Newly allocated; NULL when out of memory. */
+static char *with_own_name(const cli *c, const char *text) {
     size_t count = 0, length = strlen(c->program);
     for (const char *p = text; (p = strstr(p, NAME)); p += NAME_SIZE) count++;
     char *renamed = malloc(strlen(text) + count * length + 1), *out = renamed;
@@ -53,7 +54,7 @@ void cli_text(const cli *c, FILE *out, const char *format, ...) {
     char *text = size >= 0 ? malloc((size_t)size + 1) : NULL, *renamed = NULL;
     if (text) {
         vsnprintf(text, (size_t)size + 1, format, again);
-        renamed = cli_rename(c, text);
+        renamed = with_own_name(c, text);
     }
     va_end(again);
     if (renamed) fputs(renamed, out);
@@ -62,7 +63,7 @@ void cli_text(const cli *c, FILE *out, const char *format, ...) {
 }
 
 static void rename_in(const cli *c, char *text, size_t size) {
-    char *renamed = *text ? cli_rename(c, text) : NULL;
+    char *renamed = *text ? with_own_name(c, text) : NULL;
     if (renamed) snprintf(text, size, "%s", renamed);
     free(renamed);
 }

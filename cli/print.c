@@ -8,7 +8,8 @@ FILE *cli_stream(const cli *c) {
     return c->out ? c->out : stdout;
 }
 
-bool cli_is_table(const json_t *value) {
+/* Whether it is an array of objects that is not empty. */
+static bool is_table(const json_t *value) {
     if (!json_is_array(value) || !json_array_size(value)) return false;
     for (size_t i = 0; i < json_array_size(value); i++)
         if (!json_is_object(json_array_get(value, i))) return false;
@@ -30,7 +31,7 @@ static bool has_lines(const json_t *value) {
 static void print_member(const cli *c, const char *key, const json_t *member, size_t longest) {
     FILE *out = cli_stream(c);
     char *name = dowel_printable(key, false);
-    if (cli_is_table(member) || has_lines(member)) {
+    if (is_table(member) || has_lines(member)) {
         fprintf(out, "%s:\n", name ? name : "");
         if (has_lines(member))
             print_lines(out, json_string_value(member));
@@ -51,14 +52,14 @@ static void print_members(const cli *c, const json_t *value) {
     const char *key;
     json_t *member;
     json_object_foreach((json_t *)value, key, member) {
-        size_t w = cli_is_table(member) ? 0 : cli_width(key);
+        size_t w = is_table(member) ? 0 : cli_width(key);
         if (w > longest) longest = w;
     }
     json_object_foreach((json_t *)value, key, member) print_member(c, key, member, longest);
 }
 
 void cli_print_value(const cli *c, const json_t *value) {
-    if (cli_is_table(value)) {
+    if (is_table(value)) {
         cli_print_table(c, value, NULL);
     } else if (json_is_object(value)) {
         print_members(c, value);

@@ -82,8 +82,6 @@ int dowel_aws_assume_role(dowel *d, const dowel_aws_settings *settings, const do
 int dowel_aws_caller(dowel *d, const char *url, dowel_aws_signing *signing, char **arn, char **account,
                      dowel_error *err);
 
-/* Everything in order: what the block says, or what Amazon's SDKs would find. Asks anew; dowel_aws_get_keys has a cache over it. */
-int dowel_aws_resolve(dowel *d, dowel_block *credentials, bool again, dowel_aws_keys *keys, dowel_error *err);
 /* dowel_aws_get_keys for those who know which keys were refused (access key id or session token): renewed only if they are still the cached ones. */
 int dowel_aws_keys_after(dowel *d, dowel_block *credentials, const char *refused, bool again, dowel_aws_keys *keys,
                          dowel_error *err);

@@ -107,7 +107,8 @@ static int from_places(dowel *d, const dowel_aws_settings *settings, dowel_aws_k
     return rc;
 }
 
-int dowel_aws_resolve(dowel *d, dowel_block *credentials, bool again, dowel_aws_keys *keys, dowel_error *err) {
+/* Resolves the block's keys, or the keys that Amazon's SDKs would find. Does not cache: dowel_aws_get_keys does. */
+static int resolve(dowel *d, dowel_block *credentials, bool again, dowel_aws_keys *keys, dowel_error *err) {
     dowel_aws_settings settings;
     memset(keys, 0, sizeof *keys);
     int rc = dowel_aws_settings_open(d, credentials, &settings, err);
@@ -135,7 +136,7 @@ int dowel_aws_resolve(dowel *d, dowel_block *credentials, bool again, dowel_aws_
 static int fetch(dowel *d, const dowel_renewal *renewal, void **value, int64_t *expires, dowel_error *err) {
     dowel_aws_keys *keys = calloc(1, sizeof *keys);
     if (!keys) return dowel_no_memory(err);
-    int rc = dowel_aws_resolve(d, renewal->context, renewal->again, keys, err);
+    int rc = resolve(d, renewal->context, renewal->again, keys, err);
     if (rc) {
         free(keys);
         return rc;

@@ -13,7 +13,8 @@ const dowel_aws_credentials *dowel_aws_block_data(dowel_block *credentials) {
     return data ? data : &none;
 }
 
-const char *dowel_aws_block_region(const dowel_aws_credentials *block) {
+/* The block's region, or that of the block that assumes its role. */
+static const char *block_region(const dowel_aws_credentials *block) {
     while (!block->region && block->source) block = dowel_aws_block_data(block->source);
     return block->region;
 }
@@ -84,7 +85,8 @@ void dowel_aws_settings_close(dowel_aws_settings *settings) {
     settings->kept = NULL;
 }
 
-int dowel_aws_need_profile(const dowel_aws_settings *settings, dowel_error *err) {
+/* An error when the selected profile is not there, or the files cannot be read well enough to tell. */
+static int need_profile(const dowel_aws_settings *settings, dowel_error *err) {
     const dowel_error *problem = dowel_aws_profiles_problem(settings->profiles);
     if (problem && err) *err = *problem;
     if (problem) return problem->code;
@@ -123,7 +125,7 @@ int dowel_aws_check_region(const char *region, dowel_error *err) {
 
 int dowel_aws_find_region(const dowel_aws_settings *settings, const char *given, char **region, dowel_error *err) {
     static const char *const variables[] = {"AWS_REGION", "AWS_DEFAULT_REGION"};
-    const char *found = given ? given : dowel_aws_block_region(settings->block), *from = NULL;
+    const char *found = given ? given : block_region(settings->block), *from = NULL;
     for (size_t i = 0; !found && i < sizeof variables / sizeof variables[0]; i++) {
         found = dowel_aws_variable(settings, variables[i]);
         from = found ? variables[i] : NULL;
@@ -146,7 +148,7 @@ int dowel_aws_region(dowel *d, dowel_block *credentials, const char *given, cons
     if (rc) return rc;
     rc = dowel_aws_find_region(&settings, given, region, err);
     /* A profile that is not there says more than that no region is set. */
-    if (!rc && !*region) rc = dowel_aws_need_profile(&settings, err);
+    if (!rc && !*region) rc = need_profile(&settings, err);
     dowel_aws_settings_close(&settings);
     if (!rc && !*region && otherwise && !(*region = strdup(otherwise))) rc = dowel_no_memory(err);
     if (rc || *region) return rc;

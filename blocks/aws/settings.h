@@ -22,15 +22,12 @@ void dowel_aws_settings_close(dowel_aws_settings *settings);
 /* A block's struct; one without a field for NULL. */
 const dowel_aws_credentials *dowel_aws_block_data(dowel_block *credentials);
 /* The block's own, or that of the block that assumes its role. */
-const char *dowel_aws_block_region(const dowel_aws_credentials *block);
 const char *dowel_aws_block_endpoint(const dowel_aws_credentials *block);
 /* A variable without the white space around it (a line break that a mounted secret or a CRLF file leaves); NULL when it is not set or blank. Borrowed
  * until the settings are closed. */
 const char *dowel_aws_variable(const dowel_aws_settings *settings, const char *name);
 /* The profile that the environment selects: AWS_PROFILE, else AWS_DEFAULT_PROFILE as older tools have it. Newly allocated; NULL: none. */
 char *dowel_aws_named_profile(void);
-/* An error when the selected profile is not there, or the files cannot be read well enough to tell. */
-int dowel_aws_need_profile(const dowel_aws_settings *settings, dowel_error *err);
 /* A setting of the selected profile; NULL when there is none or it is empty. */
 const char *dowel_aws_profile_setting(const dowel_aws_settings *settings, const char *name);
 /* The variable, or else the setting of the selected profile. Either name may be NULL. */

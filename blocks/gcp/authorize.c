@@ -24,9 +24,12 @@ static bool is_within(const char *url, const char *domain) {
 }
 
 static int check_target(const dowel_gcp_identity *id, const char *url, dowel_error *err) {
+    if (!*url) return dowel_fail(err, DOWEL_E_INVALID, "cannot authorize a request without a URL");
     if (!dowel_url_is_safe(url)) {
+        const char *host = strstr(url, "://");
+        host = host ? host + strlen("://") : url;
         int rc = dowel_fail(err, DOWEL_E_CREDENTIALS, "refusing to send an access token over plain http to %.*s",
-                            (int)(7 + strcspn(url + 7, "/?#")), url);
+                            (int)((size_t)(host - url) + strcspn(host, "/?#")), url);
         dowel_error_hint(err, "use https; for a stand-in server use a gcp-credentials block with `anonymous`");
         return rc;
     }
@@ -58,7 +61,7 @@ int dowel_gcp_authorize_as(dowel *d, dowel_http_request *request, void *identity
         dowel_http_header(request, "Authorization", NULL);
         return 0;
     }
-    int rc = check_target(id, url ? url : "http://", err);
+    int rc = check_target(id, url, err);
     if (!rc && id->kind == DOWEL_GCP_TOKEN) return set_header(request, id->token, err);
     if (!rc && again && sent && !strncmp(sent, scheme, sizeof scheme - 1) &&
         !(refused = strdup(sent + sizeof scheme - 1)))

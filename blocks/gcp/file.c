@@ -282,7 +282,7 @@ int dowel_gcp_read(const char *path, dowel_gcp_identity **id, dowel_error *err) 
     dowel_wipe_bytes(text, size);
     if (rc) return rc;
     rc = json_is_object(document) ? dowel_gcp_parse(document, path, id, err) : wrong_type(document, path, err);
-    if (!rc) (*id)->once = pipe;
+    if (*id) (*id)->once = pipe;
     dowel_json_cleanse(document);
     return rc;
 }

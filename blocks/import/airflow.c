@@ -59,7 +59,7 @@ static int read_pair(dowel_importing *in, const char *pair, size_t length, json_
     const char *name = json_string_value(key);
     const json_t *before = name ? json_object_get(extra, name) : NULL;
     int rc = 0;
-    if (!key || !value)
+    if (!name || !value)
         rc = no_uri(in, "a percent-encoded part of it is not text");
     else if (memchr(text, '+', size) && !strncmp(name, "aws_", 4) && dowel_import_is_credential(name))
         rc = not_encoded(in, '+', name); /* it would become a blank, which no key or token has */

@@ -324,11 +324,12 @@ static int convert(dowel_importing *in, const json_t *document, const char *slug
 static int convert_top(dowel_importing *in, const json_t *document, const char *name) {
     if (!json_is_object(document))
         return dowel_fail(in->err, DOWEL_E_INVALID, "%s: expected a block document of Prefect's API", in->origin);
+    const char *slug = slug_of(document);
     if (!name) name = text_of(document, "name");
-    if (!slug_of(document))
+    if (!slug)
         return dowel_fail(in->err, DOWEL_E_INVALID,
                           "%s: no block document of Prefect's: it has no \"block_type\" with a \"slug\"", in->origin);
-    return convert(in, document, NULL, name ? name : slug_of(document), 0, NULL);
+    return convert(in, document, slug, name ? name : slug, 0, NULL);
 }
 
 static int convert_all(dowel_importing *in, const json_t *document) {

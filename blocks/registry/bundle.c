@@ -1,5 +1,4 @@
 /* Exports blocks and restores them: as a bundle, encrypted with a passphrase, or as a template, with masked secrets. */
-#include "bundle.h"
 
 #include "passphrase_internal.h"
 #include "stored.h"
@@ -142,8 +141,10 @@ static int damaged(const char *origin, const char *why, dowel_error *err) {
     return dowel_fail(err, DOWEL_E_INVALID, "%s: %s", origin, why);
 }
 
-int dowel_bundle_blocks(const json_t *exported, const char *origin, const char *passphrase, json_t **blocks,
-                        dowel_error *err) {
+/* *blocks: the array of blocks in a result of dowel_blocks_export(), a new reference; release it with dowel_json_cleanse(). `passphrase` may be
+ * NULL for a template. */
+static int read_blocks(const json_t *exported, const char *origin, const char *passphrase, json_t **blocks,
+                       dowel_error *err) {
     const char *format = json_string_value(json_object_get(exported, "format"));
     if (format && !strcmp(format, TEMPLATE)) {
         if (json_integer_value(json_object_get(exported, "version")) != VERSION)
@@ -241,7 +242,7 @@ static int in_order(dowel *d, const json_t *documents, json_t **list, dowel_erro
 int dowel_blocks_restore(dowel *d, const json_t *exported, const char *origin, const char *passphrase,
                          dowel_save_mode mode, json_t **saved, dowel_error *err) {
     json_t *blocks = NULL, *documents = NULL, *list = NULL;
-    int rc = dowel_bundle_blocks(exported, origin, passphrase, &blocks, err);
+    int rc = read_blocks(exported, origin, passphrase, &blocks, err);
     if (rc) return rc;
     rc = by_reference(blocks, origin, &documents, err);
     if (!rc) rc = in_order(d, documents, &list, err);

@@ -262,7 +262,7 @@ static json_t *api_value(const dowel_bigquery_load_args *args, const char *name,
         if (!strcmp(name, upper[i])) return upper_case(text);
     if (!strcmp(name, "write_disposition")) return json_string(dowel_bq_write_mode(args->write_disposition));
     if (!strcmp(name, "create_disposition")) return json_string(api_creations[args->create_disposition]);
-    if (!strcmp(name, "field_delimiter") && (!dowel_casecmp(text, "tab") || !strcmp(text, "\\t")))
+    if (!strcmp(name, "field_delimiter") && text && (!dowel_casecmp(text, "tab") || !strcmp(text, "\\t")))
         return json_string("\t");
     if (!strcmp(name, "clustering")) return json_pack("{s:O}", "fields", value);
     if (!strcmp(name, "connection_properties")) return pairs(value);

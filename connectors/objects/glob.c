@@ -69,7 +69,8 @@ static bool single(const char **pattern, const char **name) {
     return true;
 }
 
-bool dowel_glob_match(const char *pattern, const char *name) {
+/* `pattern` is one of those that dowel_glob_expand made: braces are literal here. */
+static bool pattern_fits(const char *pattern, const char *name) {
     const char *start = pattern, *n = name, *p = pattern;
     /* Where to continue after a mismatch: after the last star with one more character in it, then after the last double star. */
     const char *star = NULL, *star_name = NULL, *deep = NULL, *deep_name = NULL;
@@ -248,7 +249,7 @@ int dowel_filter_open(dowel_filter *f, const char *pattern, bool deep, const cha
 
 static bool any(const dowel_globs *globs, const char *name) {
     for (size_t i = 0; i < globs->count; i++)
-        if (dowel_glob_match(globs->patterns[i], name)) return true;
+        if (pattern_fits(globs->patterns[i], name)) return true;
     return false;
 }
 
@@ -262,7 +263,7 @@ bool dowel_filter_wants(dowel_filter *f, const char *name) {
     for (size_t i = 0; i < f->include.count; i++) {
         size_t given = f->include.given[i];
         if (wanted && f->matched[given]) continue;
-        if (!dowel_glob_match(f->include.patterns[i], name)) continue;
+        if (!pattern_fits(f->include.patterns[i], name)) continue;
         wanted = f->matched[given] = true;
     }
     return wanted && !any(&f->exclude, name);

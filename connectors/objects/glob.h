@@ -8,9 +8,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* `pattern` is one of those that dowel_glob_expand made: braces are literal here. */
-bool dowel_glob_match(const char *pattern, const char *name);
-
 /* Patterns with their braces expanded. */
 typedef struct dowel_globs {
     char **patterns;

@@ -302,12 +302,15 @@ int dowel_place_find(dowel *d, const char *text, dowel_place_use use, bool liter
                      bool follow_links, dowel_place *place, dowel_error *err) {
     size_t start = path_start(d, text);
     bool there = true;
+    dowel_place plain;
     if (use == DOWEL_PLACE_ANY) use = is_file(d, text) ? DOWEL_PLACE_ONE : DOWEL_PLACE_TREE;
-    int rc = dowel_place_open(d, text, use, caller, follow_links, place, err);
-    if (rc || literal || place->stream || !dowel_glob_is_pattern(text + start)) return rc;
-    rc = exists(d, place, &there, err);
+    int rc = dowel_place_open(d, text, use, caller, follow_links, &plain, err);
+    *place = plain;
+    if (rc || literal || plain.stream || !dowel_glob_is_pattern(text + start)) return rc;
+    rc = exists(d, &plain, &there, err);
     if (!rc && there) return 0;
-    dowel_place_close(place);
+    *place = (dowel_place){0};
+    dowel_place_close(&plain);
     return rc ? rc : open_pattern(d, text, start, caller, follow_links, place, err);
 }
 

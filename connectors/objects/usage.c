@@ -157,6 +157,7 @@ static int usage_of(dowel *d, usage *u, size_t index, dowel_error *err) {
     free(whole);
     free(u->open);
     u->open = NULL;
+    u->place = NULL;
     dowel_place_close(&place);
     return rc;
 }

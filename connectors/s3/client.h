@@ -201,8 +201,6 @@ int dowel_s3_tags(dowel_s3_client *client, const char *key, const char *version,
 /* presign.c */
 int dowel_s3_presign_url(dowel_s3_client *client, const char *method, const dowel_s3_presign_args *args, char **url,
                          dowel_error *err);
-int dowel_s3_presign_form(dowel_s3_client *client, const dowel_s3_presign_post_args *args, json_t **result,
-                          dowel_error *err);
 
 /* service.c */
 int dowel_s3_service(dowel *d, dowel_block *block, char **url, dowel_error *err);

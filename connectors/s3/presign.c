@@ -82,8 +82,7 @@ static int policy_of(const dowel_s3_client *c, const dowel_s3_presign_post_args 
     return *document ? 0 : dowel_no_memory(err);
 }
 
-int dowel_s3_presign_form(dowel_s3_client *c, const dowel_s3_presign_post_args *args, json_t **result,
-                          dowel_error *err) {
+static int presign_form(dowel_s3_client *c, const dowel_s3_presign_post_args *args, json_t **result, dowel_error *err) {
     int64_t seconds;
     dowel_aws_form form = {0};
     int rc = dowel_presign_lifetime(args->expires, &seconds, err);
@@ -167,7 +166,7 @@ static int run_presign_post(dowel *d, const void *data, json_t **result, dowel_e
     dowel_s3_client c;
     int rc = dowel_s3_client_open(d, args->bucket, &c, err);
     if (rc) return rc;
-    rc = dowel_s3_presign_form(&c, args, result, err);
+    rc = presign_form(&c, args, result, err);
     dowel_s3_client_close(&c);
     return rc;
 }

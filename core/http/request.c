@@ -235,10 +235,6 @@ void dowel_http_direct(dowel_http_request *r) {
     if (r) r->direct = true;
 }
 
-void dowel_http_authorities(dowel_http_request *r, const char *path) {
-    dowel_http_authorities_of(r, path, "the setting of the credentials that names it");
-}
-
 void dowel_http_authorities_of(dowel_http_request *r, const char *path, const char *setting) {
     if (!r) return;
     free(r->authorities);

@@ -118,9 +118,7 @@ DOWEL_API void dowel_http_patient(dowel_http_request *request);
 /* Never uses a proxy: for services of this machine. */
 DOWEL_API void dowel_http_direct(dowel_http_request *request);
 /* Trusts the certificate authorities in a PEM file, or in a folder prepared by `openssl rehash`. NULL: SSL_CERT_FILE and SSL_CERT_DIR, else the
- * system's. */
-DOWEL_API void dowel_http_authorities(dowel_http_request *request, const char *path);
-/* The same; errors name the setting to correct. */
+ * system's. Errors name `setting`, the one to correct. */
 DOWEL_API void dowel_http_authorities_of(dowel_http_request *request, const char *path, const char *setting);
 /* Reports the progress of the body (uploads) or the answer (downloads) with dowel_progress. `offset` and `total` are of the whole transfer, in bytes. */
 DOWEL_API void dowel_http_progress(dowel_http_request *request, int64_t offset, int64_t total);
