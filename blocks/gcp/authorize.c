@@ -1,6 +1,8 @@
 /* Adds an access token to a request, if the token may be sent there. */
 #include "gcp.h"
 
+#include <dowel/url.h>
+
 #include <string.h>
 
 static int set_header(dowel_http_request *request, const char *token, dowel_error *err) {
@@ -16,11 +18,14 @@ static int set_header(dowel_http_request *request, const char *token, dowel_erro
 
 /* Whether the host of an https URL is the domain or below it. */
 static bool is_within(const char *url, const char *domain) {
-    if (dowel_ncasecmp(url, "https://", 8) != 0) return false;
-    const char *host = url + 8;
-    size_t size = strcspn(host, ":/?#"), tail = strlen(domain);
-    if (memchr(host, '@', strcspn(host, "/?#")) || size < tail) return false;
-    return !dowel_ncasecmp(host + size - tail, domain, tail) && (size == tail || host[size - tail - 1] == '.');
+    dowel_url parts;
+    if (dowel_url_split(url, &parts, NULL)) return false;
+    size_t size = strlen(parts.host), tail = strlen(domain);
+    bool within = !strcmp(parts.scheme, "https") && !parts.user && size >= tail &&
+                  !dowel_casecmp(parts.host + size - tail, domain) &&
+                  (size == tail || parts.host[size - tail - 1] == '.');
+    dowel_url_clear(&parts);
+    return within;
 }
 
 static int check_target(const dowel_gcp_identity *id, const char *url, dowel_error *err) {

@@ -3,6 +3,7 @@
 #include "client.h"
 
 #include <dowel/buckets.h>
+#include <dowel/url.h>
 #include <math.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
@@ -90,28 +91,26 @@ static int start(upload *u, dowel_error *err) {
     return remember(u, err);
 }
 
-/* Whether it is the host of our requests. */
-static bool is_base(const dowel_gcs_client *c, const char *host) {
-    size_t length = strlen(host);
-    return !strncmp(c->base, host, length) && (!c->base[length] || c->base[length] == '/');
+/* Whether the session is on the host of our requests. */
+static bool is_ours(const upload *u) {
+    const char *base = u->client->base;
+    dowel_url parts;
+    if (dowel_url_split(u->url, &parts, NULL)) return false;
+    size_t host = (size_t)(parts.rest - u->url);
+    dowel_url_clear(&parts);
+    return !strncmp(base, u->url, host) && (!base[host] || base[host] == '/');
 }
 
 static dowel_http_request *session_request(const upload *u, const char *method) {
     const dowel_gcs_client *c = u->client;
-    const char *place = strstr(u->url, "://");
-    place = place ? strchr(place + 3, '/') : NULL;
-    char *host = place ? strndup(u->url, (size_t)(place - u->url)) : NULL;
     /* The URL grants access by itself: a foreign host gets no token. */
-    bool ours = host && is_base(c, host);
-    dowel_http_request *r =
-        host ? dowel_http_new(ours ? c->once : c->alone, ours ? c->credentials : NULL, method, host) : NULL;
+    bool ours = is_ours(u);
+    dowel_http_request *r = dowel_http_new_url(ours ? c->once : c->alone, ours ? c->credentials : NULL, method, u->url);
     if (r) {
-        dowel_http_path_raw(r, place);
         dowel_http_secret_url(r);
         dowel_gcs_encrypt(r, u->client->bucket, false);
         dowel_http_idempotent(r, true);
     }
-    free(host);
     return r;
 }
 

@@ -1,6 +1,8 @@
 /* Which bucket names can be part of a host name ("Bucket naming rules", "Virtual hosting of buckets"). */
 #include "client.h"
 
+#include <dowel/url.h>
+
 #include <arpa/inet.h>
 #include <string.h>
 
@@ -34,9 +36,11 @@ static bool is_hostable(const char *bucket, bool tls) {
 
 /* Whether the host is an IP address, to which no bucket can be prefixed. */
 static bool is_address(const char *endpoint) {
-    const char *host = strstr(endpoint, "://");
-    host = host ? host + 3 : endpoint;
-    return *host == '[' || is_ipv4(host, strcspn(host, ":/?#"));
+    dowel_url parts;
+    if (dowel_url_split(endpoint, &parts, NULL)) return false;
+    bool address = *parts.host == '[' || is_ipv4(parts.host, strlen(parts.host));
+    dowel_url_clear(&parts);
+    return address;
 }
 
 bool dowel_s3_path_style(const dowel_s3_bucket *of, const char *endpoint, bool own) {

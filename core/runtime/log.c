@@ -10,7 +10,7 @@ bool dowel_log_enabled(const dowel *d, dowel_log_level level) {
 }
 
 void dowel_set_log_level(dowel *d, dowel_log_level level) {
-    d->core->log_level = level;
+    d->core->log_level = (int)level;
 }
 
 static void write_line(dowel *d, dowel_log_level level, bool recorded, const char *format, va_list args) {
