@@ -133,12 +133,24 @@ typedef struct request {
     cli_run run;
 } request;
 
+/* One word that names a file, such as report.sql where @report.sql was meant. */
+static bool is_file_name(const char *word) {
+    size_t size = strlen(word);
+    if (*word == '@' || !strcmp(word, "-") || word[strcspn(word, " \t\n")]) return false;
+    return (size > 4 && !strcmp(word + size - 4, ".sql")) || !access(word, F_OK);
+}
+
 /* A plain word: the one that the task takes, such as its SQL. */
 static int read_word(cli *c, const cli_flag *flag, request *r) {
     const char *name = cli_task_word(r->task);
     bool is_flag = flag->word[0] == '-' && flag->word[1] && flag->word[1] != '-' && !c->words_only;
     if (!name || json_object_get(r->args, name)) return stray_word(c, flag->word, r->task, r->args);
     if (is_flag) return cli_usage(c, c->help, "unknown flag %.60s", flag->word);
+    if (is_file_name(flag->word)) {
+        dowel_fail(&c->err, DOWEL_E_INVALID, "\"%.100s\" is the name of a file, not the %s itself", flag->word, name);
+        dowel_error_hint(&c->err, "write @%.100s for the content of the file", flag->word);
+        return cli_failed(c);
+    }
     cli_flag named = {.inline_value = flag->word, .word = flag->word};
     snprintf(named.name, sizeof named.name, "%s", name);
     const dowel_table *table = r->task->args;

@@ -84,6 +84,8 @@ static bool reader_left(void) {
 
 int cli_failed(cli *c) {
     fflush(stdout);
+    if (c->err.code == DOWEL_E_INVALID && !*c->err.hint && *c->help)
+        dowel_error_hint(&c->err, "`%s` says how", c->help);
     cli_rename_error(c);
     if (c->err.code == DOWEL_E_IO && strstr(c->err.message, "standard output") && reader_left()) return 0;
     if (wants_json(c)) {
@@ -131,23 +133,23 @@ static void help(const cli *c) {
     cli_text(c, stdout, "%s",
              ": credential blocks, connector tasks and their runs\n\nUsage: dowel COMMAND ...\n\nCommands:\n");
     for (size_t i = 0; i < COMMANDS; i++) printf("  %-12s %s\n", cli_commands[i].name, cli_commands[i].doc);
-    cli_text(
-        c, stdout, "%s\n",
-        "\nExamples:\n"
-        "  dowel block save gcp-credentials/prod --service-account-file key.json\n"
-        "  dowel call bigquery.query --query 'SELECT 1 AS x' --credentials prod\n"
-        "  dowel sync reports/ s3://reports/2026/\n"
-        "  dowel runs\n"
-        "\n`dowel COMMAND --help` says more of each; `dowel s3 abort-stale` is `dowel call s3.abort_stale`. --json "
-        "gives JSON for machines.\n"
-        "With any command: -v prints a line for each request, -vv also its headers, -q only errors and the result.\n"
-        "\nExit status: 0 done; 2 bad input, nothing changed; 3 not found; 4 credentials or permission; 5 network, "
-        "timeout or\n"
-        "service unavailable; 6 remote work failed; 7 exists already or conflict; 130 interrupted; 1 anything else.\n"
-        "\nEnvironment: DOWEL_DATABASE_URL (sqlite:PATH, postgresql://..., memory:), DOWEL_BLOCKS_DIR, DOWEL_KEY, "
-        "DOWEL_KEY_FILE,\nDOWEL_KEY_PASSPHRASE, DOWEL_LOG (debug, info, warning, error), DOWEL_WORKERS, NO_COLOR, and "
-        "what the clouds' own "
-        "tools honour.");
+    cli_text(c, stdout, "%s\n",
+             "\nExamples:\n"
+             "  dowel block save gcp-credentials/prod --service-account-file key.json\n"
+             "  dowel call bigquery.query --query 'SELECT 1 AS x' --credentials prod\n"
+             "  dowel sync reports/ s3://reports/2026/\n"
+             "  dowel runs\n"
+             "\n`dowel COMMAND --help` says more of each. `dowel s3 abort-stale` is short for\n"
+             "`dowel call s3.abort_stale`. --json prints JSON for machines.\n"
+             "With any command: -v prints a line for each request, -vv also its headers,\n"
+             "-q only errors and the result.\n"
+             "\nExit status: 0 done; 2 bad input, nothing changed; 3 not found; 4 credentials or\n"
+             "permission; 5 network, timeout or service unavailable; 6 remote work failed;\n"
+             "7 exists already or conflict; 130 interrupted; 1 anything else.\n"
+             "\nEnvironment: DOWEL_DATABASE_URL (sqlite:PATH, postgresql://..., memory:),\n"
+             "DOWEL_BLOCKS_DIR, DOWEL_KEY, DOWEL_KEY_FILE, DOWEL_KEY_PASSPHRASE, DOWEL_LOG\n"
+             "(debug, info, warning, error), DOWEL_WORKERS, NO_COLOR, and the variables of the\n"
+             "clouds' own tools.");
 }
 
 /* The process holds secrets: no core file, no other process of the user looking in. */

@@ -100,10 +100,11 @@ static int from_places(dowel *d, const dowel_aws_settings *settings, dowel_aws_k
         "no AWS keys: not in the block, not in AWS_ACCESS_KEY_ID, not in profile \"%s\", no web identity, no "
         "container, no instance metadata%s%s%s",
         settings->profile, *why.message ? " (" : "", why.message, *why.message ? ")" : "");
-    dowel_error_hint(err, "%s",
-                     *why.hint ? why.hint
-                               : "save an aws-credentials block, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and "
-                                 "AWS_SECRET_ACCESS_KEY");
+    dowel_error_hint(
+        err, "%s",
+        *why.hint ? why.hint
+                  : "save keys with `dowel block save aws-credentials/NAME` and name them (--credentials NAME, also of "
+                    "a bucket), or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY");
     return rc;
 }
 

@@ -50,7 +50,9 @@ static int find_default(dowel *d, dowel_gcp_identity **id, dowel_error *err) {
         "no Google credentials: GOOGLE_APPLICATION_CREDENTIALS is not set, %s does not exist, and no metadata "
         "server answers",
         *path ? path : "gcloud's configuration folder");
-    dowel_error_hint(err, "save a gcp-credentials block, or run `gcloud auth application-default login`");
+    dowel_error_hint(
+        err, "save a key with `dowel block save gcp-credentials/NAME` and name it (--credentials NAME, also of a "
+             "bucket), or run `gcloud auth application-default login`");
     return rc;
 }
 

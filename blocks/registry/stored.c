@@ -42,6 +42,18 @@ int dowel_registry_database(dowel *d, dowel_db **db, dowel_error *err) {
     return rc;
 }
 
+/* The first other type that has a block of this name. */
+static bool other_type(dowel_db *db, const dowel_block_type *type, const char *name, char found[DOWEL_NAME_SIZE]) {
+    dowel_rows *rows;
+    if (dowel_db_query(db, "SELECT type FROM blocks WHERE name = $1 AND type <> $2 ORDER BY type",
+                       DOWEL_VALUES(DOWEL_TEXT(name), DOWEL_TEXT(type->name)), &rows, NULL))
+        return false;
+    bool any = dowel_rows_next(rows, NULL) == 1;
+    if (any) snprintf(found, DOWEL_NAME_SIZE, "%s", dowel_rows_text(rows, 0));
+    dowel_rows_free(rows);
+    return any;
+}
+
 /* NOT_FOUND, with the nearest name of this type. */
 static int not_found(dowel *d, dowel_db *db, const dowel_block_type *type, const char *name, dowel_error *err) {
     json_t *list = json_array(), *entry;
@@ -59,7 +71,11 @@ static int not_found(dowel *d, dowel_db *db, const dowel_block_type *type, const
     const char *near = names ? dowel_nearest(name, names) : NULL;
     int rc = dowel_fail(err, DOWEL_E_NOT_FOUND, "no block %s/%s%s%s%s", type->name, name,
                         near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
-    if (!near)
+    char other[DOWEL_NAME_SIZE];
+    if (other_type(db, type, name, other))
+        dowel_error_hint(err, "%s/%s is a block of another type; `dowel block list --type %s` shows the ones that fit",
+                         other, name, type->name);
+    else if (!near)
         dowel_error_hint(err, "`dowel block list` shows the saved blocks, `dowel block save %s/%s` creates one",
                          type->name, name);
     free(names);

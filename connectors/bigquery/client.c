@@ -19,7 +19,9 @@ static const dowel_retry_rule retry[] = {{429, NULL, true},
 /* Adds a hint for BigQuery's reason, both of a refused request and of a failed job. */
 static void advise(dowel_error *err) {
     if (*err->hint) return;
-    if (!strcmp(err->reason, "notFound")) dowel_error_hint(err, "check project, dataset and table, and the location");
+    if (!strcmp(err->reason, "notFound"))
+        dowel_error_hint(err, "check project, dataset and table, and the location; `dowel query 'SELECT table_name "
+                              "FROM DATASET.INFORMATION_SCHEMA.TABLES'` lists the tables");
     if (!strcmp(err->reason, "accessDenied"))
         dowel_error_hint(err,
                          "these credentials lack a permission: roles/bigquery.jobUser and roles/bigquery.dataEditor");

@@ -100,6 +100,13 @@ static int check(const void *data, dowel_error *err) {
     const dowel_bigquery_load_args *args = data;
     if (!args->file == !(args->uris && *args->uris))
         return dowel_fail(err, DOWEL_E_INVALID, "exactly one of \"file\" and \"uris\" is required");
+    for (size_t i = 0; args->uris && args->uris[i]; i++) {
+        if (strstr(args->uris[i], "://")) continue;
+        dowel_fail(err, DOWEL_E_INVALID, "field \"uris[%zu]\": \"%.200s\" is not a URL such as gs://BUCKET/NAME", i,
+                   args->uris[i]);
+        dowel_error_hint(err, "a local file is --file %.200s", args->uris[i]);
+        return DOWEL_E_INVALID;
+    }
     if (args->null_marker && args->null_markers)
         return dowel_fail(err, DOWEL_E_INVALID, "at most one of \"null_marker\" and \"null_markers\" can be given");
     if (args->time_partitioning && args->range_partitioning)

@@ -42,7 +42,8 @@ static const dowel_retry_rule retry[] = {{429, NULL, DOWEL_RETRY_ALWAYS},
 static const struct {
     const char *type, *hint;
 } hints[] = {
-    {"ResourceNotFound", "check the function's name, its region and the qualifier"},
+    {"ResourceNotFound", "check the function's name, its region and the qualifier; `dowel block edit "
+                         "lambda-function/NAME` changes the block"},
     {"AccessDenied", "grant the credentials lambda:InvokeFunction on the function"},
     {"TooManyRequests", "call it again later, or raise the concurrency limit of the function or account"},
     {"SnapStartNotReady", "Lambda is still preparing the function; call it when its state is Active"},

@@ -41,10 +41,13 @@ static void explain(const dowel_http_response *response, dowel_error *err) {
         static const struct {
             const char *code, *hint;
         } hints[] = {
-            {"NoSuchBucket", "check the bucket's name and region, or create it with s3.create_bucket"},
+            {"NoSuchBucket", "check the bucket's name and region: `dowel ls s3://` lists the buckets, and `dowel call "
+                             "s3.create_bucket` creates one"},
             {"NoSuchKey", "check the key; `dowel call s3.list` lists the objects"},
-            {"SignatureDoesNotMatch", "check the secret access key; a proxy that changes requests has the same effect"},
-            {"InvalidAccessKeyId", "check the access key id of the aws-credentials block"},
+            {"SignatureDoesNotMatch",
+             "check the secret access key: `dowel block edit aws-credentials/NAME` changes it; a proxy "
+             "that changes requests has the same effect"},
+            {"InvalidAccessKeyId", "check the access key id: `dowel block edit aws-credentials/NAME` changes it"},
             {"AccessDenied", "check the policies of the bucket and of the user or role"},
             {"ExpiredToken", "get new temporary credentials"},
             {"InvalidToken", "check the session token of the aws-credentials block"},

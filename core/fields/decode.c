@@ -56,6 +56,21 @@ static void write_number(double value, char text[NUMBER]) {
     dowel_format(text, NUMBER, whole ? "%.0f" : "%.15g", value);
 }
 
+/* As on a command line: 7d, 90s, 64MiB. */
+static void write_value(const dowel_field *field, double value, char text[NUMBER]) {
+    static const struct {
+        double size;
+        const char *name;
+    } times[] = {{86400, "d"}, {3600, "h"}, {60, "m"}, {1, "s"}},
+      sizes[] = {{0x1p40, "TiB"}, {0x1p30, "GiB"}, {0x1p20, "MiB"}, {0x1p10, "KiB"}, {1, "B"}}, *unit;
+    bool has_unit = field->kind == DOWEL_DURATION || field->kind == DOWEL_SIZE;
+    unit = field->kind == DOWEL_DURATION ? times : sizes;
+    while (has_unit && unit->size > 1 && (value < unit->size || fmod(value, unit->size) != 0)) unit++;
+    write_number(has_unit ? value / unit->size : value, text);
+    size_t used = strlen(text);
+    if (has_unit) snprintf(text + used, NUMBER - used, "%s", unit->name);
+}
+
 int dowel_fields_check_number(const decoding *at, const dowel_field *field, double value) {
     if (!isfinite(value))
         return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": %g is not a finite number", at->root, at->path,
@@ -69,9 +84,9 @@ int dowel_fields_check_number(const decoding *at, const dowel_field *field, doub
     if ((field->minimum != 0 || field->maximum != 0) &&
         (value < field->minimum || (field->maximum > field->minimum && value > field->maximum))) {
         char given[NUMBER], least[NUMBER], most[NUMBER];
-        write_number(value, given);
-        write_number(field->minimum, least);
-        write_number(field->maximum, most);
+        write_value(field, value, given);
+        write_value(field, field->minimum, least);
+        write_value(field, field->maximum, most);
         return dowel_fail(at->err, DOWEL_E_INVALID, "%s: field \"%s%s\": %s is not between %s and %s", at->root,
                           at->path, field->name, given, least, most);
     }
@@ -122,6 +137,39 @@ static bool is_word_of(const char *words, const char *text) {
     return false;
 }
 
+enum { WORDS = 64, WORD = 40 };
+
+/* Adds the words that are joined by |, as they are written and in the form that is compared: lower case with dashes. */
+static size_t add_words(const char *joined, char written[][WORD], char plain[][WORD], size_t count) {
+    for (const char *p = joined; *p && count < WORDS; p += strcspn(p, "|"), p += *p == '|') {
+        size_t size = strcspn(p, "|");
+        if (size >= WORD) continue;
+        memcpy(written[count], p, size);
+        written[count][size] = 0;
+        for (size_t i = 0; i <= size; i++)
+            plain[count][i] = (char)(written[count][i] == '_' ? '-' : dowel_lower((unsigned char)written[count][i]));
+        count++;
+    }
+    return count;
+}
+
+/* Hints at the nearest of a field's values and of their synonyms. */
+static void hint_at_word(const dowel_field *field, const char *text, dowel_error *err) {
+    char written[WORDS][WORD], plain[WORDS][WORD], given[1][WORD], unused[1][WORD];
+    const char *candidates[WORDS + 1] = {NULL};
+    size_t count = 0;
+    for (int i = 0; field->values[i]; i++) count = add_words(field->values[i], written, plain, count);
+    for (int i = 0; field->synonyms && field->values[i]; i++)
+        count = add_words(field->synonyms[i], written, plain, count);
+    if (strchr(text, '|') || !add_words(text, unused, given, 0)) return;
+    for (size_t i = 0; i < count; i++) candidates[i] = plain[i];
+    const char *near = dowel_nearest(given[0], candidates);
+    for (size_t i = 0; near && i < count; i++) {
+        if (near != candidates[i]) continue;
+        dowel_error_hint(err, "did you mean \"%s\"?", written[i]);
+    }
+}
+
 static int decode_enum(const decoding *at, const dowel_field *field, const json_t *value, int *out) {
     const char *text = json_string_value(value);
     for (int i = 0; text && field->values[i]; i++) {
@@ -133,8 +181,7 @@ static int decode_enum(const decoding *at, const dowel_field *field, const json_
     char *expected = dowel_field_kind_name(field);
     if (!expected) return dowel_no_memory(at->err);
     int rc = wrong_value(at, field, expected, value);
-    const char *near = text ? dowel_nearest(text, field->values) : NULL;
-    if (near) dowel_error_hint(at->err, "did you mean \"%s\"?", near);
+    if (text) hint_at_word(field, text, at->err);
     free(expected);
     return rc;
 }

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 /* A decimal number without sign, exponent, hexadecimal, or anything a locale could change. */
 static const char *read_number(const char *text, double *number) {
@@ -231,6 +232,12 @@ static int read_verbatim(const char *origin, const char *text, size_t size, json
     return rc;
 }
 
+/* The name of a file without the @ in front of it. */
+static void hint_at_file(const char *text, dowel_error *err) {
+    if (*text && !strchr("{[\"", *text) && strlen(text) < 200 && !access(text, F_OK))
+        dowel_error_hint(err, "%s is a file: write @%s for its content", text, text);
+}
+
 /* `file`: where the text comes from; NULL: an argument. Numbers keep their text: what they mean is for the field to say. */
 static int parse_json_text(const dowel_table *table, const dowel_field *field, const char *file, const char *text,
                            size_t size, json_t *object, dowel_error *err) {
@@ -240,6 +247,7 @@ static int parse_json_text(const dowel_table *table, const dowel_field *field, c
              file ? file : "");
     int rc = field->flags & DOWEL_VERBATIM ? read_verbatim(origin, text ? text : "", size, &value, err)
                                            : dowel_json_read(text, size, DOWEL_JSON_EXACT, origin, &value, err);
+    if (rc && !file && text) hint_at_file(text, err);
     return rc ? rc : add_value(object, field, value, err);
 }
 
@@ -323,7 +331,11 @@ static int parse_pair(const dowel_table *table, const dowel_field *field, const 
     const char *equals = strchr(text, '=');
     json_t *held = json_object_get(object, field->name), *value = NULL;
     char origin[256];
-    if (!equals || equals == text) return wrong(err, table, field, "NAME=VALUE or JSON", text);
+    if (!equals || equals == text) {
+        int rc = wrong(err, table, field, "NAME=VALUE or JSON", text);
+        hint_at_file(text, err);
+        return rc;
+    }
     if (held && !json_is_object(held)) return wrong(err, table, field, "a JSON object before NAME=VALUE", NULL);
     snprintf(origin, sizeof origin, "%s: field \"%s.%.*s\"", table->name, field->name,
              (int)(equals - text < 60 ? equals - text : 60), text);
