@@ -315,6 +315,12 @@ int cli_call_of(cli *c, const char *connector) {
     if (!named && !wants_help) return cli_usage(c, help, "missing TASK: dowel %.60s TASK", connector);
     if (named) {
         cli_task_name(connector, c->argv[0], name);
+        if (dowel_find_task(c->d, name, &task, NULL) && cli_find_command(c->argv[0])) {
+            dowel_fail(&c->err, DOWEL_E_NOT_FOUND, "no task \"%s\"", name);
+            dowel_error_hint(&c->err, "`dowel %s` is the command for every kind of place: `dowel %s --help`",
+                             c->argv[0], c->argv[0]);
+            return cli_failed(c);
+        }
         c->argv[0] = name;
         return cli_call(c);
     }

@@ -1,20 +1,8 @@
 /* Block references: "type/name". */
 #include "stored.h"
 
-#include <dowel/objects.h>
-
 #include <stdio.h>
 #include <string.h>
-
-/* A bucket's own name, such as "acme_landing", where the name of a block is expected. */
-static void hint_at_place(dowel *d, const char *type_name, const char *text, dowel_error *err) {
-    const dowel_block_type *type;
-    if (dowel_find_block_type(d, type_name, &type, NULL) ||
-        type->size < offsetof(dowel_block_type, objects) + sizeof type->objects || !type->objects)
-        return;
-    dowel_error_hint(err, "for a %s of this name, save a block first: `dowel block save %s/NAME --%s %.100s`",
-                     type->objects->place, type->name, type->objects->place, text);
-}
 
 int dowel_reference_parse(dowel *d, const char *reference, const dowel_block_type **type, char name[DOWEL_NAME_SIZE],
                           dowel_error *err) {
@@ -36,7 +24,6 @@ int dowel_reference_parse(dowel *d, const char *reference, const dowel_block_typ
     if (!good) {
         int rc = dowel_fail(err, DOWEL_E_INVALID,
                             "\"%.100s\" is not a block name: expected 1 to 63 of the characters a-z, 0-9 and -", text);
-        hint_at_place(d, type_name, text, err);
         return rc;
     }
     int rc = dowel_find_block_type(d, type_name, type, err);

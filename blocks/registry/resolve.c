@@ -165,13 +165,27 @@ static int cycle(const dowel_loading *at, const char *reference, dowel_error *er
     return dowel_fail(err, DOWEL_E_INVALID, "blocks refer to each other in a cycle: %s", chain);
 }
 
+/* A bucket's own name, such as "acme_landing", where the name of a block is expected. */
+static void hint_at_place(dowel *d, const char *reference, dowel_error *err) {
+    char type_name[DOWEL_NAME_SIZE];
+    const char *slash = strchr(reference, '/');
+    const dowel_block_type *type;
+    if (!slash || !slash[1] || !check_name(slash + 1, NULL)) return;
+    snprintf(type_name, sizeof type_name, "%.*s", (int)(slash - reference), reference);
+    if (dowel_find_block_type(d, type_name, &type, NULL) ||
+        type->size < offsetof(dowel_block_type, objects) + sizeof type->objects || !type->objects)
+        return;
+    dowel_error_hint(err, "for a %s of this name, save a block first: `dowel block save %s/NAME --%s %.100s`",
+                     type->objects->place, type->name, type->objects->place, slash + 1);
+}
+
 int dowel_load_below(const dowel_loading *at, const char *given, const char *types, dowel_block **block,
                      dowel_error *err) {
     const dowel_block_type *type;
     dowel_stored stored;
     char name[DOWEL_NAME_SIZE], reference[DOWEL_REFERENCE_SIZE];
     int rc = dowel_reference_complete(at->d, at->db, given, types, reference, err);
-    if (!rc) rc = dowel_reference_parse(at->d, reference, &type, name, err);
+    if (!rc && (rc = dowel_reference_parse(at->d, reference, &type, name, err))) hint_at_place(at->d, reference, err);
     if (!rc) rc = check_type(types, type->name, reference, err);
     if (rc) return rc;
     if (at->depth >= DEEPEST)

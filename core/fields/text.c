@@ -232,10 +232,13 @@ static int read_verbatim(const char *origin, const char *text, size_t size, json
     return rc;
 }
 
-/* The name of a file without the @ in front of it. */
+/* Text that does not begin like JSON is often the name of a file without the @. */
 static void hint_at_file(const char *text, dowel_error *err) {
-    if (*text && !strchr("{[\"", *text) && strlen(text) < 200 && !access(text, F_OK))
+    if (!*text || strchr("{[\"", *text)) return;
+    if (strlen(text) < 200 && !access(text, F_OK))
         dowel_error_hint(err, "%s is a file: write @%s for its content", text, text);
+    else
+        dowel_error_hint(err, "give JSON, or @FILE for the content of a file");
 }
 
 /* `file`: where the text comes from; NULL: an argument. Numbers keep their text: what they mean is for the field to say. */
@@ -333,7 +336,7 @@ static int parse_pair(const dowel_table *table, const dowel_field *field, const 
     char origin[256];
     if (!equals || equals == text) {
         int rc = wrong(err, table, field, "NAME=VALUE or JSON", text);
-        hint_at_file(text, err);
+        if (!access(text, F_OK)) hint_at_file(text, err);
         return rc;
     }
     if (held && !json_is_object(held)) return wrong(err, table, field, "a JSON object before NAME=VALUE", NULL);

@@ -13,7 +13,7 @@ class Mistakes(CommandTest):
         self.fails(2, "call", "lambda.invoke", "--function", "f", "--payload", "payload.json",
                    says=["not valid JSON", "payload.json is a file: write @payload.json"])
         self.fails(2, "query", "SELECT @n AS n", "--parameters", "payload.json", says="write @payload.json")
-        text = self.fails(2, "call", "lambda.invoke", "--function", "f", "--payload", "no-such-file")
+        text = self.fails(2, "call", "lambda.invoke", "--function", "f", "--payload", "no-such-file", says="or @FILE for the content of a file")
         self.assertNotIn("@no-such-file", text, "there is no such file")
 
     def test_a_word_of_an_enumeration(self):
@@ -28,7 +28,7 @@ class Mistakes(CommandTest):
         self.fails(2, "presign", "s3://b/k", "--expires", "30d", says="30d is not between 1s and 7d")
         self.fails(2, "presign", "s3://b/k", "--expires", "169h", says="169h is not between")
         self.dowel("block", "save", "s3-bucket/b", "--bucket", "b")
-        self.fails(2, "call", "s3.put", "--bucket", "b", "--key", "k", "--data", "x", "--part-size", "1MiB", says="1MiB is not between 5MiB and")
+        self.fails(2, "call", "s3.copy", "--bucket", "b", "--key", "k", "--to-key", "x", "--part-size", "1MiB", says="1MiB is not between 5MiB and 5GiB")
         self.fails(2, "cp", "a", "s3://b/k", "--concurrency", "0", says="0 is not between 1 and 64")
 
     def test_bad_input_names_its_help(self):
@@ -48,6 +48,11 @@ class Mistakes(CommandTest):
     def test_a_local_file_instead_of_a_url(self):
         self.fails(2, "call", "bigquery.load", "--table", "a.b", "--uris", "gs://b/a.csv", "--uris", "data.csv",
                    says=['field "uris[1]": "data.csv" is not a URL', "a local file is --file data.csv"])
+
+    def test_a_command_below_a_connector(self):
+        self.fails(3, "gcs", "cp", "a", "b", says=['no task "gcs.cp"', "`dowel cp` is the command for every kind of place"])
+        self.fails(3, "s3", "ls", says=['no task "s3.ls"', "`dowel ls --help`"])
+        self.fails(3, "s3", "lst", says='did you mean "s3.list"?')
 
     def test_no_keys(self):
         self.fails(4, "ls", "s3://b/", says=["no AWS keys", "`dowel block save aws-credentials/NAME`", "--credentials NAME", "AWS_PROFILE"])
