@@ -22,8 +22,9 @@ static void explain(const dowel_http_response *response, dowel_error *err) {
     bool forbidden = !strcmp(err->reason, "forbidden"); /* our hint is more specific */
     if (*err->hint && !forbidden) return;
     if (status == 404)
-        dowel_error_hint(err, "check the bucket name and the object name: `dowel ls gs://` lists the buckets, `dowel ls "
-                              "gs://BUCKET/` the objects, and `dowel call gcs.create_bucket` creates a bucket");
+        dowel_error_hint(err,
+                         "check the bucket name and the object name: `dowel ls gs://` lists the buckets, `dowel ls "
+                         "gs://BUCKET/` the objects, and `dowel call gcs.create_bucket` creates a bucket");
     if (status == 403 || forbidden)
         dowel_error_hint(err, "grant the credentials the missing permission on the bucket; roles/storage.objectUser "
                               "reads and writes objects");
