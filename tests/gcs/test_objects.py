@@ -176,9 +176,9 @@ def test_download_unpacks_gzip():
         assert open(target, "rb").read() == expected and got["size"] == len(expected), got
         done = run("call", "gcs.download", "--bucket", "objects", "--name", name, "--file", "-", "--decompress")
         assert done.returncode == 0 and done.stdout == expected, done.stderr
-    for name, data, saying in (("cut", gzip.compress(text)[:-9], "the gzip data is incomplete"), ("none", b"no gzip at all", "not gzip"),
-                               ("trailing", gzip.compress(b"x") + b"garbage", "not gzip"),
-                               ("changed", gzip.compress(text)[:-6] + b"\0" * 6, "not gzip")):
+    for name, data, saying in (("cut", gzip.compress(text)[:-9], "the gzip data is incomplete"), ("none", b"no gzip at all", "not valid gzip"),
+                               ("trailing", gzip.compress(b"x") + b"garbage", "not valid gzip"),
+                               ("changed", gzip.compress(text)[:-6] + b"\0" * 6, "not valid gzip")):
         blob = BUCKET.blob(name)
         blob.content_encoding = "gzip"
         blob.upload_from_string(data)
