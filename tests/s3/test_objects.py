@@ -317,7 +317,7 @@ def test_refused():
     """Who we are not, and keys that nobody has."""
     for name, key_id, secret, reason, hint in (
             ("wrong", KEY_ID, "wrong-" + SECRET, "SignatureDoesNotMatch", "check the secret access key"),
-            ("unknown", "AKIAUNKNOWNUNKNOWN00", SECRET, "InvalidAccessKeyId", "aws-credentials block")):
+            ("unknown", "AKIAUNKNOWNUNKNOWN00", SECRET, "InvalidAccessKeyId", "check the access key id: `dowel block edit aws-credentials/NAME`")):
         dowel("block", "save", f"aws-credentials/{name}", "--access-key-id", key_id, "--secret-access-key", "env:TRIED",
               "--region", "us-east-1", env={"TRIED": secret})
         dowel("block", "save", f"s3-bucket/{name}", "--bucket", BUCKET, "--credentials", name, "--endpoint", URL)
