@@ -303,7 +303,7 @@ def test_not_found():
     for words in (["s3.get", "--file", target], ["s3.head"], ["s3.copy", "--to-key", "x"]):
         said = fails(3, "call", words[0], "--bucket", "objects", "--key", "no-such-object", *words[1:], saying="404")
         assert "no-such-object" in said or words[0] == "s3.copy", said
-        assert "hint:" in said and ("s3.list" in said or "check the names" in said), said
+        assert "hint:" in said and ("s3.list" in said or "check the bucket name" in said), said
         assert not os.path.exists(target)
     for words in (["s3.get", "--key", "x", "--file", target], ["s3.list"], ["s3.put", "--key", "x", "--data", "x"],
                   ["s3.put", "--key", "x", "--file", write("six", bytes(6 << 20)), "--part-size", "5MiB",
