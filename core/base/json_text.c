@@ -114,7 +114,7 @@ static const char *advice(const char *text, size_t size, const char *said) {
         size_t next = at + 1;
         while (next < size && text[next] && strchr(" \t\r\n", text[next])) next++;
         if (next < size && text[next] == '\'')
-            return "this looks like Python: JSON has double quotes around names and text";
+            return "this looks like Python: JSON has double quotes around names and text, not single quotes";
     }
     if (strstr(said, "duplicate object key")) return "a member is given twice: remove one of them";
     if (strstr(said, "unexpected newline")) return "write a line break within text as \\n";
