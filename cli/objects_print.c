@@ -179,19 +179,22 @@ static long long count_of(const json_t *result, const char *member) {
     return (long long)json_integer_value(json_object_get(result, member));
 }
 
-/* "copied 3 (1.5 MiB), unchanged 2, skipped 1, removed 4"; counts of 0 are left out, except the first. */
+/* "3 copied (1.5 MiB), 2 unchanged, 1 skipped", or "would copy 3 (1.5 MiB), 2 unchanged"; counts of 0 are left out, except the first. */
 static void print_summary(const object_view *v, const json_t *result) {
     static const char *const names[] = {"copied", "moved", "removed", "unchanged", "skipped", "incomplete", "failed"};
-    static const char *const would[] = {"would copy", "would move", "would remove", "unchanged",
-                                        "skipped",    "incomplete", "failed"};
+    static const char *const would[] = {"would copy", "would move", "would remove"};
     char bytes[32];
     bool any = false;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         bool subject = json_object_get(result, names[i]) && !any;
         long long n = count_of(result, names[i]);
         if (!n && !subject) continue;
-        printf("%s%s %lld", any ? ", " : "", v->dry_run ? would[i] : names[i], n);
+        if (any) printf(", ");
         any = true;
+        if (v->dry_run && i < sizeof would / sizeof would[0])
+            printf("%s %lld", would[i], n);
+        else
+            printf("%lld %s", n, names[i]);
         if (i > 1) continue;
         cli_size_text((double)count_of(result, "bytes"), bytes);
         printf(" (%s)", bytes);

@@ -364,7 +364,7 @@ class Local(ObjectsTest):
         running.kill()
         running.communicate()
         self.assertEqual(os.listdir(self.path("k")), [unfinished("target")])
-        self.assertIn("skipped 1", self.dowel("sync", "k", "copy"))
+        self.assertIn("1 skipped", self.dowel("sync", "k", "copy"))
         self.assertEqual(self.files("copy"), {})
 
     def test_interrupted(self):
@@ -422,7 +422,7 @@ class Local(ObjectsTest):
         self.fails(3, "rm", "in/d/e/c")
         self.fails(2, "rm", "in/d", says="recursive")
         self.assertEqual(self.counts("rm", "-r", "in", "--include", "d**"), {"removed": 3, "skipped": 0})
-        self.assertEqual(self.dowel("rm", "-rv", "in").splitlines()[-1], "removed 2")
+        self.assertEqual(self.dowel("rm", "-rv", "in").splitlines()[-1], "2 removed")
         self.assertEqual(self.files("in"), {})
 
     def test_saved_blocks(self):

@@ -23,7 +23,7 @@ class Daily(ObjectsTest):
 
     def test_several_sources(self):
         os.mkdir(self.path("out"))
-        self.assertEqual(self.dowel("cp", "in/a.csv", "in/b.csv", "in/d/x.csv", "out"), "copied 3 (10 B)\n")
+        self.assertEqual(self.dowel("cp", "in/a.csv", "in/b.csv", "in/d/x.csv", "out"), "3 copied (10 B)\n")
         self.kept("out", {"a.csv": b"alpha", "b.csv": b"bb", "x.csv": b"1,2"})
         self.dowel("cp", "-r", "in/a.csv", "in/d", "new/")
         self.kept("new", {"a.csv": b"alpha", "d/x.csv": b"1,2", "d/e/y.csv": b"yy"})
@@ -74,15 +74,15 @@ class Daily(ObjectsTest):
         self.assertEqual(done.returncode, 3, done.err)
         self.assertIn("in/none", done.err)
         self.assertIn("1 failed, 2 copied", done.err)
-        self.assertEqual(done.out, "copied 2 (7 B), failed 1\n")
+        self.assertEqual(done.out, "2 copied (7 B), 1 failed\n")
         self.kept("out", {"a.csv": b"alpha", "b.csv": b"bb"})
         done = self.run_dowel("cp", "in/a.csv", "in/none", "in/b.csv", "out/", "--json")
         self.assertEqual(json.loads(done.out.splitlines()[-1]),
                          {"event": "summary", "copied": 2, "bytes": 7, "unchanged": 0, "skipped": 0, "removed": 0, "failed": 1})
         self.assertEqual(self.run_dowel("cat", "in/a.csv", "in/none").out, "alpha")
-        self.assertEqual(self.run_dowel("mv", "-n", "in/a.csv", "in/none", "x/").out.splitlines()[-1], "would move 1 (5 B), failed 1")
+        self.assertEqual(self.run_dowel("mv", "-n", "in/a.csv", "in/none", "x/").out.splitlines()[-1], "would move 1 (5 B), 1 failed")
         done = self.run_dowel("rm", "in/a.csv", "in/none", "in/b.csv")
-        self.assertEqual((done.returncode, done.out), (3, "removed 2, failed 1\n"), done.err)
+        self.assertEqual((done.returncode, done.out), (3, "2 removed, 1 failed\n"), done.err)
         self.assertFalse(os.path.exists(self.path("in/b.csv")))
 
     def test_a_folder_without_r_changes_nothing(self):
@@ -126,7 +126,7 @@ class Daily(ObjectsTest):
         self.assertEqual(self.dowel("rm", "in/2026-*", "-r", "-n").splitlines()[-1], "would remove 2")
         self.fails(3, "rm", "in/2026-*", says="nothing matches")
         self.kept()
-        self.assertEqual(self.dowel("rm", "in/*.csv"), "removed 2\n")
+        self.assertEqual(self.dowel("rm", "in/*.csv"), "2 removed\n")
         self.assertEqual(sorted(self.files("in")), sorted(name for name in FILES if name not in ("a.csv", "b.csv")))
 
     def test_a_name_with_a_star_is_reachable(self):
@@ -174,7 +174,7 @@ class Daily(ObjectsTest):
 
     def test_move(self):
         self.assertEqual(self.dowel("mv", "in/a.csv", "out/b"), "")
-        self.assertEqual(self.dowel("mv", "-v", "in/b.csv", "in/c.txt", "out/").splitlines()[-1], "moved 2 (3 B)")
+        self.assertEqual(self.dowel("mv", "-v", "in/b.csv", "in/c.txt", "out/").splitlines()[-1], "2 moved (3 B)")
         self.kept("out", {"b": b"alpha", "b.csv": b"bb", "c.txt": b"c"})
         self.assertEqual(self.counts("mv", "in/2026-*", "-r", "months/"), {"moved": 2, "bytes": 3, "unchanged": 0, "skipped": 0})
         self.assertEqual(self.dowel("mv", "-r", "in/d", "moved", "-n").splitlines()[-1], "would move 2 (5 B)")

@@ -101,8 +101,8 @@ def test_patterns():
         assert local(path(cloud.kind)) == {"2026-01/p.csv": b"p", "2026-02/deep/p.csv": b"qq"}
         assert dowel("rm", p + "2026-*", "-r", "-n").splitlines()[-1] == "would remove 2"
         fails(3, "rm", p + "2026-*", saying="nothing matches")
-        assert dowel("rm", p + "*.x") == "removed 1\n" and "1.x" in cloud.all()  # exactly this name
-        assert dowel("rm", p + "*.csv", p + "c.txt") == "removed 3\n"
+        assert dowel("rm", p + "*.x") == "1 removed\n" and "1.x" in cloud.all()  # exactly this name
+        assert dowel("rm", p + "*.csv", p + "c.txt") == "3 removed\n"
         assert set(cloud.all()) == {"2026-01/p.csv", "2026-02/deep/p.csv", "1.x"}
 
 
@@ -122,7 +122,7 @@ def test_several_sources():
         for name in ("one", "two"):
             with open(path(name), "w") as file:
                 file.write(name)
-        assert dowel("cp", path("one"), path("two"), cloud.place + "in/") == "copied 2 (6 B)\n"
+        assert dowel("cp", path("one"), path("two"), cloud.place + "in/") == "2 copied (6 B)\n"
         assert cloud.all() == {"in/one": b"one", "in/two": b"two"}
         fails(2, "cp", path("one"), path("two"), cloud.place + "in", saying=["is not a folder", "in/"])
         dowel("cp", "-r", cloud.place + "in/one", cloud.place + "in", path(cloud.kind + "-tree") + "/")

@@ -146,7 +146,7 @@ def test_nothing_beside_the_folder():
         for place in (f"{kind}-bucket/b:base/", f"{kind}-bucket/folder:"):
             for words in (("sync", ROOT, place, "--delete"), ("sync", place, ROOT, "--delete"), ("rm", "-r", place)):
                 proxy.reset(answers(pages))
-                fails(1, *words, env=ONCE, saying="asked for")
+                fails(1, *words, env=ONCE, saying="outside the requested prefix")
                 assert not [r for r in removals(proxy) if "n1" in r.path or b"n1" in r.body] and set(os.listdir(ROOT)) == set(NAMES), words
 
 

@@ -118,11 +118,11 @@ class Told(TerminalTest):
 
     def test_a_tree(self):
         text = self.line("cp", "-r", "gs://b/", "out", "--concurrency", "2", wanted="1 objects  " + LINE[len(r"(\d+ objects  )?"):])
-        self.assertTrue(text.endswith("copied 3 (3.0 MiB)\r\n"), repr(text[-120:]))
+        self.assertTrue(text.endswith("3 copied (3.0 MiB)\r\n"), repr(text[-120:]))
         self.server.seen.clear()
         os.remove(self.path("out/c-slow"))
         text = self.line("sync", "gs://b/", "out", wanted="2 unchanged  " + LINE[len(r"(\d+ objects  )?"):])
-        self.assertIn("copied 1 (1.0 MiB), unchanged 2", text)
+        self.assertIn("1 copied (1.0 MiB), 2 unchanged", text)
 
     def test_lines_of_objects_stand_alone(self):
         text = self.line("cp", "-rv", "gs://b/", "out", "--concurrency", "1", wanted=LINE)
@@ -131,8 +131,8 @@ class Told(TerminalTest):
 
     def test_removing(self):
         self.server.names = [f"{i}" for i in range(6)]
-        text = self.line("rm", "-r", "gs://b/", wanted=r"removed 6")
-        self.assertTrue(text.endswith("removed 6\r\n"), repr(text))
+        text = self.line("rm", "-r", "gs://b/", wanted=r"6 removed")
+        self.assertTrue(text.endswith("6 removed\r\n"), repr(text))
 
     def test_it_fits_the_terminal(self):
         text = self.line("cp", "gs://b/a-slow", "out", columns=20, wanted="\r\x1b\\[K\\d")
@@ -150,7 +150,7 @@ class Told(TerminalTest):
         done = self.run_dowel("cp", "gs://b/a-slow", "out")
         self.assertEqual((done.returncode, done.out, done.err), (0, "", ""))
         done = self.run_dowel("cp", "-r", "gs://b/", "tree")
-        self.assertEqual((done.returncode, done.out, done.err), (0, "copied 1 (1.0 MiB)\n", ""))
+        self.assertEqual((done.returncode, done.out, done.err), (0, "1 copied (1.0 MiB)\n", ""))
         done = self.run_dowel("cat", "gs://b/a-slow")
         self.assertEqual((done.stdout, done.err), (CONTENT, ""))
 
@@ -181,7 +181,7 @@ class Told(TerminalTest):
         self.assertRegex(said, r"^dowel: .*cancel.*\nhint: 2 copied, 0 removed; no object was left incomplete; `dowel sync` of the same places copies the rest\n$")
         self.assertEqual(self.contents("out"), {"a": CONTENT, "b": CONTENT})
         self.server.seen.set()
-        self.assertIn("copied 1", self.dowel("sync", "gs://b/", "out"))
+        self.assertIn("1 copied", self.dowel("sync", "gs://b/", "out"))
         self.server.seen.clear()
         said = self.interrupted("cp", "gs://b/a-slow", "one/x")
         self.assertRegex(said, r"^dowel: .*cancel.*\nhint: 0 copied, 0 removed; no object was left incomplete\n$")
