@@ -45,7 +45,7 @@ def test_what_is_wrong_within_is_named():
             text = fails(4, *LIST, env={**GOOD, name: wrong + "\n"}, saying=["environment variables", what, said, "at character 3", "hint:"])
             assert wrong not in text, text
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
-        fails(2, *LIST, env={**GOOD, "AWS_REGION": "", name: "us east"}, saying=[name, "no region"])
+        fails(2, *LIST, env={**GOOD, "AWS_REGION": "", name: "us east"}, saying=[name, "is not a region"])
     fails(2, *LIST, env={**GOOD, "AWS_ENDPOINT_URL_S3": URL + " x"}, saying="endpoint")
 
 

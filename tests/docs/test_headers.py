@@ -16,8 +16,8 @@ CXX = [[c, "-std=" + standard] for c in ("g++", "clang++") if shutil.which(c) fo
 
 # One use of each macro that takes arguments, in C and in C++.
 USES = {
-    "DOWEL_AT": "static const dowel_field at = {DOWEL_AT(args, count), .kind = DOWEL_INT, .flags = 0, .fallback = NULL, .doc = \"Count.\", .example = NULL, .values = NULL, .table = NULL, .blocks = NULL, .minimum = 0, .maximum = 0, .synonyms = NULL};",
-    "DOWEL_GIVEN_AT": "static const dowel_field given_at = {DOWEL_GIVEN_AT(args), .flags = 0, .fallback = NULL, .doc = \"Count.\", .example = NULL, .values = NULL, .table = NULL, .blocks = NULL, .minimum = 0, .maximum = 0, .synonyms = NULL};",
+    "DOWEL_AT": "static const dowel_field at = {DOWEL_AT(args, count), .kind = DOWEL_INT, .flags = 0, .fallback = NULL, .doc = \"Count.\", .example = NULL, .values = NULL, .table = NULL, .blocks = NULL, .minimum = 0, .maximum = 0, .synonyms = NULL, .setting = NULL};",
+    "DOWEL_GIVEN_AT": "static const dowel_field given_at = {DOWEL_GIVEN_AT(args), .flags = 0, .fallback = NULL, .doc = \"Count.\", .example = NULL, .values = NULL, .table = NULL, .blocks = NULL, .minimum = 0, .maximum = 0, .synonyms = NULL, .setting = NULL};",
     "DOWEL_WAS_GIVEN": "bool was_given(const args *a) { return DOWEL_WAS_GIVEN(a, count); }",
     "DOWEL_PRINTF": "void say(const char *format, ...) DOWEL_PRINTF(1, 2);",
     "DOWEL_TEXT": "", "DOWEL_INTEGER": "",  # with the next

@@ -159,7 +159,7 @@ static void test_refusals(void **state) {
     refused(&(all_args){.given = "coumt"}, "all: field \"given\": no field \"coumt\"; did you mean \"count\"?");
     refused(&(all_args){.given = "given"}, "no field \"given\"");
     refused(&(all_args){.given = "count,loud"}, "no field \"count,loud\"");
-    refused(&(all_args){.given = "text"}, "field \"text\" is named in \"given\" and is NULL");
+    refused(&(all_args){.given = "text"}, "field \"text\" is NULL although \"given\" names it");
     refused(&(all_args){.given = "rows"}, "field \"rows\": 0 is not between 1");
     dowel_record *record;
     dowel_error why = {0};

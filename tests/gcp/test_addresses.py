@@ -158,7 +158,7 @@ def test_what_programs_leave():
         # A program that prints nothing and leaves too much.
         ask("open")
         os.symlink("/dev/zero", OUTPUT)
-        ask.fails("token", source("nothing"), "no JSON")
+        ask.fails("token", source("nothing"), "did not print JSON")
         ask.fails("token", source("endless"), "printed more than 1024 KiB")
         os.remove(OUTPUT)
 

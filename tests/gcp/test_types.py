@@ -167,7 +167,7 @@ def test_executable():
             "GOOGLE_EXTERNAL_ACCOUNT_REVOKE": "0", "GOOGLE_EXTERNAL_ACCOUNT_ID": ""}, told
         assert who(ask, "external-executable-saml.json")["principal"] == "principal://pool/subject/saml"
         for mode, saying in (("status", "status 3"), ("failure", "401: Caller not authorized."), ("expired", "expired token"),
-                             ("version", "version"), ("type", "token_type"), ("garbage", "no JSON"), ("malformed", "version")):
+                             ("version", "version"), ("type", "token_type"), ("garbage", "did not print JSON"), ("malformed", "version")):
             ask.fails("token", f"external-executable-{mode}.json", saying)
         config = document("external-executable-good.json")
         for command, saying in (("/nowhere/program", "No such file"), ("unended 'quote", "command line")):
