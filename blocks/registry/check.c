@@ -16,6 +16,11 @@ static json_t *unproved(const dowel_block *used, const dowel_error *why) {
     return report;
 }
 
+static bool has_check(const dowel_block *block) {
+    const dowel_block_type *type = dowel_block_type_of(block);
+    return type->size >= offsetof(dowel_block_type, check) + sizeof type->check && type->check;
+}
+
 /* The address of a server of one's own, such as MinIO: the cloud that the credentials' type belongs to does not know them. */
 static bool has_own_endpoint(const dowel_block *block) {
     const char *data = dowel_block_data(block);
@@ -26,6 +31,7 @@ static bool has_own_endpoint(const dowel_block *block) {
 
 /* *doubt: the code of the first failure of a used block, with its error in *why; 0: none failed. */
 static int prove_used(dowel *d, dowel_block *block, json_t *report, int *doubt, dowel_error *why, dowel_error *err) {
+    bool elsewhere = has_check(block) && has_own_endpoint(block);
     const dowel_table *table = dowel_block_type_of(block)->table;
     const char *data = dowel_block_data(block);
     dowel_builder uses = dowel_build(json_array());
@@ -34,7 +40,7 @@ static int prove_used(dowel *d, dowel_block *block, json_t *report, int *doubt, 
         if (field->kind != DOWEL_BLOCK) continue;
         dowel_block *used = *(dowel_block *const *)(const void *)(data + field->offset);
         json_t *found;
-        if (!used) continue;
+        if (!used || (elsewhere && !has_own_endpoint(used))) continue;
         dowel_error failure;
         int failed = prove(d, used, &found, &failure);
         if (failed && !*doubt) {
@@ -58,8 +64,8 @@ static int prove(dowel *d, dowel_block *block, json_t **report, dowel_error *err
     json_t *found = json_pack("{s:s}", "block", dowel_block_reference(block));
     if (!found) return dowel_no_memory(err);
     dowel_error why;
-    bool can = type->size >= offsetof(dowel_block_type, check) + sizeof type->check && type->check;
-    int doubt = 0, rc = can && has_own_endpoint(block) ? 0 : prove_used(d, block, found, &doubt, &why, err);
+    bool can = has_check(block);
+    int doubt = 0, rc = prove_used(d, block, found, &doubt, &why, err);
     if (!rc && can) {
         rc = type->check(d, block, found, err);
         if (rc) dowel_error_prefix(err, "%s: ", dowel_block_reference(block));

@@ -105,7 +105,7 @@ def test_rights():
     env = database("rights")
     psql("CREATE ROLE guest LOGIN PASSWORD 'guest'")
     guest = {"DOWEL_DATABASE_URL": env["DOWEL_DATABASE_URL"].replace(f"dowel:{PASSWORD}", "guest:guest")}
-    fails(1, "block", "list", env=guest, saying=["permission denied", "GRANT"])
+    fails(1, "block", "list", env=guest, saying=["permission denied", "grant this user USAGE and CREATE"])
     dowel("block", "save", "secret/s", "--value", "-", stdin=b"planted", env=env)
     fails(1, "block", "list", env=guest, saying="permission denied")
     psql("GRANT SELECT ON blocks, dowel_schema TO guest", env["DOWEL_DATABASE_URL"])

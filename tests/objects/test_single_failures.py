@@ -193,7 +193,7 @@ def test_nothing_is_removed_after_a_failure():
             assert f"nothing is removed, because {count} failed; 2 extraneous objects stay" in said, said
             assert names("s3") == (set(FILES) - wrong) | {"aside", "z/old"}
             done = run("sync", ROOT, "s3-bucket/b:", "--delete", "--json")
-            kept = [event for event in map(json.loads, done.stdout.splitlines()) if event["event"] not in ("fail", "copy")]
+            kept = [event for event in map(json.loads, done.stdout.splitlines()) if event["event"] not in ("fail", "copy", "summary")]
             assert done.returncode and kept == [{"event": "kept", "name": "s3-bucket/b:", "count": 2, "why": f"nothing is removed, because {count} failed"}], kept
             assert not [r for r in proxy.requests if r.method == "DELETE" or (r.method == "POST" and "delete" in r.path)]
             proxy.reset()
@@ -224,7 +224,7 @@ def test_archived_objects():
         assert ("nothing is removed, because 7 failed" in said) == ("--delete" in command), said
     done = run("sync", "s3-bucket/b:x/", "gcs-bucket/b:x/", "--json")
     events = [json.loads(line) for line in done.stdout.splitlines()]
-    assert done.returncode == 1 and {e["event"] for e in events} == {"copy", "fail"}, done
+    assert done.returncode == 1 and {e["event"] for e in events} == {"copy", "fail", "summary"}, done
     assert [sum(e["event"] == kind for e in events) for kind in ("copy", "fail")] == [9, 7]
     assert "7 failed, 9 copied" in json.loads(done.stderr)["error"]["message"], done.stderr
     done = run("sync", "s3-bucket/b:x/", "s3-bucket/b:y/")

@@ -49,7 +49,7 @@ def with_nul(kind):
         return status, headers, json.dumps(document).encode()
 
     if kind == "s3":
-        return lambda r: {"edit": xml} if r.method == "GET" and r.query("list-type") and (r.query("prefix") or "k/").startswith("k") else None
+        return lambda r: {"edit": xml} if r.method == "GET" and r.query("list-type") and r.query("max-keys") != "1" and (r.query("prefix") or "k/").startswith("k") else None
     return lambda r: {"edit": page} if r.method == "GET" and r.path.partition("?")[0].endswith("/o") else None
 
 

@@ -203,7 +203,7 @@ def test_paths_are_those_of_the_first_process():
 
 def test_what_cannot_go_on_says_so():
     fails(3, "runs", "resume", "0123-4567", saying="no run")
-    fails(2, "runs", "resume", saying="which run")
+    fails(2, "runs", "resume", saying="missing ID")
     fails(2, "runs", "show", "0123-4567", "--take-over", saying="--take-over")
     assert run("runs", "resume", "--help").returncode == 0
 
