@@ -22,7 +22,7 @@ static bool take_global(cli *c, const char *word) {
     if (level < 0) return false;
     c->log_level = level + 1;
     c->quiet = level == DOWEL_LOG_ERROR;
-    if (c->d) dowel_set_log_level(c->d, level);
+    if (c->d) dowel_set_log_level(c->d, (dowel_log_level)level);
     return true;
 }
 

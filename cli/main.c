@@ -64,7 +64,7 @@ static int ask(void *context, const char *what, char *answer, size_t size) {
 int cli_open(cli *c) {
     const dowel_options options = {.size = sizeof options, .connectors = c->connectors, .ask = ask};
     int rc = c->d ? 0 : dowel_open(&c->d, &options, &c->err);
-    if (!rc && c->log_level) dowel_set_log_level(c->d, c->log_level - 1);
+    if (!rc && c->log_level) dowel_set_log_level(c->d, (dowel_log_level)(c->log_level - 1));
     return rc;
 }
 
