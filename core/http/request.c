@@ -58,7 +58,7 @@ void dowel_headers_free(dowel_header_list *list) {
 }
 
 static void problem(dowel_http_request *r, const char *text) {
-    if (!*r->problem) snprintf(r->problem, sizeof r->problem, "%s", text);
+    if (!*r->problem) snprintf(r->problem, sizeof r->problem, "%.*s", (int)sizeof r->problem - 1, text);
 }
 
 dowel_http_request *dowel_http_new(const dowel_http_service *service, void *context, const char *method,
