@@ -11,6 +11,7 @@
 typedef struct removal {
     dowel_s3_client *client;
     dowel_removal outcome;
+    dowel_error why; /* of the object or batch at hand; here, because errors are large and stacks may be small */
 } removal;
 
 /* XML 1.0 cannot represent most control characters. */
@@ -39,8 +40,7 @@ int dowel_s3_delete_object(dowel_s3_client *c, const char *key, const char *vers
 }
 
 static void remove_one(removal *r, const char *name) {
-    dowel_error why;
-    if (dowel_s3_delete_object(r->client, name, NULL, NULL, &why)) dowel_removal_fail(&r->outcome, name, &why);
+    if (dowel_s3_delete_object(r->client, name, NULL, NULL, &r->why)) dowel_removal_fail(&r->outcome, name, &r->why);
 }
 
 static char *batch_body(const dowel_s3_client *c, const char *const *names, size_t count, dowel_error *err) {
@@ -76,16 +76,16 @@ static void read_errors(removal *r, const dowel_xml *root) {
                    *message = dowel_xml_child_text(e, "Message");
         const char *name = dowel_bucket_relative_name(r->client->bucket->folder, key ? key : "");
         if (code && !strcmp(code, "NoSuchKey")) continue;
-        dowel_error why;
-        dowel_fail(&why, code_of(code ? code : ""), "S3: %s/%s could not be deleted: %s: %s", r->client->bucket->bucket,
+        dowel_error *why = &r->why;
+        dowel_fail(why, code_of(code ? code : ""), "S3: %s/%s could not be deleted: %s: %s", r->client->bucket->bucket,
                    name, code ? code : "error", message ? message : "");
-        snprintf(why.reason, sizeof why.reason, "%s", code ? code : "");
-        why.retryable = why.code == DOWEL_E_UNAVAILABLE;
+        snprintf(why->reason, sizeof why->reason, "%s", code ? code : "");
+        why->retryable = why->code == DOWEL_E_UNAVAILABLE;
         /* Retry one object that was busy. */
-        if (why.retryable)
+        if (why->retryable)
             remove_one(r, name);
         else
-            dowel_removal_fail(&r->outcome, name, &why);
+            dowel_removal_fail(&r->outcome, name, why);
     }
 }
 
@@ -102,14 +102,13 @@ static int remove_batch(removal *r, const char *const *names, size_t count, dowe
         return rc;
     }
     dowel_xml *root = NULL;
-    dowel_error why;
-    rc = dowel_s3_fetch_xml(r->client, request, &root, &why);
-    if (rc && (why.http_status == 501 || why.http_status == 405)) { /* a server without DeleteObjects */
+    rc = dowel_s3_fetch_xml(r->client, request, &root, &r->why);
+    if (rc && (r->why.http_status == 501 || r->why.http_status == 405)) { /* a server without DeleteObjects */
         for (size_t i = 0; i < count; i++) remove_one(r, names[i]);
         return 0;
     }
     if (rc) {
-        if (err) *err = why;
+        if (err) *err = r->why;
         return rc;
     }
     rc = dowel_s3_expect(r->client, &root, "DeleteResult", err);
