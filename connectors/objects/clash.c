@@ -105,7 +105,7 @@ static int start(dowel *d, names *n, const dowel_target *target, dowel_error *er
     n->source = target->source;
     n->prefix = target->name ? target->name : to->path;
     if (!from->folder) {
-        n->next = strdup(target->name);
+        n->next = strdup(n->prefix);
         return n->next ? 0 : dowel_no_memory(err);
     }
     int rc =
