@@ -76,7 +76,7 @@ static bool wants_json(const cli *c) {
     return json;
 }
 
-/* Who read the output has gone: all that was asked for was had. */
+/* The reader closed the pipe (head, less): not an error. */
 static bool reader_left(void) {
     struct pollfd reader = {.fd = STDOUT_FILENO, .events = POLLOUT};
     return poll(&reader, 1, 0) == 1 && reader.revents & POLLERR;

@@ -278,7 +278,7 @@ static void put_page(page *p, const json_t *runs, int64_t total) {
 int cli_runs_page(cli *c, const dowel_runs_query *query, const char *path) {
     json_t *runs = NULL;
     page p = {.c = c};
-    bool shown = !strcmp(path, "-"); /* printed like all output: a reader that leaves early is no failure */
+    bool shown = !strcmp(path, "-"); /* printed like all output: a reader that closes the pipe early is not an error */
     p.rc = dowel_runs_list(c->d, query, &runs, &c->err);
     if (!p.rc && shown && !(p.sink = dowel_sink_memory(0))) p.rc = dowel_no_memory(&c->err);
     if (!p.rc && !shown) p.rc = dowel_sink_file(path, &p.sink, &c->err);

@@ -60,7 +60,7 @@ int64_t dowel_aws_time(dowel *d, const char *host);
 /* Notes from an answer what its host's clock says; false when that would change nothing for a request signed as `signed_at` (x-amz-date). */
 bool dowel_aws_correct_clock(dowel *d, const char *host, const char *signed_at, int64_t said);
 
-/* ---- places that give keys: 1 found, 0 where there is no such place here, else what went wrong ---- */
+/* ---- sources of keys: 1 found, 0 the source does not exist here, otherwise an error code ---- */
 
 int dowel_aws_from_environment(dowel_aws_keys *keys, dowel_error *err);
 int dowel_aws_from_container(dowel *d, const dowel_aws_settings *settings, dowel_aws_keys *keys, dowel_error *err);

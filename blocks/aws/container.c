@@ -1,4 +1,4 @@
-/* Keys of a container: ECS, EKS pod identity, and whoever else speaks their protocol. */
+/* Keys of a container: ECS, EKS pod identity, and other servers of their protocol. */
 #include "aws.h"
 
 #include <dowel/url.h>

@@ -384,7 +384,7 @@ int dowel_aws_profiles_read(dowel_aws_profiles *profiles, const char *text, size
     dowel_error *why = calloc(1, sizeof *why);
     if (!why) return dowel_no_memory(err);
     int rc = parse(profiles, text, size, credentials, false, origin, why);
-    if (rc == DOWEL_E_CREDENTIALS) { /* it is no text */
+    if (rc == DOWEL_E_CREDENTIALS) { /* it is not text */
         dowel_aws_profiles_note(profiles, why);
         rc = 0;
     }

@@ -35,7 +35,7 @@ int dowel_aws_profiles_parse(dowel_aws_profiles *profiles, const char *text, siz
  * there is no memory. */
 int dowel_aws_profiles_read(dowel_aws_profiles *profiles, const char *text, size_t size, bool credentials,
                             const char *origin, dowel_error *err);
-/* The first line, or file, that could not be read; NULL: all could. An error for whoever needs what the files say. */
+/* The first line, or file, that could not be read; NULL: all could. An error if something needs these files. */
 const dowel_error *dowel_aws_profiles_problem(const dowel_aws_profiles *profiles);
 void dowel_aws_profiles_note(dowel_aws_profiles *profiles, const dowel_error *problem);
 /* Which files were looked at, for messages. */

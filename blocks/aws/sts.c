@@ -40,7 +40,7 @@ static void explain(const dowel_http_response *response, dowel_error *err) {
     dowel_xml_free(root);
 }
 
-/* The keys that are no block's. */
+/* Keys that belong to no block. */
 typedef struct by_keys {
     const dowel_aws_keys *keys;
     const char *region;

@@ -14,7 +14,7 @@ static int hex(char c) {
                                   : -1;
 }
 
-/* Percent-decoded; NULL where that is no text. New reference. */
+/* Percent-decoded; NULL if the result is not UTF-8. New reference. */
 static json_t *decode(const char *text, size_t length, bool plus_is_space) {
     char *out = malloc(length + 1);
     size_t n = 0;
@@ -32,7 +32,7 @@ static json_t *decode(const char *text, size_t length, bool plus_is_space) {
     return decoded;
 }
 
-/* Says which character is to be percent-encoded; never quotes the text, which holds a secret. */
+/* Says which character must be percent-encoded; never quotes the text, which holds a secret. */
 static int not_encoded(dowel_importing *in, char c, const char *where) {
     dowel_fail(in->err, DOWEL_E_INVALID, "%s: a \"%c\" in %s is not percent-encoded: write it as %%%02X", in->origin, c,
                where, (unsigned char)c);

@@ -22,7 +22,7 @@ struct dowel_importing {
 /* Whether the name of a setting says that it holds a credential, or decides who calls. */
 bool dowel_import_is_credential(const char *name);
 bool dowel_import_is_one_of(const char *const *names, const char *name); /* `names` is NULL-terminated */
-/* Whether asterisks stand in the place of a secret, anywhere in the value. */
+/* Whether a secret in the value was replaced by asterisks, at any depth. */
 bool dowel_import_is_masked(const json_t *value);
 /* Fails: the setting is masked. `hint` "": the usual one. */
 int dowel_import_masked(dowel_importing *in, const char *name, const char *hint);

@@ -283,7 +283,7 @@ int dowel_place_probe(dowel *d, const dowel_place *from, const dowel_place *to, 
     char *whole = !rc && here.found ? joined(from_folder, here.name, "") : NULL;
     size_t cut = to_folder ? strlen(to_folder) : 0;
     if (whole && !strncmp(whole, to_folder, cut) && whole[cut]) rc = first_below(d, to, whole + cut, &there, err);
-    if (rc == DOWEL_E_PERMISSION) rc = 0; /* whoever may only write there compares nothing, and removes nothing */
+    if (rc == DOWEL_E_PERMISSION) rc = 0; /* a caller that may only write there compares and removes nothing */
     if (there.found && !strcmp(there.name, whole + cut))
         *overlap = here.size == there.size && here.modified == there.modified && same_text(here.etag, there.etag) &&
                    same_text(here.version, there.version);

@@ -160,7 +160,7 @@ static int open_saved(dowel *d, const char *text, const dowel_caller *caller, do
     return open_block(d, text, (size_t)(colon - text), type->name, caller, place, err);
 }
 
-/* Tells files and folders from pipes and devices; `path` is the absolute form of `text`. */
+/* Distinguishes files and folders from pipes and devices; `path` is the absolute form of `text`. */
 static int look_at(const char *text, const char *path, bool tree, struct stat *st, dowel_place *place, bool *there,
                    dowel_error *err) {
     *there = !stat(path, st);

@@ -65,7 +65,7 @@ static int levels_of(const char *name, int64_t most, size_t *length) {
     return n;
 }
 
-/* Tells the open folders that `name` is not in, the innermost first. */
+/* Reports the open folders that `name` is not in, the innermost first. */
 static int close_folders(usage *u, const char *name, dowel_error *err) {
     int rc = 0;
     while (u->open && *u->open && !rc) {

@@ -44,7 +44,7 @@ static const char *path_in(dowel *d, const dowel_field *field, const char *text)
     return field->flags & DOWEL_BLOCK_TEXT && *text == '@' ? text + 1 : NULL;
 }
 
-/* "~" or "~/...", which only a shell expands, and which is no folder here. */
+/* "~" or "~/...", which only a shell expands, unless a folder of that name exists. */
 static bool is_home(const char *path) {
     struct stat st;
     return *path == '~' && (!path[1] || path[1] == '/') && lstat("~", &st);

@@ -33,7 +33,7 @@ static bool usual_path(char path[PATH_MAX]) {
     return false;
 }
 
-/* Whether it is certain that there is no database at that path, so that another place takes none from sight. */
+/* Whether there certainly is no database at that path. Otherwise another path would hide it. */
 static int is_missing(const char *path, bool *missing, dowel_error *err) {
     struct stat st;
     *missing = false;
