@@ -22,7 +22,7 @@ const cli_command cli_commands[] = {
      "Secrets are given as @FILE, - (standard input), env:VARIABLE\nor prompt, never as they are: arguments can be "
      "seen "
      "by others."},
-    {"task", "list tasks and show what they take", cli_task, cli_task_verbs, ""},
+    {"task", "list tasks and show their fields", cli_task, cli_task_verbs, ""},
     {"call", "run a task", cli_call, NULL, ""},
     {"query", "run SQL and show its rows", cli_query, NULL, ""},
     {"cp", "copy objects and files", cli_cp, NULL, ""},
@@ -33,12 +33,12 @@ const cli_command cli_commands[] = {
     {"sync", "make a folder equal to another folder", cli_sync, NULL, ""},
     {"rm", "remove objects and files", cli_rm, NULL, ""},
     {"cat", "write objects to standard output", cli_cat, NULL, ""},
-    {"presign", "make a URL that grants access to one object for a while", cli_presign, NULL, ""},
-    {"runs", "what ran: list, show, result, resume, page, prune", cli_runs, cli_runs_verbs,
+    {"presign", "make a presigned URL of one object", cli_presign, NULL, ""},
+    {"runs", "the history of runs: list, show, result, resume, page, prune", cli_runs, cli_runs_verbs,
      "ID is any unique part of a run's id, at least 4 characters."},
     {"key", "the keys that seal secrets: show-id, add, rotate, protect", cli_key, cli_key_verbs,
      "Keys come from DOWEL_KEY, from the file that\nDOWEL_KEY_FILE names, or from the key file of the config folder."},
-    {"config", "show where things are; set, get and unset defaults", cli_config, cli_config_verbs,
+    {"config", "show the settings and their sources; set, get and unset defaults", cli_config, cli_config_verbs,
      "Names are gcp-credentials, project, gcp-region, location, aws-credentials, aws-region and\nresult-storage. A "
      "flag overrides a variable, a variable overrides a saved default."},
     {"completion", "a completion script for bash, zsh or fish", cli_completion, NULL, ""},
