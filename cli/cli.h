@@ -66,7 +66,7 @@ extern const cli_command cli_commands[]; /* main.c */
 extern const cli_verb cli_config_verbs[], cli_block_verbs[], cli_task_verbs[], cli_runs_verbs[], cli_key_verbs[],
     cli_call_verbs[];
 
-/* The option after `option`, NULL for the first one; NULL: no more. */
+/* The option after `option`; NULL asks for the first one. NULL after the last one. */
 const cli_option *cli_next_option(cli *c, const cli_verb *verb, const cli_option *option);
 /* Reads the verb, or prints help or an error: then NULL, and *status is the exit status. */
 const cli_verb *cli_read_verb(cli *c, const cli_command *command, int *status);

@@ -51,7 +51,7 @@ typedef struct names {
     const char *prefix; /* of the names */
     dowel_filter filter;
     dowel_listing *listing; /* NULL: a single object */
-    char *next;             /* NULL: no more */
+    char *next;             /* NULL after the last one */
     bool any;
 } names;
 

@@ -162,6 +162,8 @@ def test_what_a_name_alone_means():
         mine = folder("mine", {})
         at(mine, "rm", name, code=3)
         assert arguments(newest())["place"] == os.path.join(mine, name.removeprefix("./")), name
+    at(mine, "rm", "a:b", code=3, saying=['no block "a"', "./a:b"])  # a name before a colon is a saved block
+    assert arguments(newest())["place"] == "a:b"
     at(mine, "ls", ".")
     assert arguments(newest())["place"].rstrip("/") == mine
 
